@@ -1,0 +1,1 @@
+"""Milkbot: trades daily-temperature markets for one operator."""

@@ -1,0 +1,59 @@
+"""The one error taxonomy: every error that an operator may see says the thing, the value and the mend."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What `milkbot` leaves with. Stable: units, cron and playbooks read these (sysexits.h where it has a name)."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNAVAILABLE = 69
+    INTERNAL = 70
+    DATABASE = 71
+    LOCKED = 75
+    NOT_PERMITTED = 77
+    CONFIG = 78
+
+
+class MilkbotError(Exception):
+    """Base of all errors that are reported in one sentence instead of a traceback."""
+
+    exit_code = ExitCode.FAILED
+
+
+class ConfigError(MilkbotError):
+    """The configuration is wrong; `problems` holds one sentence for each wrong thing."""
+
+    exit_code = ExitCode.CONFIG
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class VenueUnavailableError(MilkbotError):
+    """The exchange or the weather service did not give a usable answer to a read."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class DatabaseUnavailableError(MilkbotError):
+    """The database did not answer. No database, no orders."""
+
+    exit_code = ExitCode.DATABASE
+
+
+class LockHeldError(MilkbotError):
+    """Another tick is at work on the same books."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class NotPermittedError(MilkbotError):
+    """Trading is halted, or live trading was not armed by an act of the operator."""
+
+    exit_code = ExitCode.NOT_PERMITTED
