@@ -1,0 +1,1 @@
+"""The National Weather Service: the only door to the weather."""

@@ -1,0 +1,35 @@
+"""What the weather service tells us, as plain values in degrees Fahrenheit and UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GridPoint:
+    """The forecast grid's cell that a station lies in."""
+
+    office: str
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class HighForecast:
+    """The forecast maximum of one climate day. `issued_at` is the source's own update time, not ours."""
+
+    station: str
+    climate_day: date
+    high_f: float
+    issued_at: datetime
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One measured air temperature at a station."""
+
+    station: str
+    observed_at: datetime
+    temperature_f: float
