@@ -1,0 +1,110 @@
+"""Series, events, markets, order books and candlesticks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AliasChoices, BeforeValidator, Field
+
+from milkbot.venue.wire.base import CountText, Moment, Number, PriceText, WireModel
+
+
+class Series(WireModel):
+    """The part of GET /series/{ticker} that prices an order."""
+
+    ticker: str
+    fee_type: str
+    fee_multiplier: Number
+
+
+class PriceRange(WireModel):
+    """A stretch of prices with one tick size. The end may lie above what can be traded."""
+
+    start: PriceText
+    end: PriceText
+    step: PriceText
+
+
+class Market(WireModel):
+    """One market. Quotes in it are cached by the exchange for seconds: prices come from the order book."""
+
+    ticker: str
+    event_ticker: str
+    status: str
+    open_time: Moment
+    close_time: Moment
+    yes_sub_title: str
+    rules_primary: str
+    price_ranges: tuple[PriceRange, ...]
+    result: str
+    expiration_value: str
+    strike_type: str | None = None
+    floor_strike: Number | None = None
+    cap_strike: Number | None = None
+    exchange_index: int = 0
+
+
+class Event(WireModel):
+    """An event. Its markets stay raw here: each is read alone, so that an odd one does not take the rest with it."""
+
+    event_ticker: str
+    series_ticker: str
+    mutually_exclusive: bool
+    fee_type_override: str | None = None
+    fee_multiplier_override: Number | None = None
+    markets: tuple[object, ...] = ()
+
+
+class EventReply(WireModel):
+    """GET /events/{ticker}: the markets are inside the event, or beside it where nesting was not asked for."""
+
+    event: Event
+    markets: tuple[object, ...] = ()
+
+
+Levels = Annotated[tuple[tuple[PriceText, CountText], ...], BeforeValidator(lambda v: () if v is None else v)]
+"""Price and count of each level; an empty side is an empty list or null."""
+
+
+class BookSides(WireModel):
+    """Bids of both legs, in no order that a reader may rely on."""
+
+    yes_dollars: Levels = ()
+    no_dollars: Levels = ()
+
+
+class OrderBookReply(WireModel):
+    """GET /markets/{ticker}/orderbook."""
+
+    orderbook_fp: BookSides
+
+
+class TickerBook(WireModel):
+    """One book of GET /markets/orderbooks."""
+
+    ticker: str
+    orderbook_fp: BookSides
+
+
+def _either(name: str) -> AliasChoices:
+    return AliasChoices(f"{name}_dollars", name)
+
+
+class Candle(WireModel):
+    """Open, high, low and close of a price; absent where nothing traded. Historical replies leave `_dollars` out."""
+
+    open: PriceText | None = Field(default=None, validation_alias=_either("open"))
+    high: PriceText | None = Field(default=None, validation_alias=_either("high"))
+    low: PriceText | None = Field(default=None, validation_alias=_either("low"))
+    close: PriceText | None = Field(default=None, validation_alias=_either("close"))
+
+
+class Candlestick(WireModel):
+    """One period of a market, from the live or the historical tier."""
+
+    end_period_ts: int
+    price: Candle
+    yes_bid: Candle
+    yes_ask: Candle
+    volume: CountText = Field(validation_alias=AliasChoices("volume_fp", "volume"))
+    open_interest: CountText = Field(validation_alias=AliasChoices("open_interest_fp", "open_interest"))

@@ -1,0 +1,72 @@
+"""Balance, positions, orders, fills and settlements."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from milkbot.venue.wire.base import CashText, CountText, Moment, PriceText, SignedCountText, WireModel
+
+
+class Balance(WireModel):
+    """GET /portfolio/balance: `portfolio_value` in cents, `updated_ts` in unix seconds."""
+
+    balance_dollars: CashText
+    portfolio_value: int
+    updated_ts: int
+
+
+class MarketPosition(WireModel):
+    """One of `market_positions`; a negative position is NO."""
+
+    ticker: str
+    position_fp: SignedCountText
+    market_exposure_dollars: CashText
+    realized_pnl_dollars: CashText
+    fees_paid_dollars: CashText
+
+
+class Order(WireModel):
+    """One of GET /portfolio/orders. `side` and `action` are deprecated and not read."""
+
+    order_id: str = Field(min_length=1)
+    client_order_id: str
+    ticker: str
+    book_side: str
+    status: str
+    yes_price_dollars: PriceText
+    initial_count_fp: CountText
+    fill_count_fp: CountText
+    remaining_count_fp: CountText
+    created_time: Moment | None = None
+    exchange_index: int = 0
+
+
+class Fill(WireModel):
+    """One of GET /portfolio/fills. It carries no client_order_id since March 2026: join by order_id."""
+
+    fill_id: str = Field(min_length=1)
+    order_id: str = Field(min_length=1)
+    ticker: str
+    book_side: str
+    count_fp: CountText
+    yes_price_dollars: PriceText
+    fee_cost: CashText
+    is_taker: bool
+    created_time: Moment | None = None
+    ts: int | None = None
+
+
+class Settlement(WireModel):
+    """One of GET /portfolio/settlements: `revenue` and `value` (what one YES paid) in cents."""
+
+    ticker: str
+    event_ticker: str
+    market_result: str
+    yes_count_fp: CountText
+    no_count_fp: CountText
+    yes_total_cost_dollars: CashText
+    no_total_cost_dollars: CashText
+    revenue: int
+    fee_cost: CashText
+    settled_time: Moment
+    value: int | None = None
