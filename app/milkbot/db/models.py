@@ -1,0 +1,10 @@
+"""All tables, for the migrations' comparison and for whoever wants the metadata."""
+
+from __future__ import annotations
+
+from milkbot.db import ops, rollup_tables
+from milkbot.db.base import Base
+
+metadata = Base.metadata
+
+__all__ = ["Base", "metadata", "ops", "rollup_tables"]
