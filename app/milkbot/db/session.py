@@ -1,0 +1,66 @@
+"""Engines and sessions. One sync stack on psycopg 3 for the trader, the API and the migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from milkbot.errors import DatabaseUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """Where the database is. `host` may be a directory: then it is a Unix socket and the peer's user counts."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    password: str | None
+
+    def url(self) -> URL:
+        """The address for SQLAlchemy, driver written out."""
+        query = {"host": self.host} if self.host.startswith("/") else {}
+        return URL.create(
+            "postgresql+psycopg",
+            username=self.user,
+            password=self.password,
+            host=None if query else self.host,
+            port=self.port,
+            database=self.name,
+            query=query,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} as {self.user} at {self.host}:{self.port}"
+
+
+def make_engine(address: DatabaseAddress, *, application: str, statement_timeout_ms: int = 30_000) -> Engine:
+    """An engine whose connections are checked before use, named in pg_stat_activity, and bounded in time."""
+    options = f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout=60000"
+    return create_engine(
+        address.url(),
+        pool_pre_ping=True,
+        pool_size=4,
+        max_overflow=4,
+        connect_args={"connect_timeout": 5, "application_name": application, "options": options},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """A session whose block is one transaction: committed at its end, rolled back when it raises.
+
+    Raises DatabaseUnavailableError when the server does not answer.
+    """
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        raise DatabaseUnavailableError(f"the database does not answer: {reason}") from error

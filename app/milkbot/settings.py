@@ -1,0 +1,147 @@
+"""The configuration: every variable, its bounds and its default, read from the environment and an optional file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from milkbot.db.session import DatabaseAddress
+from milkbot.domain.cities import cities
+from milkbot.domain.modes import Exchange, TradingMode, exchange_of, mode_fits
+
+Percent = Annotated[Decimal, Field(gt=0, le=100)]
+Fraction = Annotated[Decimal, Field(gt=0, le=1)]
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _empty_is_unset(value: object) -> object:
+    return None if value == "" else value
+
+
+OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_empty_is_unset)]
+
+
+class Settings(BaseModel):
+    """All of it, validated as a whole. Names are those of the runbook, in lower case."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    trading_mode: TradingMode = TradingMode.SHADOW
+
+    postgres_host: str = "localhost"
+    postgres_port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    postgres_db: str = "milkbot"
+    postgres_user: str = "milkbot"
+    postgres_password: OptionalSecret = None
+
+    kalshi_api_base: str = "https://demo-api.kalshi.co/trade-api/v2"
+    kalshi_api_key_id: OptionalText = None
+    kalshi_private_key_path: OptionalPath = None
+    kalshi_email: OptionalText = None
+    kalshi_password: OptionalSecret = None
+
+    nws_api_base: str = "https://api.weather.gov"
+    nws_user_agent: str = "milkbot (operator contact not set)"
+    weather_cache_min: Annotated[int, Field(ge=0, le=60)] = 5
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    log_file: OptionalPath = None
+    milkbot_metrics_file: OptionalPath = None
+
+    analytics_host: str = "127.0.0.1"
+    analytics_port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    analytics_api_url: str = "http://127.0.0.1:8000"
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: Annotated[int, Field(ge=1, le=65535)] = 8501
+    dash_refresh_sec: Annotated[int, Field(ge=1, le=3600)] = 30
+    public_trade_delay_min: Literal[60] = 60
+
+    trading_series: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = tuple(
+        city.series for city in cities()
+    )
+    bankroll: Annotated[Decimal, Field(gt=0)] = Decimal("992.10")
+    kelly_fraction: Fraction = Decimal("0.25")
+    min_edge_after_costs: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.03")
+    min_price: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.10")
+    spread_max_cents: Annotated[int, Field(ge=1, le=99)] = 4
+    max_position_size: Annotated[int, Field(ge=1)] = 200
+    max_trade_risk_pct: Percent = Decimal(2)
+    max_event_risk_pct: Percent = Decimal(3)
+    max_city_exposure_pct: Percent = Decimal(3)
+    max_cluster_exposure_pct: Percent = Decimal(5)
+    max_open_risk_pct: Percent = Decimal(10)
+    max_daily_loss_pct: Percent = Decimal(5)
+    max_snapshot_age_sec: Annotated[int, Field(ge=1, le=3600)] = 120
+    max_forecast_age_hours: Annotated[int, Field(ge=1, le=72)] = 18
+
+    openrouter_api_key: OptionalSecret = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        problems = [*self._exchange_problems(), *self._series_problems(), *self._key_problems()]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _exchange_problems(self) -> Iterator[str]:
+        try:
+            exchange = exchange_of(self.kalshi_api_base)
+        except ValueError as error:
+            yield f"KALSHI_API_BASE is {error}"
+            return
+        if not mode_fits(self.trading_mode, exchange):
+            wanted = "a production host" if self.trading_mode is TradingMode.LIVE else "a demo host or the simulator"
+            yield (
+                f"TRADING_MODE={self.trading_mode} does not fit KALSHI_API_BASE={self.kalshi_api_base}, which is the "
+                f"{exchange} exchange; use {wanted}, or another mode"
+            )
+
+    def _series_problems(self) -> Iterator[str]:
+        known = {city.series for city in cities()}
+        unknown = [series for series in self.trading_series if series not in known]
+        if unknown:
+            yield (
+                f"TRADING_SERIES holds {', '.join(unknown)}, which cities.toml does not know; "
+                f"use some of {', '.join(sorted(known))}"
+            )
+
+    def _key_problems(self) -> Iterator[str]:
+        if self.trading_mode is TradingMode.SHADOW:
+            return
+        for name in ("kalshi_api_key_id", "kalshi_private_key_path"):
+            if getattr(self, name) is None:
+                yield f"{name.upper()} is not set, but TRADING_MODE={self.trading_mode} sends orders; set it"
+
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange that KALSHI_API_BASE reaches."""
+        return exchange_of(self.kalshi_api_base)
+
+    @property
+    def database(self) -> DatabaseAddress:
+        """Where the database is, and as whom."""
+        password = self.postgres_password.get_secret_value() if self.postgres_password else None
+        return DatabaseAddress(self.postgres_host, self.postgres_port, self.postgres_db, self.postgres_user, password)
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits that change when a decision could change; secrets and addresses do not count."""
+        relevant = self.model_dump_json(exclude=_NOT_OF_DECISIONS)
+        return hashlib.sha256(relevant.encode()).hexdigest()[:12]
+
+
+_NOT_OF_DECISIONS = {
+    name
+    for name in Settings.model_fields
+    if name.startswith(("postgres_", "kalshi_", "log_", "analytics_", "dash", "milkbot_", "openrouter_", "nws_user"))
+}
