@@ -1,0 +1,7 @@
+"""Entry of `python3 -m localvps`."""
+
+import sys
+
+from localvps.cli import main
+
+sys.exit(main())

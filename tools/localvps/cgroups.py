@@ -1,0 +1,66 @@
+"""The control group of a machine: what holds all its processes, so that all can be ended at once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from localvps import host
+from localvps.errors import VpsError
+
+_FAMILY = "milkbot-vps"
+_POLL_SECONDS = 0.02
+_EMPTY_SECONDS = 10.0
+
+
+def make(name: str) -> Path:
+    """Make a machine's group on a host without systemd (which would make one itself)."""
+    group = host.cgroup_root() / _FAMILY / name
+    try:
+        group.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VpsError(f"cgroup {group} cannot be made ({error.strerror}): mount cgroup v2 writable") from None
+    return group
+
+
+def of(pid: int) -> Path:
+    """Return the cgroup v2 directory of a process."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines():
+        if line.startswith("0::"):
+            return host.cgroup_root() / line.removeprefix("0::").lstrip("/")
+    raise VpsError(f"process {pid} is in no cgroup v2: boot this host with the unified hierarchy")
+
+
+def kill(group: Path) -> None:
+    """End every process of the group at one moment, its subgroups included."""
+    try:
+        (group / "cgroup.kill").write_text("1", encoding="ascii")
+    except FileNotFoundError:
+        if group.is_dir():
+            raise VpsError("the kernel cannot kill a cgroup: use Linux 5.14 or later") from None
+
+
+def remove(group: Path) -> None:
+    """Remove the groups below and the group itself, once its processes are gone."""
+    deadline = time.monotonic() + _EMPTY_SECONDS
+    while not _try_remove(group):
+        if time.monotonic() > deadline:
+            raise VpsError(f"cgroup {group} still holds processes: see {group}/cgroup.procs")
+        time.sleep(_POLL_SECONDS)
+
+
+def _try_remove(group: Path) -> bool:
+    below = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
+    for path in [*below, group]:
+        try:
+            path.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:  # busy: a process in it is still on its way out
+            return False
+    if group.parent.name == _FAMILY:
+        try:
+            group.parent.rmdir()
+        except OSError:  # another machine's group is beside it
+            return True
+    return True

@@ -1,0 +1,26 @@
+"""The certificate authorities that this host trusts beyond the distribution's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+BUNDLE = Path("etc/ssl/certs/ca-certificates.crt")
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def _certificates(bundle: Path) -> list[str]:
+    if not bundle.is_file():
+        return []
+    return _PEM.findall(bundle.read_text(encoding="utf-8", errors="replace"))
+
+
+def host_certificates() -> str:
+    """The host's whole bundle as text; part of an image's identity."""
+    return "\n".join(_certificates(Path("/") / BUNDLE))
+
+
+def extra_certificates(root: Path) -> list[str]:
+    """Return the PEM certificates that the host trusts and the tree below root does not."""
+    known = set(_certificates(root / BUNDLE))
+    return [pem for pem in _certificates(Path("/") / BUNDLE) if pem not in known]
