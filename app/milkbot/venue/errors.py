@@ -18,5 +18,16 @@ class OrderRejectedError(MilkbotError):
         super().__init__(f"the exchange refused the order: {code}: {message} (HTTP {http_status})")
 
 
+class OrderNotSentError(OrderRejectedError):
+    """No connection to the exchange was made, so no byte of the order left: as good as a refusal. HTTP status 0."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("not_sent", reason, 0)
+
+
 class OrderOutcomeUnknownError(MilkbotError):
     """The order may or may not exist: 408, 409, any 5xx, a dropped connection, or a success without an order id."""
+
+
+class CancelFailedError(MilkbotError):
+    """A cancel was refused, or its answer was lost: the order may still rest. Reconcile, then cancel again."""

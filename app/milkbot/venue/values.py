@@ -60,6 +60,7 @@ class VenueOrder:
     fill_count: Count
     remaining_count: Count
     created_at: datetime | None
+    exchange_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

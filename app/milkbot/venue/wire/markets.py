@@ -17,6 +17,12 @@ class Series(WireModel):
     fee_multiplier: Number
 
 
+class SeriesReply(WireModel):
+    """GET /series/{ticker}."""
+
+    series: Series
+
+
 class PriceRange(WireModel):
     """A stretch of prices with one tick size. The end may lie above what can be traded."""
 

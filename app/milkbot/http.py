@@ -1,0 +1,134 @@
+"""The one module that knows the HTTP library: requests out, plain replies and two kinds of failure in."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import httpx2
+
+from milkbot.domain.clock import Clock
+
+Transport = httpx2.BaseTransport
+Params = Sequence[tuple[str, str]]
+Authorize = Callable[[str, str], Mapping[str, str]]
+"""Headers for a method and the path, from the host's root, that really goes over the wire."""
+
+_TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
+_NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_RETRY_STATUS: Final = frozenset({408, 429})
+
+
+class TransportError(Exception):
+    """No reply came. `possibly_sent` is False only where no connection was made, so no byte of the request left."""
+
+    def __init__(self, message: str, *, possibly_sent: bool) -> None:
+        self.possibly_sent = possibly_sent
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply that was read to its end. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self) -> object:
+        """The body, decimal numbers exact. Raises ValueError if it is no JSON."""
+        return json.loads(self.content, parse_float=Decimal)
+
+    def excerpt(self) -> str:
+        """The body's beginning on one line, for messages."""
+        return " ".join(self.content[:200].decode("utf-8", "replace").split())
+
+
+class HttpSession:
+    """Connections to one base address. Proxies of the environment are ignored: they could read and redirect orders."""
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        transport: Transport | None = None,
+        *,
+        follow_redirects: bool = False,
+    ) -> None:
+        self._client = httpx2.Client(
+            base_url=base_url,
+            headers=dict(headers),
+            transport=transport,
+            timeout=_TIMEOUT,
+            follow_redirects=follow_redirects,
+            trust_env=False,
+        )
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params = (),
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        authorize: Authorize | None = None,
+    ) -> Reply:
+        """Send once and read the whole reply, whatever its status. Raises TransportError."""
+        request = self._client.build_request(
+            method, path, params=list(params) or None, content=body, headers=dict(headers or {})
+        )
+        if authorize is not None:
+            wire_path = request.url.raw_path.partition(b"?")[0].decode("ascii")
+            request.headers.update(authorize(method, wire_path))
+        try:
+            response = self._client.send(request)
+        except httpx2.RequestError as error:
+            sent = not isinstance(error, _NEVER_SENT)
+            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise TransportError(f"{method} {request.url.host}{path}: {reason}", possibly_sent=sent) from error
+        return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+
+    def close(self) -> None:
+        """Drop all connections."""
+        self._client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How a read is repeated: waits of up to base x 2^n seconds, full jitter, never above `longest`."""
+
+    attempts: int
+    base_seconds: float
+    longest_seconds: float
+    jitter: Callable[[], float] = secrets.SystemRandom().random
+
+    def wait(self, failures: int) -> float:
+        """Seconds to wait after that many failures."""
+        return self.jitter() * min(self.longest_seconds, self.base_seconds * (1 << (failures - 1)))
+
+
+def send_read(send: Callable[[], Reply], clock: Clock, backoff: Backoff) -> Reply:
+    """Repeat a read on a lost connection, 408, 429 and any 5xx; the last reply stands. Raises the last TransportError.
+
+    For reads only: what was sent may have been done each time.
+    """
+    for failures in range(1, backoff.attempts):
+        try:
+            reply = send()
+        except TransportError:
+            clock.sleep(backoff.wait(failures))
+            continue
+        if reply.status not in _RETRY_STATUS and reply.status < 500:
+            return reply
+        clock.sleep(backoff.wait(failures))
+    return send()

@@ -1,0 +1,192 @@
+"""From the wire's objects to plain values. Whatever does not fit raises ValueError with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import structlog
+from pydantic import ValidationError
+
+from milkbot.domain import markets as domain
+from milkbot.domain.books import OrderBook, best_first
+from milkbot.domain.fees import FeeSchedule, FeeType
+from milkbot.domain.orders import BookSide
+from milkbot.domain.positions import Fill
+from milkbot.domain.units import ONE, ZERO, Cash, Price, price
+from milkbot.venue import values
+from milkbot.venue.wire import markets as wire_markets
+from milkbot.venue.wire import portfolio as wire_portfolio
+
+_CENT = Decimal("0.01")
+_log = structlog.get_logger(__name__)
+
+
+def fee_schedule(wire: wire_markets.Series) -> FeeSchedule:
+    """What a series charges. Raises ValueError for a fee type that cannot be priced."""
+    return FeeSchedule(FeeType(wire.fee_type), wire.fee_multiplier)
+
+
+def market(wire: wire_markets.Market) -> domain.Market:
+    """One bracket. Raises ValueError for a strike or status that daily-temperature markets do not have."""
+    if wire.strike_type is None:
+        raise ValueError("it has no strike_type")
+    strike = domain.Strike(
+        kind=domain.StrikeType(wire.strike_type),
+        floor=_whole(wire.floor_strike, "floor_strike"),
+        cap=_whole(wire.cap_strike, "cap_strike"),
+    )
+    return domain.Market(
+        ticker=wire.ticker,
+        event_ticker=wire.event_ticker,
+        strike=strike,
+        status=domain.MarketStatus(wire.status),
+        open_time=wire.open_time,
+        close_time=wire.close_time,
+        title=wire.yes_sub_title,
+        rules_primary=wire.rules_primary,
+        price_ranges=tuple(domain.PriceRange(r.start, r.end, r.step) for r in wire.price_ranges),
+        exchange_index=wire.exchange_index,
+        result=wire.result,
+        expiration_value=wire.expiration_value,
+    )
+
+
+def event(wire: wire_markets.Event, raw_markets: Iterable[object]) -> domain.Event:
+    """An event with those of its markets that are understood; each other one is logged and left out.
+
+    Raises ValueError for a ticker without a climate day, and for fees that differ from the series'.
+    """
+    if wire.fee_type_override or wire.fee_multiplier_override is not None:
+        raise ValueError(f"event {wire.event_ticker} overrides the fees of its series")
+    return domain.Event(
+        ticker=wire.event_ticker,
+        series_ticker=wire.series_ticker,
+        climate_day=domain.climate_day(wire.event_ticker),
+        mutually_exclusive=wire.mutually_exclusive,
+        markets=tuple(known for raw in raw_markets if (known := _known_market(raw, wire.event_ticker)) is not None),
+    )
+
+
+def _known_market(raw: object, event_ticker: str) -> domain.Market | None:
+    try:
+        found = market(wire_markets.Market.model_validate(raw))
+        if found.event_ticker != event_ticker:
+            raise ValueError(f"it belongs to {found.event_ticker}")
+    except ValueError as error:
+        ticker = raw.get("ticker") if isinstance(raw, dict) else None
+        _log.warning("market_not_understood", event_ticker=event_ticker, ticker=ticker, reason=reason(error))
+        return None
+    return found
+
+
+def order_book(wire: wire_markets.TickerBook, captured_at: datetime) -> OrderBook:
+    """A book, best bids first; levels without contracts are dropped."""
+    sides = wire.orderbook_fp
+    return OrderBook(
+        ticker=wire.ticker,
+        yes_bids=best_first(list(sides.yes_dollars)),
+        no_bids=best_first(list(sides.no_dollars)),
+        captured_at=captured_at,
+    )
+
+
+def balance(wire: wire_portfolio.Balance) -> values.Balance:
+    """Cents of the portfolio's value become dollars."""
+    return values.Balance(
+        cash=wire.balance_dollars,
+        portfolio_value=Cash(wire.portfolio_value * _CENT),
+        updated_at=datetime.fromtimestamp(wire.updated_ts, UTC),
+    )
+
+
+def position(wire: wire_portfolio.MarketPosition) -> values.VenuePosition:
+    """What the exchange says is held in one market."""
+    return values.VenuePosition(
+        ticker=wire.ticker,
+        signed_count=wire.position_fp,
+        exposure=wire.market_exposure_dollars,
+        realized=wire.realized_pnl_dollars,
+        fees=wire.fees_paid_dollars,
+    )
+
+
+def order(wire: wire_portfolio.Order) -> values.VenueOrder:
+    """An order as listed. Raises ValueError for a side or status that is not known."""
+    return values.VenueOrder(
+        order_id=wire.order_id,
+        client_order_id=wire.client_order_id,
+        ticker=wire.ticker,
+        side=BookSide(wire.book_side),
+        status=values.VenueOrderStatus(wire.status),
+        price=wire.yes_price_dollars,
+        initial_count=wire.initial_count_fp,
+        fill_count=wire.fill_count_fp,
+        remaining_count=wire.remaining_count_fp,
+        created_at=wire.created_time,
+        exchange_index=wire.exchange_index,
+    )
+
+
+def fill(wire: wire_portfolio.Fill) -> Fill:
+    """One execution. Raises ValueError if it has no time: the order of fills makes the position's cost."""
+    if wire.created_time is not None:
+        filled_at = wire.created_time
+    elif wire.ts is not None:
+        filled_at = datetime.fromtimestamp(wire.ts, UTC)
+    else:
+        raise ValueError(f"fill {wire.fill_id} has neither created_time nor ts")
+    return Fill(
+        fill_id=wire.fill_id,
+        order_id=wire.order_id,
+        ticker=wire.ticker,
+        side=BookSide(wire.book_side),
+        count=wire.count_fp,
+        price=wire.yes_price_dollars,
+        fee=wire.fee_cost,
+        is_taker=wire.is_taker,
+        filled_at=filled_at,
+    )
+
+
+def settlement(wire: wire_portfolio.Settlement) -> values.VenueSettlement:
+    """A settled market. Raises ValueError for a scalar result without its value."""
+    return values.VenueSettlement(
+        ticker=wire.ticker,
+        event_ticker=wire.event_ticker,
+        result=wire.market_result,
+        yes_value=_yes_value(wire),
+        yes_count=wire.yes_count_fp,
+        no_count=wire.no_count_fp,
+        yes_cost=wire.yes_total_cost_dollars,
+        no_cost=wire.no_total_cost_dollars,
+        revenue=Cash(wire.revenue * _CENT),
+        fees=wire.fee_cost,
+        settled_at=wire.settled_time,
+    )
+
+
+def reason(error: ValueError) -> str:
+    """A ValueError in one line; pydantic's own spans many and repeats the input."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return str(error)
+
+
+def _yes_value(wire: wire_portfolio.Settlement) -> Price:
+    if wire.market_result == "yes":
+        return Price(ONE)
+    if wire.market_result == "no":
+        return Price(ZERO)
+    if wire.market_result == "scalar" and wire.value is not None:
+        return price(wire.value * _CENT)
+    raise ValueError(f"settlement of {wire.ticker} has result {wire.market_result!r} and value {wire.value}")
+
+
+def _whole(number: Decimal | None, what: str) -> int | None:
+    if number is None:
+        return None
+    if number != number.to_integral_value():
+        raise ValueError(f"{what} is {number}, expected a whole degree")
+    return int(number)

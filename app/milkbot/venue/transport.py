@@ -1,0 +1,131 @@
+"""Signed requests to the exchange: token buckets, retried reads, writes that are sent once, cursors, clock skew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from milkbot.domain.clock import Clock
+from milkbot.errors import ConfigError
+from milkbot.http import Backoff, HttpSession, Params, Reply, Transport, TransportError, send_read
+from milkbot.venue.errors import VenueReadError
+from milkbot.venue.outcomes import read_error_body
+from milkbot.venue.rate_limits import BASIC_READ, BASIC_WRITE, DEFAULT_COST, TokenBucket
+from milkbot.venue.signing import ApiCredentials, sign
+
+BACKOFF: Final = Backoff(attempts=4, base_seconds=0.5, longest_seconds=4.0)
+_HEADERS: Final = {"User-Agent": "milkbot", "Accept": "application/json"}
+
+
+class VenueSession:
+    """One account's connection. `clock_skew_seconds`: how far our clock is ahead of the exchange's, None until known.
+
+    The exchange's Date has whole seconds, so the skew is good to about half a second.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: ApiCredentials | None,
+        clock: Clock,
+        transport: Transport | None = None,
+        backoff: Backoff = BACKOFF,
+    ) -> None:
+        self._http = HttpSession(base_url, _HEADERS, transport)
+        self._credentials = credentials
+        self._clock = clock
+        self._backoff = backoff
+        self.reads = TokenBucket(clock, BASIC_READ)
+        self.writes = TokenBucket(clock, BASIC_WRITE)
+        self.clock_skew_seconds: float | None = None
+
+    def read_reply(self, path: str, params: Params = ()) -> Reply:
+        """GET, repeated where that may help; the last reply stands. Raises VenueReadError if none came."""
+
+        def once() -> Reply:
+            self.reads.take(DEFAULT_COST)
+            return self._send("GET", path, params)
+
+        try:
+            return send_read(once, self._clock, self._backoff)
+        except TransportError as error:
+            raise VenueReadError(f"the exchange did not answer: {error}") from error
+
+    def read(self, path: str, params: Params = ()) -> object:
+        """The JSON of a GET that succeeded. Raises VenueReadError."""
+        reply = self.read_reply(path, params)
+        if not reply.ok:
+            raise VenueReadError(refusal(f"GET {path}", reply))
+        try:
+            return reply.json()
+        except ValueError as error:
+            raise VenueReadError(f"GET {path}: the answer is no JSON: {reply.excerpt()}") from error
+
+    def rows(self, path: str, key: str, params: Params = ()) -> Iterator[object]:
+        """Each of `key`'s entries over all pages. Raises VenueReadError, also for a cursor that comes twice:
+        a list that was cut short must not pass for a whole one.
+        """
+        seen: set[str] = set()
+        cursor = ""
+        while True:
+            page = self.read(path, [*params, *([("cursor", cursor)] if cursor else [])])
+            if not isinstance(page, dict) or not isinstance(page.get(key), list | None):
+                raise VenueReadError(f"GET {path}: the answer has no list {key!r}")
+            yield from page.get(key) or ()
+            cursor = page.get("cursor") or ""
+            if not cursor:
+                return
+            if cursor in seen:
+                raise VenueReadError(f"GET {path}: the cursor {cursor!r} came twice")
+            seen.add(cursor)
+
+    def write(
+        self, method: str, path: str, cost: int, *, params: Params = (), body: Mapping[str, object] | None = None
+    ) -> Reply:
+        """Send exactly once; the reply counts whatever its status. Raises TransportError, ConfigError without a key."""
+        if self._credentials is None:
+            raise ConfigError(["KALSHI_API_KEY_ID is not set; orders need a key of the exchange"])
+        self.writes.take(cost)
+        return self._send(method, path, params, None if body is None else json.dumps(body).encode())
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._http.close()
+
+    def _send(self, method: str, path: str, params: Params, body: bytes | None = None) -> Reply:
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        authorize = None if self._credentials is None else self._authorize
+        sent_at = self._clock.now()
+        reply = self._http.send(method, path, params=params, body=body, headers=headers, authorize=authorize)
+        self._measure_skew(sent_at, reply)
+        return reply
+
+    def _authorize(self, method: str, path: str) -> Mapping[str, str]:
+        if self._credentials is None:
+            return {}
+        return sign(self._credentials, int(self._clock.now().timestamp() * 1000), method, path)
+
+    def _measure_skew(self, sent_at: datetime, reply: Reply) -> None:
+        try:
+            theirs = parsedate_to_datetime(reply.headers["date"])
+        except (KeyError, ValueError):
+            return
+        if theirs.tzinfo is None:
+            return
+        ours = sent_at + (self._clock.now() - sent_at) / 2
+        self.clock_skew_seconds = (ours - theirs).total_seconds() - 0.5
+
+
+def refusal(request: str, reply: Reply) -> str:
+    """One sentence for a reply that is no success, with the mend where the status tells it."""
+    said = read_error_body(reply)
+    words = f"{said.code}: {said.message}" if said.code or said.message else reply.excerpt()
+    mend = ""
+    if reply.status == 401:
+        mend = "; check KALSHI_API_KEY_ID, the key file, and this machine's clock"
+    elif reply.status == 403:
+        mend = "; the key's scopes do not allow this"
+    return f"{request}: HTTP {reply.status} {words}{mend}"
