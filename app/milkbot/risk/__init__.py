@@ -1,0 +1,1 @@
+"""What may be risked. Pure functions of their arguments; a denial has a typed code."""

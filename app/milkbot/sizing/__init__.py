@@ -1,0 +1,1 @@
+"""How much to buy. Pure functions of their arguments."""
