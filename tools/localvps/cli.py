@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localvps import config as configuration
-from localvps import host, images, lifecycle, ready, recipes, show, ssh
+from localvps import files, generate, host, images, lifecycle, ready, recipes, show, ssh
 from localvps import machine as machines
 from localvps.errors import VpsError, say
 
@@ -52,10 +54,16 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true")
     showing = add("show", "tell all about a machine")
     showing.add_argument("--json", action="store_true")
+    showing.add_argument("--field", help="print one value alone")
     shell = add("ssh", "run a command, without one a shell, as root on a machine")
     shell.add_argument("words", metavar="COMMAND", nargs=argparse.REMAINDER)
     wait = add("wait", "wait until a machine is ready")
     wait.add_argument("--seconds", type=float, default=lifecycle.BOOT_SECONDS)
+    add("purge", "remove every machine, image and key", machine=False)
+    generating = add("secrets", "make a machine's secrets once, as Ansible variables (needs no root)", machine=False)
+    generating.add_argument("directory", type=Path, help="where they are kept")
+    generating.add_argument("--address", type=IPv4Address, required=True, help="address in the certificate")
+    generating.add_argument("--vars", type=Path, required=True, help="file of variables to write")
     return parser
 
 
@@ -67,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("destroy takes a NAME or --all")
     try:
         config = configuration.load()
-        host.require_root()
+        if options.command != "secrets":
+            host.require_root()
         return _dispatch(config, options)
     except VpsError as error:
         print(f"vps: error: {error}", file=sys.stderr)
@@ -121,6 +130,18 @@ def _destroy(config: Config, options: argparse.Namespace) -> None:
         lifecycle.destroy(config, name)
 
 
+def _purge(config: Config, options: argparse.Namespace) -> None:
+    options.all = True
+    _destroy(config, options)
+    files.remove_tree(config.images_dir)
+    files.remove_tree(config.ssh_dir)
+    say("every machine, image and key is removed")
+
+
+def _secrets(_config: Config, options: argparse.Namespace) -> None:
+    generate.generate(options.directory, options.address, options.vars)
+
+
 def _wait(config: Config, options: argparse.Namespace) -> None:
     _ready(config, options.name, options.seconds)
 
@@ -146,7 +167,11 @@ def _image(config: Config, options: argparse.Namespace) -> None:
 
 def _show(config: Config, options: argparse.Namespace) -> None:
     facts = show.describe(config, machines.get(config, options.name))
-    if options.json:
+    if options.field:
+        if options.field not in facts:
+            raise VpsError(f"--field {options.field}: choose one of {', '.join(facts)}")
+        print(facts[options.field])
+    elif options.json:
         print(json.dumps(facts, indent=2))
     else:
         print(show.table([[key, str(value)] for key, value in facts.items()]), end="")
@@ -167,8 +192,10 @@ _COMMANDS: dict[str, Callable[[Config, argparse.Namespace], None]] = {
     "image": _image,
     "kill": _stop,
     "list": _list,
+    "purge": _purge,
     "reset": _reset,
     "restart": _restart,
+    "secrets": _secrets,
     "show": _show,
     "snapshot": _snapshot,
     "start": _start,
