@@ -18,7 +18,7 @@ from milkbot.domain.positions import Fill
 from milkbot.domain.units import ZERO, Count
 from milkbot.http import Backoff, Params, Transport, TransportError
 from milkbot.venue import convert, outcomes
-from milkbot.venue.errors import CancelFailedError, VenueReadError
+from milkbot.venue.errors import CancelFailedError, OrderNotSentError, VenueReadError
 from milkbot.venue.rate_limits import CANCEL_COST, DEFAULT_COST, Limit
 from milkbot.venue.signing import ApiCredentials
 from milkbot.venue.transport import BACKOFF, VenueSession, refusal
@@ -114,9 +114,9 @@ class KalshiClient:
         for start in range(0, len(tickers), _BOOKS_A_CALL):
             params = [("tickers", ticker) for ticker in tickers[start : start + _BOOKS_A_CALL]]
             rows = list(self._session.rows("/markets/orderbooks", "orderbooks", params))
-            now = self._clock.now()
-            for book in _parsed(rows, markets.TickerBook, lambda wire, at=now: convert.order_book(wire, at)):
-                books[book.ticker] = book
+            captured_at = self._clock.now()
+            for wire in _parsed(rows, markets.TickerBook, lambda wire: wire):
+                books[wire.ticker] = convert.order_book(wire, captured_at)
         return books
 
     def balance(self) -> Balance:
@@ -154,19 +154,7 @@ class KalshiClient:
 
     def create_order(self, intent: OrderIntent) -> PlacedOrder:
         """Send an order once. Raises OrderRejectedError (proven) or OrderOutcomeUnknownError (all else)."""
-        body = CreateOrder(
-            ticker=intent.ticker,
-            client_order_id=intent.client_order_id,
-            side=intent.side,
-            count=intent.count,
-            price=intent.price,
-            time_in_force=intent.time_in_force,
-            self_trade_prevention_type="taker_at_cross",
-            post_only=intent.post_only,
-            reduce_only=intent.reduce_only,
-            cancel_order_on_pause=True,
-            exchange_index=intent.exchange_index,
-        ).model_dump(mode="json")
+        body = _order_body(intent)
         try:
             reply = self._session.write("POST", _ORDERS, DEFAULT_COST, body=body)
         except TransportError as error:
@@ -200,7 +188,7 @@ class KalshiClient:
         self._session.close()
 
     def _rows(self, path: str, key: str, params: Params, since: datetime | None = None) -> Iterator[object]:
-        # One second early: whether the exchange's bound is inclusive is not documented, and a repeated row does no harm.
+        # One second early: whether the bound is inclusive is not documented, and a repeated row does no harm.
         bound = [] if since is None else [("min_ts", str(int(since.timestamp()) - 1))]
         return self._session.rows(path, key, [*params, *bound, ("limit", _ROWS_A_PAGE)])
 
@@ -209,6 +197,26 @@ class KalshiClient:
             return to_value(model.model_validate(self._session.read(path, params)))
         except ValueError as error:
             raise VenueReadError(f"GET {path}: the answer is not understood: {convert.reason(error)}") from error
+
+
+def _order_body(intent: OrderIntent) -> dict[str, object]:
+    try:
+        order = CreateOrder(
+            ticker=intent.ticker,
+            client_order_id=intent.client_order_id,
+            side=intent.side,
+            count=intent.count,
+            price=intent.price,
+            time_in_force=intent.time_in_force,
+            self_trade_prevention_type="taker_at_cross",
+            post_only=intent.post_only,
+            reduce_only=intent.reduce_only,
+            cancel_order_on_pause=True,
+            exchange_index=intent.exchange_index,
+        )
+    except ValueError as error:
+        raise OrderNotSentError(f"the order is not valid: {convert.reason(error)}") from error
+    return order.model_dump(mode="json")
 
 
 def _known_event(row: object) -> Event | None:
@@ -224,8 +232,8 @@ def _known_event(row: object) -> Event | None:
 def _parsed(rows: Iterable[object], model: type[_Wire], to_value: Callable[[_Wire], _Value]) -> Iterator[_Value]:
     for row in rows:
         try:
-            yield to_value(model.model_validate(row))
+            value = to_value(model.model_validate(row))
         except ValueError as error:
-            raise VenueReadError(
-                f"a {model.__name__} of the exchange is not understood: {convert.reason(error)}"
-            ) from error
+            name = model.__name__
+            raise VenueReadError(f"a {name} of the exchange is not understood: {convert.reason(error)}") from error
+        yield value

@@ -19,7 +19,7 @@ class OrderRejectedError(MilkbotError):
 
 
 class OrderNotSentError(OrderRejectedError):
-    """No connection to the exchange was made, so no byte of the order left: as good as a refusal. HTTP status 0."""
+    """It is proved that no byte of the order left this machine: as good as a refusal. Its HTTP status is 0."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("not_sent", reason, 0)
