@@ -17,6 +17,7 @@ from milkbot.domain.orders import OrderIntent
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import ZERO, Count
 from milkbot.http import Backoff, Params, Transport, TransportError
+from milkbot.validation import reason
 from milkbot.venue import convert, outcomes
 from milkbot.venue.errors import CancelFailedError, OrderNotSentError, VenueReadError
 from milkbot.venue.rate_limits import CANCEL_COST, DEFAULT_COST, Limit
@@ -196,7 +197,7 @@ class KalshiClient:
         try:
             return to_value(model.model_validate(self._session.read(path, params)))
         except ValueError as error:
-            raise VenueReadError(f"GET {path}: the answer is not understood: {convert.reason(error)}") from error
+            raise VenueReadError(f"GET {path}: the answer is not understood: {reason(error)}") from error
 
 
 def _order_body(intent: OrderIntent) -> dict[str, object]:
@@ -215,7 +216,7 @@ def _order_body(intent: OrderIntent) -> dict[str, object]:
             exchange_index=intent.exchange_index,
         )
     except ValueError as error:
-        raise OrderNotSentError(f"the order is not valid: {convert.reason(error)}") from error
+        raise OrderNotSentError(f"the order is not valid: {reason(error)}") from error
     return order.model_dump(mode="json")
 
 
@@ -225,7 +226,7 @@ def _known_event(row: object) -> Event | None:
         return convert.event(wire, wire.markets)
     except ValueError as error:
         ticker = row.get("event_ticker") if isinstance(row, dict) else None
-        _log.warning("event_not_understood", event_ticker=ticker, reason=convert.reason(error))
+        _log.warning("event_not_understood", event_ticker=ticker, reason=reason(error))
         return None
 
 
@@ -235,5 +236,5 @@ def _parsed(rows: Iterable[object], model: type[_Wire], to_value: Callable[[_Wir
             value = to_value(model.model_validate(row))
         except ValueError as error:
             name = model.__name__
-            raise VenueReadError(f"a {name} of the exchange is not understood: {convert.reason(error)}") from error
+            raise VenueReadError(f"a {name} of the exchange is not understood: {reason(error)}") from error
         yield value

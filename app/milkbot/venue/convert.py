@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import structlog
-from pydantic import ValidationError
 
 from milkbot.domain import markets as domain
 from milkbot.domain.books import OrderBook, best_first
@@ -15,6 +14,7 @@ from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import ONE, ZERO, Cash, Price, price
+from milkbot.validation import reason
 from milkbot.venue import values
 from milkbot.venue.wire import markets as wire_markets
 from milkbot.venue.wire import portfolio as wire_portfolio
@@ -165,13 +165,6 @@ def settlement(wire: wire_portfolio.Settlement) -> values.VenueSettlement:
         fees=wire.fee_cost,
         settled_at=wire.settled_time,
     )
-
-
-def reason(error: ValueError) -> str:
-    """A ValueError in one line; pydantic's own spans many and repeats the input."""
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return str(error)
 
 
 def _yes_value(wire: wire_portfolio.Settlement) -> Price:

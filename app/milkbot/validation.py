@@ -1,0 +1,12 @@
+"""Errors of pydantic as one line that an operator can read."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+
+def reason(error: Exception) -> str:
+    """An error in one line; pydantic's own text spans many and repeats the whole input."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+    return str(error)

@@ -1,0 +1,9 @@
+"""What can go wrong at the weather service."""
+
+from __future__ import annotations
+
+from milkbot.errors import VenueUnavailableError
+
+
+class WeatherReadError(VenueUnavailableError):
+    """The weather service did not answer, refused, or said something that is not understood."""
