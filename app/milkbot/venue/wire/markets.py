@@ -51,11 +51,14 @@ class Market(WireModel):
 
 
 class Event(WireModel):
-    """An event. Its markets stay raw here: each is read alone, so that an odd one does not take the rest with it."""
+    """An event. Its markets stay raw here: each is read alone, so that an odd one does not take the rest with it.
+
+    Settled events were seen without `mutually_exclusive`: then nothing may be netted across their markets.
+    """
 
     event_ticker: str
     series_ticker: str
-    mutually_exclusive: bool
+    mutually_exclusive: bool = False
     fee_type_override: str | None = None
     fee_multiplier_override: Number | None = None
     markets: tuple[object, ...] = ()

@@ -1,0 +1,183 @@
+"""Every recorded reply of the exchange's current form is read without loss. A drift of the wire shows here first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import httpx2
+import pytest
+from structlog.testing import capture_logs
+from tests.fakes import FakeClock, ScriptedServer
+
+from milkbot.domain.cities import city_of_series
+from milkbot.domain.fees import FeeSchedule, FeeType
+from milkbot.domain.markets import StrikeType
+from milkbot.domain.units import cash, count, price
+from milkbot.http import Reply
+from milkbot.venue import convert
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.outcomes import read_error_body
+from milkbot.venue.wire import exchange, markets, orders, portfolio
+from milkbot.venue.wire.base import WireModel
+
+CURRENT = ("2026-06_demo_portfolio", "2026-07_fairline", "2026-07_v2_orders")
+
+
+def events(body: dict[str, list[object]]) -> int:
+    return sum(single_event({"event": row}) for row in body["events"])
+
+
+def single_event(body: dict[str, object]) -> int:
+    reply = markets.EventReply.model_validate(body)
+    return len([markets.Market.model_validate(raw) for raw in (*reply.event.markets, *reply.markets)])
+
+
+def market_list(body: dict[str, list[object]]) -> int:
+    return len([markets.Market.model_validate(row) for row in body["markets"]])
+
+
+def candlesticks(body: dict[str, list[object]]) -> int:
+    return len([markets.Candlestick.model_validate(row) for row in body["candlesticks"]])
+
+
+def positions(body: list[dict[str, list[object]]]) -> int:
+    return len([portfolio.MarketPosition.model_validate(row) for page in body for row in page["market_positions"]])
+
+
+def one(model: type[WireModel]) -> Callable[[object], int]:
+    return lambda body: len([model.model_validate(body)])
+
+
+def orders_and_errors(body: dict[str, object]) -> int:
+    found = [
+        portfolio.Order.model_validate(body["get_order_executed_demo_2026-07-18"]),
+        orders.CreatedOrder.model_validate(body["create_order_v2_201_demo_2026-07-18"]),
+        orders.CreatedOrder.model_validate(body["create_order_v2_201_prod_2026-06-05"]),
+    ]
+    return len(found)
+
+
+# Reader of each file, and how many objects it must find there.
+READERS: dict[str, tuple[Callable[..., int], int]] = {
+    "portfolio_balance_demo.json": (one(portfolio.Balance), 1),
+    "portfolio_positions_demo.json": (positions, 14),
+    "candlesticks_weather.json": (candlesticks, 4),
+    "historical_candlesticks.json": (candlesticks, 4),
+    "event_single.json": (single_event, 1),
+    "events_mixed.json": (events, 4),
+    "events_settled.json": (events, 2),
+    "historical_markets_rain.json": (market_list, 3),
+    "market_single.json": (lambda body: market_list({"markets": [body["market"]]}), 1),
+    "markets_resolved.json": (market_list, 2),
+    "orderbook.json": (one(markets.OrderBookReply), 1),
+    "orders_and_errors.json": (orders_and_errors, 3),
+}
+
+
+def load(path: Path) -> object:
+    return json.loads(path.read_bytes(), parse_float=Decimal)
+
+
+def test_every_recording_of_the_current_form_is_read(shared_data: Path) -> None:
+    files = [file for folder in CURRENT for file in sorted((shared_data / "api_kalshi" / folder).iterdir())]
+    found = {file.name: READERS[file.name][0](load(file)) for file in files}
+    assert found == {name: number for name, (_, number) in READERS.items()}
+
+
+@pytest.mark.parametrize(
+    ("file", "model"),
+    [
+        ("exchange_status_response.json", exchange.ExchangeStatus),
+        ("user_data_timestamp_response.json", exchange.UserDataTimestamp),
+        ("series_single_response.json", markets.SeriesReply),
+    ],
+)
+def test_recordings_of_january_whose_form_did_not_change_are_read(
+    shared_data: Path, file: str, model: type[WireModel]
+) -> None:
+    recorded = load(shared_data / "api_kalshi" / "2026-01_obstacle_golden" / file)
+    assert isinstance(recorded, dict)
+    model.model_validate(recorded["response"])
+
+
+def test_a_mixed_list_of_events_gives_the_daily_highs_and_says_what_it_left_out(shared_data: Path) -> None:
+    body = (shared_data / "api_kalshi/2026-07_fairline/events_mixed.json").read_bytes()
+    last_page = json.dumps(json.loads(body) | {"cursor": ""}).encode()
+    server = ScriptedServer(httpx2.Response(200, content=last_page))
+    with capture_logs() as logs:
+        (event,) = KalshiClient("https://exchange.test", None, FakeClock(), server.transport).open_events("KXHIGHNY")
+
+    assert event.climate_day.isoformat() == "2026-07-19"
+    assert [(m.strike.kind, m.strike.floor, m.strike.cap) for m in event.markets] == [
+        (StrikeType.LESS, None, 80),
+        (StrikeType.BETWEEN, 80, 81),
+    ]
+    assert city_of_series(event.series_ticker).settles_by(event.markets[0].rules_primary)
+    assert [log["event_ticker"] for log in logs] == ["KXU3MAX-30"]
+
+
+def test_a_settled_bracket_resolved_as_its_strike_says(shared_data: Path) -> None:
+    body = load(shared_data / "api_kalshi/2026-07_fairline/markets_resolved.json")
+    assert isinstance(body, dict)
+    for row in body["markets"]:
+        market = convert.market(markets.Market.model_validate(row))
+        won = market.strike.contains(int(Decimal(market.expiration_value)))
+        assert market.result == ("yes" if won else "no")
+
+
+def test_fractional_sizes_of_the_book_stay_exact(shared_data: Path) -> None:
+    recorded = load(shared_data / "api_kalshi/2026-07_fairline/orderbook.json")
+    sides = markets.OrderBookReply.model_validate(recorded).orderbook_fp
+    book = convert.order_book(markets.TickerBook(ticker="T", orderbook_fp=sides), FakeClock().now())
+    assert [(level.price, level.count) for level in book.yes_bids][-1] == (Decimal("0.01"), Decimal("1209.98"))
+    assert book.best_yes_ask is not None
+    assert book.best_yes_ask.price == Decimal("0.89")
+
+
+def test_the_recorded_balance_is_dollars_and_its_time_is_that_of_the_recording(shared_data: Path) -> None:
+    recorded = load(shared_data / "api_kalshi/2026-06_demo_portfolio/portfolio_balance_demo.json")
+    found = convert.balance(portfolio.Balance.model_validate(recorded))
+    assert (found.cash, found.portfolio_value) == (Decimal("788.3901"), Decimal("134.34"))
+    assert found.updated_at == datetime(2026, 6, 2, 19, 32, 12, tzinfo=UTC)
+
+
+def test_recorded_positions_add_up_to_the_fees_of_their_events(shared_data: Path) -> None:
+    pages = load(shared_data / "api_kalshi/2026-06_demo_portfolio/portfolio_positions_demo.json")
+    assert isinstance(pages, list)
+    fees: dict[str, Decimal] = {}
+    for row in (row for page in pages for row in page["market_positions"]):
+        held = convert.position(portfolio.MarketPosition.model_validate(row))
+        event = held.ticker.rpartition("-")[0]
+        fees[event] = fees.get(event, Decimal(0)) + held.fees
+    exchange_says = {
+        row["event_ticker"]: Decimal(row["fees_paid_dollars"]) for p in pages for row in p["event_positions"]
+    }
+    assert fees == exchange_says
+
+
+def test_a_recorded_order_names_its_fee_by_our_schedule(shared_data: Path) -> None:
+    recorded = load(shared_data / "api_kalshi/2026-07_v2_orders/orders_and_errors.json")
+    assert isinstance(recorded, dict)
+    raw = recorded["get_order_executed_demo_2026-07-18"]
+    found = convert.order(portfolio.Order.model_validate(raw))
+    fees = FeeSchedule(FeeType.QUADRATIC, Decimal(1))
+
+    assert (found.client_order_id, found.fill_count) == ("kb-2156fc481c0a", count(4))
+    # Four fills of one contract each, each fee rounded up to 0.0001 as it was until August 2026.
+    assert cash(raw["taker_fees_dollars"]) == 4 * fees.taker(count(1), price("0.49")).quantize(
+        Decimal("0.0001"), "ROUND_UP"
+    )
+
+
+def test_recorded_errors_keep_their_code(shared_data: Path) -> None:
+    recorded = load(shared_data / "api_kalshi/2026-07_v2_orders/orders_and_errors.json")
+    assert isinstance(recorded, dict)
+    codes = [
+        read_error_body(Reply(row["http"], {}, json.dumps(row["body"]).encode())).code
+        for row in recorded["error_bodies_reported"]
+    ]
+    assert codes == ["deprecated_v1_order_endpoint", "service_unavailable", "order_already_exists"]

@@ -1,0 +1,291 @@
+"""A read that is cut short, stale or half understood must fail: what it says is traded on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
+
+import httpx2
+import pytest
+from structlog.testing import capture_logs
+from tests.fakes import NOON, Answer, FakeClock, ScriptedServer, reply
+
+from milkbot.domain.fees import FeeType
+from milkbot.domain.orders import BookSide
+from milkbot.http import Backoff
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.errors import VenueReadError
+from milkbot.venue.values import VenueOrderStatus
+
+BASE = "https://exchange.test/trade-api/v2"
+SLOW = {"refill_rate": 10, "bucket_capacity": 10}
+BACKOFF = Backoff(attempts=3, base_seconds=1.0, longest_seconds=1.5, jitter=lambda: 1.0)
+
+
+def market(ticker: str = "KXHIGHNY-26JUL19-T80", **changes: object) -> dict[str, object]:
+    whole = {
+        "ticker": ticker,
+        "event_ticker": "KXHIGHNY-26JUL19",
+        "status": "active",
+        "open_time": "2026-07-18T14:00:00Z",
+        "close_time": "2026-07-20T04:59:00Z",
+        "yes_sub_title": "79\u00b0 or below",
+        "rules_primary": "Central Park, New York",
+        "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],
+        "result": "",
+        "expiration_value": "",
+        "strike_type": "less",
+        "floor_strike": None,
+        "cap_strike": 80,
+    }
+    return whole | changes
+
+
+def event(ticker: str = "KXHIGHNY-26JUL19", **changes: object) -> dict[str, object]:
+    whole = {
+        "event_ticker": ticker,
+        "series_ticker": "KXHIGHNY",
+        "mutually_exclusive": True,
+        "markets": [market(event_ticker=ticker)],
+    }
+    return whole | changes
+
+
+def client(*answers: Answer) -> tuple[KalshiClient, ScriptedServer, FakeClock]:
+    server, clock = ScriptedServer(*answers), FakeClock()
+    return KalshiClient(BASE, None, clock, server.transport, BACKOFF), server, clock
+
+
+@pytest.mark.parametrize("failure", [reply({"error": "too many requests"}, 429), reply({}, 500), httpx2.ReadError("")])
+def test_a_read_that_fails_in_passing_is_repeated(failure: Answer) -> None:
+    kalshi, server, clock = client(failure, failure, reply({"as_of_time": "2026-07-18T11:59:59.123456Z"}))
+    assert kalshi.user_data_as_of() == NOON - timedelta(microseconds=876544)
+    assert len(server.requests) == 3
+    assert clock.slept == [1.0, 1.5]
+
+
+def test_a_read_gives_up_after_its_attempts_and_says_what_the_exchange_said() -> None:
+    kalshi, server, _ = client(*[reply({"error": {"code": "service_unavailable"}}, 503)] * 3)
+    with pytest.raises(VenueReadError, match=r"503 service_unavailable"):
+        kalshi.balance()
+    assert len(server.requests) == 3
+
+
+def test_a_read_that_is_refused_is_not_repeated_and_names_the_mend() -> None:
+    kalshi, server, _ = client(reply({"code": "unauthorized"}, 401))
+    with pytest.raises(VenueReadError, match="KALSHI_API_KEY_ID"):
+        kalshi.balance()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"orders": {}}'])
+def test_an_answer_of_another_shape_is_an_error_and_not_an_empty_list(body: bytes) -> None:
+    kalshi, _, _ = client(httpx2.Response(200, content=body))
+    with pytest.raises(VenueReadError):
+        kalshi.orders()
+
+
+def test_all_pages_are_read_until_the_cursor_is_empty() -> None:
+    kalshi, server, _ = client(
+        reply({"events": [event()], "cursor": "next"}),
+        reply({"events": [event("KXHIGHNY-26JUL20")], "cursor": None}),
+    )
+    assert [e.ticker for e in kalshi.open_events("KXHIGHNY")] == ["KXHIGHNY-26JUL19", "KXHIGHNY-26JUL20"]
+    assert server.requests[1].url.params["cursor"] == "next"
+    assert server.requests[1].url.params["status"] == "open"
+
+
+def test_a_cursor_that_comes_again_does_not_loop_for_ever() -> None:
+    page = {"orders": [], "cursor": "same"}
+    kalshi, _, _ = client(reply(page), reply(page))
+    with pytest.raises(VenueReadError, match="came twice"):
+        kalshi.orders()
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        (market("ODD", strike_type="structured"), "structured"),
+        (market("ODD", strike_type=None), "strike_type"),
+        (market("ODD", cap_strike=80.5), "whole degree"),
+        (market("ODD", floor_strike=80), "floor"),
+        (market("ODD", status="paused"), "paused"),
+        (market("ODD", event_ticker="KXHIGHCHI-26JUL19"), "belongs to"),
+        ({"ticker": "ODD"}, "status"),
+    ],
+    ids=["kind", "no-kind", "fraction", "both-ends", "status", "other-event", "incomplete"],
+)
+def test_one_odd_market_is_left_out_with_its_reason_and_the_others_stay(odd: dict[str, object], says: str) -> None:
+    kalshi, _, _ = client(reply({"event": event(markets=[odd, market()])}))
+    with capture_logs() as logs:
+        found = kalshi.event("KXHIGHNY-26JUL19")
+    assert [m.ticker for m in found.markets] == ["KXHIGHNY-26JUL19-T80"]
+    assert (logs[0]["ticker"], says in logs[0]["reason"]) == ("ODD", True)
+
+
+@pytest.mark.parametrize(
+    "odd", [event("KXRAINNYCM-25DEC"), event(fee_multiplier_override=2), {"title": "no event"}, "text"]
+)
+def test_one_odd_event_is_left_out_and_the_others_stay(odd: object) -> None:
+    kalshi, _, _ = client(reply({"events": [odd, event()], "cursor": ""}))
+    with capture_logs() as logs:
+        assert [e.ticker for e in kalshi.open_events("KXHIGHNY")] == ["KXHIGHNY-26JUL19"]
+    assert logs[0]["event"] == "event_not_understood"
+
+
+def test_markets_that_stand_beside_their_event_are_found() -> None:
+    kalshi, _, _ = client(reply({"event": event(markets=[]), "markets": [market()]}))
+    assert len(kalshi.event("KXHIGHNY-26JUL19").markets) == 1
+
+
+def test_a_closed_exchange_is_read_from_the_body_of_its_503() -> None:
+    kalshi, _, _ = client(*[reply({"exchange_active": False, "trading_active": False}, 503)] * 3)
+    assert not kalshi.exchange_status().exchange_active
+
+
+def test_a_status_that_is_none_is_an_error_and_not_a_pause() -> None:
+    kalshi, _, _ = client(*[reply({}, 503)] * 3)
+    with pytest.raises(VenueReadError, match="exchange/status"):
+        kalshi.exchange_status()
+
+
+def test_books_come_best_first_and_an_empty_side_is_empty() -> None:
+    sides = {"yes_dollars": [["0.0100", "5.00"], ["0.3000", "8.41"], ["0.3100", "0.00"]], "no_dollars": None}
+    kalshi, _, _ = client(reply({"orderbooks": [{"ticker": "T", "orderbook_fp": sides}]}))
+    book = kalshi.order_books(["T"])["T"]
+    assert [level.price for level in book.yes_bids] == [Decimal("0.3"), Decimal("0.01")]
+    assert book.best_yes_ask is None
+    assert book.captured_at == NOON
+
+
+def test_books_are_asked_for_by_the_hundred() -> None:
+    kalshi, server, _ = client(reply({"orderbooks": []}), reply({"orderbooks": []}))
+    assert kalshi.order_books([f"T{n}" for n in range(101)]) == {}
+    assert [len(r.url.params.get_list("tickers")) for r in server.requests] == [100, 1]
+
+
+def test_the_clock_skew_is_measured_from_each_reply() -> None:
+    theirs = format_datetime(NOON - timedelta(seconds=7), usegmt=True)
+    kalshi, _, _ = client(reply({"as_of_time": "2026-07-18T12:00:00Z"}, headers={"Date": theirs}))
+    assert kalshi.clock_skew_seconds is None
+    kalshi.user_data_as_of()
+    assert kalshi.clock_skew_seconds == pytest.approx(6.5)
+
+
+@pytest.mark.parametrize("date", ["yesterday", ""])
+def test_a_date_that_is_none_leaves_the_skew_unknown(date: str) -> None:
+    kalshi, _, _ = client(reply({"as_of_time": "2026-07-18T12:00:00Z"}, headers={"Date": date}))
+    kalshi.user_data_as_of()
+    assert kalshi.clock_skew_seconds is None
+
+
+def test_fees_keep_the_exact_multiplier() -> None:
+    series = b'{"series": {"ticker": "KXHIGHNY", "fee_type": "quadratic", "fee_multiplier": 0.1}}'
+    kalshi, _, _ = client(httpx2.Response(200, content=series))
+    fees = kalshi.fee_schedule("KXHIGHNY")
+    assert (fees.fee_type, fees.multiplier) == (FeeType.QUADRATIC, Decimal("0.1"))
+
+
+def test_a_fee_type_that_cannot_be_priced_is_an_error() -> None:
+    kalshi, _, _ = client(reply({"series": {"ticker": "X", "fee_type": "flat", "fee_multiplier": 1}}))
+    with pytest.raises(VenueReadError, match="flat"):
+        kalshi.fee_schedule("X")
+
+
+def test_the_account_s_own_limits_are_taken_over() -> None:
+    kalshi, _, clock = client(
+        reply({"usage_tier": "x", "read": SLOW, "write": SLOW, "grants": []}),
+        *[reply({"as_of_time": "2026-07-18T12:00:00Z"})] * 2,
+    )
+    kalshi.adopt_account_limits()
+    kalshi.user_data_as_of()
+    kalshi.user_data_as_of()
+    assert clock.slept == pytest.approx([1.0])
+
+
+def test_orders_are_filtered_at_the_exchange_and_cash_never_becomes_a_float() -> None:
+    order = {
+        "order_id": "o",
+        "client_order_id": "mb-1",
+        "ticker": "T",
+        "book_side": "ask",
+        "status": "resting",
+        "yes_price_dollars": "0.1234",
+        "initial_count_fp": "2192.15",
+        "fill_count_fp": "0.15",
+        "remaining_count_fp": "2192.00",
+        "created_time": None,
+        "exchange_index": 0,
+    }
+    kalshi, server, _ = client(reply({"orders": [order], "cursor": ""}))
+    (found,) = kalshi.orders(ticker="T", status=VenueOrderStatus.RESTING, since=NOON)
+    assert (found.side, found.price, found.initial_count) == (BookSide.ASK, Decimal("0.1234"), Decimal("2192.15"))
+    sent = dict(server.requests[0].url.params)
+    assert sent == {"ticker": "T", "status": "resting", "min_ts": str(int(NOON.timestamp()) - 1), "limit": "1000"}
+
+
+def fill(fill_id: str, **changes: object) -> dict[str, object]:
+    whole = {
+        "fill_id": fill_id,
+        "trade_id": fill_id,
+        "order_id": "o",
+        "ticker": "T",
+        "book_side": "bid",
+        "count_fp": "0.50",
+        "yes_price_dollars": "0.4900",
+        "fee_cost": "0.008747",
+        "is_taker": True,
+        "created_time": "2026-07-18T12:00:00.5Z",
+    }
+    return whole | changes
+
+
+def test_fills_come_in_the_order_in_which_they_happened() -> None:
+    early = fill("b", created_time=None, ts=int(NOON.timestamp()))
+    kalshi, _, _ = client(reply({"fills": [fill("a"), early], "cursor": ""}))
+    found = kalshi.fills()
+    assert [f.fill_id for f in found] == ["b", "a"]
+    assert found[1].fee == Decimal("0.008747")
+
+
+@pytest.mark.parametrize("odd", [fill("a", created_time=None), fill("a", book_side="yes"), fill("")])
+def test_a_fill_that_is_not_understood_is_an_error_and_never_left_out(odd: dict[str, object]) -> None:
+    kalshi, _, _ = client(reply({"fills": [fill("b"), odd], "cursor": ""}))
+    with pytest.raises(VenueReadError, match="Fill"):
+        kalshi.fills()
+
+
+def settlement(**changes: object) -> dict[str, object]:
+    whole = {
+        "ticker": "T",
+        "event_ticker": "E",
+        "market_result": "yes",
+        "yes_count_fp": "2.00",
+        "no_count_fp": "0.00",
+        "yes_total_cost_dollars": "0.980000",
+        "no_total_cost_dollars": "0.000000",
+        "revenue": 200,
+        "fee_cost": "0.0350",
+        "settled_time": "2026-07-20T11:18:31.435826Z",
+        "value": 100,
+    }
+    return whole | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "pays"),
+    [({}, "1"), ({"market_result": "no", "value": None}, "0"), ({"market_result": "scalar", "value": 45}, "0.45")],
+)
+def test_a_settlement_pays_by_its_result(changes: dict[str, object], pays: str) -> None:
+    kalshi, _, _ = client(reply({"settlements": [settlement(**changes)], "cursor": ""}))
+    (found,) = kalshi.settlements()
+    assert (found.yes_value, found.revenue) == (Decimal(pays), Decimal(2))
+    assert found.settled_at == datetime(2026, 7, 20, 11, 18, 31, 435826, UTC)
+
+
+@pytest.mark.parametrize("changes", [{"market_result": "scalar", "value": None}, {"market_result": ""}])
+def test_a_settlement_without_a_payout_is_an_error(changes: dict[str, object]) -> None:
+    kalshi, _, _ = client(reply({"settlements": [settlement(**changes)], "cursor": ""}))
+    with pytest.raises(VenueReadError, match="Settlement"):
+        kalshi.settlements()

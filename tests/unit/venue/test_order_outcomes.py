@@ -1,0 +1,192 @@
+"""An order that lives but is thought dead doubles a position; one that is dead but thought alive blocks an event."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import httpx2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes import NOON, Answer, FakeClock, ScriptedServer, reply
+
+from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
+from milkbot.domain.units import count, price
+from milkbot.errors import ConfigError
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.errors import (
+    CancelFailedError,
+    OrderNotSentError,
+    OrderOutcomeUnknownError,
+    OrderRejectedError,
+)
+from milkbot.venue.outcomes import PROVEN_REFUSALS
+from milkbot.venue.signing import KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, ApiCredentials, verify
+
+KEY = ed25519.Ed25519PrivateKey.generate()
+BASE = "https://exchange.test/trade-api/v2"
+INTENT = OrderIntent(
+    client_order_id="mb-1",
+    ticker="KXHIGHNY-26JUL19-B80.5",
+    side=BookSide.ASK,
+    count=count("3.5"),
+    price=price("0.49"),
+    time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
+    exchange_index=0,
+    created_at=NOON,
+)
+CREATED = {
+    "order_id": "85f92316",
+    "client_order_id": "mb-1",
+    "fill_count": "1.00",
+    "remaining_count": "0.00",
+    "average_fill_price": "0.4900",
+    "average_fee_paid": "0.0175",
+    "ts_ms": 1784336830522,
+}
+
+
+def create(*answers: Answer, intent: OrderIntent = INTENT) -> ScriptedServer:
+    server = ScriptedServer(*answers)
+    KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport).create_order(intent)
+    return server
+
+
+def cancel(*answers: Answer) -> Decimal:
+    server = ScriptedServer(*answers)
+    return KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport).cancel_order("85f92316", 0)
+
+
+def test_an_accepted_order_is_sent_as_the_exchange_wants_it_and_signed() -> None:
+    server = ScriptedServer(reply(CREATED, 201))
+    placed = KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport).create_order(INTENT)
+
+    (request,) = server.requests
+    assert (placed.order_id, placed.fill_count, placed.remaining_count) == ("85f92316", Decimal(1), Decimal(0))
+    assert placed.accepted_at.isoformat() == "2026-07-18T01:07:10.522000+00:00"
+    assert json.loads(request.content) == {
+        "ticker": "KXHIGHNY-26JUL19-B80.5",
+        "client_order_id": "mb-1",
+        "side": "ask",
+        "count": "3.50",
+        "price": "0.4900",
+        "time_in_force": "immediate_or_cancel",
+        "self_trade_prevention_type": "taker_at_cross",
+        "post_only": False,
+        "reduce_only": False,
+        "cancel_order_on_pause": True,
+        "exchange_index": 0,
+    }
+    assert request.url.path == "/trade-api/v2/portfolio/events/orders"
+    assert request.headers[KEY_HEADER] == "id"
+    signature, stamp = request.headers[SIGNATURE_HEADER], request.headers[TIMESTAMP_HEADER]
+    assert verify(KEY.public_key(), signature, stamp, "POST", "/trade-api/v2/portfolio/events/orders")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"code": "invalid_order_size", "message": "too small", "details": ""}, "invalid_order_size"),
+        ({"error": {"code": "available_balance_too_low", "message": "m", "service": "exchange"}}, "available_balance"),
+        ({"error": "too many requests"}, "too_many_requests"),
+        ([], "http_400"),
+    ],
+    ids=["top-level", "nested", "text", "no-body"],
+)
+def test_a_refusal_is_proven_in_each_form_of_the_error_body(body: object, code: str) -> None:
+    with pytest.raises(OrderRejectedError, match=code) as refused:
+        create(reply(body, 400))
+    assert refused.value.http_status == 400
+
+
+@given(status=st.integers(200, 599), order_id=st.sampled_from([None, ""]))
+def test_only_a_listed_status_proves_a_refusal(status: int, order_id: str | None) -> None:
+    expected = OrderRejectedError if status in PROVEN_REFUSALS else OrderOutcomeUnknownError
+    with pytest.raises(expected):
+        create(reply({**CREATED, "order_id": order_id}, status))
+
+
+def test_the_listed_refusals_are_those_of_the_exchange_without_the_duplicate() -> None:
+    assert {400, 401, 403, 404, 410, 429} == PROVEN_REFUSALS
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply({"error": {"code": "order_already_exists", "message": "order already exists"}}, 409),
+        reply({"error": {"code": "deprecated_v1_order_endpoint"}}, 200),
+        reply({**CREATED, "client_order_id": "mb-2"}, 201),
+        httpx2.Response(201, content=b"<html>"),
+        httpx2.Response(302, headers={"Location": "https://elsewhere.test"}),
+        httpx2.ReadTimeout("no answer"),
+        httpx2.ReadError("reset"),
+        httpx2.WriteError("broken pipe"),
+        httpx2.RemoteProtocolError("closed"),
+    ],
+    ids=["duplicate", "retired-2xx", "other-order", "no-json", "redirect", "timeout", "reset", "pipe", "closed"],
+)
+def test_whatever_proves_nothing_is_unknown_and_names_the_order(answer: Answer) -> None:
+    with pytest.raises(OrderOutcomeUnknownError, match="mb-1"):
+        create(answer)
+
+
+@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow")])
+def test_an_order_for_which_no_connection_was_made_is_as_good_as_refused(error: Exception) -> None:
+    with pytest.raises(OrderNotSentError, match="not_sent"):
+        create(error)
+
+
+@pytest.mark.parametrize("answer", [reply({}, 429), reply({}, 503), httpx2.ReadError("reset")])
+def test_a_create_is_never_sent_twice(answer: Answer) -> None:
+    server = ScriptedServer(answer, reply(CREATED, 201))
+    client = KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport)
+    with pytest.raises((OrderRejectedError, OrderOutcomeUnknownError)):
+        client.create_order(INTENT)
+    assert len(server.requests) == 1
+
+
+def test_an_order_that_does_not_fit_the_wire_is_not_sent() -> None:
+    too_long = OrderIntent(
+        "x" * 65, INTENT.ticker, INTENT.side, INTENT.count, INTENT.price, INTENT.time_in_force, 0, NOON
+    )
+    with pytest.raises(OrderNotSentError, match="client_order_id"):
+        create(intent=too_long)
+
+
+def test_an_order_without_a_key_is_not_sent() -> None:
+    server = ScriptedServer()
+    with pytest.raises(ConfigError, match="KALSHI_API_KEY_ID"):
+        KalshiClient(BASE, None, FakeClock(), server.transport).create_order(INTENT)
+    assert server.requests == []
+
+
+def test_a_cancel_tells_how_much_no_longer_rests() -> None:
+    assert cancel(reply({"order_id": "85f92316", "reduced_by": "2.50", "ts_ms": 1})) == Decimal("2.5")
+
+
+def test_a_cancel_of_an_order_that_is_gone_cancels_nothing() -> None:
+    assert cancel(reply({"error": {"code": "not_found"}}, 404)) == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [reply({"code": "market_inactive"}, 400), reply({}, 503), httpx2.ReadTimeout(""), reply({"error": "x"}, 200)],
+)
+def test_a_cancel_that_is_not_proved_done_is_not_taken_for_done(answer: Answer) -> None:
+    with pytest.raises(CancelFailedError, match="85f92316"):
+        cancel(answer)
+
+
+def test_cancel_all_is_one_request_and_its_refusal_is_loud() -> None:
+    server = ScriptedServer(httpx2.Response(204), reply({}, 500), httpx2.ReadError(""))
+    client = KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport)
+    client.cancel_all()
+    assert (server.requests[0].method, server.requests[0].url.path) == (
+        "DELETE",
+        "/trade-api/v2/portfolio/events/orders",
+    )
+    for _ in range(2):
+        with pytest.raises(CancelFailedError):
+            client.cancel_all()
