@@ -74,6 +74,7 @@ class Settings(BaseModel):
     kelly_fraction: Fraction = Decimal("0.25")
     min_edge_after_costs: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.03")
     min_price: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.10")
+    max_model_market_gap: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.35")
     spread_max_cents: Annotated[int, Field(ge=1, le=99)] = 4
     max_position_size: Annotated[int, Field(ge=1)] = 200
     max_trade_risk_pct: Percent = Decimal(2)

@@ -19,6 +19,7 @@ GRANTS = (
     "USAGE ON SCHEMA ops TO milkbot_trader, milkbot_rollups",
     "SELECT, INSERT ON ALL TABLES IN SCHEMA ops TO milkbot_trader",
     *(f"UPDATE ON ops.{table} TO milkbot_trader" for table in TRADER_UPDATES),
+    "UPDATE (realized_pnl) ON ops.fills TO milkbot_trader",
     "SELECT ON ALL TABLES IN SCHEMA ops TO milkbot_rollups",
     "DELETE ON ops.rollup_touched TO milkbot_rollups",
     "USAGE ON SCHEMA analytics TO milkbot_rollups, milkbot_api",

@@ -18,6 +18,8 @@ def _one_of(column: str, values: list[str]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+# The public view shows and sorts trades by this: a trade's time to the minute, in a form that an index may hold.
+_FILL_MINUTE = "date_bin('00:01:00'::interval, filled_at, '2000-01-01 00:00:00+00'::timestamp with time zone)"
 _MODE = _one_of("trading_mode", [str(mode) for mode in TradingMode])
 
 
@@ -101,6 +103,7 @@ class Signal(Base):
         CheckConstraint(_MODE, name="trading_mode"),
         UniqueConstraint("tick_id", "ticker"),
         Index("ix_signals_mode_created", "trading_mode", "created_at"),
+        Index("ix_signals_mode_day", "trading_mode", "climate_day"),
         {"schema": OPS},
     )
 
@@ -190,6 +193,8 @@ class FillRow(Base):
         UniqueConstraint("trading_mode", "venue_fill_id"),
         Index("ix_fills_mode_ticker", "trading_mode", "ticker", "filled_at"),
         Index("ix_fills_mode_filled", "trading_mode", "filled_at"),
+        Index("ix_fills_mode_minute", "trading_mode", text(_FILL_MINUTE)),
+        Index("ix_fills_mode_day", "trading_mode", "climate_day"),
         {"schema": OPS},
     )
 
@@ -216,7 +221,11 @@ class PositionRow(Base):
     """The fold of a market's fills, kept beside them so that readers need not fold. Negative count is NO."""
 
     __tablename__ = "positions"
-    __table_args__ = (CheckConstraint(_MODE, name="trading_mode"), {"schema": OPS})
+    __table_args__ = (
+        CheckConstraint(_MODE, name="trading_mode"),
+        Index("ix_positions_open", "trading_mode", postgresql_where=text("NOT is_closed")),
+        {"schema": OPS},
+    )
 
     trading_mode: Mapped[str] = mapped_column(primary_key=True)
     ticker: Mapped[str] = mapped_column(primary_key=True)
@@ -239,6 +248,7 @@ class SettlementRow(Base):
     __table_args__ = (
         CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_settlements_mode_settled", "trading_mode", "settled_at"),
+        Index("ix_settlements_mode_day", "trading_mode", "climate_day"),
         {"schema": OPS},
     )
 

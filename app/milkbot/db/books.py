@@ -1,0 +1,126 @@
+"""Repository of the books: fills, the positions that they fold to, settlements and balances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from milkbot.db.ops import BalanceSnapshot, FillRow, Order, PositionRow, SettlementRow
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import BookSide
+from milkbot.domain.positions import Fill, Position
+from milkbot.domain.units import ZERO, Cash, Count, Price
+
+
+def save_fill(session: Session, values: dict[str, Any]) -> bool:
+    """Store a fill once; returns whether it was new. A repeated one changes nothing."""
+    row = upsert(FillRow).values(values).on_conflict_do_nothing(constraint="uq_fills_trading_mode_venue_fill_id")
+    return session.execute(row.returning(FillRow.id)).first() is not None
+
+
+def order_of_venue_id(session: Session, venue_order_id: str) -> Order | None:
+    """Our order behind the exchange's id, None for one that we did not place."""
+    return session.scalars(select(Order).where(Order.venue_order_id == venue_order_id)).first()
+
+
+def newest_fill_time(session: Session, mode: TradingMode) -> datetime | None:
+    """When the newest stored fill happened."""
+    return session.scalar(select(func.max(FillRow.filled_at)).where(FillRow.trading_mode == mode))
+
+
+def newest_settlement_time(session: Session, mode: TradingMode) -> datetime | None:
+    """When the newest stored settlement happened."""
+    return session.scalar(select(func.max(SettlementRow.settled_at)).where(SettlementRow.trading_mode == mode))
+
+
+def fills_of(session: Session, mode: TradingMode, ticker: str) -> Sequence[FillRow]:
+    """A market's fills in the order in which they happened."""
+    wanted = select(FillRow).where(FillRow.trading_mode == mode, FillRow.ticker == ticker)
+    return session.scalars(wanted.order_by(FillRow.filled_at, FillRow.id)).all()
+
+
+def set_realized(session: Session, fill_id: int, realized: Cash) -> None:
+    """Correct what a fill realized, after an earlier fill of its market came late."""
+    session.execute(update(FillRow).where(FillRow.id == fill_id).values(realized_pnl=realized))
+
+
+def save_position(session: Session, values: dict[str, Any]) -> None:
+    """Write the fold of a market's fills over the earlier one."""
+    row = upsert(PositionRow).values(values)
+    keep = {"trading_mode", "ticker", "opened_at"}
+    session.execute(
+        row.on_conflict_do_update(
+            index_elements=[PositionRow.trading_mode, PositionRow.ticker],
+            set_={name: row.excluded[name] for name in values if name not in keep},
+        )
+    )
+
+
+def position_of(session: Session, mode: TradingMode, ticker: str) -> PositionRow | None:
+    """What is held in a market, None if nothing ever was."""
+    return session.get(PositionRow, (mode, ticker))
+
+
+def held_positions(session: Session, mode: TradingMode) -> Sequence[PositionRow]:
+    """Every position that is not closed, by ticker."""
+    wanted = select(PositionRow).where(PositionRow.trading_mode == mode, PositionRow.is_closed.is_(False))
+    return session.scalars(wanted.order_by(PositionRow.ticker)).all()
+
+
+def save_settlement(session: Session, values: dict[str, Any]) -> bool:
+    """Store a market's settlement once; returns whether it was new."""
+    row = upsert(SettlementRow).values(values).on_conflict_do_nothing()
+    return session.execute(row.returning(SettlementRow.ticker)).first() is not None
+
+
+def is_settled(session: Session, mode: TradingMode, ticker: str) -> bool:
+    """Whether a market's settlement is in the books."""
+    return session.get(SettlementRow, (mode, ticker)) is not None
+
+
+def close_position(session: Session, mode: TradingMode, ticker: str, *, at: datetime) -> None:
+    """Mark a settled market's position as closed; the fold itself stays."""
+    where = (PositionRow.trading_mode == mode, PositionRow.ticker == ticker)
+    session.execute(update(PositionRow).where(*where).values(is_closed=True, updated_at=at))
+
+
+def save_balance(session: Session, **values: Any) -> None:
+    """Store the account's balance as the exchange reported it."""
+    session.execute(insert(BalanceSnapshot).values(**values))
+
+
+def realized_since(session: Session, mode: TradingMode, since: datetime) -> Cash:
+    """Dollars won or lost from `since` on: settlements and closing fills, less all fees."""
+    settled = select(func.coalesce(func.sum(SettlementRow.realized_pnl), ZERO)).where(
+        SettlementRow.trading_mode == mode, SettlementRow.settled_at >= since
+    )
+    traded = select(func.coalesce(func.sum(FillRow.realized_pnl - FillRow.fee), ZERO)).where(
+        FillRow.trading_mode == mode, FillRow.filled_at >= since
+    )
+    return Cash(Decimal(session.scalar(settled) or ZERO) + Decimal(session.scalar(traded) or ZERO))
+
+
+def to_fill(row: FillRow) -> Fill:
+    """The stored fill as the domain's value."""
+    return Fill(
+        row.venue_fill_id,
+        row.venue_order_id,
+        row.ticker,
+        BookSide(row.side),
+        Count(row.count),
+        Price(row.price),
+        Cash(row.fee),
+        row.is_taker,
+        row.filled_at,
+    )
+
+
+def to_position(row: PositionRow) -> Position:
+    """The stored position as the domain's value."""
+    return Position(row.ticker, Count(row.signed_count), Cash(row.cost), Cash(row.fees), Cash(row.realized_pnl))

@@ -1,0 +1,103 @@
+"""Repository of orders: the intent before it is sent, and each change of state after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from milkbot.db.ops import FillRow, Order
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import OPEN, OrderIntent, OrderState, transition
+
+
+def commit_intent(
+    session: Session,
+    intent: OrderIntent,
+    *,
+    mode: TradingMode,
+    signal_id: int | None,
+    event_ticker: str,
+    city_code: str,
+    climate_day: date,
+    strategy: str,
+    attempt: int,
+) -> int:
+    """Write an order that is about to be sent; the caller commits before it touches a socket. Returns its id."""
+    row = insert(Order).values(
+        trading_mode=mode,
+        client_order_id=intent.client_order_id,
+        signal_id=signal_id,
+        ticker=intent.ticker,
+        event_ticker=event_ticker,
+        city_code=city_code,
+        climate_day=climate_day,
+        strategy_name=strategy,
+        side=intent.side,
+        price=intent.price,
+        count=intent.count,
+        time_in_force=intent.time_in_force,
+        exchange_index=intent.exchange_index,
+        attempt=attempt,
+        state=OrderState.PENDING,
+        created_at=intent.created_at,
+        sent_at=intent.created_at,
+        updated_at=intent.created_at,
+    )
+    return session.execute(row.returning(Order.id)).scalar_one()
+
+
+def move(
+    session: Session,
+    order: Order,
+    new: OrderState,
+    *,
+    at: datetime,
+    reason: str | None,
+    venue_order_id: str | None = None,
+) -> bool:
+    """Change an order's state along the table; returns whether anything changed. Raises IllegalTransitionError."""
+    state = transition(OrderState(order.state), new)
+    known_id = venue_order_id or order.venue_order_id
+    if state == order.state and known_id == order.venue_order_id:
+        return False
+    values = {"state": state, "state_reason": reason, "venue_order_id": known_id, "updated_at": at}
+    session.execute(update(Order).where(Order.id == order.id).values(values))
+    session.refresh(order)
+    return True
+
+
+def open_orders(session: Session, mode: TradingMode) -> Sequence[Order]:
+    """Every order that is not in a terminal state, oldest first."""
+    states = [str(state) for state in OPEN]
+    wanted = select(Order).where(Order.trading_mode == mode, Order.state.in_(states)).order_by(Order.id)
+    return session.scalars(wanted).all()
+
+
+def order_by_id(session: Session, order_id: int) -> Order:
+    """The order with that id of ours; it must exist."""
+    return session.get_one(Order, order_id)
+
+
+def known_client_ids(session: Session, ids: Sequence[str]) -> set[str]:
+    """Which of these client order ids are ours, in whatever mode."""
+    return set(session.scalars(select(Order.client_order_id).where(Order.client_order_id.in_(ids))))
+
+
+def filled_by_order(session: Session, mode: TradingMode) -> dict[int, Decimal]:
+    """Contracts filled so far of each open order, from the fills alone."""
+    wanted = (
+        select(FillRow.order_id, func.sum(FillRow.count))
+        .join(Order, Order.id == FillRow.order_id)
+        .where(Order.trading_mode == mode, Order.state.in_([str(state) for state in OPEN]))
+        .group_by(FillRow.order_id)
+    )
+    return {order_id: total for order_id, total in session.execute(wanted) if order_id is not None}
+
+
+def recent_orders(session: Session, mode: TradingMode, limit: int) -> Sequence[Order]:
+    """The newest orders of that mode, newest first."""
+    return session.scalars(select(Order).where(Order.trading_mode == mode).order_by(Order.id.desc()).limit(limit)).all()

@@ -1,0 +1,98 @@
+"""Repository of the tick: its report row, what it saw, what it decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from milkbot.db.ops import ComponentHealth, MarketSnapshot, RiskEvent, RollupTouched, Signal, Tick, WeatherSnapshot
+from milkbot.domain.modes import TradingMode
+
+
+def begin_tick(session: Session, *, mode: TradingMode, started_at: datetime, release: str, config_hash: str) -> int:
+    """Write the report row of a tick that begins; returns its id."""
+    row = insert(Tick).values(trading_mode=mode, started_at=started_at, release=release, config_hash=config_hash)
+    return session.execute(row.returning(Tick.id)).scalar_one()
+
+
+def finish_tick(
+    session: Session, tick_id: int, *, finished_at: datetime, outcome: str, message: str | None, counts: dict[str, int]
+) -> None:
+    """Complete the report row."""
+    values = {"finished_at": finished_at, "outcome": outcome, "message": message, "counts": counts}
+    session.execute(update(Tick).where(Tick.id == tick_id).values(values))
+
+
+def latest_tick(session: Session, mode: TradingMode) -> Tick | None:
+    """The tick of that mode that began last."""
+    wanted = select(Tick).where(Tick.trading_mode == mode).order_by(Tick.started_at.desc(), Tick.id.desc()).limit(1)
+    return session.scalars(wanted).first()
+
+
+def save_weather(session: Session, rows: list[dict[str, Any]]) -> list[int]:
+    """Store weather snapshots; returns their ids in the rows' order."""
+    return _insert_with_ids(session, WeatherSnapshot, rows)
+
+
+def save_markets(session: Session, rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Store market snapshots; returns the id of each ticker's."""
+    ids = _insert_with_ids(session, MarketSnapshot, rows)
+    return {str(row["ticker"]): id_ for row, id_ in zip(rows, ids, strict=True)}
+
+
+def save_signals(session: Session, rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Store the decisions; returns the id of each ticker's."""
+    ids = _insert_with_ids(session, Signal, rows)
+    return {str(row["ticker"]): id_ for row, id_ in zip(rows, ids, strict=True)}
+
+
+def save_risk_event(session: Session, **values: Any) -> None:
+    """Store a denial, a mismatch, a breaker or an act of the operator."""
+    session.execute(insert(RiskEvent).values(**values))
+
+
+def touch(session: Session, rows: Iterable[dict[str, Any]]) -> None:
+    """Record the rollup buckets whose facts this transaction changed."""
+    listed = list(rows)
+    if listed:
+        session.execute(insert(RollupTouched), listed)
+
+
+def report_health(
+    session: Session,
+    component: str,
+    *,
+    status: str,
+    checked_at: datetime,
+    message: str | None = None,
+    latency_ms: float | None = None,
+) -> None:
+    """Write a component's latest word about itself."""
+    values: dict[str, Any] = {
+        "component_name": component,
+        "status": status,
+        "last_check": checked_at,
+        "message": message,
+        "latency_ms": latency_ms,
+    }
+    if status == "ok":
+        values["last_ok"] = checked_at
+    row = upsert(ComponentHealth).values(values)
+    session.execute(
+        row.on_conflict_do_update(
+            index_elements=[ComponentHealth.component_name],
+            set_={name: row.excluded[name] for name in values if name != "component_name"},
+        )
+    )
+
+
+def _insert_with_ids(session: Session, table: Any, rows: list[dict[str, Any]]) -> list[int]:
+    if not rows:
+        return []
+    statement = insert(table).returning(table.id, sort_by_parameter_order=True)
+    return list(session.scalars(statement, rows))

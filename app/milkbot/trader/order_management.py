@@ -1,0 +1,86 @@
+"""Sending orders. The intent is committed before a socket is touched; what came back is recorded after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import structlog
+from sqlalchemy import Engine
+
+from milkbot.db import orders as order_rows
+from milkbot.db.session import transaction
+from milkbot.domain.clock import Clock
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import OrderIntent, OrderState, TimeInForce
+from milkbot.domain.units import ZERO
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
+from milkbot.venue.values import PlacedOrder
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IntentContext:
+    """Where an order comes from: the decision behind it and the place of its market."""
+
+    signal_id: int | None
+    event_ticker: str
+    city_code: str
+    climate_day: date
+    strategy: str
+    attempt: int
+
+
+class OrderManager:
+    """The only sender of orders."""
+
+    def __init__(self, engine: Engine, venue: KalshiClient, clock: Clock, mode: TradingMode) -> None:
+        self._engine = engine
+        self._venue = venue
+        self._clock = clock
+        self._mode = mode
+
+    def place(self, intent: OrderIntent, context: IntentContext) -> OrderState:
+        """Commit the intent, send it once, record the outcome; returns the order's state.
+
+        Raises DatabaseUnavailableError before anything is sent when the intent cannot be committed. If the outcome
+        cannot be committed the order stays PENDING, which the next reconciliation treats as unknown.
+        """
+        with transaction(self._engine) as session:
+            order_id = order_rows.commit_intent(
+                session,
+                intent,
+                mode=self._mode,
+                signal_id=context.signal_id,
+                event_ticker=context.event_ticker,
+                city_code=context.city_code,
+                climate_day=context.climate_day,
+                strategy=context.strategy,
+                attempt=context.attempt,
+            )
+        placed: PlacedOrder | None = None
+        reason: str | None = None
+        try:
+            placed = self._venue.create_order(intent)
+            state = state_of_answer(intent, placed)
+        except OrderRejectedError as error:
+            state, reason = OrderState.REJECTED, error.code
+        except OrderOutcomeUnknownError as error:
+            state, reason = OrderState.UNKNOWN, str(error)
+        with transaction(self._engine) as session:
+            order = order_rows.order_by_id(session, order_id)
+            venue_id = placed.order_id if placed else None
+            order_rows.move(session, order, state, at=self._clock.now(), reason=reason, venue_order_id=venue_id)
+        log.info("order sent", client_order_id=intent.client_order_id, ticker=intent.ticker, state=state, reason=reason)
+        return state
+
+
+def state_of_answer(intent: OrderIntent, placed: PlacedOrder) -> OrderState:
+    """The state that an accepted create leaves. An order that may not rest ends with what it got."""
+    if placed.fill_count >= intent.count:
+        return OrderState.FILLED
+    if intent.time_in_force is not TimeInForce.GOOD_TILL_CANCELED or placed.remaining_count <= ZERO:
+        return OrderState.CANCELED
+    return OrderState.PARTIALLY_FILLED if placed.fill_count > ZERO else OrderState.RESTING

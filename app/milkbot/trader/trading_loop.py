@@ -1,0 +1,180 @@
+"""The trading loop: one tick is one pass through the steps of docs/architecture.md, under the single-writer lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Engine
+
+from milkbot.db import state, ticks
+from milkbot.db.session import transaction
+from milkbot.domain.clock import Clock
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.trading_state import TradingState
+from milkbot.domain.units import Cash
+from milkbot.errors import MilkbotError, NotPermittedError
+from milkbot.release import release_id
+from milkbot.settings import Settings
+from milkbot.trader import breakers, observation
+from milkbot.trader.decision import Decider
+from milkbot.trader.order_management import OrderManager
+from milkbot.trader.reconciliation import Reconciled, Reconciler
+from milkbot.trader.report import Outcome, TickReport, write_metrics
+from milkbot.venue.client import KalshiClient
+from milkbot.weather.client import WeatherClient
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the tick may risk: free cash, and the events that are blocked."""
+
+    cash: Cash
+    blocked_events: frozenset[str]
+
+
+class TradingLoop:
+    """Ticks over one set of books. `venue` and `weather` are the only doors out."""
+
+    def __init__(
+        self, settings: Settings, engine: Engine, venue: KalshiClient, weather: WeatherClient, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._venue = venue
+        self._weather = weather
+        self._clock = clock
+        self._mode = settings.trading_mode
+        self._reconciler = Reconciler(engine, venue, clock, self._mode)
+        self._orders = OrderManager(engine, venue, clock, self._mode)
+
+    @property
+    def _sends(self) -> bool:
+        return self._mode is not TradingMode.SHADOW
+
+    def run_once(self) -> TickReport:
+        """One tick. Raises LockHeldError when another one is at work, NotPermittedError when live is not armed,
+        VenueReadError or DatabaseUnavailableError when it could not be finished: the report row then says so.
+        """
+        with state.single_writer(self._engine, self._mode):
+            report = self._begin()
+            try:
+                report.outcome = self._work(report)
+            except MilkbotError as error:
+                report.message = str(error)
+                raise
+            finally:
+                self._finish(report)
+            return report
+
+    def _begin(self) -> TickReport:
+        now = self._clock.now()
+        with transaction(self._engine) as session:
+            if self._mode is TradingMode.LIVE and not state.live_is_armed(session, now):
+                raise NotPermittedError("live trading is not armed; an operator arms it with: milkbot arm-live")
+            tick_id = ticks.begin_tick(
+                session,
+                mode=self._mode,
+                started_at=now,
+                release=release_id(),
+                config_hash=self._settings.fingerprint(),
+            )
+        structlog.contextvars.bind_contextvars(tick=tick_id, mode=str(self._mode))
+        return TickReport(tick_id, now)
+
+    def _work(self, report: TickReport) -> Outcome:
+        status = self._venue.exchange_status()
+        if not status.exchange_active:
+            report.message = "the exchange is paused"
+            return Outcome.PAUSED
+        account = self._reconcile(report)
+        if not status.trading_active:
+            report.message = "trading is paused at the exchange"
+            return Outcome.PAUSED
+        allowed = self._trading_state(report)
+        observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
+        decider = Decider(self._settings, self._engine, self._clock)
+        proposals = decider.decide(report, observed, account.cash, account.blocked_events, allowed)
+        if self._sends:
+            for proposal in proposals:
+                report.counts[f"orders {self._orders.place(proposal.intent, proposal.context)}"] += 1
+            if proposals:
+                report.counts["fills"] += self._reconciler.fills_only()
+        self._report_health(observed)
+        return Outcome.COMPLETED
+
+    def _reconcile(self, report: TickReport) -> Account:
+        if not self._sends:
+            return Account(Cash(self._settings.bankroll), frozenset())
+        found = self._reconciler.run(report.tick_id)
+        report.counts.update(
+            {"fills": found.new_fills, "settlements": found.new_settlements, "mismatches": found.mismatches}
+        )
+        self._cancel_leftovers(report, found)
+        return Account(found.balance.cash, found.blocked_events)
+
+    def _cancel_leftovers(self, report: TickReport, found: Reconciled) -> None:
+        """The strategy lets nothing rest: whatever does was left by a tick that died, and is no longer wanted."""
+        for order in found.resting:
+            if order.client_order_id.startswith("mb-"):
+                try:
+                    self._venue.cancel_order(order.order_id, exchange_index=0)
+                    report.counts["canceled"] += 1
+                except MilkbotError as error:
+                    log.warning("cancel failed", order_id=order.order_id, problem=str(error))
+
+    def _trading_state(self, report: TickReport) -> TradingState:
+        now = self._clock.now()
+        with transaction(self._engine) as session:
+            record = state.current_state(session, self._mode)
+            allowed = record.at(now) if record else TradingState.ACTIVE
+            if allowed is TradingState.ACTIVE:
+                allowed = breakers.trip(session, self._settings, now, report.tick_id)
+        if allowed is not TradingState.ACTIVE:
+            report.message = f"trading state is {allowed}"
+        return allowed
+
+    def _report_health(self, observed: tuple[observation.Observed, ...]) -> None:
+        problems = sorted({seen.weather.problem for seen in observed if seen.weather.problem})
+        now = self._clock.now()
+        with transaction(self._engine) as session:
+            ticks.report_health(session, "kalshi_api", status="ok", checked_at=now)
+            ticks.report_health(
+                session,
+                "nws_api",
+                status="degraded" if problems else "ok",
+                checked_at=now,
+                message=problems[0] if problems else None,
+            )
+
+    def _finish(self, report: TickReport) -> None:
+        """Complete the report row, also of a tick that failed; an error here never hides the one that is being raised."""
+        report.finished_at = self._clock.now()
+        failed = report.outcome is Outcome.FAILED
+        try:
+            with transaction(self._engine) as session:
+                ticks.finish_tick(
+                    session,
+                    report.tick_id,
+                    finished_at=report.finished_at,
+                    outcome=report.outcome,
+                    message=report.message,
+                    counts=dict(report.counts),
+                )
+                ticks.report_health(
+                    session,
+                    "trader",
+                    status="failed" if failed else "ok",
+                    checked_at=report.finished_at,
+                    message=report.message,
+                )
+        except MilkbotError as error:
+            log.error("tick report not written", problem=str(error))
+            if not failed:
+                raise
+        if self._settings.milkbot_metrics_file is not None:
+            write_metrics(self._settings.milkbot_metrics_file, report)
+        log.info("tick finished", outcome=report.outcome, message=report.message, **report.counts)
+        structlog.contextvars.clear_contextvars()
