@@ -64,7 +64,7 @@ def load(env: Mapping[str, str] = os.environ) -> Config:
     return Config(
         cache_dir=Path(env.get("MILKBOT_VPS_CACHE_DIR", "/var/cache/milkbot-vps")),
         state_dir=Path(env.get("MILKBOT_VPS_STATE_DIR", "/var/lib/milkbot-vps")),
-        run_dir=Path(env.get("MILKBOT_VPS_RUN_DIR", "/run/milkbot-vps")),
+        run_dir=Path("/run/milkbot-vps") / bridge,
         bridge=bridge,
         subnet=subnet,
     )

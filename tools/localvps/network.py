@@ -1,4 +1,4 @@
-"""The machines' network: one bridge, one nft table that masquerades, and the forwarding switch.
+"""The machines' network: one bridge, one nft table that masquerades, and forwarding.
 
 It stands while a machine runs and leaves nothing when the last one has stopped.
 """
@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localvps import files, host
+from localvps import forwarding, host
 from localvps.errors import VpsError, say
 from localvps.run import run, succeeds
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from localvps.config import Config
 
-_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _INTERFACES = Path("/sys/class/net")
 _DEFAULT_MTU = 1500
 
@@ -46,10 +45,6 @@ def mtu() -> int:
 def up(config: Config) -> None:
     """Make bridge, masquerading and forwarding; does nothing when they stand."""
     host.require("ip", "nft")
-    before = _FORWARDING.read_text(encoding="ascii").strip()
-    record = config.run_dir / "network.json"
-    if not record.is_file():
-        files.write_json(record, {"ip_forward": before})
     if not (_INTERFACES / config.bridge).exists():
         _refuse_taken_subnet(config)
         run(["ip", "link", "add", config.bridge, "type", "bridge"])
@@ -67,8 +62,7 @@ table {table} {{
 }}
 """
     run(["nft", "-f", "-"], stdin=rules)
-    if before != "1":
-        _FORWARDING.write_text("1", encoding="ascii")
+    forwarding.take(config.bridge)
     _warn_of_forward_filter()
 
 
@@ -96,12 +90,7 @@ def down(config: Config) -> None:
         run(["nft", "delete", "table", "ip", table])
     if (_INTERFACES / config.bridge).exists():
         run(["ip", "link", "delete", config.bridge])
-    path = config.run_dir / "network.json"
-    record = files.read_json(path)
-    if record is not None:
-        if record["ip_forward"] != _FORWARDING.read_text(encoding="ascii").strip():
-            _FORWARDING.write_text(record["ip_forward"], encoding="ascii")
-        path.unlink()
+    forwarding.release(config.bridge)
 
 
 def unplug(config: Config, address: ipaddress.IPv4Address) -> None:

@@ -1,0 +1,1 @@
+"""Runs the parts of the test suite side by side and tells how each one went."""
