@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import Engine, create_engine, text
+
 from milkbot.db.migrate import upgrade
 from milkbot.db.session import DatabaseAddress, make_engine
-from sqlalchemy import Engine, create_engine, text
 
 OWNER = "milkbot"
 ROLES = (OWNER, "milkbot_trader", "milkbot_rollups", "milkbot_api")
@@ -126,7 +127,7 @@ def running_cluster() -> Iterator[Cluster]:
     programs = server_programs()
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     # Short: a Unix socket's path may have 107 characters only.
-    directory = Path(tempfile.mkdtemp(prefix="milkbot-pg-", dir="/tmp"))  # noqa: S108 - mkdtemp makes it ours alone
+    directory = Path(tempfile.mkdtemp(prefix="milkbot-pg-", dir="/tmp"))
     try:
         if as_user:
             shutil.chown(directory, "postgres")

@@ -6,16 +6,16 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from milkbot.db.migrate import VERSION_SCHEMA, alembic_config, current_revision, downgrade, head_revision, upgrade
-from milkbot.db.models import metadata
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
-
 from tests.postgres import Cluster, TestDatabase
+
+from milkbot.db.migrate import VERSION_SCHEMA, alembic_config, current_revision, downgrade, head_revision, upgrade
+from milkbot.db.models import metadata
 
 OBJECTS = """
 SELECT 'relation ' || relnamespace::regnamespace || '.' || relname AS thing,
-       CASE relkind WHEN 'v' THEN pg_get_viewdef(oid) WHEN 'i' THEN pg_get_indexdef(oid) ELSE relkind::text END AS shape,
+       CASE relkind WHEN 'v' THEN pg_get_viewdef(oid) WHEN 'i' THEN pg_get_indexdef(oid) END AS shape,
        -- The owner's own rights are written out after the first REVOKE and mean the same.
        (SELECT string_agg(item::text, ',' ORDER BY item::text) FROM unnest(relacl) AS item
         WHERE item::text NOT LIKE 'milkbot=%') AS grants

@@ -1,0 +1,113 @@
+"""Each role can do what it must, and nothing beyond it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from tests.postgres import TestDatabase
+
+FACTS = {
+    "balance_snapshots",
+    "component_health",
+    "fills",
+    "market_snapshots",
+    "orders",
+    "positions",
+    "risk_events",
+    "rollup_touched",
+    "settlements",
+    "signals",
+    "ticks",
+    "trading_states",
+    "weather_snapshots",
+}
+RULES = {"alembic_version", "live_armings", "order_states", "order_transitions"}
+ROLLUPS = {"city_metrics_daily", "equity_curve_daily", "health_metrics", "strategy_metrics_daily"}
+VIEWS = {"v_current_health", "v_platform_status", "v_public_trades"}
+
+
+def _tables(schema: str, names: set[str]) -> set[str]:
+    return {f"{schema}.{name}" for name in names}
+
+
+READS_OPS = _tables("ops", FACTS | RULES)
+ALLOWED: dict[str, dict[str, set[str]]] = {
+    "milkbot_trader": {
+        "SELECT": READS_OPS,
+        "INSERT": _tables("ops", FACTS),
+        "UPDATE": _tables("ops", {"ticks", "orders", "positions", "component_health"}),
+        "DELETE": set(),
+        "TRUNCATE": set(),
+    },
+    "milkbot_rollups": {
+        "SELECT": READS_OPS | _tables("analytics", ROLLUPS | VIEWS),
+        "INSERT": _tables("analytics", ROLLUPS),
+        "UPDATE": _tables("analytics", ROLLUPS),
+        "DELETE": _tables("analytics", ROLLUPS) | {"ops.rollup_touched"},
+        "TRUNCATE": set(),
+    },
+    "milkbot_api": {
+        "SELECT": _tables("analytics", ROLLUPS | VIEWS),
+        "INSERT": set(),
+        "UPDATE": set(),
+        "DELETE": set(),
+        "TRUNCATE": set(),
+    },
+}
+# Rights on a view are without effect where the view cannot be written.
+HELD = """
+SELECT relnamespace::regnamespace || '.' || relname FROM pg_class
+WHERE relnamespace::regnamespace::text IN ('ops', 'analytics') AND relkind IN ('r', 'v')
+  AND has_table_privilege(:role, oid, :privilege)
+  AND (:privilege = 'SELECT' OR relkind = 'r')
+"""
+
+
+@pytest.mark.parametrize("role", sorted(ALLOWED))
+def test_role_holds_exactly_its_rights(database: TestDatabase, role: str) -> None:
+    with database.engine().connect() as connection:
+        held = {
+            privilege: set(connection.scalars(text(HELD), {"role": role, "privilege": privilege}))
+            for privilege in ALLOWED[role]
+        }
+    assert held == ALLOWED[role]
+
+
+@pytest.mark.parametrize("role", sorted(ALLOWED))
+def test_no_service_can_make_objects(database: TestDatabase, role: str) -> None:
+    with database.engine(role).connect() as connection:
+        for made in (
+            "TABLE ops.mine (id int)",
+            "TABLE analytics.mine (id int)",
+            "SCHEMA mine",
+            "TEMP TABLE mine (id int)",
+        ):
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                connection.execute(text(f"CREATE {made}"))
+            connection.rollback()
+
+
+def test_public_api_cannot_read_what_is_private(database: TestDatabase) -> None:
+    with database.engine("milkbot_api").connect() as connection, pytest.raises(ProgrammingError, match="schema ops"):
+        connection.execute(text("SELECT * FROM ops.fills"))
+
+
+def test_no_service_can_arm_live_trading(database: TestDatabase) -> None:
+    insert = "INSERT INTO ops.live_armings (armed_by, armed_at, expires_at, statement) VALUES ('x', now(), now(), 'x')"
+    with (
+        database.engine("milkbot_trader").connect() as connection,
+        pytest.raises(ProgrammingError, match="permission denied for table live_armings"),
+    ):
+        connection.execute(text(insert))
+
+
+def test_rights_of_a_table_made_later_follow(database: TestDatabase) -> None:
+    with database.engine().begin() as connection:
+        connection.execute(text("CREATE TABLE ops.later (id int)"))
+        connection.execute(text("CREATE TABLE analytics.later (id int)"))
+    rights = "SELECT has_table_privilege(:role, :name, 'INSERT')"
+    with database.engine().connect() as connection:
+        assert connection.scalar(text(rights), {"role": "milkbot_trader", "name": "ops.later"})
+        assert connection.scalar(text(rights), {"role": "milkbot_rollups", "name": "analytics.later"})
+        assert not connection.scalar(text(rights), {"role": "milkbot_api", "name": "analytics.later"})

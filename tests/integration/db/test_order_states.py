@@ -1,0 +1,79 @@
+"""The database allows the changes of an order's state that the domain allows, and no other."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+from tests.facts import Facts, hours_ago, market
+from tests.postgres import TestDatabase
+
+from milkbot.domain.orders import TERMINAL, TRANSITIONS, OrderState
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+INSERT = """
+INSERT INTO ops.orders (trading_mode, client_order_id, ticker, event_ticker, city_code, climate_day, strategy_name,
+    side, price, count, time_in_force, exchange_index, attempt, state, created_at, updated_at)
+VALUES ('demo', :name, 'KXHIGHNY-26NOV20-B60.5', 'KXHIGHNY-26NOV20', 'NYC', '2026-11-20', 's', 'bid',
+    0.4, 10, 'good_till_canceled', 0, 1, :state, :now, :now)
+"""
+# The shortest way from pending to each state.
+PATHS: dict[OrderState, tuple[OrderState, ...]] = {
+    state: () if state is OrderState.PENDING else (state,) for state in OrderState
+}
+
+
+def _bring(connection: Connection, state: OrderState) -> str:
+    name = f"mb-{state}"
+    connection.execute(text(INSERT), {"name": name, "state": "pending", "now": NOW})
+    for step in PATHS[state]:
+        _move(connection, name, step)
+    return name
+
+
+def _move(connection: Connection, name: str, state: OrderState) -> None:
+    connection.execute(
+        text("UPDATE ops.orders SET state = :state WHERE client_order_id = :n"), {"state": state, "n": name}
+    )
+
+
+def test_trigger_and_domain_allow_the_same_changes(database: TestDatabase) -> None:
+    with database.engine().connect() as connection:
+        for old, new in itertools.permutations(OrderState, 2):
+            connection.begin()
+            name = _bring(connection, old)
+            if (old, new) in TRANSITIONS:
+                _move(connection, name, new)
+            else:
+                with pytest.raises(IntegrityError, match=f"is {old} and cannot become {new}"):
+                    _move(connection, name, new)
+            connection.rollback()
+
+
+def test_order_that_was_never_pending_is_refused(database: TestDatabase) -> None:
+    with database.engine().connect() as connection:
+        for state in set(OrderState) - {OrderState.PENDING}:
+            with pytest.raises(IntegrityError, match=f"begins as pending, not as {state}"):
+                connection.execute(text(INSERT), {"name": "mb-x", "state": state, "now": NOW})
+            connection.rollback()
+
+
+def test_tables_of_states_and_changes_hold_what_the_domain_holds(database: TestDatabase) -> None:
+    with database.engine().connect() as connection:
+        states = {tuple(row) for row in connection.execute(text("SELECT state, terminal FROM ops.order_states"))}
+        changes = {
+            tuple(row) for row in connection.execute(text("SELECT old_state, new_state FROM ops.order_transitions"))
+        }
+    assert states == {(str(state), state in TERMINAL) for state in OrderState}
+    assert changes == {(str(old), str(new)) for old, new in TRANSITIONS}
+
+
+def test_one_fill_of_the_exchange_counts_once(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    facts.fill(market("NYC", date(2026, 11, 20)), hours_ago(2))
+    again = Facts(database.engine())
+    with pytest.raises(IntegrityError):
+        again.fill(market("NYC", date(2026, 11, 20)), hours_ago(2))
