@@ -1,0 +1,64 @@
+"""An edge that forgets a part of the fee is a loss that looks like a profit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from tests.unit.domain.strategies import COUNTS, PRICES
+
+from milkbot.domain.fees import FeeSchedule, FeeType, aligned
+from milkbot.domain.units import CASH_STEP, Cash, Count, Price, complement, count, price, round_up
+
+PLAIN = FeeSchedule(FeeType.QUADRATIC, Decimal(1))
+WITH_MAKER = FeeSchedule(FeeType.QUADRATIC_WITH_MAKER_FEES, Decimal(1))
+
+
+def test_the_exchange_s_own_example_is_met_to_the_millionth() -> None:
+    assert PLAIN.taker(count(1), price("0.055")) == Decimal("0.003639")
+
+
+@pytest.mark.parametrize(
+    ("contracts", "at", "charged"),
+    [("14.11", "0.84", "0.1328"), ("9.13", "0.53", "0.1592"), ("21.75", "0.17", "0.2149"), ("1", "0.49", "0.0175")],
+)
+def test_real_fills_were_charged_what_we_compute(contracts: str, at: str, charged: str) -> None:
+    # Charged under the rule of before August 2026, which rounded up to 0.0001: as the balance still is.
+    assert aligned(PLAIN.taker(count(contracts), price(at))) == Decimal(charged)
+
+
+def test_the_dearest_contract_costs_a_cent_and_three_quarters() -> None:
+    assert PLAIN.taker(count(1), price("0.5")) == Decimal("0.0175")
+
+
+def test_makers_pay_nothing_on_weather_and_a_quarter_elsewhere() -> None:
+    assert PLAIN.maker(count(100), price("0.5")) == 0
+    assert WITH_MAKER.maker(count(100), price("0.5")) == Decimal("0.4375")
+
+
+def test_a_multiplier_multiplies_and_zero_is_free() -> None:
+    assert FeeSchedule(FeeType.QUADRATIC, Decimal(2)).taker(count(1), price("0.5")) == Decimal("0.035")
+    assert FeeSchedule(FeeType.QUADRATIC, Decimal(0)).taker(count(1), price("0.5")) == 0
+
+
+@given(COUNTS, PRICES)
+def test_both_legs_pay_the_same_and_never_less_than_the_formula(contracts: Count, at: Price) -> None:
+    fee = PLAIN.taker(contracts, at)
+    exact = Decimal("0.07") * contracts * at * (1 - at)
+    assert fee == PLAIN.taker(contracts, complement(at))
+    assert exact <= fee < exact + CASH_STEP
+    assert WITH_MAKER.maker(contracts, at) <= fee
+
+
+@given(COUNTS, COUNTS, PRICES)
+def test_splitting_an_order_never_makes_it_cheaper(one: Count, other: Count, at: Price) -> None:
+    together = PLAIN.taker(Count(one + other), at)
+    assert together <= PLAIN.taker(one, at) + PLAIN.taker(other, at)
+
+
+@given(COUNTS, PRICES)
+def test_the_balance_shows_whole_hundredths_of_a_cent(contracts: Count, at: Price) -> None:
+    fee = PLAIN.taker(contracts, at)
+    assert aligned(fee) == round_up(fee, Decimal("0.0001")) >= fee
+    assert aligned(Cash(aligned(fee))) == aligned(fee)
