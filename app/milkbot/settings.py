@@ -58,6 +58,7 @@ class Settings(BaseModel):
     log_format: Literal["json", "console"] = "json"
     log_file: OptionalPath = None
     milkbot_metrics_file: OptionalPath = None
+    milkbot_cache_directory: OptionalPath = None
 
     analytics_host: str = "127.0.0.1"
     analytics_port: Annotated[int, Field(ge=1, le=65535)] = 8000

@@ -198,9 +198,8 @@ def _proposal(candidate: _Candidate, held: Count) -> Proposal:
     count = decision.count
     signed = count if decision.leg is Leg.YES else -count
     reduces = held * signed < ZERO and abs(signed) <= abs(held)
-    risk = (
-        ZERO if reduces or decision.price is None else count * price + aligned(seen.fees.taker(count, decision.price))
-    )
+    opens_at = None if reduces else decision.price
+    risk = ZERO if opens_at is None else count * opens_at + aligned(seen.fees.taker(count, opens_at))
     return Proposal(
         ticker=decision.ticker,
         event_ticker=seen.event.ticker,

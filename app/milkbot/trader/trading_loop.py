@@ -150,7 +150,7 @@ class TradingLoop:
             )
 
     def _finish(self, report: TickReport) -> None:
-        """Complete the report row, also of a tick that failed; an error here never hides the one that is being raised."""
+        """Complete the report row, also of a failed tick; an error here never hides the one being raised."""
         report.finished_at = self._clock.now()
         failed = report.outcome is Outcome.FAILED
         try:

@@ -1,0 +1,25 @@
+"""The command line `milkbot`. Exit codes are those of milkbot.errors.ExitCode."""
+
+from __future__ import annotations
+
+import sys
+
+from milkbot.cli.app import app
+from milkbot.errors import ConfigError, ExitCode, MilkbotError
+
+
+def main() -> None:
+    """Run a command; an error that is ours is one sentence on standard error and its exit code."""
+    try:
+        app(prog_name="milkbot")
+    except ConfigError as error:
+        print("milkbot: the configuration is wrong:", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  - {problem}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except MilkbotError as error:
+        print(f"milkbot: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("milkbot: interrupted", file=sys.stderr)
+        sys.exit(ExitCode.FAILED)

@@ -1,0 +1,70 @@
+"""`milkbot history` and `milkbot replay`: the real loop on the simulator's virtual clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from milkbot.cli.context import engine_of, settings_of_host
+from milkbot.cli.replay_report import show_replay
+from milkbot.domain.modes import Exchange
+from milkbot.errors import MilkbotError
+from milkbot.history.recorded_day import replayed_day
+from milkbot.history.walk import Walk, walk
+from milkbot.simulator.virtual_clock import SimulatorClock
+
+Step = Annotated[int, typer.Option(min=1, max=24 * 60, help="Minutes of the virtual clock between ticks.")]
+Data = Annotated[
+    Path, typer.Argument(exists=True, file_okay=False, help="The folder of recorded quotes and forecasts.")
+]
+Day = Annotated[datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="The climate day to trade through.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+
+
+def history(step_minutes: Step = 60) -> None:
+    """Run the trading loop along the simulator's virtual clock until now, then let it run on the wall clock.
+
+    Safe to repeat: it goes on where an earlier run was stopped, and does nothing once the clock is the wall's.
+    """
+    settings = settings_of_host("history")
+    if settings.exchange is not Exchange.SIMULATOR:
+        raise MilkbotError(f"KALSHI_API_BASE is {settings.kalshi_api_base}; history is made at the simulator only")
+    clock = SimulatorClock.of_exchange(settings.kalshi_api_base)
+    if not clock.is_virtual():
+        typer.echo("the simulator runs on the wall clock already; nothing to do")
+        return
+    engine = engine_of(settings, "history")
+    with _progress() as progress:
+        task = progress.add_task("ticks", total=None)
+
+        def moved(at: Walk) -> None:
+            progress.update(task, description=f"{at.now:%Y-%m-%d %H:%M}Z", completed=at.done, total=at.total)
+
+        ticks = walk(settings, engine, clock, step_minutes, moved)
+    clock.set_wall()
+    typer.echo(f"{ticks} ticks run; the simulator is on the wall clock now")
+
+
+def replay(data: Data, day: Day, step_minutes: Step = 15, as_json: Json = False) -> None:
+    """Trade one recorded day through: the simulator serves it, the loop trades it, on a database of its own.
+
+    Prints decisions, orders, fills, settlement and profit; the same day and step always give the same figures.
+    """
+    with _progress() as progress:
+        task = progress.add_task("ticks", total=None)
+
+        def moved(at: Walk) -> None:
+            progress.update(task, description=f"{at.now:%Y-%m-%d %H:%M}Z", completed=at.done, total=at.total)
+
+        with replayed_day(data, day.date(), step_minutes, moved) as books:
+            show_replay(books, as_json=as_json)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

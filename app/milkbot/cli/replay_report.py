@@ -1,0 +1,67 @@
+"""What a replayed day came to: decisions by reason, orders, fills, settlement, profit."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from milkbot.cli.tables import show
+from milkbot.db.ops import FillRow, Order, SettlementRow, Signal
+from milkbot.db.session import transaction
+from milkbot.history.recorded_day import Books
+
+
+def show_replay(books: Books, *, as_json: bool) -> None:
+    """Print the day. Nothing in it is random: the same recording and step print the same."""
+    with transaction(books.engine) as session:
+        decisions = _decisions(session)
+        orders = session.scalars(select(Order).order_by(Order.id)).all()
+        fills = session.scalars(select(FillRow).order_by(FillRow.filled_at, FillRow.id)).all()
+        settlements = session.scalars(select(SettlementRow).order_by(SettlementRow.ticker)).all()
+        order_table = [(row.created_at, row.ticker, row.side, row.count, row.price, row.state) for row in orders]
+        fill_table = [(row.filled_at, row.ticker, row.side, row.count, row.price, row.fee) for row in fills]
+        settled = [
+            (row.ticker, row.result, row.signed_count, row.cost, row.revenue, row.realized_pnl) for row in settlements
+        ]
+        gross = sum((row.realized_pnl for row in settlements), Decimal(0))
+        gross += sum((row.realized_pnl for row in fills), Decimal(0))
+        fees = sum((row.fee for row in fills), Decimal(0))
+    summary = {
+        "ticks": books.ticks,
+        "decisions": dict(decisions),
+        "orders": len(order_table),
+        "fills": len(fill_table),
+        "gross_pnl": f"{gross:.4f}",
+        "fees": f"{fees:.4f}",
+        "net_pnl": f"{gross - fees:.4f}",
+    }
+    if as_json:
+        lists: Mapping[str, Sequence[Sequence[object]]] = {
+            "order_list": order_table,
+            "fill_list": fill_table,
+            "settlements": settled,
+        }
+        typer.echo(json.dumps({**summary, **{name: _plain(rows) for name, rows in lists.items()}}, indent=2))
+        return
+    show("Decisions", ("reason", "count"), sorted(decisions.items()), as_json=False)
+    show("Orders", ("created", "ticker", "side", "count", "yes price", "state"), order_table, as_json=False)
+    show("Fills", ("filled", "ticker", "side", "count", "yes price", "fee"), fill_table, as_json=False)
+    show("Settlement", ("ticker", "result", "held", "cost", "revenue", "profit"), settled, as_json=False)
+    typer.echo(f"{books.ticks} ticks, gross {gross:.4f}, fees {fees:.4f}, net profit {gross - fees:.4f} dollars")
+
+
+def _decisions(session: Session) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for reasons, decision in session.execute(select(Signal.reasons, Signal.decision)):
+        found[decision if decision != "hold" else f"hold: {', '.join(reasons['codes'])}"] += 1
+    return found
+
+
+def _plain(rows: Sequence[Sequence[object]]) -> list[list[str]]:
+    return [[str(cell) for cell in row] for row in rows]

@@ -1,0 +1,36 @@
+"""Tables for people and JSON for programs, from the same rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+
+Cell = str | int | float | Decimal | datetime | None
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, as_json: bool) -> None:
+    """Print rows as a table, or as a JSON list of objects on one line each."""
+    if as_json:
+        listed = [{name: _plain(cell) for name, cell in zip(columns, row, strict=True)} for row in rows]
+        print(json.dumps(listed, indent=2))
+        return
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float | Decimal) for row in rows) and bool(rows)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(_plain(cell)) for cell in row))
+    # Piped output is not a terminal of eighty columns: nothing may be cut off there.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _plain(cell: Cell) -> str | int | float | None:
+    if isinstance(cell, datetime):
+        return cell.strftime("%Y-%m-%d %H:%M:%SZ")
+    return str(cell.normalize() if cell == 0 else cell) if isinstance(cell, Decimal) else cell

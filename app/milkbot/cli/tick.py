@@ -1,0 +1,20 @@
+"""`milkbot tick`: one pass of the trading loop."""
+
+from __future__ import annotations
+
+import typer
+
+from milkbot.cli.context import engine_of, settings_of_host
+from milkbot.trader.doors import open_trading_loop
+
+
+def tick() -> None:
+    """Run one tick: reconcile, look, decide, send. The systemd timer calls this.
+
+    Exit codes: 0 done, 69 the exchange does not answer, 71 no database, 75 another tick is at work, 77 live is not
+    armed, 78 the configuration is wrong. In each case but 0 no order was sent after the failure.
+    """
+    settings = settings_of_host("trader")
+    with open_trading_loop(settings, engine_of(settings, "tick")) as loop:
+        report = loop.run_once()
+    typer.echo(report.line())

@@ -1,0 +1,131 @@
+"""One recorded day, traded through: a simulator process, a database of its own, and the loop between them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
+
+from milkbot.db import scratch
+from milkbot.db.migrate import upgrade
+from milkbot.db.session import make_engine
+from milkbot.domain.modes import TradingMode
+from milkbot.errors import MilkbotError, VenueUnavailableError
+from milkbot.history.walk import Walk, walk
+from milkbot.load_settings import load_settings
+from milkbot.settings import Settings
+from milkbot.simulator.virtual_clock import SimulatorClock
+
+_KEY_ID = "replay"
+_START_SECONDS = 30.0
+# A day's markets may be settled late in the next morning; the simulator says when its day is over.
+_BALANCE = "992.10"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The books that a replay leaves, still open to be asked."""
+
+    engine: Engine
+    settings: Settings
+    ticks: int
+
+
+@contextmanager
+def replayed_day(data: Path, day: date, step_minutes: int, moved: Callable[[Walk], None]) -> Iterator[Books]:
+    """Trade `day` of the recordings in `data`; yields the books, which are gone after the block."""
+    with tempfile.TemporaryDirectory(prefix="milkbot-replay-") as kept, scratch.scratch_server() as server:
+        scratch.create_database(server, "replay")
+        key_path, accounts = _make_account(Path(kept))
+        with _simulator(Path(kept), data, day, accounts) as origin:
+            settings = load_settings(
+                {
+                    "TRADING_MODE": TradingMode.DEMO,
+                    "POSTGRES_HOST": str(server),
+                    "POSTGRES_DB": "replay",
+                    "KALSHI_API_BASE": f"{origin}/trade-api/v2",
+                    "KALSHI_API_KEY_ID": _KEY_ID,
+                    "KALSHI_PRIVATE_KEY_PATH": str(key_path),
+                    "NWS_API_BASE": f"{origin}/nws",
+                    "NWS_USER_AGENT": "milkbot replay (operator@milkbot.test)",
+                    "TRADING_SERIES": "KXHIGHNY",
+                    "BANKROLL": _BALANCE,
+                    "WEATHER_CACHE_MIN": "0",
+                }
+            )
+            engine = make_engine(settings.database, application="milkbot replay")
+            try:
+                upgrade(engine)
+                clock = SimulatorClock.of_exchange(settings.kalshi_api_base)
+                yield Books(engine, settings, walk(settings, engine, clock, step_minutes, moved))
+            finally:
+                engine.dispose()
+
+
+def _make_account(directory: Path) -> tuple[Path, Path]:
+    """A key of this replay's own, and the simulator's list of accounts that knows its public half."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    key_path, accounts = directory / "key.pem", directory / "accounts.json"
+    key_path.touch(mode=0o600)
+    key_path.write_bytes(private)
+    entry = {"key_id": _KEY_ID, "public_key_pem": public.decode(), "balance_dollars": _BALANCE}
+    accounts.write_text(json.dumps([entry]))
+    return key_path, accounts
+
+
+@contextmanager
+def _simulator(directory: Path, data: Path, day: date, accounts: Path) -> Iterator[str]:
+    """A simulator process that serves the day; yields its origin."""
+    port = _free_port()
+    command = [
+        *(sys.executable, "-m", "milkbot.simulator", "--host", "127.0.0.1", "--port", str(port)),
+        *("--state-dir", str(directory / "state"), "--accounts", str(accounts)),
+        *("--replay", str(data), "--day", day.isoformat()),
+    ]
+    log = directory / "simulator.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - our own words
+    try:
+        _wait_for(port, process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=_START_SECONDS)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    clock = SimulatorClock.of_exchange(f"http://127.0.0.1:{port}/trade-api/v2")
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            said = log.read_text("utf-8", errors="replace").strip()
+            raise MilkbotError(f"the simulator did not start: {said.splitlines()[-1] if said else 'it said nothing'}")
+        try:
+            clock.now()
+        except VenueUnavailableError:
+            time.sleep(0.05)
+        else:
+            return
+    raise MilkbotError(f"the simulator did not answer within {_START_SECONDS:.0f} seconds")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

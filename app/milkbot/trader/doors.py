@@ -1,0 +1,47 @@
+"""Opening the doors: the clients of the exchange and of the weather service, and the loop between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from sqlalchemy import Engine
+
+from milkbot.domain.clock import Clock, SystemClock
+from milkbot.settings import Settings
+from milkbot.trader.trading_loop import TradingLoop
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.signing import load_credentials
+from milkbot.weather.client import WeatherClient
+
+
+@contextmanager
+def open_venue(settings: Settings, clock: Clock) -> Iterator[KalshiClient]:
+    """The exchange client; without a key it reads public market data only."""
+    credentials = None
+    if settings.kalshi_api_key_id and settings.kalshi_private_key_path:
+        credentials = load_credentials(settings.kalshi_api_key_id, settings.kalshi_private_key_path)
+    with closing(KalshiClient(settings.kalshi_api_base, credentials, clock)) as client:
+        yield client
+
+
+@contextmanager
+def open_weather(settings: Settings, clock: Clock) -> Iterator[WeatherClient]:
+    """The weather client; its cache outlives the process where MILKBOT_CACHE_DIRECTORY is set."""
+    client = WeatherClient(
+        settings.nws_api_base,
+        settings.nws_user_agent,
+        clock,
+        settings.weather_cache_min * 60,
+        cache_directory=settings.milkbot_cache_directory,
+    )
+    with closing(client):
+        yield client
+
+
+@contextmanager
+def open_trading_loop(settings: Settings, engine: Engine, clock: Clock | None = None) -> Iterator[TradingLoop]:
+    """A trading loop with its doors open for the length of the block."""
+    used = clock or SystemClock()
+    with open_venue(settings, used) as venue, open_weather(settings, used) as weather:
+        yield TradingLoop(settings, engine, venue, weather, used)
