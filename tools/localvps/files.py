@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+MOUNTS = Path("/proc/self/mountinfo")
+
+
 def write(path: Path, text: str, mode: int = 0o644) -> None:
     """Write a file by rename, so that a killed writer leaves the old one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +70,7 @@ def remove_tree(path: Path) -> None:
     if not path.exists():
         return
     prefix = f"{path.resolve()}/"
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+    for line in MOUNTS.read_text(encoding="utf-8").splitlines():
         point = line.split()[4]
         if f"{point}/".startswith(prefix):
             raise VpsError(f"{point} is still mounted, so {path} is not removed: `umount {point}` first")

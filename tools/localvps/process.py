@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +126,8 @@ def stop(config: Config, machine: Machine) -> None:
     """Shut a machine down as its own `poweroff` does; one that does not obey loses its power."""
     process = of(config, machine)
     if process is not None:
-        os.kill(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has just gone on its own
+            os.kill(process.pid, signal.SIGTERM)
         if not _gone(process, _STOP_SECONDS):
             say(f"{machine.name}: does not shut down within {_STOP_SECONDS:.0f} s; cutting its power")
     kill(config, machine)
@@ -137,12 +139,11 @@ def kill(config: Config, machine: Machine) -> None:
     record = files.read_json(_record(config, machine))
     if record is None:
         return
-    if process is not None:
-        cgroups.kill(process.cgroup)
-        if not _gone(process, _KILL_SECONDS):
-            raise VpsError(
-                f"process {process.pid} of {machine.name} cannot be killed: see `ps -o stat,wchan {process.pid}`"
-            )
+    cgroups.kill(Path(record["cgroup"]))  # also when the supervisor is dead: its machine may live on
+    if process is not None and not _gone(process, _KILL_SECONDS):
+        raise VpsError(
+            f"process {process.pid} of {machine.name} cannot be killed: see `ps -o stat,wchan {process.pid}`"
+        )
     cgroups.remove(Path(record["cgroup"]))
     network.unplug(config, machine.address)
     _record(config, machine).unlink(missing_ok=True)

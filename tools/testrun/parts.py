@@ -86,7 +86,7 @@ def available(*, all_images: bool) -> dict[str, Part]:
         _molecule("debian-12", keep=True),
         _browser(),
         _lint(),
-        Part("unit", 1, (_pytest("unit", "tests/unit", "tests/contract", "tests/roles"),)),
+        Part("unit", 1, (_pytest("unit", "tests/unit", "tests/contract", "tests/roles", "tests/testrun"),)),
         Part("integration", 1, (_pytest("integration", "tests/integration"),)),
         Part("vps", 1, (_pytest("vps", "tests/localvps"),)),
     ]

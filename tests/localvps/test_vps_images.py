@@ -1,0 +1,50 @@
+"""A build that was killed is never taken for an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localvps import images, mirrors
+from localvps.errors import VpsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from localvps.config import Config
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(mirrors, "check", lambda _recipe: tmp_path / "keyring.gpg")
+
+
+def _break_off(*_arguments: object, **_options: object) -> str:
+    raise VpsError("mmdebstrap died")
+
+
+def test_a_broken_build_leaves_no_image_and_the_next_one_starts_afresh(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "run", _break_off)
+    with pytest.raises(VpsError, match="mmdebstrap died"):
+        images.ensure(config, "debian-12")
+    assert images.existing(config) == []
+
+    stale = next(config.images_dir.glob(".building-*")) / "stale"
+    stale.touch()
+    monkeypatch.setattr(images, "run", lambda *_arguments, **_options: "")
+    monkeypatch.setattr(images, "_finish", lambda root: root.mkdir())
+    image = images.ensure(config, "debian-12")
+    assert [path.name for path in image.path.iterdir()] == ["rootfs"]
+    assert images.existing(config) == [image]
+
+
+def test_an_image_under_a_machine_is_not_removed(config: Config) -> None:
+    path = config.images_dir / "debian-12-0123456789ab"
+    path.mkdir(parents=True)
+    with pytest.raises(VpsError, match="carries a machine"):
+        images.remove(config, "debian-12", {path})
+    images.remove(config, "debian-12", set())
+    assert images.existing(config) == []

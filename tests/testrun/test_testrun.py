@@ -1,0 +1,53 @@
+"""The closing line tells of every failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testrun import runner
+from testrun.outcome import Counts, Outcome, read_counts, summary
+from testrun.parts import Part, available
+
+if TYPE_CHECKING:
+    import pytest
+
+_REPORT = """<testsuites>
+<testsuite tests="7" failures="1" errors="1" skipped="2"/><testsuite tests="3" failures="0" errors="0" skipped="0"/>
+</testsuites>"""
+
+
+def _outcome(*failures: str, counts: Counts) -> Outcome:
+    return Outcome("part", 1.0, failures, counts, Path("log"))
+
+
+def test_an_error_in_a_fixture_counts_as_a_failure(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(_REPORT, encoding="ascii")
+    assert read_counts(report) == Counts(passed=6, failed=2, skipped=2)
+
+
+def test_a_part_that_dies_without_a_failed_test_is_still_a_failure() -> None:
+    outcomes = [_outcome("ruff check", counts=Counts()), _outcome(counts=Counts(passed=3, skipped=1))]
+    assert summary(outcomes) == "milkbot: 3 passed, 1 failed, 1 skipped"
+
+
+def test_a_failed_test_is_counted_once() -> None:
+    assert summary([_outcome("pytest", counts=Counts(1, 1, 0))]) == "milkbot: 1 passed, 1 failed, 0 skipped"
+
+
+def test_a_failure_stops_neither_its_own_part_nor_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "RESULTS", tmp_path)
+    done = tmp_path / "done"
+    broken = Part("broken", 1, (("false",), ("no-such-program",)), after=(("touch", str(done)),))
+    outcomes = runner.run([broken, Part("well", 1, (("true",),)), Part("beside", 2, (("true",),))])
+    assert [outcome.failures for outcome in outcomes] == [("false", "no-such-program"), (), ()]
+    assert done.exists()
+
+
+def test_every_test_directory_is_in_a_part() -> None:
+    words = {word for part in available(all_images=False).values() for command in part.commands for word in command}
+    root = Path(__file__).parents[1]
+    directories = {f"tests/{path.parent.relative_to(root).parts[0]}" for path in root.glob("*/**/test_*.py")}
+    by_molecule = {"tests/infra"}  # its verifier runs these over ssh
+    assert directories - words - by_molecule == set()
