@@ -15,6 +15,7 @@ from tests.fakes import NOON, FakeClock, ScriptedServer
 from milkbot.domain.cities import city_of_series
 from milkbot.weather import wire
 from milkbot.weather.client import WeatherClient
+from milkbot.weather.climate_report import ClimateReport, parse_climate_reports
 from milkbot.weather.values import GridPoint
 
 # Usable temperatures in each list of observations.
@@ -110,3 +111,12 @@ def test_the_recorded_latest_observation_is_one_of_the_list_s(shared_data: Path)
 def test_a_reply_of_another_kind_does_not_pass_for_the_raw_grid(shared_data: Path, name: str) -> None:
     with pytest.raises(ValidationError):
         wire.GridReply.model_validate_json(content(shared_data / "api_nws/pynws" / name))
+
+
+def test_every_recorded_climate_report_is_read(shared_data: Path) -> None:
+    files = sorted((shared_data / "api_nws/cli").iterdir())
+    assert [report for file in files for report in parse_climate_reports(file.read_text())] == [
+        ClimateReport("CLIMIA", date(2026, 5, 3), 82, 72, preliminary=True),
+        ClimateReport("CLINYC", date(2026, 7, 4), 94, 72, preliminary=False),
+        ClimateReport("CLINYC", date(2026, 7, 4), 94, 76, preliminary=True),
+    ]
