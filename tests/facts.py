@@ -34,6 +34,7 @@ class Facts:
 
     engine: Engine
     mode: str = "demo"
+    prefix: str = ""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def tick(self, at: datetime, *, finished: datetime | None = None, outcome: str | None = None) -> int:
@@ -107,8 +108,8 @@ class Facts:
         with Session(self.engine) as session, session.begin():
             order = Order(
                 trading_mode=self.mode,
-                client_order_id=f"mb-{number}",
-                venue_order_id=f"order-{number}",
+                client_order_id=f"{self.prefix}mb-{number}",
+                venue_order_id=f"{self.prefix}order-{number}",
                 ticker=ticker,
                 event_ticker=ticker.rsplit("-", 1)[0],
                 city_code=city,
@@ -128,8 +129,8 @@ class Facts:
             session.flush()
             order.state = OrderState.FILLED
             fill = Fill(
-                fill_id=f"fill-{number}",
-                order_id=f"order-{number}",
+                fill_id=f"{self.prefix}fill-{number}",
+                order_id=f"{self.prefix}order-{number}",
                 ticker=ticker,
                 side=side,
                 count=Count(Decimal(count)),

@@ -1,0 +1,85 @@
+"""One run of the rollups: only the buckets whose facts changed, from the facts, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from milkbot.analytics.daily_metrics import compute_cities, compute_strategies
+from milkbot.analytics.equity import compute_equity
+from milkbot.analytics.touched import Bucket, Kind, buckets_of, take_touched
+from milkbot.db.session import transaction
+
+# Any constant will do; two runs of the rollups must agree on it.
+_ADVISORY_LOCK = 4_203_774_612
+_COMPONENT = "rollups"
+_HEALTH_KEPT = "7 days"
+
+
+@dataclass(frozen=True, slots=True)
+class RollupReport:
+    """How many buckets of each kind a run computed."""
+
+    cities: int
+    strategies: int
+    equity_days: int
+
+
+def run_rollups(
+    engine: Engine, *, bankroll: Decimal, day: date | None = None, everything: bool = False
+) -> RollupReport:
+    """Compute the touched buckets; with `day` those of that day too, with `everything` all there are.
+
+    Running it again changes nothing; two runs wait for each other. Raises DatabaseUnavailableError.
+    """
+    with transaction(engine) as session:
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        buckets = set(take_touched(session))
+        if everything or day is not None:
+            buckets |= set(buckets_of(session, None if everything else day))
+        report = _compute(session, sorted(buckets), bankroll)
+        _copy_health(session)
+    return report
+
+
+def _compute(session: Session, buckets: list[Bucket], bankroll: Decimal) -> RollupReport:
+    cities = [bucket for bucket in buckets if bucket.kind is Kind.CITY]
+    strategies = [bucket for bucket in buckets if bucket.kind is Kind.STRATEGY]
+    equity = [bucket for bucket in buckets if bucket.kind is Kind.EQUITY]
+    compute_cities(session, cities)
+    compute_strategies(session, strategies)
+    for mode, days in _by_mode(equity):
+        compute_equity(session, mode, days, bankroll)
+    return RollupReport(len(cities), len(strategies), len(equity))
+
+
+def _by_mode(buckets: Iterable[Bucket]) -> Iterable[tuple[str, list[date]]]:
+    for mode, group in groupby(buckets, key=lambda bucket: bucket.mode):
+        yield mode, [bucket.day for bucket in group]
+
+
+def _copy_health(session: Session) -> None:
+    """The components' words about themselves, without their messages: those may name what is private."""
+    session.execute(
+        text(
+            "INSERT INTO analytics.health_metrics (component_name, recorded_at, status, latency_ms) "
+            "SELECT component_name, last_check, status, latency_ms FROM ops.component_health ON CONFLICT DO NOTHING"
+        )
+    )
+    session.execute(
+        text(
+            "INSERT INTO analytics.health_metrics (component_name, recorded_at, status) "
+            "VALUES (:component, clock_timestamp(), 'ok')"
+        ),
+        {"component": _COMPONENT},
+    )
+    session.execute(
+        text("DELETE FROM analytics.health_metrics WHERE recorded_at < now() - CAST(:kept AS interval)"),
+        {"kept": _HEALTH_KEPT},
+    )
