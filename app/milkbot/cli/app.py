@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from milkbot.cli import books, control, database, doctor, history, tick
-from milkbot.simulator.command import simulate
+from milkbot.simulator.cli import simulate
 
 app = typer.Typer(
     help="Trade Kalshi's daily-temperature markets, and look after the books.",
