@@ -122,7 +122,8 @@ class VenueSession:
 def refusal(request: str, reply: Reply) -> str:
     """One sentence for a reply that is no success, with the mend where the status tells it."""
     said = read_error_body(reply)
-    words = f"{said.code}: {said.message}" if said.code or said.message else reply.excerpt()
+    parts = dict.fromkeys(str(part) for part in (said.code, said.message, said.details) if part)
+    words = ": ".join(parts) or reply.excerpt()
     mend = ""
     if reply.status == 401:
         mend = "; check KALSHI_API_KEY_ID, the key file, and this machine's clock"

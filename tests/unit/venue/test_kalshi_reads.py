@@ -73,10 +73,21 @@ def test_a_read_gives_up_after_its_attempts_and_says_what_the_exchange_said() ->
 
 
 def test_a_read_that_is_refused_is_not_repeated_and_names_the_mend() -> None:
-    kalshi, server, _ = client(reply({"code": "unauthorized"}, 401))
-    with pytest.raises(VenueReadError, match="KALSHI_API_KEY_ID"):
+    body = {"error": {"code": "authentication_error", "message": "authentication_error", "details": "NOT_FOUND"}}
+    kalshi, server, _ = client(reply(body, 401))
+    with pytest.raises(VenueReadError, match="authentication_error: NOT_FOUND; check KALSHI_API_KEY_ID"):
         kalshi.balance()
     assert len(server.requests) == 1
+
+
+def test_times_are_in_utc_and_one_without_an_offset_is_refused() -> None:
+    kalshi, _, _ = client(
+        reply({"as_of_time": "2026-07-18T08:00:00-04:00"}), reply({"as_of_time": "2026-07-18T12:00:00"})
+    )
+    as_of = kalshi.user_data_as_of()
+    assert (as_of, as_of.tzinfo) == (NOON, UTC)
+    with pytest.raises(VenueReadError, match="as_of_time"):
+        kalshi.user_data_as_of()
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"orders": {}}'])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from milkbot.domain.units import (
     Cash,
@@ -37,7 +37,8 @@ SignedCountText = Annotated[
     Count, BeforeValidator(lambda v: decimal_from_text(_text(v), "count")), PlainSerializer(count_text)
 ]
 Number = Annotated[Decimal, BeforeValidator(lambda v: decimal_from_text(_text(v), "number"))]
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, AfterValidator(lambda v: v.astimezone(UTC))]
+"""An aware moment in UTC. A text without an offset is refused: nobody knows when it is."""
 
 
 class WireModel(BaseModel):
