@@ -43,9 +43,12 @@ need_packages() {
     done
     [ "${#missing[@]}" -gt 0 ] || return 0
     note "installing ${missing[*]}"
-    as_root apt-get -qq -o DPkg::Lock::Timeout=120 update
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 \
-        -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}" >&2
+    local options=(-qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0) output
+    output=$(as_root apt-get "${options[@]}" update 2>&1) ||
+        die "apt-get update failed: ${output}"
+    output=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" --yes install \
+        --no-install-recommends "${missing[@]}" 2>&1) ||
+        die "apt-get install ${missing[*]} failed: ${output}"
 }
 
 # need_uv: set $uv to the pinned uv, installed with its hash checked into a directory named after it.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from localvps import host
@@ -50,8 +52,9 @@ def remove(group: Path) -> None:
 
 
 def _try_remove(group: Path) -> bool:
-    below = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
-    for path in [*below, group]:
+    # os.walk passes over what vanishes meanwhile: systemd, where it runs, removes the same groups.
+    below = [Path(directory) for directory, _, _ in os.walk(group, topdown=False)]
+    for path in below:
         try:
             path.rmdir()
         except FileNotFoundError:
@@ -59,8 +62,6 @@ def _try_remove(group: Path) -> bool:
         except OSError:  # busy: a process in it is still on its way out
             return False
     if group.parent.name == _FAMILY:
-        try:
+        with suppress(OSError):  # another machine's group is beside it
             group.parent.rmdir()
-        except OSError:  # another machine's group is beside it
-            return True
     return True

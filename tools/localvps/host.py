@@ -39,12 +39,30 @@ def require_root() -> None:
                     raise VpsError(f"root lacks {name} here: a container must be started as privileged for it")
 
 
-def require_kernel() -> None:
-    """Raise VpsError when the kernel has no overlayfs or no writable cgroup v2."""
+def require_kernel(state_dir: Path) -> None:
+    """Raise VpsError when the kernel has no cgroup v2, or cannot put an overlay on the directory."""
     built_in = "\toverlay\n" in Path("/proc/filesystems").read_text(encoding="utf-8")
     if not built_in and not succeeds(["modprobe", "overlay"]):
         raise VpsError("the kernel has no overlayfs: use one built with CONFIG_OVERLAY_FS (`modprobe overlay`)")
     cgroup_root()
+    state_dir.mkdir(parents=True, exist_ok=True)
+    if filesystem(state_dir) == "overlay":
+        raise VpsError(
+            f"{state_dir} lies on overlayfs, which cannot carry the machines' own:"
+            " set MILKBOT_VPS_STATE_DIR to a directory on a disk (in a container: on a volume)"
+        )
+
+
+def filesystem(path: Path) -> str:
+    """Return the type of the file system that a path lies on."""
+    found, longest = "", -1
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        fields, _, rest = line.partition(" - ")
+        point = fields.split()[4]
+        # A later mount on the same point covers the earlier one.
+        if path.resolve().is_relative_to(point) and len(point) >= longest:
+            found, longest = rest.split()[0], len(point)
+    return found
 
 
 def cgroup_root() -> Path:

@@ -37,7 +37,7 @@ def _registry(config: Config) -> Iterator[None]:
 def create(config: Config, name: str, image_name: str) -> Machine:
     """Make a machine, stopped; one that exists on the same image is left as it is."""
     machines.check_name(name)
-    host.require_kernel()
+    host.require_kernel(config.state_dir)
     image = images.ensure(config, image_name)
     ssh.ensure_key(config)
     with _alone(config, name), _registry(config):
