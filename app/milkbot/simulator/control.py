@@ -1,0 +1,69 @@
+"""/simulator: look at the simulator and move its clock. Only from the machine itself, outside the exchange's paths."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from milkbot.simulator.core import Simulator
+from milkbot.simulator.sim_clock import ClockMode
+
+
+class ClockChange(BaseModel):
+    """POST /simulator/clock: `now` goes with mode virtual only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: ClockMode
+    now: Annotated[AwareDatetime | None, Field()] = None
+
+
+def router(simulator: Simulator) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(prefix="/simulator")
+
+    def described() -> dict[str, Any]:
+        with simulator.turn() as state:
+            ends_at: datetime | None = simulator.world.ends_at
+            return {
+                "now": state.now.isoformat(),
+                "mode": simulator.clock.mode,
+                "ends_at": None if ends_at is None else ends_at.isoformat(),
+                "seed": state.seed,
+                "world": simulator.world.name,
+                "accounts": sorted(state.accounts),
+            }
+
+    @routes.get("/state")
+    def state(request: Request) -> JSONResponse:
+        return JSONResponse(described()) if _is_local(request) else _forbidden()
+
+    @routes.post("/clock")
+    def clock(request: Request, change: ClockChange) -> JSONResponse:
+        if not _is_local(request):
+            return _forbidden()
+        try:
+            simulator.set_clock(change.mode, change.now)
+        except ValueError as error:
+            return JSONResponse({"error": {"code": "clock_refused", "message": str(error)}}, 409)
+        return JSONResponse(described())
+
+    return routes
+
+
+def _is_local(request: Request) -> bool:
+    host = request.client.host if request.client else ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _forbidden() -> JSONResponse:
+    return JSONResponse({"error": {"code": "forbidden", "message": "only from the machine itself"}}, 403)

@@ -1,0 +1,69 @@
+"""The exchange's refusals: HTTP status, code, message. Codes as seen on the wire or in the FIX list (reference 2.3)."""
+
+from __future__ import annotations
+
+
+class RejectError(Exception):
+    """A request that the exchange refuses; nothing was changed."""
+
+    def __init__(self, status: int, code: str, message: str, details: str = "") -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        super().__init__(f"{status} {code}: {message}")
+
+
+def bad_request(message: str, code: str = "invalid_parameters") -> RejectError:
+    """400: the request itself is wrong."""
+    return RejectError(400, code, message)
+
+
+def invalid_order(message: str) -> RejectError:
+    """400: fields that do not go together."""
+    return RejectError(400, "invalid_order", message)
+
+
+def invalid_price(message: str) -> RejectError:
+    """400: off the grid, or outside 0.01 to 0.99."""
+    return RejectError(400, "invalid_price", message)
+
+
+def invalid_size(message: str) -> RejectError:
+    """400: not a positive multiple of 0.01."""
+    return RejectError(400, "invalid_order_size", message)
+
+
+def insufficient_balance() -> RejectError:
+    """400: the order at its worst costs more than is free."""
+    return RejectError(400, "available_balance_too_low", "available balance too low")
+
+
+def market_inactive() -> RejectError:
+    """400: the market is not open, and after its close not even a cancel is taken."""
+    return RejectError(400, "market_inactive", "market is not active")
+
+
+def trading_paused() -> RejectError:
+    """400: the exchange's weekly maintenance; cancels still work."""
+    return RejectError(400, "trading_paused", "trading is paused")
+
+
+def post_only_cross() -> RejectError:
+    """400: a post-only order would take."""
+    return RejectError(400, "post_only_cross", "post only order would cross the book")
+
+
+def fok_insufficient_volume() -> RejectError:
+    """400: the book cannot fill it whole."""
+    return RejectError(400, "fok_insufficient_volume", "fill or kill order cannot be filled in full")
+
+
+def already_exists() -> RejectError:
+    """409 without the order: the client order id is live or was used lately."""
+    return RejectError(409, "order_already_exists", "order already exists")
+
+
+def not_found(what: str) -> RejectError:
+    """404."""
+    return RejectError(404, "not_found", f"{what} not found")

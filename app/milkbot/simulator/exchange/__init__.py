@@ -1,0 +1,1 @@
+"""The exchange's HTTP surface under /trade-api/v2."""

@@ -1,0 +1,79 @@
+"""Which events and markets a listing asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from milkbot.domain.markets import MarketStatus
+from milkbot.simulator.engine.records import Market
+from milkbot.simulator.engine.rejects import bad_request
+
+STATUS_WORDS = {
+    "unopened": {MarketStatus.INITIALIZED},
+    "open": {MarketStatus.ACTIVE},
+    "paused": {MarketStatus.INACTIVE},
+    "closed": {MarketStatus.CLOSED, MarketStatus.DETERMINED},
+    "settled": {MarketStatus.FINALIZED},
+}
+
+
+def statuses(word: str) -> set[MarketStatus]:
+    """The statuses that a filter word covers, all for none. Raises RejectError for an unknown word."""
+    if not word:
+        return set(MarketStatus)
+    if word not in STATUS_WORDS:
+        raise bad_request(f"status is {word!r}, expected one of {', '.join(STATUS_WORDS)}")
+    return STATUS_WORDS[word]
+
+
+def names(text: str) -> set[str]:
+    """A comma-separated list; empty for no filter."""
+    return {name for name in text.split(",") if name}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Bounds in unix seconds, either one open."""
+
+    first: int | None
+    last: int | None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it filters at all."""
+        return self.first is not None or self.last is not None
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether a moment lies within."""
+        seconds = moment.timestamp()
+        return (self.first is None or seconds >= self.first) and (self.last is None or seconds <= self.last)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketFilter:
+    """The filters of GET /markets."""
+
+    event_ticker: str
+    series_ticker: str
+    tickers: set[str]
+    statuses: set[MarketStatus]
+    created: Window
+    closes: Window
+    settled: Window
+    updated_after: int | None
+
+    def holds(self, market: Market, now: datetime) -> bool:
+        """Whether a market is asked for."""
+        plan = market.plan
+        updated = market.updated_at or plan.created_at
+        return (
+            plan.status(now) in self.statuses
+            and self.event_ticker in ("", plan.ticker)
+            and self.series_ticker in ("", plan.city.series)
+            and (not self.tickers or market.ticker in self.tickers)
+            and self.created.holds(plan.created_at)
+            and self.closes.holds(plan.closes_at)
+            and (not self.settled.is_bounded or (plan.finalized_at <= now and self.settled.holds(plan.finalized_at)))
+            and (self.updated_after is None or updated > datetime.fromtimestamp(self.updated_after, UTC))
+        )

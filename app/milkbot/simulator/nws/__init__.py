@@ -1,0 +1,1 @@
+"""The weather service's HTTP surface under /nws."""

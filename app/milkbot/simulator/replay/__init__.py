@@ -1,0 +1,1 @@
+"""A recorded real day as a world: its brackets, quotes, forecasts and outcome."""

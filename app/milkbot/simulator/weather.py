@@ -1,0 +1,44 @@
+"""What a world gives the weather service: whole degrees Fahrenheit by issue time, as the real service carries them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from milkbot.domain.cities import City
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One issue. A world that has no lows or hourly values leaves them empty."""
+
+    issued_at: datetime
+    highs: dict[date, int]
+    lows: dict[date, int]
+    hourly: dict[datetime, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One published measurement in whole degrees Fahrenheit."""
+
+    at: datetime
+    fahrenheit: int
+
+
+class Weather(Protocol):
+    """The public side of a world's weather."""
+
+    @property
+    def cities(self) -> tuple[City, ...]:
+        """Whose stations it serves."""
+        ...
+
+    def forecast(self, city: City, now: datetime) -> Forecast | None:
+        """The newest issue that is published at `now`, None where there is none."""
+        ...
+
+    def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:
+        """Measurements in [start, end] that are published at `now`, newest first."""
+        ...

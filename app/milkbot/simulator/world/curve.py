@@ -1,0 +1,60 @@
+"""The temperature through the day: a minimum at dawn, the day's high in mid-afternoon, smooth in between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+from milkbot.domain.cities import City
+from milkbot.simulator.world.climate import CLIMATES
+
+DAWN_HOUR = 6.0
+
+
+class Curve:
+    """Temperatures of one city around given daily highs (the truth's, or a forecast's)."""
+
+    def __init__(self, city: City, high: Callable[[date], float], peak_hour: Callable[[date], float]) -> None:
+        self._city = city
+        self._high = high
+        self._peak_hour = peak_hour
+        self._range = CLIMATES[city.code].daily_range
+
+    def low(self, day: date) -> float:
+        """The minimum at dawn in F."""
+        return self._high(day) - self._range
+
+    def at(self, moment: datetime) -> float:
+        """The temperature in F. Within a climate day it never exceeds that day's high and reaches it once."""
+        local = moment.astimezone(self._city.standard_time)
+        day, hour = local.date(), local.hour + local.minute / 60 + local.second / 3600
+        peak = self._peak_hour(day)
+        if hour < DAWN_HOUR:
+            return _ease(self._midnight(day), self.low(day), hour / DAWN_HOUR)
+        if hour < peak:
+            return _ease(self.low(day), self._high(day), (hour - DAWN_HOUR) / (peak - DAWN_HOUR))
+        return _ease(self._high(day), self._midnight(day + timedelta(days=1)), (hour - peak) / (24 - peak))
+
+    def maximum_until(self, moment: datetime) -> float:
+        """The highest temperature of the climate day so far, in F."""
+        local = moment.astimezone(self._city.standard_time)
+        day, hour = local.date(), local.hour + local.minute / 60
+        if hour >= self._peak_hour(day):
+            return self._high(day)
+        return max(self._midnight(day), self.at(moment))
+
+    def _midnight(self, day: date) -> float:
+        """At the start of a day: part of the way down from yesterday's high, never above either day's high."""
+        falling = self.low(day) + 0.35 * (self._high(day - timedelta(days=1)) - self.low(day))
+        return min(falling, self._high(day - timedelta(days=1)), self._high(day)) - 0.5
+
+
+def day_start(city: City, day: date) -> datetime:
+    """Standard midnight in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=city.standard_time).astimezone(UTC)
+
+
+def _ease(start: float, end: float, part: float) -> float:
+    """From start to end along half a cosine."""
+    return start + (end - start) * (1 - math.cos(math.pi * part)) / 2

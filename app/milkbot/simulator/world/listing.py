@@ -1,0 +1,56 @@
+"""When the simulated exchange lists an event, and which six brackets it gets."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from milkbot.domain.cities import City
+from milkbot.domain.markets import Strike, StrikeType
+from milkbot.simulator.engine.pause import EASTERN
+from milkbot.simulator.engine.plan import EventPlan
+from milkbot.simulator.world.draws import Draws
+from milkbot.simulator.world.truth import Truth
+
+CREATED = time(9, 30)
+"""UTC, the day before: the event is visible, not yet open."""
+
+OPENS = time(10, 0)
+"""Eastern civil time, the day before: 14:00Z in summer as documented, 15:00Z in winter as recorded in December 2025."""
+
+DETERMINED = time(11, 18)
+"""UTC, the morning after."""
+
+LAST_MINUTE = timedelta(minutes=1)
+"""Recorded close times are 23:59 local standard time."""
+
+INNER_BRACKETS = 4
+BRACKET_DEGREES = 2
+
+
+def plan_event(truth: Truth, city: City, day: date) -> EventPlan:
+    """The event of a city on a climate day."""
+    eve = day - timedelta(days=1)
+    opens = datetime.combine(eve, OPENS, EASTERN).astimezone(UTC)
+    return EventPlan(
+        city=city,
+        day=day,
+        strikes=_brackets(truth, city, day, opens),
+        created_at=datetime.combine(eve, CREATED, UTC),
+        opens_at=opens,
+        closes_at=city.day_bounds(day)[1] - LAST_MINUTE,
+        determined_at=datetime.combine(day + timedelta(days=1), DETERMINED, UTC),
+    )
+
+
+def _brackets(truth: Truth, city: City, day: date, at: datetime) -> tuple[Strike, ...]:
+    """Four two-degree brackets coarsely around the forecast, and a tail on either side."""
+    miss = round(1.5 * Draws(truth.seed, "listing", city.code, day).normal())
+    width = INNER_BRACKETS * BRACKET_DEGREES
+    low = round(truth.path(city, day).known_at(at)) - width // 2 + miss
+    inner = tuple(
+        Strike(StrikeType.BETWEEN, floor, floor + BRACKET_DEGREES - 1)
+        for floor in range(low, low + width, BRACKET_DEGREES)
+    )
+    lower_tail = Strike(StrikeType.LESS, cap=low)
+    upper_tail = Strike(StrikeType.GREATER, floor=low + width - 1)
+    return (lower_tail, *inner, upper_tail)

@@ -1,0 +1,45 @@
+"""A whole simulated world of one seed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from milkbot.domain.cities import City
+from milkbot.simulator.engine.plan import EventPlan
+from milkbot.simulator.world.beliefs import Beliefs
+from milkbot.simulator.world.climate import CITIES
+from milkbot.simulator.world.listing import plan_event
+from milkbot.simulator.world.makers import Makers
+from milkbot.simulator.world.truth import Truth
+from milkbot.simulator.world.weather import SimulatedWeather
+
+
+class SimulatedWorld:
+    """Truth, weather, listings and makers that belong together."""
+
+    def __init__(self, seed: int) -> None:
+        self._truth = Truth(seed)
+        self.name = f"the simulated world of seed {seed}"
+        self.ends_at: datetime | None = None
+        self.weather = SimulatedWeather(self._truth)
+        self.house = Makers(seed, Beliefs(self._truth, self.weather))
+
+    @property
+    def cities(self) -> tuple[City, ...]:
+        """The seven oldest series."""
+        return CITIES
+
+    def created_between(self, after: datetime, until: datetime) -> list[EventPlan]:
+        """Events created in (after, until]."""
+        plans: list[EventPlan] = []
+        day: date = after.date()
+        while day <= until.date() + timedelta(days=1):
+            plans += [
+                plan for city in CITIES if after < (plan := plan_event(self._truth, city, day)).created_at <= until
+            ]
+            day += timedelta(days=1)
+        return sorted(plans, key=lambda plan: plan.created_at)
+
+    def official_high(self, plan: EventPlan) -> int:
+        """The whole degrees Fahrenheit that settle the event."""
+        return self._truth.official_high(plan.city, plan.day)
