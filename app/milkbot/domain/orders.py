@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from milkbot.domain.modes import TradingMode
@@ -116,5 +116,5 @@ def client_order_id(mode: TradingMode, ticker: str, strategy: str, decided_at: d
 
     `attempt` grows only when the earlier one is proved dead; so a resend can never double a position.
     """
-    text = "|".join((mode, ticker, strategy, decided_at.isoformat(), str(attempt)))
+    text = "|".join((mode, ticker, strategy, decided_at.astimezone(UTC).isoformat(), str(attempt)))
     return f"mb-{hashlib.sha256(text.encode()).hexdigest()[:40]}"

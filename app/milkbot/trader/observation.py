@@ -52,22 +52,19 @@ def observe(venue: KalshiClient, weather: WeatherClient, series: Sequence[str], 
     Raises VenueReadError when the exchange does not answer. A silent weather service is noted, not raised: markets
     without a forecast are not traded.
     """
-    found = [
-        (event, city_of_series(ticker), venue.fee_schedule(ticker))
-        for ticker in series
-        for event in venue.open_events(ticker)
-    ]
+    fees = {ticker: venue.fee_schedule(ticker) for ticker in series}
+    found = [(event, city_of_series(ticker), fees[ticker]) for ticker in series for event in venue.open_events(ticker)]
     tickers = [market.ticker for event, _, _ in found for market in event.markets]
     order_books = venue.order_books(tickers)
     return tuple(
         Observed(
             event,
             city,
-            fees,
+            schedule,
             _weather_of(weather, city, event.climate_day, clock.now()),
             {market.ticker: order_books[market.ticker] for market in event.markets if market.ticker in order_books},
         )
-        for event, city, fees in found
+        for event, city, schedule in found
     )
 
 

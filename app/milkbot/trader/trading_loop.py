@@ -120,7 +120,7 @@ class TradingLoop:
         for order in found.resting:
             if order.client_order_id.startswith("mb-"):
                 try:
-                    self._venue.cancel_order(order.order_id, exchange_index=0)
+                    self._venue.cancel_order(order.order_id, order.exchange_index)
                     report.counts["canceled"] += 1
                 except MilkbotError as error:
                     log.warning("cancel failed", order_id=order.order_id, problem=str(error))
