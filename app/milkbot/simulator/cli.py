@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import os
+import socket
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -11,17 +12,17 @@ import typer
 import uvicorn
 
 from milkbot.errors import ConfigError
+from milkbot.load_settings import load_settings
+from milkbot.logging import configure_logging
 from milkbot.simulator.server import build_app
 from milkbot.simulator.start import Options, open_simulator
-
-LogFormat = Annotated[str, typer.Option(help="console or json, one line a request.")]
 
 
 def simulate(
     *,
     state_dir: Annotated[Path, typer.Option(help="Where the state lives; it survives a restart.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8900,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 8900,
     accounts: Annotated[Path | None, typer.Option(help="JSON list of key_id, public_key_pem, balance_dollars.")] = None,
     open_account: Annotated[
         list[str] | None, typer.Option(help="KEYID:PEMFILE, an account with 1000 dollars for local play.")
@@ -31,18 +32,31 @@ def simulate(
     replay: Annotated[Path | None, typer.Option(help="Folder of recorded days to serve one of.")] = None,
     day: Annotated[str | None, typer.Option(help="The recorded day, such as 2025-12-16.")] = None,
     replay_depth: Annotated[int, typer.Option(min=1, help="Contracts at each recorded best price.")] = 100,
-    log_format: LogFormat = "console",
+    log_format: Annotated[str | None, typer.Option(help="console or json; LOG_FORMAT if not given.")] = None,
 ) -> None:
     """Serve a simulated exchange under /trade-api/v2 and a simulated weather service under /nws."""
+    _configure_logging(log_format)
     options = Options(
         state_dir, accounts, tuple(open_account or ()), seed, history_days, replay, _day(day), replay_depth
     )
+    listener = _listener(host, port)
     simulator = open_simulator(options)
-    _log(log_format)
     try:
-        uvicorn.run(build_app(simulator), host=host, port=port, log_config=None, date_header=False, server_header=False)
+        config = uvicorn.Config(build_app(simulator), log_config=None, date_header=False, server_header=False)
+        uvicorn.Server(config).run(sockets=[listener])
     finally:
         simulator.close()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A bound socket, before anything is changed. Raises ConfigError where nobody may listen."""
+    try:
+        listener = socket.create_server((host, port), reuse_port=False)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        problem = f"--host {host} --port {port}: {reason}; choose another port, or stop what listens there"
+        raise ConfigError([problem]) from None
+    return listener
 
 
 def _day(text: str | None) -> date | None:
@@ -54,7 +68,15 @@ def _day(text: str | None) -> date | None:
         raise ConfigError([f"--day is {text!r}, expected a date such as 2025-12-16"]) from None
 
 
-def _log(log_format: str) -> None:
-    if log_format not in {"console", "json"}:
+def _configure_logging(log_format: str | None) -> None:
+    """Log as the other services do: LOG_LEVEL, LOG_FORMAT and LOG_FILE, of which an option may override the format.
+
+    Of the settings only these are read, so the simulator starts without any of the trader's.
+    """
+    if log_format not in {None, "console", "json"}:
         raise ConfigError([f"--log-format is {log_format!r}, expected console or json"])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    names = ("LOG_LEVEL", "LOG_FORMAT", "LOG_FILE")
+    wanted = {name: os.environ[name] for name in names if name in os.environ}
+    if log_format is not None:
+        wanted["LOG_FORMAT"] = log_format
+    configure_logging(load_settings(wanted), "simulator")

@@ -26,7 +26,7 @@ class Desk:
     def public(self, request: Request) -> Iterator[State]:
         """A read that needs no key; one that is sent is checked all the same. Raises RejectError (401, 429)."""
         with self._simulator.turn() as state:
-            account = caller(state, request.headers, request.method, request.url.path)
+            account = caller(state, request.headers, request.method, _signed_path(request))
             host = request.client.host if request.client else "unknown"
             self._pay(state, account.key_id if account else host, READ, DEFAULT_COST)
             yield state
@@ -37,7 +37,7 @@ class Desk:
     ) -> Iterator[tuple[State, Account]]:
         """A request of an account. Raises RejectError (401, 429)."""
         with self._simulator.turn() as state:
-            account = caller(state, request.headers, request.method, request.url.path)
+            account = caller(state, request.headers, request.method, _signed_path(request))
             if account is None:
                 raise unauthorized("MISSING_HEADER")
             self._pay(state, account.key_id, limit, cost)
@@ -55,3 +55,9 @@ class Desk:
     def _pay(self, state: State, who: str, limit: Limit, cost: int) -> None:
         if not self._limits.allow(who, limit, cost, state.now):
             raise too_many_requests()
+
+
+def _signed_path(request: Request) -> str:
+    """The path as it went over the wire, percent escapes and all."""
+    raw: bytes = request.scope["raw_path"]
+    return raw.decode("ascii")
