@@ -1,0 +1,1 @@
+"""The public analytics service: read only, an hour behind, nothing private."""

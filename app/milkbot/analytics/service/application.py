@@ -1,0 +1,85 @@
+"""The routes. Paths are relative to wherever a proxy mounts the service; it is `/api/` under nginx."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from pydantic import AfterValidator, BeforeValidator
+from sqlalchemy import Engine
+
+from milkbot.analytics.service.cache import AnswerCache
+from milkbot.analytics.service.health import check
+from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
+from milkbot.analytics.service.queries import read_equity, read_hero, read_status, read_trades
+from milkbot.analytics.service.schemas import Equity, Health, Hero, Problem, Status, Trades
+from milkbot.domain.cities import cities
+from milkbot.release import release_id
+
+CACHE_SECONDS = 5
+
+
+def _known_city(code: str) -> str:
+    known = [city.code for city in cities()]
+    if code not in known:
+        raise ValueError(f"not a city that is traded; use one of {', '.join(known)}")
+    return code
+
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+City = Annotated[str, BeforeValidator(lambda code: str(code).upper()), AfterValidator(_known_city)]
+Days = Annotated[int, Query(ge=1, le=3650)]
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem, "content": {MEDIA_TYPE: {}}} for status in statuses}
+
+
+def create_app(engine: Engine) -> FastAPI:
+    """The service on that database. The engine is disposed of when the service ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        engine.dispose()
+
+    app = FastAPI(
+        title="Milkbot analytics",
+        version=release_id(),
+        openapi_url="/v1/openapi.json",
+        # Their pages load scripts from another host.
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would name an address without the proxy's prefix.
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    add_problem_handlers(app)
+    cache = AnswerCache(CACHE_SECONDS)
+
+    @app.get("/v1/health", response_model=Health, responses={503: {"model": Health}})
+    async def health() -> Response:
+        found = await check(partial(read_status, engine))
+        return Response(
+            found.model_dump_json(exclude_none=True),
+            status_code=503 if found.status is Status.DOWN else 200,
+            media_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @app.get("/v1/metrics/hero", response_model=Hero, responses=_problems(503))
+    async def hero(request: Request) -> Response:
+        return await cache.answer(request, "hero", partial(read_hero, engine))
+
+    @app.get("/v1/trades/recent", response_model=Trades, responses=_problems(422, 503))
+    async def trades(request: Request, limit: Limit = 50, city: City | None = None) -> Response:
+        return await cache.answer(request, f"trades {limit} {city}", partial(read_trades, engine, limit, city))
+
+    @app.get("/v1/performance/equity", response_model=Equity, responses=_problems(422, 503))
+    async def equity(request: Request, days: Days = 90) -> Response:
+        return await cache.answer(request, f"equity {days}", partial(read_equity, engine, days))
+
+    return app

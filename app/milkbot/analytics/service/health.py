@@ -1,0 +1,73 @@
+"""The platform's health, fast also when the database is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+import structlog
+from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
+
+from milkbot.analytics.service.schemas import Component, Components, Health, Status
+from milkbot.errors import DatabaseUnavailableError
+from milkbot.release import release_id
+
+_log = structlog.get_logger(__name__)
+# Three periods of their timers: one missed run is no news, three are.
+TRADER_LATE = timedelta(minutes=15)
+ROLLUPS_LATE = timedelta(minutes=45)
+PROBE_SECONDS = 2.0
+
+
+async def check(read: Callable[[], Mapping[str, Any]]) -> Health:
+    """Ask the database through `read`, for two seconds at most. Never raises: without an answer all is down."""
+    started = time.perf_counter()
+    try:
+        with anyio.fail_after(PROBE_SECONDS):
+            row = await to_thread.run_sync(read, abandon_on_cancel=True)
+    except TimeoutError:
+        return _down(f"no answer within {PROBE_SECONDS:g} seconds")
+    except (DatabaseUnavailableError, SQLAlchemyError) as error:
+        _log.error("health check failed", error=error)
+        return _down("does not answer; is postgresql running, and is the schema migrated?")
+    latency_ms = round((time.perf_counter() - started) * 1000, 1)
+    components = Components(
+        database=Component(status=Status.OK, latency_ms=latency_ms),
+        trader=_by_age(row["last_tick_finished"], row["now"], TRADER_LATE, "milkbot-trader.timer"),
+        rollups=_by_age(row["last_rollup"], row["now"], ROLLUPS_LATE, "milkbot-rollups.timer"),
+    )
+    late = Status.DEGRADED in {components.trader.status, components.rollups.status}
+    return Health(
+        status=Status.DEGRADED if late else Status.OK,
+        release=release_id(),
+        trading_state=row["trading_state"],
+        components=components,
+    )
+
+
+def _by_age(last_seen: datetime | None, now: datetime, late: timedelta, timer: str) -> Component:
+    if last_seen is None:
+        return Component(status=Status.DEGRADED, detail=f"has not run yet; is {timer} started?")
+    age = now - last_seen
+    return Component(
+        status=Status.DEGRADED if age > late else Status.OK,
+        last_seen=last_seen,
+        age_seconds=max(0, int(age.total_seconds())),
+        detail=f"last finished more than {late // timedelta(minutes=1)} minutes ago; look at {timer}"
+        if age > late
+        else None,
+    )
+
+
+def _down(detail: str) -> Health:
+    unknown = Component(status=Status.DOWN, detail="unknown without the database")
+    return Health(
+        status=Status.DOWN,
+        release=release_id(),
+        trading_state=None,
+        components=Components(database=Component(status=Status.DOWN, detail=detail), trader=unknown, rollups=unknown),
+    )

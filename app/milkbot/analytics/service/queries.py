@@ -1,0 +1,115 @@
+"""Reads of schema `analytics`, the only one that the service's role may read."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from milkbot.analytics.service.schemas import Equity, EquityPoint, Hero, Trade, Trades
+from milkbot.db.session import transaction
+
+DELAY = timedelta(minutes=60)
+# An event's markets are listed at most two days before its climate day, and settle the morning after it.
+_HELD_AT_MOST = "5 days"
+
+_NOW_AND_MODE = """
+SELECT date_trunc('minute', now()) AS now,
+    (SELECT trading_mode FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS mode
+"""
+
+_HERO = f"""
+SELECT
+    (SELECT cumulative_pnl FROM analytics.equity_curve_daily
+     WHERE trading_mode = :mode ORDER BY date DESC LIMIT 1) AS total_pnl,
+    (SELECT sum(win_count) FROM analytics.city_metrics_daily WHERE trading_mode = :mode) AS wins,
+    (SELECT sum(loss_count) FROM analytics.city_metrics_daily WHERE trading_mode = :mode) AS losses,
+    (SELECT count(*) FROM analytics.v_public_trades
+     WHERE trading_mode = :mode AND trade_time >= date_trunc('day', CAST(:as_of AS timestamptz), 'UTC')
+    ) AS trades_today,
+    (SELECT count(*) FROM (
+        SELECT ticker FROM analytics.v_public_trades
+        WHERE trading_mode = :mode AND realized_pnl IS NULL
+          AND trade_time >= CAST(:as_of AS timestamptz) - interval '{_HELD_AT_MOST}'
+        GROUP BY ticker HAVING sum(CASE side WHEN 'yes' THEN quantity ELSE -quantity END) <> 0) AS held
+    ) AS active_positions
+"""  # noqa: S608 - the only thing put in is the constant above
+
+_TRADES = """
+SELECT ticker, city_code, climate_day, side, action, quantity, price, fees, total_cost, realized_pnl, trade_time,
+    strategy_name
+FROM analytics.v_public_trades
+WHERE trading_mode = :mode AND {city}
+ORDER BY trade_time DESC, ticker, quantity DESC, price LIMIT :limit
+"""
+_TRADES_OF_ALL = text(_TRADES.format(city="true"))
+_TRADES_OF_CITY = text(_TRADES.format(city="city_code = :city"))
+
+_EQUITY = text(
+    """
+    SELECT date, starting_equity, ending_equity, daily_pnl, cumulative_pnl, drawdown, drawdown_pct, high_water_mark
+    FROM analytics.equity_curve_daily
+    WHERE trading_mode = :mode AND date > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
+    ORDER BY date
+    """
+)
+
+# Read together, so that the health check is one round trip.
+_STATUS = text(
+    """
+    SELECT now() AS now, status.last_tick_finished,
+        CASE WHEN status.trading_state_until <= now() THEN 'active' ELSE status.trading_state END AS trading_state,
+        (SELECT recorded_at FROM analytics.v_current_health WHERE component_name = 'rollups') AS last_rollup
+    FROM (SELECT) AS always
+    LEFT JOIN (SELECT * FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS status ON true
+    """
+)
+
+
+def read_status(engine: Engine) -> dict[str, Any]:
+    """now, last_tick_finished, trading_state and last_rollup; the latter three are None before they happened."""
+    with transaction(engine) as session:
+        return dict(session.execute(_STATUS).mappings().one())
+
+
+def read_hero(engine: Engine) -> Hero:
+    """The figures of the mode that ticked last."""
+    with transaction(engine) as session:
+        as_of, mode = _as_of_and_mode(session)
+        row = session.execute(text(_HERO), {"mode": mode, "as_of": as_of}).one()
+    decided = (row.wins or 0) + (row.losses or 0)
+    return Hero(
+        mode=mode,
+        total_pnl=row.total_pnl or Decimal(0),
+        win_rate=(Decimal(row.wins) / decided).quantize(Decimal("0.0001")) if decided else None,
+        trades_today=row.trades_today,
+        active_positions=row.active_positions,
+        as_of=as_of,
+    )
+
+
+def read_trades(engine: Engine, limit: int, city: str | None) -> Trades:
+    """The newest public trades, of one city or of all."""
+    with transaction(engine) as session:
+        as_of, mode = _as_of_and_mode(session)
+        found = session.execute(
+            _TRADES_OF_CITY if city else _TRADES_OF_ALL, {"mode": mode, "limit": limit, "city": city}
+        ).all()
+    trades = [Trade.model_validate(row) for row in found]
+    return Trades(mode=mode, as_of=as_of, delay_minutes=DELAY // timedelta(minutes=1), trades=trades)
+
+
+def read_equity(engine: Engine, days: int) -> Equity:
+    """The curve of the last `days` UTC days, today included."""
+    with transaction(engine) as session:
+        as_of, mode = _as_of_and_mode(session)
+        found = session.execute(_EQUITY, {"mode": mode, "days": days}).all()
+    return Equity(mode=mode, as_of=as_of, points=[EquityPoint.model_validate(row) for row in found])
+
+
+def _as_of_and_mode(session: Session) -> tuple[datetime, Any]:
+    row = session.execute(text(_NOW_AND_MODE)).one()
+    return row.now - DELAY, row.mode

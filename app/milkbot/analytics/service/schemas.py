@@ -1,0 +1,132 @@
+"""What the service answers. Money, prices, counts and rates are decimal text, so that no reader rounds them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import Leg
+from milkbot.domain.trading_state import TradingState
+
+
+def decimal_text(value: Decimal) -> str:
+    """Plain notation, at least two decimals, no further trailing zeros: 12.5 is "12.50", 0.0175 is "0.0175"."""
+    whole, _, decimals = f"{value:f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+Dollars = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="dollars, decimal text")]
+Contracts = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="contracts, decimal text")]
+Rate = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="0 to 1, decimal text")]
+Percent = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="percent, decimal text")]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True, extra="forbid")
+
+
+class Status(StrEnum):
+    """How a component, or all of them, are."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+class Component(_Answer):
+    """One component; `detail` says what is wrong and what to do."""
+
+    status: Status
+    last_seen: datetime | None = None
+    age_seconds: int | None = None
+    latency_ms: float | None = None
+    detail: str | None = None
+
+
+class Components(_Answer):
+    """All components of the platform that the public depends on."""
+
+    database: Component
+    trader: Component
+    rollups: Component
+
+
+class Health(_Answer):
+    """Overall: down (503) without the database, degraded (200) while a component is late, else ok."""
+
+    status: Status
+    release: str
+    trading_state: TradingState | None
+    components: Components
+
+
+class Hero(_Answer):
+    """The figures at the top, as they stood at `as_of`. `mode` is null before the first tick."""
+
+    mode: TradingMode | None
+    total_pnl: Dollars = Field(description="realized, after fees, since the start; dollars, decimal text")
+    win_rate: Rate | None = Field(description="won of all decided markets, 0 to 1; null before the first one")
+    trades_today: int = Field(description="fills since midnight UTC of the day of as_of")
+    active_positions: int = Field(description="markets held and not settled")
+    as_of: datetime
+
+
+class Trade(_Answer):
+    """A fill of an hour ago or more. `price` is of the leg bought; `realized_pnl` is null until settlement."""
+
+    ticker: str
+    city_code: str
+    climate_day: date
+    side: Leg
+    action: Literal["buy"]
+    quantity: Contracts
+    price: Dollars
+    fees: Dollars
+    total_cost: Dollars
+    realized_pnl: Dollars | None
+    trade_time: datetime
+    strategy_name: str
+
+
+class Trades(_Answer):
+    """The newest public trades, newest first."""
+
+    mode: TradingMode | None
+    as_of: datetime
+    delay_minutes: int
+    trades: list[Trade]
+
+
+class EquityPoint(_Answer):
+    """The account at the end of a UTC day."""
+
+    date: date
+    starting_equity: Dollars
+    ending_equity: Dollars
+    daily_pnl: Dollars
+    cumulative_pnl: Dollars
+    drawdown: Dollars
+    drawdown_pct: Percent
+    high_water_mark: Dollars
+
+
+class Equity(_Answer):
+    """The equity curve, oldest first. Days without a result have no point."""
+
+    mode: TradingMode | None
+    as_of: datetime
+    points: list[EquityPoint]
+
+
+class Problem(_Answer):
+    """Every error, in the form of RFC 9457 (application/problem+json)."""
+
+    type: Literal["about:blank"] = "about:blank"
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,265 @@
+"""The public service on a real database, read as its own role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, text
+from tests.facts import Facts, hours_ago, market
+from tests.postgres import TestDatabase
+
+from milkbot.analytics.rollups import run_rollups
+from milkbot.analytics.service import application, health
+from milkbot.analytics.service.application import create_app
+from milkbot.db.session import DatabaseAddress, make_engine
+from milkbot.domain.cities import cities
+from milkbot.domain.orders import BookSide
+
+PRIVATE = ("order-", "fill-", "mb-", "signal", "client_order", "venue")
+
+
+@pytest.fixture
+def facts(database: TestDatabase) -> Facts:
+    """A writer of demo facts."""
+    return Facts(database.engine())
+
+
+@pytest.fixture
+def client(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A client of the service that keeps no answer, so that each request reads the database."""
+    monkeypatch.setattr(application, "CACHE_SECONDS", 0)
+    with TestClient(create_app(database.engine("milkbot_api")), raise_server_exceptions=False) as serving:
+        yield serving
+
+
+def _roll_up(database: TestDatabase) -> None:
+    run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal("992.10"))
+
+
+def _yesterday() -> date:
+    return (datetime.now(UTC) - timedelta(days=1)).date()
+
+
+def test_before_the_first_tick_there_are_figures_without_a_mode(client: TestClient) -> None:
+    hero = client.get("/v1/metrics/hero").json()
+    as_of = datetime.fromisoformat(hero.pop("as_of"))
+    assert hero == {
+        "mode": None,
+        "total_pnl": "0.00",
+        "win_rate": None,
+        "trades_today": 0,
+        "active_positions": 0,
+    }
+    assert timedelta(minutes=59) < datetime.now(UTC) - as_of < timedelta(minutes=62)
+    assert client.get("/v1/trades/recent").json()["trades"] == []
+    assert client.get("/v1/performance/equity").json()["points"] == []
+
+
+def test_hero_shows_the_mode_that_ticks_and_its_results(
+    client: TestClient, database: TestDatabase, facts: Facts
+) -> None:
+    Facts(database.engine(), mode="shadow").tick(hours_ago(20), finished=hours_ago(20), outcome="ok")
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    for city, yes in (("NYC", True), ("CHI", False), ("MIA", True)):
+        facts.fill(market(city, _yesterday()), hours_ago(30))
+        facts.settle(market(city, _yesterday()), hours_ago(3), yes=yes)
+    _roll_up(database)
+    hero = client.get("/v1/metrics/hero").json()
+    assert (hero["mode"], hero["total_pnl"], hero["win_rate"]) == ("demo", "7.49", "0.6667")
+
+
+def test_hero_tells_nothing_of_the_last_hour(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    facts.fill(market("NYC", _yesterday()), hours_ago(2))
+    _roll_up(database)
+    before = client.get("/v1/metrics/hero").json()
+    assert (before["active_positions"], before["total_pnl"]) == (1, "-0.17")
+    facts.fill(market("CHI", _yesterday()), hours_ago(0.9))
+    facts.fill(market("NYC", _yesterday()), hours_ago(0.1), side=BookSide.ASK)
+    _roll_up(database)
+    after = client.get("/v1/metrics/hero").json()
+    assert {**after, "as_of": None} == {**before, "as_of": None}
+
+
+def test_position_that_was_sold_or_settled_is_not_active(client: TestClient, facts: Facts) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    for city in ("NYC", "CHI", "MIA"):
+        facts.fill(market(city, _yesterday()), hours_ago(20))
+    facts.fill(market("CHI", _yesterday()), hours_ago(19), side=BookSide.ASK, price="0.60")
+    facts.settle(market("MIA", _yesterday()), hours_ago(2), yes=True)
+    assert client.get("/v1/metrics/hero").json()["active_positions"] == 1
+
+
+def test_trades_today_are_those_of_the_utc_day(client: TestClient, facts: Facts) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    as_of = datetime.fromisoformat(client.get("/v1/metrics/hero").json()["as_of"])
+    midnight = as_of.replace(hour=0, minute=0)
+    facts.fill(market("NYC", _yesterday()), midnight)
+    facts.fill(market("CHI", _yesterday()), midnight - timedelta(seconds=1))
+    assert client.get("/v1/metrics/hero").json()["trades_today"] == 1
+
+
+def test_trades_come_newest_first_an_hour_late_and_without_ids(client: TestClient, facts: Facts) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    for hours, city in ((3, "NYC"), (0.5, "LAX"), (2, "CHI"), (30, "MIA")):
+        facts.fill(market(city, _yesterday()), hours_ago(hours))
+    answer = client.get("/v1/trades/recent?limit=2")
+    assert [trade["city_code"] for trade in answer.json()["trades"]] == ["CHI", "NYC"]
+    assert [word for word in PRIVATE if word in answer.text] == []
+
+
+def test_trade_is_written_in_decimal_text(client: TestClient, facts: Facts) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    facts.fill(
+        market("NYC", _yesterday()), hours_ago(30), side=BookSide.ASK, count="12.5", price="0.415", fee="0.212444"
+    )
+    facts.settle(market("NYC", _yesterday()), hours_ago(2), yes=False)
+    (trade,) = client.get("/v1/trades/recent").json()["trades"]
+    shown = {name: trade[name] for name in ("side", "quantity", "price", "fees", "total_cost", "realized_pnl")}
+    assert shown == {
+        "side": "no",
+        "quantity": "12.50",
+        "price": "0.585",
+        "fees": "0.212444",
+        "total_cost": "7.524944",
+        "realized_pnl": "4.975056",
+    }
+
+
+@pytest.mark.parametrize("code", ["NYC", "nyc"])
+def test_trades_of_one_city(client: TestClient, facts: Facts, code: str) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    for city in ("NYC", "CHI", "NYC"):
+        facts.fill(market(city, _yesterday()), hours_ago(2))
+    trades = client.get("/v1/trades/recent", params={"city": code}).json()["trades"]
+    assert [trade["city_code"] for trade in trades] == ["NYC", "NYC"]
+
+
+def test_equity_holds_the_days_that_were_asked_for(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for ago in (1, 2, 3):
+        facts.fill(market("NYC", (today - timedelta(days=ago)).date()), today - timedelta(days=ago, hours=-12))
+    _roll_up(database)
+    points = client.get("/v1/performance/equity?days=3").json()["points"]
+    assert [point["date"] for point in points] == [str((today - timedelta(days=ago)).date()) for ago in (2, 1)]
+    assert points[-1]["ending_equity"] == "991.59"
+    assert points[-1]["drawdown"] == "0.51"
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/v1/trades/recent?limit=501", "limit is '501': input should be less than or equal to 500"),
+        ("/v1/trades/recent?limit=0", "limit is '0': input should be greater than or equal to 1"),
+        ("/v1/trades/recent?city=ROM", "city is 'ROM': value error, not a city that is traded; use one of NYC, CHI"),
+        ("/v1/performance/equity?days=ten", "days is 'ten': input should be a valid integer"),
+    ],
+)
+def test_wrong_question_is_told_what_to_change(client: TestClient, path: str, detail: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"].startswith(detail)
+
+
+def test_unknown_path_and_method_are_problems_too(client: TestClient) -> None:
+    absent = client.get("/v1/nothing")
+    assert (absent.status_code, absent.json()["title"]) == (404, "Not Found")
+    assert absent.headers["content-type"] == "application/problem+json"
+    posted = client.post("/v1/metrics/hero")
+    assert (posted.status_code, posted.headers["allow"]) == (405, "GET")
+
+
+def test_answer_that_the_asker_has_is_not_sent_again(client: TestClient) -> None:
+    first = client.get("/v1/performance/equity")
+    again = client.get("/v1/performance/equity", headers={"If-None-Match": f'"other", W/{first.headers["etag"]}'})
+    if again.status_code == 200:
+        # The minute of as_of changed between the two.
+        again = client.get("/v1/performance/equity", headers={"If-None-Match": again.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_database_is_asked_once_in_five_seconds(database: TestDatabase) -> None:
+    engine = database.engine("milkbot_api")
+    with TestClient(create_app(engine)) as client:
+        first = client.get("/v1/metrics/hero")
+        assert first.headers["cache-control"] == "public, max-age=5"
+        Facts(database.engine()).tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+        assert client.get("/v1/metrics/hero").json() == first.json()
+
+
+def test_health_is_degraded_until_all_ran_and_ok_then(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+    fresh = client.get("/v1/health")
+    assert (fresh.status_code, fresh.json()["status"], fresh.json()["release"]) == (200, "degraded", "dev")
+    assert fresh.json()["components"]["trader"]["detail"] == "has not run yet; is milkbot-trader.timer started?"
+    facts.tick(hours_ago(0.1), finished=hours_ago(0.1), outcome="ok")
+    _roll_up(database)
+    running = client.get("/v1/health").json()
+    assert running["status"] == "ok"
+    assert running["trading_state"] == "active"
+    assert 355 <= running["components"]["trader"]["age_seconds"] <= 380
+
+
+def test_trader_that_stopped_finishing_is_late(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+    _roll_up(database)
+    facts.tick(hours_ago(0.3), finished=hours_ago(0.3), outcome="ok")
+    facts.tick(hours_ago(0))
+    found = client.get("/v1/health")
+    assert found.status_code == 200
+    assert found.json()["components"]["trader"]["status"] == "degraded"
+    assert "milkbot-trader.timer" in found.json()["components"]["trader"]["detail"]
+
+
+def test_without_the_database_health_is_down_and_the_rest_says_try_later(database: TestDatabase) -> None:
+    gone = DatabaseAddress(str(database.socket_directory), 5999, "milkbot", "milkbot_api", None)
+    engine = make_engine(gone, application="test")
+    with TestClient(create_app(engine), raise_server_exceptions=False) as client:
+        found = client.get("/v1/health")
+        assert (found.status_code, found.json()["status"]) == (503, "down")
+        assert found.json()["components"]["database"]["status"] == "down"
+        assert found.json()["release"] == "dev"
+        hero = client.get("/v1/metrics/hero")
+        assert (hero.status_code, hero.headers["retry-after"]) == (503, "60")
+        assert "database does not answer" in hero.json()["detail"]
+
+
+def test_database_that_was_never_migrated_is_down_and_not_an_error_of_ours(empty_database: TestDatabase) -> None:
+    with TestClient(create_app(empty_database.engine("milkbot_api")), raise_server_exceptions=False) as client:
+        assert client.get("/v1/health").status_code == 503
+        assert client.get("/v1/trades/recent").status_code == 503
+
+
+def test_database_that_hangs_does_not_hang_the_health_check(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.2)
+    engine = create_engine(database.address("milkbot_api").url())
+    with database.engine().connect() as blocker, TestClient(create_app(engine)) as client:
+        blocker.execute(text("LOCK TABLE ops.ticks IN ACCESS EXCLUSIVE MODE"))
+        found = client.get("/v1/health")
+        blocker.rollback()
+    assert found.status_code == 503
+    assert found.json()["components"]["database"]["detail"] == "no answer within 0.2 seconds"
+
+
+def test_description_names_every_route_and_no_absolute_address(client: TestClient) -> None:
+    description = client.get("/v1/openapi.json").json()
+    assert set(description["paths"]) == {
+        "/v1/health",
+        "/v1/metrics/hero",
+        "/v1/trades/recent",
+        "/v1/performance/equity",
+    }
+    assert "http" not in json.dumps(description.get("servers", []))
+
+
+def test_cities_that_are_traded_fit_the_cache(client: TestClient) -> None:
+    """A code that anyone may invent would let strangers fill the memory."""
+    assert client.get("/v1/trades/recent?city=" + "X" * 2000).status_code == 422
+    assert len(cities()) < 50
