@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from localvps import files, host, mirrors, process, recipes, seed
+from localvps import files, host, keyrings, mirrors, process, recipes, seed
 from localvps.errors import VpsError
 
 
@@ -42,13 +43,21 @@ def test_the_host_s_own_mirror_is_used_in_either_file_format(tmp_path: Path) -> 
     assert mirrors.mirror("debian", tmp_path) == ("https://one.test/mirror/debian", "http://two.test/debian-security")
 
 
-def test_a_mirror_that_does_not_answer_is_told_with_the_option(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    keyring = tmp_path / "keyring.gpg"
-    keyring.touch()
-    monkeypatch.setattr(mirrors, "_KEYRINGS", {"ubuntu": (str(keyring), "ubuntu-keyring")})
+def test_a_mirror_that_does_not_answer_is_told_with_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILKBOT_UBUNTU_MIRROR", "http://127.0.0.1:9/ubuntu")
     with pytest.raises(VpsError, match=r"127\.0\.0\.1:9.*does not answer.*MILKBOT_UBUNTU_MIRROR"):
         mirrors.check(recipes.find("ubuntu-24.04"))
+
+
+def test_keys_that_are_not_the_pinned_ones_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    source = dataclasses.replace(keyrings.SOURCES["ubuntu"], installed=tmp_path / "absent.gpg")
+    monkeypatch.setattr(keyrings, "SOURCES", {"ubuntu": source})
+    package = tmp_path / "mirror" / str(source.download)
+    package.parent.mkdir(parents=True)
+    package.write_bytes(b"forged")
+    with pytest.raises(VpsError, match=source.sha256):
+        keyrings.ensure("ubuntu", (tmp_path / "mirror").as_uri(), tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_another_trust_or_mirror_gives_another_image() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localvps import images, mirrors
+from localvps import images, keyrings, mirrors
 from localvps.errors import VpsError
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(mirrors, "check", lambda _recipe: tmp_path / "keyring.gpg")
+    monkeypatch.setattr(mirrors, "check", lambda _recipe: None)
+    monkeypatch.setattr(keyrings, "ensure", lambda *_arguments: tmp_path / "keyring.gpg")
 
 
 def _break_off(*_arguments: object, **_options: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localvps import files, host, mirrors, recipes, trust
+from localvps import files, host, keyrings, mirrors, recipes, trust
 from localvps.errors import VpsError, say
 from localvps.run import run
 
@@ -64,14 +64,16 @@ def ensure(config: Config, name: str) -> Image:
 
 def _build(config: Config, recipe: Recipe, image: Image) -> None:
     host.require("mmdebstrap", "unshare", "chroot")
-    keyring = mirrors.check(recipe)
+    mirrors.check(recipe)
+    base, _ = mirrors.mirror(recipe.distribution)
+    keyring = keyrings.ensure(recipe.distribution, base, config.cache_dir)
     config.images_dir.mkdir(parents=True, exist_ok=True)
     for stale in config.images_dir.glob(f"{_BUILDING}{recipe.name}-*"):
         files.remove_tree(stale)
     building = config.images_dir / f"{_BUILDING}{image.path.name}"
     building.mkdir(mode=0o755)
     root = building / "rootfs"
-    say(f"image {recipe.name}: building from {mirrors.mirror(recipe.distribution)[0]} (about half a minute)")
+    say(f"image {recipe.name}: building from {base} (about half a minute)")
     # A mount namespace of its own: whatever kills the build, no mount of it stays on the host.
     run(
         [

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from localvps.errors import VpsError
 
 _COMMON = (
+    "apt",
     "ca-certificates",
     "curl",
     "dbus",
