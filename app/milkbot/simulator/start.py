@@ -10,6 +10,8 @@ from milkbot.errors import ConfigError
 from milkbot.simulator.accounts import AccountEntry, open_account, read_accounts
 from milkbot.simulator.core import FullWorld, Simulator
 from milkbot.simulator.engine.pause import EASTERN
+from milkbot.simulator.replay.recording import read_recording
+from milkbot.simulator.replay.world import RecordedWorld
 from milkbot.simulator.sim_clock import ClockMode
 from milkbot.simulator.store import Store
 from milkbot.simulator.world.listing import OPENS
@@ -66,11 +68,22 @@ def _seed(options: Options, meta: dict[str, str]) -> int:
 
 
 def _world(options: Options, seed: int) -> tuple[FullWorld, datetime, ClockMode]:
-    wall = datetime.now(UTC)
+    if options.replay is not None or options.day is not None:
+        recorded = _recorded(options)
+        return recorded, recorded.starts_at, ClockMode.VIRTUAL
     if not 0 <= options.history_days <= LONGEST_HISTORY_DAYS:
         raise ConfigError([f"--history-days is {options.history_days}, expected 0 to {LONGEST_HISTORY_DAYS}"])
+    wall = datetime.now(UTC)
     if options.history_days:
         first = wall.astimezone(EASTERN).date() - timedelta(days=options.history_days)
         start = datetime.combine(first, OPENS, EASTERN).astimezone(UTC)
         return SimulatedWorld(seed), start, ClockMode.VIRTUAL
     return SimulatedWorld(seed), wall, ClockMode.WALL
+
+
+def _recorded(options: Options) -> RecordedWorld:
+    if options.replay is None or options.day is None:
+        raise ConfigError(["--replay DIR and --day YYYY-MM-DD go together; give both or neither"])
+    if options.history_days:
+        raise ConfigError(["--history-days does not go with --replay; a recorded day has its own time"])
+    return RecordedWorld(read_recording(options.replay, options.day), options.replay_depth)
