@@ -42,7 +42,9 @@ def simulate(
     listener = _listener(host, port)
     simulator = open_simulator(options)
     try:
-        config = uvicorn.Config(build_app(simulator), log_config=None, date_header=False, server_header=False)
+        config = uvicorn.Config(
+            build_app(simulator), log_config=None, access_log=False, date_header=False, server_header=False
+        )
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         simulator.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from milkbot.simulator.engine.state import Record
 from milkbot.venue.values import VenueOrderStatus
 
 Body = dict[str, Any]
+_ORDER_FIELDS = tuple(field.name for field in fields(Order))
 
 
 def encoded(record: Record) -> Body:
@@ -90,7 +91,7 @@ def market_from(ticker: str, body: Body, plan: EventPlan) -> Market:
 
 def order_to(order: Order) -> Body:
     """An account's order."""
-    body = asdict(order)
+    body = {name: getattr(order, name) for name in _ORDER_FIELDS}
     for name in ("created_at", "updated_at", "expires_at"):
         body[name] = _text(body[name])
     for name in ("taker_cost", "maker_cost", "taker_fees"):
@@ -140,7 +141,8 @@ def fill_from(body: Body) -> AccountFill:
 
 def trade_to(trade: Trade) -> Body:
     """A line of the tape."""
-    return {**asdict(trade), "at": trade.at.isoformat()}
+    body = {name: getattr(trade, name) for name in ("trade_id", "sequence", "ticker", "lots", "cents", "taker_is_bid")}
+    return {**body, "at": trade.at.isoformat()}
 
 
 def trade_from(body: Body) -> Trade:

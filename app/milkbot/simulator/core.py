@@ -65,6 +65,7 @@ class Simulator:
             return cls(store, world, state, SimClock(ClockMode(meta["mode"]), now))
         simulator = cls(store, world, State(seed, start - WARM_UP), SimClock(mode, start))
         advance(simulator.state, world, start)
+        simulator.state.dirty = True
         simulator._save()
         return simulator
 
@@ -125,7 +126,7 @@ class Simulator:
         return datetime.fromisoformat(meta["now"]), int(meta["sequence"])
 
     def _save(self) -> None:
-        if not (self.state.touched or self.state.dirty or not self._store.meta()):
+        if not (self.state.touched or self.state.dirty):
             return
         state = self.state
         self._store.save(

@@ -31,17 +31,17 @@ class Store:
     """One file in the state directory. For one process: a second one is refused."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(
-            directory / FILE_NAME, isolation_level=None, check_same_thread=False, timeout=1
-        )
         try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                directory / FILE_NAME, isolation_level=None, check_same_thread=False, timeout=1
+            )
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.executescript(_SCHEMA)
-        except sqlite3.OperationalError as error:
-            problem = f"--state-dir {directory} cannot be used: {error}; stop the other simulator or choose another"
+        except (sqlite3.DatabaseError, OSError) as error:
+            problem = f"--state-dir {directory} cannot be used: {error}; stop what uses it or choose another"
             raise ConfigError([problem]) from None
 
     def meta(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from milkbot.domain.markets import Strike
 from milkbot.simulator.engine.plan import EventPlan, Quote, Take
@@ -13,6 +13,8 @@ from milkbot.simulator.engine.units import LOTS_PER_CONTRACT
 from milkbot.simulator.replay.recording import QuoteRow
 
 RECORDED = "house:recorded"
+SILENCE = timedelta(minutes=60)
+"""Six markets never stand still that long in daytime: the recorder was away, so nobody can say what stood then."""
 LOWEST, HIGHEST = 1, 99
 
 
@@ -56,14 +58,24 @@ class Track:
 
 class Tape:
     """The house of a recorded day. `depth` contracts stand at each best price; what is taken stays taken until
-    that side's price changes in the recording.
+    that side's price changes in the recording. When the recorder was silent, the quotes are withdrawn.
     """
 
     def __init__(self, rows: Iterable[QuoteRow], depth: int) -> None:
         self._lots = depth * LOTS_PER_CONTRACT
         self.tracks: dict[str, Track] = {}
+        last: datetime | None = None
         for row in rows:
+            if last is not None and row.at - last > SILENCE:
+                self._withdraw(last + SILENCE)
             self.tracks.setdefault(row.ticker, Track()).add(row)
+            last = row.at
+        if last is not None:
+            self._withdraw(last + SILENCE)
+
+    def _withdraw(self, at: datetime) -> None:
+        for ticker, track in self.tracks.items():
+            track.add(QuoteRow(at, ticker, 0, 0))
 
     def moments(self, plan: EventPlan, ticker: str, after: datetime, until: datetime) -> Iterable[datetime]:  # noqa: ARG002 - a recording has one event
         """The recorded changes in (after, until]."""

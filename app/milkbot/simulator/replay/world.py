@@ -12,7 +12,7 @@ from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.replay.recording import SERIES, Recording
 from milkbot.simulator.replay.tape import Tape
 from milkbot.simulator.replay.weather import RecordedWeather
-from milkbot.simulator.world.listing import CREATED, DETERMINED, LAST_MINUTE, OPENS
+from milkbot.simulator.world.listing import DETERMINED, LAST_MINUTE, OPENS, created_at
 
 AFTER_SETTLEMENT = timedelta(minutes=5)
 
@@ -33,7 +33,7 @@ class RecordedWorld:
             city=city,
             day=day,
             strikes=_strikes(event_ticker(SERIES, day), sorted(tape.tracks)),
-            created_at=datetime.combine(eve, CREATED, UTC),
+            created_at=created_at(day),
             opens_at=datetime.combine(eve, OPENS, EASTERN).astimezone(UTC),
             closes_at=datetime.combine(day + timedelta(days=1), time(0), EASTERN).astimezone(UTC) - LAST_MINUTE,
             determined_at=datetime.combine(day + timedelta(days=1), DETERMINED, UTC),
@@ -41,7 +41,7 @@ class RecordedWorld:
         first = recording.quotes[0].at
         self.starts_at = first.replace(second=0, microsecond=0) + timedelta(minutes=1)
         self.ends_at: datetime | None = self.plan.finalized_at + AFTER_SETTLEMENT
-        self._high = self._checked_high(recording.high)
+        self._high = self._checked_high(recording)
 
     def created_between(self, after: datetime, until: datetime) -> list[EventPlan]:
         """The one event."""
@@ -51,18 +51,16 @@ class RecordedWorld:
         """The recorded high, or where only the winner is known, the degree of its bracket nearest to the others."""
         return self._high
 
-    def _checked_high(self, high: int | None) -> int:
-        winner = max(self.plan.strikes, key=self._last_mid)
+    def _checked_high(self, recording: Recording) -> int:
+        last = {row.ticker: row.yes_bid - row.no_bid for row in recording.quotes}
+        winner = max(self.plan.strikes, key=lambda strike: last[self.plan.market_ticker(strike)])
+        high = recording.high
         if high is None:
             return _nearest_degree(winner)
         if not winner.contains(high):
             ticker = self.plan.market_ticker(winner)
             raise ConfigError([f"the recorded high of {self.plan.day} is {high}, but the last quotes say {ticker}"])
         return high
-
-    def _last_mid(self, strike: Strike) -> float:
-        best = self.house.tracks[self.plan.market_ticker(strike)].best[-1]
-        return ((best.bid or 0) + (100 if best.ask is None else best.ask)) / 2
 
 
 def _strikes(event: str, tickers: list[str]) -> tuple[Strike, ...]:

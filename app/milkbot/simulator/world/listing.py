@@ -27,6 +27,11 @@ INNER_BRACKETS = 4
 BRACKET_DEGREES = 2
 
 
+def created_at(day: date) -> datetime:
+    """When the events of a climate day become visible."""
+    return datetime.combine(day - timedelta(days=1), CREATED, UTC)
+
+
 def plan_event(truth: Truth, city: City, day: date) -> EventPlan:
     """The event of a city on a climate day."""
     eve = day - timedelta(days=1)
@@ -35,7 +40,7 @@ def plan_event(truth: Truth, city: City, day: date) -> EventPlan:
         city=city,
         day=day,
         strikes=_brackets(truth, city, day, opens),
-        created_at=datetime.combine(eve, CREATED, UTC),
+        created_at=created_at(day),
         opens_at=opens,
         closes_at=city.day_bounds(day)[1] - LAST_MINUTE,
         determined_at=datetime.combine(day + timedelta(days=1), DETERMINED, UTC),

@@ -8,7 +8,7 @@ from milkbot.domain.cities import City
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.world.beliefs import Beliefs
 from milkbot.simulator.world.climate import CITIES
-from milkbot.simulator.world.listing import plan_event
+from milkbot.simulator.world.listing import created_at, plan_event
 from milkbot.simulator.world.makers import Makers
 from milkbot.simulator.world.truth import Truth
 from milkbot.simulator.world.weather import SimulatedWeather
@@ -34,11 +34,10 @@ class SimulatedWorld:
         plans: list[EventPlan] = []
         day: date = after.date()
         while day <= until.date() + timedelta(days=1):
-            plans += [
-                plan for city in CITIES if after < (plan := plan_event(self._truth, city, day)).created_at <= until
-            ]
+            if after < created_at(day) <= until:
+                plans += [plan_event(self._truth, city, day) for city in CITIES]
             day += timedelta(days=1)
-        return sorted(plans, key=lambda plan: plan.created_at)
+        return plans
 
     def official_high(self, plan: EventPlan) -> int:
         """The whole degrees Fahrenheit that settle the event."""
