@@ -18,7 +18,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, newest firs
 
 def orders(limit: Limit = 30, as_json: Json = False) -> None:
     """Show the newest orders of this mode with their states."""
-    settings = settings_of_host("cli")
+    settings = settings_of_host("cli", quiet=True)
     with transaction(engine_of(settings, "orders")) as session:
         found = order_rows.recent_orders(session, settings.trading_mode, limit)
         rows = [
@@ -40,7 +40,7 @@ def orders(limit: Limit = 30, as_json: Json = False) -> None:
 
 def positions(as_json: Json = False) -> None:
     """Show what is held in this mode, as the fills fold to it."""
-    settings = settings_of_host("cli")
+    settings = settings_of_host("cli", quiet=True)
     with transaction(engine_of(settings, "positions")) as session:
         found = books.held_positions(session, settings.trading_mode)
         rows = [

@@ -15,13 +15,14 @@ from milkbot.release import release_directory
 from milkbot.settings import Settings
 
 
-def settings_of_host(component: str) -> Settings:
+def settings_of_host(component: str, *, quiet: bool = False) -> Settings:
     """The settings from the environment, and from `.env` of the installation where this user may read it.
 
-    MILKBOT_ENV_FILE names another file. Logging is set up on the way. Raises ConfigError.
+    MILKBOT_ENV_FILE names another file. Logging is set up on the way, `quiet` from warnings on: where a person looks
+    on, the command's own output speaks. Raises ConfigError.
     """
     settings = load_settings(env_file=_env_file())
-    configure_logging(settings, component)
+    configure_logging(settings.model_copy(update={"log_level": "WARNING"}) if quiet else settings, component)
     for warning in warnings(settings):
         print(f"milkbot: warning: {warning}", file=sys.stderr)
     return settings

@@ -40,7 +40,7 @@ def resume(reason: Reason) -> None:
 
 def cancel_all() -> None:
     """Cancel every resting order at the exchange, and say which ones could not be cancelled."""
-    settings = settings_of_host("cli")
+    settings = settings_of_host("cli", quiet=True)
     with open_venue(settings, SystemClock()) as venue:
         before = venue.orders(status=VenueOrderStatus.RESTING)
         if before:
@@ -54,7 +54,7 @@ def cancel_all() -> None:
 
 def arm_live(hours: Hours = 24) -> None:
     """Allow live trading for a while, after showing what it may lose. Asks for the word LIVE to be typed."""
-    settings = settings_of_host("cli")
+    settings = settings_of_host("cli", quiet=True)
     if settings.trading_mode is not TradingMode.LIVE:
         raise NotPermittedError(f"TRADING_MODE is {settings.trading_mode}; set it to live before arming")
     statement = _at_risk(settings, hours)
@@ -84,7 +84,7 @@ def _at_risk(settings: Settings, hours: int) -> str:
 
 
 def _set(new: TradingState, reason: str) -> None:
-    settings = settings_of_host("cli")
+    settings = settings_of_host("cli", quiet=True)
     if not reason.strip():
         raise MilkbotError("--reason is empty; say why, it is the record of this act")
     now = SystemClock().now()

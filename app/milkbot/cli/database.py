@@ -28,8 +28,9 @@ db = typer.Typer(help="Migrate the schema, and ask where it stands.", no_args_is
 def rollups(day: Day = None, every: All = False) -> None:
     """Recompute the rollups whose facts changed. The systemd timer calls this."""
     settings = settings_of_host("rollups")
-    done = run_rollups(engine_of(settings, "rollups"), settings, day=day.date() if day else None, every=every)
-    typer.echo(f"{done} buckets recomputed")
+    engine = engine_of(settings, "rollups")
+    done = run_rollups(engine, bankroll=settings.bankroll, day=day.date() if day else None, everything=every)
+    typer.echo(str(done))
 
 
 def release() -> None:

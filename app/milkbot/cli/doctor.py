@@ -50,7 +50,7 @@ class Row:
 
 def doctor(as_json: Json = False) -> None:
     """Check configuration, database, exchange, weather, clock and disk. Exit 1 if any row fails."""
-    settings = settings_of_host("doctor")
+    settings = settings_of_host("doctor", quiet=True)
     rows = [Row("configuration", Verdict.OK, f"mode {settings.trading_mode}, {settings.exchange} exchange")]
     for check in (_database, _exchange, _weather, _disk):
         rows += _guarded(check, settings)

@@ -16,6 +16,8 @@ from milkbot.domain.modes import Exchange
 from milkbot.errors import MilkbotError
 from milkbot.history.recorded_day import replayed_day
 from milkbot.history.walk import Walk, walk
+from milkbot.logging import configure_logging
+from milkbot.settings import Settings
 from milkbot.simulator.virtual_clock import SimulatorClock
 
 Step = Annotated[int, typer.Option(min=1, max=24 * 60, help="Minutes of the virtual clock between ticks.")]
@@ -31,7 +33,7 @@ def history(step_minutes: Step = 60) -> None:
 
     Safe to repeat: it goes on where an earlier run was stopped, and does nothing once the clock is the wall's.
     """
-    settings = settings_of_host("history")
+    settings = settings_of_host("history", quiet=True)
     if settings.exchange is not Exchange.SIMULATOR:
         raise MilkbotError(f"KALSHI_API_BASE is {settings.kalshi_api_base}; history is made at the simulator only")
     clock = SimulatorClock.of_exchange(settings.kalshi_api_base)
@@ -55,6 +57,7 @@ def replay(data: Data, day: Day, step_minutes: Step = 15, as_json: Json = False)
 
     Prints decisions, orders, fills, settlement and profit; the same day and step always give the same figures.
     """
+    configure_logging(Settings(log_level="WARNING", log_format="console"), "replay")
     with _progress() as progress:
         task = progress.add_task("ticks", total=None)
 

@@ -30,7 +30,7 @@ def walk(
     step_minutes: int,
     moved: Callable[[Walk], None],
 ) -> int:
-    """Tick every `step_minutes` of the virtual clock until its end, or until now where it has none; returns the ticks.
+    """Tick every `step_minutes` of the virtual clock up to its end, or to now where it has none; returns the ticks.
 
     Rollups run once a virtual day, as their timer would. Raises what a tick raises: a history with a hole is none.
     """
@@ -38,17 +38,19 @@ def walk(
     done = 0
     with open_trading_loop(settings, engine, clock) as loop:
         now, end = clock.now(), clock.ends_at() or datetime.now(UTC)
-        total = max(1, -(-(end - now) // step))
+        total = 1 + max(0, -(-(end - now) // step))
         rolled = now.date()
-        while now <= end:
+        while True:
             loop.run_once()
             done += 1
+            moved(Walk(now, done, total))
             if now.date() != rolled:
                 rolled = now.date()
-                run_rollups(engine, settings)
-            moved(Walk(now, done, total))
+                run_rollups(engine, bankroll=settings.bankroll)
+            if now >= end:
+                break
             # A tick may have let the virtual clock run while it waited for the rate limit.
-            now = max(now + step, clock.now())
-            clock.advance_to(min(now, end))
-        run_rollups(engine, settings)
+            now = min(max(now + step, clock.now()), max(end, clock.now()))
+            clock.advance_to(now)
+        run_rollups(engine, bankroll=settings.bankroll)
     return done
