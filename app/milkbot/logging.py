@@ -41,6 +41,7 @@ def configure_logging(settings: Settings, component: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
+        _without_colours,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _Component(component),
         structlog.processors.format_exc_info,
@@ -84,13 +85,18 @@ def configure_logging(settings: Settings, component: str) -> None:
 
 
 def adopt_loggers(names: Collection[str] = _WITH_OWN_HANDLERS) -> None:
-    """Take from those loggers, and from all below them, the handlers of their own, so that their lines come to ours."""
+    """Take from those loggers, and from all below them, handlers and level of their own, so that ours are in force.
+
+    One that has neither a handler nor a way up was silenced on purpose (--no-access-log) and stays so.
+    """
     below = tuple(f"{name}." for name in names)
     for name in list(logging.root.manager.loggerDict):
         if name in names or name.startswith(below):
             logger = logging.getLogger(name)
-            logger.handlers.clear()
-            logger.propagate = True
+            if logger.handlers or logger.propagate:
+                logger.handlers.clear()
+                logger.propagate = True
+                logger.setLevel(logging.NOTSET)
 
 
 class _RotatedFileHandler(WatchedFileHandler):
@@ -119,6 +125,12 @@ def _secrets_of(settings: Settings) -> frozenset[str]:
     values = (getattr(settings, name) for name in type(settings).model_fields)
     secrets = (value.get_secret_value() for value in values if isinstance(value, SecretStr))
     return frozenset(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+
+
+def _without_colours(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """uvicorn adds its message a second time, for terminals."""
+    event.pop("color_message", None)
+    return event
 
 
 class _Component:

@@ -85,6 +85,24 @@ def test_server_that_brought_its_own_handlers_writes_our_lines_once(
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
+def test_server_log_that_was_silenced_stays_silent(tmp_path: Path) -> None:
+    access = logging.getLogger("uvicorn.access")
+    access.handlers, access.propagate = [], False
+    configure_logging(_settings(log_file=tmp_path / "x.log"), "analytics")
+    # The server writes a line for each request if its logger leads to any handler.
+    assert not access.hasHandlers()
+
+
+def test_level_of_the_server_does_not_override_ours(tmp_path: Path) -> None:
+    logging.getLogger("uvicorn").setLevel(logging.INFO)
+    configure_logging(_settings(log_level="WARNING", log_file=tmp_path / "x.log"), "analytics")
+    logging.getLogger("uvicorn").info("Started server process", extra={"color_message": "Started"})
+    logging.getLogger("uvicorn").warning("Shutting down", extra={"color_message": "Shutting"})
+    (line,) = _lines(tmp_path / "x.log")
+    assert line["event"] == "Shutting down"
+    assert "color_message" not in line
+
+
 def test_rotation_loses_no_line(log: Path) -> None:
     logger = logging.getLogger("milkbot")
     logger.info("before")
