@@ -1,0 +1,53 @@
+"""The analytics API, as the page sees it: answers as values, or one error."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from milkbot.analytics.service.schemas import Equity, Health, Hero, Trades
+from milkbot.errors import MilkbotError
+
+_TIMEOUT_SECONDS = 3.0
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class ApiUnavailableError(MilkbotError):
+    """The analytics API gave no usable answer."""
+
+
+class AnalyticsApi:
+    """One connection pool to the API; safe for all sessions to share."""
+
+    def __init__(self, base_url: str, transport: httpx2.BaseTransport | None = None) -> None:
+        self._http = httpx2.Client(base_url=base_url, timeout=_TIMEOUT_SECONDS, transport=transport)
+
+    def hero(self) -> Hero:
+        """The figures at the top."""
+        return self._get("/v1/metrics/hero", {}, Hero)
+
+    def trades(self, city: str | None, limit: int) -> Trades:
+        """The newest public trades, of one city or of all."""
+        return self._get("/v1/trades/recent", {"limit": limit} | ({"city": city} if city else {}), Trades)
+
+    def equity(self, days: int) -> Equity:
+        """The equity curve of the last days."""
+        return self._get("/v1/performance/equity", {"days": days}, Equity)
+
+    def health(self) -> Health:
+        """The platform's health; a platform that is down says so in an answer too."""
+        return self._get("/v1/health", {}, Health, also=httpx2.codes.SERVICE_UNAVAILABLE)
+
+    def _get(self, path: str, query: dict[str, str | int], model: type[Answer], also: int = httpx2.codes.OK) -> Answer:
+        try:
+            answer = self._http.get(path, params=query)
+        except httpx2.HTTPError as error:
+            raise ApiUnavailableError(f"{path}: {type(error).__name__}") from error
+        if answer.status_code not in {httpx2.codes.OK, also}:
+            raise ApiUnavailableError(f"{path}: status {answer.status_code}")
+        try:
+            return model.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ApiUnavailableError(f"{path}: not the answer that was expected") from error

@@ -1,0 +1,88 @@
+"""What uvicorn starts: `uvicorn milkbot.dashboard.asgi:app`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit.starlette import App
+
+from milkbot.dashboard.configured import settings
+from milkbot.errors import ConfigError
+from milkbot.logging import adopt_loggers, configure_logging
+from milkbot.release import release_id
+
+_log = structlog.get_logger(__name__)
+_POLICY_VIOLATION = 1008
+
+
+class SameOriginSockets:
+    """Refuses websockets of other sites' pages.
+
+    Streamlit compares origins too, but for one that it does not know it asks a service on the internet for this host's
+    address, once for each such request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            headers = Headers(scope=scope)
+            origin = headers.get("origin")
+            if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+                _log.warning("websocket of another origin refused", origin=origin)
+                await receive()
+                await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+                return
+        await self._app(scope, receive, send)
+
+
+async def _release(_request: Request) -> Response:
+    """Which release serves, for the health gate of a deploy."""
+    return JSONResponse({"release": release_id()}, headers={"Cache-Control": "no-store"})
+
+
+@asynccontextmanager
+async def _lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
+    # Else the first visitor would wait for them.
+    for module in ("altair", "pandas", "pyarrow"):
+        import_module(module)
+    # Streamlit gives handlers to its loggers while it starts.
+    adopt_loggers()
+    yield None
+
+
+def _log_script_error(error: Exception) -> None:
+    _log.error("page failed", exc_info=error)
+
+
+def _configured() -> App:
+    try:
+        configure_logging(settings(), "dashboard")
+    except ConfigError as error:
+        for sentence in error.problems:
+            print(f"milkbot-dashboard: {sentence}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    return App(
+        Path(__file__).with_name("page.py"),
+        routes=[Route("/release", _release)],
+        middleware=[Middleware(SameOriginSockets)],
+        lifespan=_lifespan,
+        on_script_error=_log_script_error,
+    )
+
+
+app = _configured()
