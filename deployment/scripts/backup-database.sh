@@ -7,6 +7,7 @@
 # Exit codes: 0 done · 1 failed, nothing was published · 2 wrong usage · 75 another backup is running
 set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+cd / # runuser keeps the directory, which may be one that only root can enter
 umask 077
 
 database=milkbot

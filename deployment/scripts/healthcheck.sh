@@ -6,6 +6,7 @@
 # Exit codes: 0 nothing fails · 1 something fails · 2 wrong usage
 set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+cd / # runuser keeps the directory, which may be one that only root can enter
 
 settings=/etc/milkbot/health.env
 state_file=/var/lib/milkbot-health/failing
