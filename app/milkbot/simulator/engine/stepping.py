@@ -5,9 +5,8 @@ A market where an account's order rests is stepped through every change; any oth
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from milkbot.domain.markets import MarketStatus
 from milkbot.simulator.engine.book import Resting, SelfTrade
 from milkbot.simulator.engine.matching import execute
 from milkbot.simulator.engine.pause import is_paused
@@ -15,12 +14,16 @@ from milkbot.simulator.engine.plan import House, Quote
 from milkbot.simulator.engine.records import Market
 from milkbot.simulator.engine.state import State
 
+LAST_STEP = timedelta(microseconds=1)
+"""At the close itself nothing trades any more."""
+
 
 def refresh(state: State, house: House, market: Market, until: datetime) -> None:
-    """Step an open market to `until`; nothing happens in one that is not open."""
+    """Step an open market to `until`, at most to its close; nothing happens in one that is not open."""
     plan = market.plan
-    if plan.status(until) is not MarketStatus.ACTIVE:
+    if state.now >= plan.closes_at or until < plan.opens_at:
         return
+    until = min(until, plan.closes_at - LAST_STEP)
     after = market.stepped_at or plan.opens_at
     if any(not resting.is_house for resting in market.book):
         for moment in house.moments(plan, market.ticker, after, until):
