@@ -53,14 +53,14 @@ def downgrade(revision: Revision) -> None:
 @db.command()
 def current() -> None:
     """Print the database's revision."""
-    settings = settings_of_host("db")
+    settings = settings_of_host("db", quiet=True)
     typer.echo(_asked(lambda: migrate.current_revision(engine_of(settings, "db"))) or "none")
 
 
 @db.command()
 def check() -> None:
     """Exit 0 if the database is at this release's newest revision, 1 with both revisions if not."""
-    settings = settings_of_host("db")
+    settings = settings_of_host("db", quiet=True)
     engine = engine_of(settings, "db")
     found = _asked(lambda: migrate.current_revision(engine))
     wanted = migrate.head_revision(migrate.alembic_config(engine))
