@@ -45,6 +45,15 @@ def fills_of(session: Session, mode: TradingMode, ticker: str) -> Sequence[FillR
     return session.scalars(wanted.order_by(FillRow.filled_at, FillRow.id)).all()
 
 
+def adopt_fills(session: Session, order: Order) -> Sequence[FillRow]:
+    """Link fills that came before their order was found at the exchange; returns those that were not linked yet."""
+    wanted = (FillRow.trading_mode == order.trading_mode, FillRow.venue_order_id == order.venue_order_id)
+    adopted = session.scalars(select(FillRow).where(*wanted, FillRow.order_id.is_(None))).all()
+    if adopted:
+        session.execute(update(FillRow).where(*wanted).values(order_id=order.id))
+    return adopted
+
+
 def set_realized(session: Session, fill_id: int, realized: Cash) -> None:
     """Correct what a fill realized, after an earlier fill of its market came late."""
     session.execute(update(FillRow).where(FillRow.id == fill_id).values(realized_pnl=realized))
@@ -79,9 +88,15 @@ def save_settlement(session: Session, values: dict[str, Any]) -> bool:
     return session.execute(row.returning(SettlementRow.ticker)).first() is not None
 
 
-def is_settled(session: Session, mode: TradingMode, ticker: str) -> bool:
-    """Whether a market's settlement is in the books."""
-    return session.get(SettlementRow, (mode, ticker)) is not None
+def settlement_of(session: Session, mode: TradingMode, ticker: str) -> SettlementRow | None:
+    """How a market was settled, None if it was not."""
+    return session.get(SettlementRow, (mode, ticker))
+
+
+def correct_settlement(session: Session, row: SettlementRow, paid: dict[str, Decimal]) -> None:
+    """Write what a settlement really paid, after a fill of its market came late."""
+    where = (SettlementRow.trading_mode == row.trading_mode, SettlementRow.ticker == row.ticker)
+    session.execute(update(SettlementRow).where(*where).values(**paid))
 
 
 def close_position(session: Session, mode: TradingMode, ticker: str, *, at: datetime) -> None:

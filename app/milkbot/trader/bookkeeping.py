@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
 from milkbot.db import books, ticks
+from milkbot.db.ops import Order
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.positions import Fill, Position
-from milkbot.domain.units import ZERO
+from milkbot.domain.units import ZERO, Cash, Price
 from milkbot.trader.places import Place, place_of
 from milkbot.trader.strategy import NAME as STRATEGY
 from milkbot.venue.values import VenueSettlement
+
+# The rollups' name for fills of orders that are not ours.
+NO_STRATEGY = "unknown"
 
 
 def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, at: datetime) -> int:
@@ -62,11 +67,11 @@ def record_settlements(
     new = 0
     for settlement in settlements:
         place = place_of(settlement.ticker)
-        row = books.position_of(session, mode, settlement.ticker)
-        if place is None or row is None:
+        if place is None:
             continue
-        position = books.to_position(row)
-        profit = position.settled(settlement.yes_value)
+        row = books.position_of(session, mode, settlement.ticker)
+        # Without a fill yet nothing is known to be held: the fill that comes late corrects this row.
+        position = books.to_position(row) if row else Position.flat(settlement.ticker)
         added = books.save_settlement(
             session,
             {
@@ -77,10 +82,7 @@ def record_settlements(
                 "climate_day": place.climate_day,
                 "result": settlement.result,
                 "yes_value": settlement.yes_value,
-                "signed_count": position.signed_count,
-                "cost": position.cost,
-                "revenue": profit + position.cost,
-                "realized_pnl": profit,
+                **_paid(position, settlement.yes_value),
                 "settled_at": settlement.settled_at,
                 "recorded_at": at,
             },
@@ -92,8 +94,18 @@ def record_settlements(
     return new
 
 
+def adopt_fills(session: Session, mode: TradingMode, order: Order) -> None:
+    """Give an order that was found at the exchange the fills that came before it was found."""
+    place = place_of(order.ticker)
+    for fill in books.adopt_fills(session, order):
+        if place is not None:
+            _touch(session, mode, place, fill.filled_at)
+
+
 def _refold(session: Session, mode: TradingMode, ticker: str, place: Place, at: datetime) -> None:
-    """Fold a market's fills again from the first: a fill that came late changes what the later ones realized."""
+    """Fold a market's fills again from the first: a fill that came late changes what the later ones realized, and
+    what the settlement paid if it was there before the fill.
+    """
     rows = books.fills_of(session, mode, ticker)
     position = Position.flat(ticker)
     for row in rows:
@@ -101,8 +113,12 @@ def _refold(session: Session, mode: TradingMode, ticker: str, place: Place, at: 
         position = position.after(books.to_fill(row))
         realized = position.realized - before.realized
         if realized != row.realized_pnl:
-            books.set_realized(session, row.id, type(position.realized)(realized))
+            books.set_realized(session, row.id, Cash(realized))
             _touch(session, mode, place, row.filled_at)
+    settled = books.settlement_of(session, mode, ticker)
+    if settled is not None:
+        books.correct_settlement(session, settled, _paid(position, Price(settled.yes_value)))
+        _touch(session, mode, place, settled.settled_at)
     books.save_position(
         session,
         {
@@ -115,19 +131,32 @@ def _refold(session: Session, mode: TradingMode, ticker: str, place: Place, at: 
             "cost": position.cost,
             "fees": position.fees,
             "realized_pnl": position.realized,
-            "is_closed": position.signed_count == ZERO or books.is_settled(session, mode, ticker),
+            "is_closed": position.signed_count == ZERO or settled is not None,
             "opened_at": rows[0].filled_at,
             "updated_at": at,
         },
     )
 
 
+def _paid(position: Position, yes_value: Price) -> dict[str, Decimal]:
+    """What a settlement paid for what was held, as its row has it."""
+    profit = position.settled(yes_value)
+    return {
+        "signed_count": position.signed_count,
+        "cost": position.cost,
+        "revenue": profit + position.cost,
+        "realized_pnl": profit,
+    }
+
+
 def _touch(session: Session, mode: TradingMode, place: Place, moment: datetime) -> None:
+    """Note the rollup buckets of a fact. A fill may be of our strategy or of none, and change from this to that."""
+    day = place.climate_day
     ticks.touch(
         session,
         [
-            {"trading_mode": mode, "bucket": "city", "key": place.city.code, "day": place.climate_day},
-            {"trading_mode": mode, "bucket": "strategy", "key": STRATEGY, "day": place.climate_day},
+            {"trading_mode": mode, "bucket": "city", "key": place.city.code, "day": day},
+            *({"trading_mode": mode, "bucket": "strategy", "key": key, "day": day} for key in (STRATEGY, NO_STRATEGY)),
             {"trading_mode": mode, "bucket": "equity", "key": "", "day": moment.astimezone(UTC).date()},
         ],
     )

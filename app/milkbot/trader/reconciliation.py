@@ -17,7 +17,7 @@ from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import UNRESOLVED, OrderState
 from milkbot.domain.units import ZERO, Count
-from milkbot.trader.bookkeeping import record_fills, record_settlements
+from milkbot.trader.bookkeeping import adopt_fills, record_fills, record_settlements
 from milkbot.trader.places import place_of
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition
@@ -103,6 +103,7 @@ class Reconciler:
                 order_rows.move(
                     session, order, state, at=self._clock.now(), reason="listed", venue_order_id=seen.order_id
                 )
+                adopt_fills(session, self._mode, order)
             elif OrderState(order.state) in UNRESOLVED and as_of - order.created_at >= ABSENCE_PROOF:
                 reason = f"absent at the exchange as of {as_of.isoformat()}"
                 order_rows.move(session, order, OrderState.REJECTED, at=self._clock.now(), reason=reason)

@@ -1,0 +1,166 @@
+"""Fills that come late, twice or out of order: booked once, and every figure as if they had come in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import permutations
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+from tests.exchange import TRADER
+from tests.postgres import TestDatabase
+
+from milkbot.db import books
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import BookSide
+from milkbot.domain.positions import Fill
+from milkbot.domain.units import Cash, Count, Price
+from milkbot.trader.bookkeeping import record_fills, record_settlements
+from milkbot.venue.values import VenueSettlement
+
+TICKER = "KXHIGHNY-26AUG03-B86.5"
+NOON = datetime(2026, 8, 3, 16, 0, tzinfo=UTC)
+NEXT_DAY = NOON + timedelta(days=1)
+DEMO = TradingMode.DEMO
+
+
+def fill(name: str, minutes: int, side: BookSide, count: str, price: str) -> Fill:
+    return Fill(
+        fill_id=name,
+        order_id=f"order-{name}",
+        ticker=TICKER,
+        side=side,
+        count=Count(Decimal(count)),
+        price=Price(Decimal(price)),
+        fee=Cash(Decimal("0.10")),
+        is_taker=True,
+        filled_at=NOON + timedelta(minutes=minutes),
+    )
+
+
+BOUGHT = fill("bought", 0, BookSide.BID, "10", "0.40")
+MORE = fill("more", 5, BookSide.BID, "10", "0.60")
+SOLD = fill("sold", 10, BookSide.ASK, "15", "0.70")
+ALL = (BOUGHT, MORE, SOLD)
+WON = VenueSettlement(
+    ticker=TICKER,
+    event_ticker="KXHIGHNY-26AUG03",
+    result="yes",
+    yes_value=Price(Decimal(1)),
+    yes_count=Count(Decimal(5)),
+    no_count=Count(Decimal(0)),
+    yes_cost=Cash(Decimal(0)),
+    no_cost=Cash(Decimal(0)),
+    revenue=Cash(Decimal(5)),
+    fees=Cash(Decimal(0)),
+    settled_at=NEXT_DAY,
+)
+
+
+@pytest.fixture
+def engine(database: TestDatabase) -> Engine:
+    """The database as the trader has it."""
+    return database.engine(TRADER)
+
+
+def book_fills(engine: Engine, fills: Sequence[Fill]) -> int:
+    with Session(engine) as session, session.begin():
+        return record_fills(session, DEMO, fills, at=NEXT_DAY)
+
+
+def settle(engine: Engine, settlement: VenueSettlement = WON) -> int:
+    with Session(engine) as session, session.begin():
+        return record_settlements(session, DEMO, [settlement], at=NEXT_DAY)
+
+
+def one(engine: Engine, table: str) -> dict[str, Any]:
+    with engine.connect() as connection:
+        return dict(connection.execute(text(f"SELECT * FROM ops.{table}")).mappings().one())
+
+
+def figures(engine: Engine) -> dict[str, Any]:
+    """All that the fills come to."""
+    with engine.connect() as connection:
+        realized = connection.execute(text("SELECT venue_fill_id, realized_pnl FROM ops.fills ORDER BY filled_at"))
+        position = one(engine, "positions")
+        return {
+            "realized": [tuple(row) for row in realized],
+            **{name: position[name] for name in ("signed_count", "cost", "fees", "realized_pnl", "is_closed")},
+        }
+
+
+def test_same_fill_told_twice_is_booked_once(engine: Engine) -> None:
+    assert book_fills(engine, [BOUGHT, BOUGHT]) == 1
+    assert book_fills(engine, [BOUGHT]) == 0
+    assert one(engine, "positions")["signed_count"] == 10
+
+
+@pytest.mark.parametrize("order", list(permutations(ALL)), ids=lambda order: "-".join(fill.fill_id for fill in order))
+def test_fills_in_whatever_order_they_come_fold_to_the_same(engine: Engine, order: tuple[Fill, ...]) -> None:
+    for came in order:
+        book_fills(engine, [came])
+    assert figures(engine) == {
+        "realized": [("bought", Decimal(0)), ("more", Decimal(0)), ("sold", Decimal(3))],
+        "signed_count": Decimal(5),
+        "cost": Decimal("2.5"),
+        "fees": Decimal("0.3"),
+        "realized_pnl": Decimal(3),
+        "is_closed": False,
+    }
+
+
+def test_settlement_is_booked_once_and_by_what_was_held(engine: Engine) -> None:
+    book_fills(engine, ALL)
+    assert (settle(engine), settle(engine)) == (1, 0)
+    paid = one(engine, "settlements")
+    assert (paid["signed_count"], paid["cost"], paid["revenue"], paid["realized_pnl"]) == (
+        5,
+        Decimal("2.5"),
+        5,
+        Decimal("2.5"),
+    )
+    assert one(engine, "positions")["is_closed"]
+
+
+@pytest.mark.parametrize("late", ALL, ids=lambda fill: fill.fill_id)
+def test_fill_told_after_the_settlement_corrects_it_and_opens_nothing(engine: Engine, late: Fill) -> None:
+    book_fills(engine, [came for came in ALL if came is not late])
+    settle(engine)
+    book_fills(engine, [late])
+    paid = one(engine, "settlements")
+    assert (paid["signed_count"], paid["revenue"], paid["realized_pnl"]) == (5, 5, Decimal("2.5"))
+    assert one(engine, "positions")["is_closed"]
+    with Session(engine) as session:
+        assert books.held_positions(session, DEMO) == []
+
+
+def test_settlement_told_before_any_fill_is_not_lost(engine: Engine) -> None:
+    assert settle(engine) == 1
+    book_fills(engine, ALL)
+    assert one(engine, "settlements")["realized_pnl"] == Decimal("2.5")
+    assert one(engine, "positions")["is_closed"]
+
+
+def test_settlement_of_a_series_that_is_not_ours_is_left_alone(engine: Engine) -> None:
+    assert settle(engine, replace(WON, ticker="KXFED-26SEP-T4.00", event_ticker="KXFED-26SEP")) == 0
+
+
+def test_each_booked_fact_touches_the_rollups_of_its_day(engine: Engine) -> None:
+    book_fills(engine, [BOUGHT])
+    settle(engine)
+    with engine.connect() as connection:
+        found = {
+            tuple(row) for row in connection.execute(text("SELECT bucket, key, day::text FROM ops.rollup_touched"))
+        }
+    assert found == {
+        ("city", "NYC", "2026-08-03"),
+        ("strategy", "normal-by-lead", "2026-08-03"),
+        ("strategy", "unknown", "2026-08-03"),
+        ("equity", "", "2026-08-03"),
+        ("equity", "", "2026-08-04"),
+    }
