@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -11,13 +12,15 @@ from milkbot.db import state, ticks
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import UNRESOLVED
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Cash
 from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.release import release_id
+from milkbot.risk.engine import DenialCode
 from milkbot.settings import Settings
 from milkbot.trader import breakers, observation
-from milkbot.trader.decision import Decider
+from milkbot.trader.decision import Decider, ReadyOrder
 from milkbot.trader.order_management import OrderManager
 from milkbot.trader.reconciliation import Reconciled, Reconciler
 from milkbot.trader.report import Outcome, TickReport, write_metrics
@@ -97,11 +100,9 @@ class TradingLoop:
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
         decider = Decider(self._settings, self._engine, self._clock)
         proposals = decider.decide(report, observed, account.cash, account.blocked_events, allowed)
-        if self._sends:
-            for proposal in proposals:
-                report.counts[f"orders {self._orders.place(proposal.intent, proposal.context)}"] += 1
-            if proposals:
-                report.counts["fills"] += self._reconciler.fills_only()
+        if self._sends and proposals:
+            self._send(report, proposals)
+            report.counts["fills"] += self._reconciler.fills_only()
         self._report_health(observed)
         return Outcome.COMPLETED
 
@@ -124,6 +125,34 @@ class TradingLoop:
                     report.counts["canceled"] += 1
                 except MilkbotError as error:
                     log.warning("cancel failed", order_id=order.order_id, problem=str(error))
+
+    def _send(self, report: TickReport, orders: Sequence[ReadyOrder]) -> None:
+        """Send the orders in turn; one of unknown outcome keeps back the others of its event."""
+        unresolved: set[str] = set()
+        for order in orders:
+            event_ticker = order.context.event_ticker
+            if event_ticker in unresolved:
+                self._deny_unresolved(report, order)
+                continue
+            outcome = self._orders.place(order.intent, order.context)
+            report.counts[f"orders {outcome}"] += 1
+            if outcome in UNRESOLVED:
+                unresolved.add(event_ticker)
+
+    def _deny_unresolved(self, report: TickReport, order: ReadyOrder) -> None:
+        report.counts[f"denied {DenialCode.EVENT_UNRESOLVED}"] += 1
+        with transaction(self._engine) as session:
+            ticks.save_risk_event(
+                session,
+                trading_mode=self._mode,
+                tick_id=report.tick_id,
+                event_type=f"denied_{DenialCode.EVENT_UNRESOLVED}",
+                severity="info",
+                message=f"{order.intent.count} {order.intent.leg} at {order.intent.leg_price} denied",
+                city_code=order.context.city_code,
+                ticker=order.intent.ticker,
+                event_time=self._clock.now(),
+            )
 
     def _trading_state(self, report: TickReport) -> TradingState:
         now = self._clock.now()

@@ -1,0 +1,133 @@
+"""A simulated exchange in the test's own process: real HTTP on a loopback port, a world that begins when it is told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import uvicorn
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.postgres import TestDatabase
+
+from milkbot.load_settings import load_settings
+from milkbot.settings import Settings
+from milkbot.simulator.accounts import read_accounts
+from milkbot.simulator.core import Simulator
+from milkbot.simulator.engine.records import Account
+from milkbot.simulator.server import build_app
+from milkbot.simulator.sim_clock import ClockMode
+from milkbot.simulator.store import Store
+from milkbot.simulator.world.simulated import SimulatedWorld
+
+KEY_ID = "tester"
+OTHER_KEY_ID = "neighbour"
+SEED = 7
+START_CASH = "1000.00"
+# A Monday: the exchange's weekly pause is three days away. 11:00 in New York, so today's events and tomorrow's trade.
+MONDAY = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
+TRADER = "milkbot_trader"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """One key pair for all accounts: the file of its private half, and the simulator's list of accounts."""
+
+    private_key: Path
+    accounts: Path
+
+
+def make_keys(directory: Path) -> Keys:
+    """A key file of mode 0600, and an accounts file with the tester and a neighbour."""
+    key = Ed25519PrivateKey.generate()
+    private_key, accounts = directory / "key.pem", directory / "accounts.json"
+    private_key.touch(mode=0o600)
+    private_key.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    rows = [
+        {"key_id": name, "public_key_pem": public.decode(), "balance_dollars": START_CASH}
+        for name in (KEY_ID, OTHER_KEY_ID)
+    ]
+    accounts.write_text(json.dumps(rows))
+    return Keys(private_key, accounts)
+
+
+def environment(origin: str, keys: Keys, database: TestDatabase, role: str = TRADER, **more: str) -> dict[str, str]:
+    """The variables by which the platform trades in mode demo at a simulator, on a test's database."""
+    return {
+        "TRADING_MODE": "demo",
+        "KALSHI_API_BASE": f"{origin}/trade-api/v2",
+        "KALSHI_API_KEY_ID": KEY_ID,
+        "KALSHI_PRIVATE_KEY_PATH": str(keys.private_key),
+        "NWS_API_BASE": f"{origin}/nws",
+        "NWS_USER_AGENT": "milkbot tests (tester@milkbot.test)",
+        "WEATHER_CACHE_MIN": "0",
+        "BANKROLL": START_CASH,
+        **database.environment(role),
+        **more,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The served simulator, and its inside: what the account really has, whatever our books say."""
+
+    origin: str
+    keys: Keys
+    simulator: Simulator
+
+    def now(self) -> datetime:
+        """The exchange's virtual moment. Together with sleep this is the Clock that tests give the loop."""
+        return self.simulator.clock.latest
+
+    def sleep(self, seconds: float) -> None:
+        """Let virtual time pass, at once."""
+        self.simulator.set_clock(ClockMode.VIRTUAL, self.now() + timedelta(seconds=seconds))
+
+    def advance_to(self, moment: datetime) -> None:
+        """Let virtual time pass until a moment."""
+        self.simulator.set_clock(ClockMode.VIRTUAL, moment)
+
+    @property
+    def account(self) -> Account:
+        """The tester's account."""
+        return self.simulator.state.accounts[KEY_ID]
+
+    def order_count(self) -> int:
+        """How many orders of the tester the exchange ever accepted."""
+        return sum(order.account == KEY_ID for order in self.simulator.state.orders.values())
+
+    def settings(self, database: TestDatabase, **more: str) -> Settings:
+        """Settings of mode demo for a trader at this exchange."""
+        return load_settings(environment(self.origin, self.keys, database, **more))
+
+
+@contextmanager
+def served_exchange(directory: Path, keys: Keys, start: datetime = MONDAY) -> Iterator[Exchange]:
+    """Serve a new world from `start` on its virtual clock."""
+    simulator = Simulator.open(Store(directory), SimulatedWorld(SEED), SEED, start, ClockMode.VIRTUAL)
+    simulator.enroll(read_accounts(keys.accounts))
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    server = uvicorn.Server(
+        uvicorn.Config(build_app(simulator), log_config=None, access_log=False, date_header=False, server_header=False)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.005)
+        yield Exchange(f"http://127.0.0.1:{listener.getsockname()[1]}", keys, simulator)
+    finally:
+        server.should_exit = True
+        thread.join()
+        simulator.close()

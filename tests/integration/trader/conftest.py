@@ -1,0 +1,42 @@
+"""Each test trades at an exchange of its own, which begins on the same Monday with the same world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.exchange import Exchange, Keys, make_keys, served_exchange
+from tests.integration.trader.stage import Stage, staged
+from tests.postgres import TestDatabase
+
+# Two cities are enough to see every path, and a third of the requests.
+SERIES = "KXHIGHNY,KXHIGHCHI"
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """The accounts' key."""
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def exchange(tmp_path: Path, keys: Keys) -> Iterator[Exchange]:
+    """A new exchange on Monday."""
+    with served_exchange(tmp_path / "exchange", keys) as serving:
+        yield serving
+
+
+@pytest.fixture
+def stage(exchange: Exchange, database: TestDatabase) -> Iterator[Stage]:
+    """A trader of two cities in mode demo."""
+    with staged(exchange, database, TRADING_SERIES=SERIES) as ready:
+        yield ready
+
+
+@pytest.fixture
+def stage_without_limits(exchange: Exchange, database: TestDatabase) -> Iterator[Stage]:
+    """A trader whose limits stop nothing, so that it wants several markets of one event."""
+    limits = ("MAX_EVENT_RISK_PCT", "MAX_CITY_EXPOSURE_PCT", "MAX_CLUSTER_EXPOSURE_PCT", "MAX_OPEN_RISK_PCT")
+    with staged(exchange, database, TRADING_SERIES=SERIES, **dict.fromkeys(limits, "100")) as ready:
+        yield ready
