@@ -49,3 +49,15 @@ def test_an_image_under_a_machine_is_not_removed(config: Config) -> None:
         images.remove(config, "debian-12", {path})
     images.remove(config, "debian-12", set())
     assert images.existing(config) == []
+
+
+def test_only_outdated_images_without_a_machine_are_cleared_away(config: Config) -> None:
+    paths = {name: config.images_dir / f"debian-12-{name}" for name in ("current", "carrying", "outdated")}
+    for path in (*paths.values(), config.images_dir / "debian-13-current"):
+        path.mkdir(parents=True)
+    images.remove_outdated(config, images.Image("debian-12", paths["current"]), {paths["carrying"]})
+    assert [image.path.name for image in images.existing(config)] == [
+        "debian-12-carrying",
+        "debian-12-current",
+        "debian-13-current",
+    ]

@@ -157,8 +157,7 @@ def _image(config: Config, options: argparse.Namespace) -> None:
             print(images.ensure(config, options.image).path)
         case "remove":
             in_use = {machine.image_path for machine in machines.everyone(config)}
-            for image in images.remove(config, recipes.find(options.image).name, in_use):
-                say(f"image {image.name}: {image.path} removed")
+            images.remove(config, recipes.find(options.image).name, in_use)
         case _:
             there = images.existing(config)
             rows = [[item.name, f"{images.size_bytes(item) // 2**20} MB", str(item.path)] for item in there]

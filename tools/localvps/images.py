@@ -126,12 +126,25 @@ def remove(config: Config, name: str, in_use: set[Path]) -> list[Image]:
     for image in doomed:
         if image.path in in_use:
             raise VpsError(f"image {name} carries a machine: `bin/vps destroy` it first (`bin/vps list`)")
+    _discard(config, name, doomed)
+    return doomed
+
+
+def remove_outdated(config: Config, current: Image, in_use: set[Path]) -> None:
+    """Remove images of the same name that an older recipe made, as far as no machine stands on them."""
+    kept = {current.path, *in_use}
+    _discard(config, current.name, [i for i in existing(config) if i.name == current.name and i.path not in kept])
+
+
+def _discard(config: Config, name: str, doomed: list[Image]) -> None:
+    if not doomed:
+        return
     with files.lock(config.locks_dir / f"image-{name}", f"image {name}"):
         for image in doomed:
             hidden = config.images_dir / f"{_BUILDING}{image.path.name}"
-            image.path.rename(hidden)
+            image.path.rename(hidden)  # from here on it is no image, whatever stops the removal
             files.remove_tree(hidden)
-    return doomed
+            say(f"image {name}: {image.path} removed")
 
 
 def size_bytes(image: Image) -> int:

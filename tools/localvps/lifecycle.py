@@ -63,6 +63,7 @@ def create(config: Config, name: str, image_name: str) -> Machine:
         machine.save()
         staging.rename(config.machines_dir / name)
         ssh.write_client_files(config)
+        images.remove_outdated(config, image, {machine.image_path for machine in machines.everyone(config)})
     say(f"{name}: created on {image_name}, address {machine.address}")
     return machines.get(config, name)
 
