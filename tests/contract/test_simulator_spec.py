@@ -1,0 +1,128 @@
+"""Every reply of the simulated exchange fits the exchange's own document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.contract.openapi import ExchangeDocument
+from tests.unit.simulator.api import Api, served
+
+SPEC = "spec/kalshi_openapi_3.28.0_reassembled.yaml"
+
+
+@pytest.fixture(scope="module")
+def document(shared_data: Path) -> ExchangeDocument:
+    return ExchangeDocument(shared_data / SPEC)
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An exchange on which one account has orders in every state, a position, and settled ones of the days before."""
+    with served(tmp_path_factory.mktemp("state")) as api:
+        for number in range(4):
+            market = api.liquid_market()
+            ask = {"side": "ask", "price": market["yes_bid_dollars"], "time_in_force": "immediate_or_cancel"}
+            assert api.order(ticker=market["ticker"], client_order_id=f"taker-{number}", **ask).status_code == 201
+            resting = {"client_order_id": f"maker-{number}", "expiration_time": int(api.now.timestamp()) + 86_400}
+            assert api.order(ticker=market["ticker"], **resting).status_code == 201
+            api.tick(hours=22)
+        assert api.order(ticker=api.liquid_market()["ticker"], client_order_id="last").status_code == 201
+        yield api
+
+
+@pytest.fixture(autouse=True)
+def rested(traded: Api) -> None:
+    """Full token buckets for each test."""
+    traded.tick(seconds=3)
+
+
+def ticker_of(api: Api) -> str:
+    return str(api.liquid_market()["ticker"])
+
+
+READS = [
+    ("/exchange/status", {}),
+    ("/exchange/schedule", {}),
+    ("/exchange/user_data_timestamp", {}),
+    ("/series", {"category": "Climate and Weather"}),
+    ("/series/{series_ticker}", {}),
+    ("/events", {"with_nested_markets": "true"}),
+    ("/events", {"status": "settled", "limit": 2}),
+    ("/events/{event_ticker}", {"with_nested_markets": "true"}),
+    ("/markets", {"status": "open"}),
+    ("/markets", {"status": "settled"}),
+    ("/markets", {"status": "closed"}),
+    ("/markets/{ticker}", {}),
+    ("/markets/{ticker}/orderbook", {"depth": 3}),
+    ("/markets/orderbooks", {"tickers": ["{ticker}", "KXHIGHNY-99JAN01-B1.5"]}),
+    ("/markets/trades", {"limit": 50}),
+    ("/portfolio/balance", {}),
+    ("/portfolio/positions", {"settlement_status": "all"}),
+    ("/portfolio/orders", {}),
+    ("/portfolio/orders/{order_id}", {}),
+    ("/portfolio/fills", {}),
+    ("/portfolio/settlements", {}),
+    ("/portfolio/summary/total_resting_order_value", {}),
+    ("/account/limits", {}),
+    ("/account/endpoint_costs", {}),
+]
+ROWS = ("events", "markets", "trades", "orders", "fills", "settlements", "market_positions", "orderbooks", "series")
+
+
+@pytest.mark.parametrize(("path", "params"), READS, ids=lambda part: str(part)[:40])
+def test_read_fits_the_document(document: ExchangeDocument, traded: Api, path: str, params: dict[str, Any]) -> None:
+    ticker = ticker_of(traded)
+    names = {
+        "ticker": ticker,
+        "event_ticker": ticker.rpartition("-")[0],
+        "series_ticker": "KXHIGHNY",
+        "order_id": traded.get("/portfolio/orders")["orders"][0]["order_id"],
+    }
+    filled = {
+        name: [part.format(**names) for part in value] if isinstance(value, list) else value
+        for name, value in params.items()
+    }
+
+    reply = traded.ask("GET", path.format(**names), params=filled)
+
+    body = reply.json()
+    assert reply.status_code == 200
+    assert document.problems("GET", path, 200, body) == []
+    assert all(body[name] for name in ROWS if name in body), "an empty list proves nothing"
+
+
+def test_created_and_canceled_orders_fit_the_document(document: ExchangeDocument, traded: Api) -> None:
+    path = "/portfolio/events/orders"
+    ticker = ticker_of(traded)
+    resting = traded.order(ticker=ticker, client_order_id="resting")
+    filled = traded.order(ticker=ticker, client_order_id="filled", price="0.9900", time_in_force="immediate_or_cancel")
+    order_id = resting.json()["order_id"]
+    canceled = traded.ask("DELETE", f"{path}/{order_id}")
+
+    assert [resting.status_code, filled.status_code, canceled.status_code] == [201, 201, 200]
+    assert document.problems("POST", path, 201, resting.json()) == []
+    assert document.problems("POST", path, 201, filled.json()) == []
+    assert filled.json()["average_fill_price"]
+    assert document.problems("DELETE", f"{path}/{{order_id}}", 200, canceled.json()) == []
+
+
+def test_refusals_fit_the_document(document: ExchangeDocument, traded: Api) -> None:
+    path = "/portfolio/events/orders"
+    ticker = ticker_of(traded)
+    traded.order(ticker=ticker, client_order_id="twice")
+    refused = [
+        traded.order(ticker=ticker, client_order_id="odd", price="0.015"),
+        traded.order(ticker=ticker, client_order_id="twice"),
+        traded.ask("POST", path, signed=False, json={}),
+    ]
+
+    assert [reply.status_code for reply in refused] == [400, 409, 401]
+    for reply in refused:
+        assert document.problems("POST", path, reply.status_code, reply.json()["error"]) == []
+
+
+def test_a_wrong_reply_is_noticed(document: ExchangeDocument) -> None:
+    assert document.problems("GET", "/exchange/status", 200, {"exchange_active": "yes"})
