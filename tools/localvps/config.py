@@ -31,6 +31,10 @@ class Config:
     def images_dir(self) -> Path:
         return self.cache_dir / "images"
 
+    def image_lock(self, name: str) -> Path:
+        """The lock of an image; beside the images, which families of machines share."""
+        return self.cache_dir / "locks" / name
+
     @property
     def machines_dir(self) -> Path:
         return self.state_dir / "machines"

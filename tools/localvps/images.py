@@ -56,7 +56,7 @@ def ensure(config: Config, name: str) -> Image:
     image = expected(config, recipe)
     if image.path.is_dir():
         return image
-    with files.lock(config.locks_dir / f"image-{name}", f"image {name}"):
+    with files.lock(config.image_lock(name), f"image {name}"):
         if not image.path.is_dir():
             _build(config, recipe, image)
     return image
@@ -139,7 +139,7 @@ def remove_outdated(config: Config, current: Image, in_use: set[Path]) -> None:
 def _discard(config: Config, name: str, doomed: list[Image]) -> None:
     if not doomed:
         return
-    with files.lock(config.locks_dir / f"image-{name}", f"image {name}"):
+    with files.lock(config.image_lock(name), f"image {name}"):
         for image in doomed:
             hidden = config.images_dir / f"{_BUILDING}{image.path.name}"
             image.path.rename(hidden)  # from here on it is no image, whatever stops the removal
