@@ -15,17 +15,22 @@ from milkbot.settings import Settings
 PAUSE = timedelta(hours=24)
 
 
-def trip(session: Session, settings: Settings, now: datetime, tick_id: int) -> TradingState:
+def trip(
+    session: Session, settings: Settings, now: datetime, tick_id: int, acknowledged_at: datetime | None
+) -> TradingState:
     """The state after the breakers were asked; a tripped one is stored with its reason and its end.
 
-    Daily loss: dollars realized since midnight UTC, fees included, against the configured share of the bankroll.
+    Daily loss: dollars realized since midnight UTC, fees included, against the configured share of the bankroll. What
+    an operator acknowledged by resuming does not count again.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    realized = books.realized_since(session, settings.trading_mode, midnight)
+    since = max(midnight, acknowledged_at or midnight)
+    realized = books.realized_since(session, settings.trading_mode, since)
     allowed = settings.bankroll * settings.max_daily_loss_pct / Decimal(100)
     if realized > -allowed:
         return TradingState.ACTIVE
-    reason = f"daily loss: {-realized:.2f} dollars lost since midnight UTC, {allowed:.2f} allowed"
+    started = "midnight" if since == midnight else f"{since:%H:%M}"
+    reason = f"daily loss: {-realized:.2f} dollars lost since {started} UTC, {allowed:.2f} allowed"
     state.set_state(
         session,
         mode=settings.trading_mode,

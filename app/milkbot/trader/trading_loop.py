@@ -160,7 +160,8 @@ class TradingLoop:
             record = state.current_state(session, self._mode)
             allowed = record.at(now) if record else TradingState.ACTIVE
             if allowed is TradingState.ACTIVE:
-                allowed = breakers.trip(session, self._settings, now, report.tick_id)
+                resumed_at = record.since if record and record.acknowledged_by else None
+                allowed = breakers.trip(session, self._settings, now, report.tick_id, resumed_at)
         if allowed is not TradingState.ACTIVE:
             report.message = f"trading state is {allowed}"
         return allowed
