@@ -74,6 +74,7 @@ class Decider:
             signal_ids = ticks.save_signals(
                 session, [self._signal_row(report.tick_id, ids, candidate, now) for candidate in candidates]
             )
+            ticks.touch(session, _touched(self._mode, observed))
             report.counts.update(events=len(observed), decisions=len(candidates))
             for candidate in candidates:
                 report.counts[f"reason {candidate.decision.reasons[0]}"] += 1
@@ -190,6 +191,12 @@ class Decider:
             "reasons": {"codes": [str(reason) for reason in decision.reasons]},
             "created_at": now,
         }
+
+
+def _touched(mode: TradingMode, observed: Sequence[Observed]) -> list[dict[str, Any]]:
+    """The rollup buckets that count decisions."""
+    days = sorted({seen.event.climate_day for seen in observed})
+    return [{"trading_mode": mode, "bucket": "strategy", "key": strategy.NAME, "day": day} for day in days]
 
 
 def _proposal(candidate: _Candidate, held: Count) -> Proposal:
