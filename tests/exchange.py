@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -131,3 +134,49 @@ def served_exchange(directory: Path, keys: Keys, start: datetime = MONDAY) -> It
         server.should_exit = True
         thread.join()
         simulator.close()
+
+
+@contextmanager
+def simulator_process(directory: Path, keys: Keys, *arguments: str, start: datetime | None = None) -> Iterator[str]:
+    """Run `python -m milkbot.simulator`, and yield its origin.
+
+    With `start` a new world begins at that moment on the virtual clock; else the arguments say how.
+    """
+    state = directory / "state"
+    if start is not None:
+        Simulator.open(Store(state), SimulatedWorld(SEED), SEED, start, ClockMode.VIRTUAL).close()
+    port = free_port()
+    command = [sys.executable, "-m", "milkbot.simulator", "--state-dir", state, "--port", str(port)]
+    with (directory / "simulator.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--accounts", keys.accounts, *arguments], stdout=log, stderr=log, env=child_environment()
+        )
+    try:
+        _wait_for(port, process, directory / "simulator.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment of a process of the platform: nothing of the caller's but where its code is."""
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), **more}
+
+
+def free_port() -> int:
+    """A port on which nobody listens at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(2000):
+        if process.poll() is not None:
+            raise RuntimeError(f"the simulator ended with {process.returncode}: {log.read_text('utf-8')}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError("the simulator does not listen after 40 seconds")
