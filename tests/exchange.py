@@ -146,10 +146,10 @@ def simulator_process(directory: Path, keys: Keys, *arguments: str, start: datet
     if start is not None:
         Simulator.open(Store(state), SimulatedWorld(SEED), SEED, start, ClockMode.VIRTUAL).close()
     port = free_port()
-    command = [sys.executable, "-m", "milkbot.simulator", "--state-dir", state, "--port", str(port)]
+    command = [sys.executable, "-m", "milkbot.simulator", "--state-dir", str(state), "--port", str(port)]
     with (directory / "simulator.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--accounts", keys.accounts, *arguments], stdout=log, stderr=log, env=child_environment()
+            [*command, "--accounts", str(keys.accounts), *arguments], stdout=log, stderr=log, env=child_environment()
         )
     try:
         _wait_for(port, process, directory / "simulator.log")

@@ -82,6 +82,18 @@ def order_by_id(session: Session, order_id: int) -> Order:
     return session.get_one(Order, order_id)
 
 
+def attempts(session: Session, mode: TradingMode, ticker: str, strategy: str, decided_at: datetime) -> int:
+    """How many orders that same decision has had: its market, its strategy, its moment."""
+    wanted = select(func.count()).where(
+        Order.event_ticker == ticker.rpartition("-")[0],  # this one has an index
+        Order.trading_mode == mode,
+        Order.ticker == ticker,
+        Order.strategy_name == strategy,
+        Order.created_at == decided_at,
+    )
+    return session.scalar(wanted) or 0
+
+
 def known_client_ids(session: Session, ids: Sequence[str]) -> set[str]:
     """Which of these client order ids are ours, in whatever mode."""
     return set(session.scalars(select(Order.client_order_id).where(Order.client_order_id.in_(ids))))

@@ -12,10 +12,12 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from milkbot.db import books, ticks
+from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.fees import aligned
 from milkbot.domain.markets import Market
+from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide, Leg, OrderIntent, TimeInForce, client_order_id
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ZERO, Cash, Count
@@ -28,8 +30,6 @@ from milkbot.trader.observation import Observed
 from milkbot.trader.order_management import IntentContext
 from milkbot.trader.report import TickReport
 from milkbot.trader.strategy import Action, Decision, EventView, StrategyRules, yes_price
-
-_FIRST_ATTEMPT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +141,17 @@ class Decider:
                 )
             if not refused:
                 exposure = exposure.with_order(proposal)
-                ready.append(self._order(candidate, signal_ids[candidate.market.ticker], now))
+                ready.append(self._order(session, candidate, signal_ids[candidate.market.ticker], now))
         return ready
 
-    def _order(self, candidate: _Candidate, signal_id: int, now: datetime) -> ReadyOrder:
+    def _order(self, session: Session, candidate: _Candidate, signal_id: int, now: datetime) -> ReadyOrder:
+        """The order of a decision. An earlier attempt at it is dead: were it not, its event would be blocked."""
         decision, market, seen = candidate.decision, candidate.market, candidate.seen
         if decision.leg is None or decision.price is None:
             raise ValueError(f"the decision to buy {market.ticker} names no leg or no price")
+        attempt = 1 + order_rows.attempts(session, self._mode, market.ticker, strategy.NAME, now)
         intent = OrderIntent(
-            client_order_id=client_order_id(self._mode, market.ticker, strategy.NAME, now, _FIRST_ATTEMPT),
+            client_order_id=client_order_id(self._mode, market.ticker, strategy.NAME, now, attempt),
             ticker=market.ticker,
             side=BookSide.BID if decision.leg is Leg.YES else BookSide.ASK,
             count=decision.count,
@@ -164,7 +166,7 @@ class Decider:
             seen.city.code,
             seen.event.climate_day,
             strategy.NAME,
-            _FIRST_ATTEMPT,
+            attempt,
         )
         return ReadyOrder(intent, context)
 

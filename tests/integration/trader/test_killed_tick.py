@@ -1,0 +1,71 @@
+"""A tick that is killed around the send: what it left is cleared up by evidence, and nothing is bought twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.exchange import child_environment, environment
+from tests.integration.trader.conftest import SERIES
+from tests.integration.trader.faults import too_many_requests
+from tests.integration.trader.stage import Stage
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def killed_tick(stage: Stage, when: str) -> dict[str, Any]:
+    """Run a tick that is killed at its first order; returns the order's row."""
+    wanted = environment(stage.exchange.origin, stage.exchange.keys, stage.database, TRADING_SERIES=SERIES)
+    command = [sys.executable, "-m", "tests.integration.trader.dying_tick", when]
+    done = subprocess.run(command, env=child_environment(**wanted), cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    (order,) = stage.rows("SELECT * FROM ops.orders")
+    assert (order["state"], order["venue_order_id"]) == ("pending", None)
+    assert stage.rows("SELECT outcome FROM ops.ticks") == [{"outcome": None}]
+    return order
+
+
+def state_of(stage: Stage, order: dict[str, Any]) -> str:
+    return str(stage.value("SELECT state FROM ops.orders WHERE id = :id", id=order["id"]))
+
+
+def test_tick_killed_before_the_send_blocks_its_event_until_the_order_is_proved_absent(stage: Stage) -> None:
+    order = killed_tick(stage, "before")
+    assert stage.exchange.order_count() == 0
+
+    stage.later(seconds=30)
+    assert stage.tick().counts["denied event_unresolved"] > 0
+    assert state_of(stage, order) == "pending"
+    in_event = "SELECT count(*) FROM ops.orders WHERE event_ticker = :event_ticker"
+    assert stage.value(in_event, **order) == 1
+
+    stage.later(seconds=31)
+    assert stage.tick().counts["denied event_unresolved"] == 0
+    assert state_of(stage, order) == "rejected"
+    assert stage.value(in_event, **order) > 1
+
+
+def test_tick_killed_after_the_send_is_finished_by_the_next_one(stage: Stage) -> None:
+    order = killed_tick(stage, "after")
+    assert stage.exchange.order_count() == 1
+
+    stage.tick()
+    assert state_of(stage, order) == "filled"
+    held = stage.value("SELECT signed_count FROM ops.positions WHERE ticker = :ticker", **order)
+    assert held == stage.exchange.account.holdings[order["ticker"]].position.signed_count
+    assert abs(held) == order["count"]
+    assert stage.exchange.order_count() == stage.value("SELECT count(*) FROM ops.orders")
+
+
+def test_order_wanted_again_at_the_same_moment_is_another_attempt_with_a_name_of_its_own(stage: Stage) -> None:
+    """A history that was killed goes on at the virtual moment at which it was, so a decision may come again."""
+    stage.wire.faults = [too_many_requests]
+    stage.tick()
+    stage.tick()
+    (first, *_) = stage.rows("SELECT * FROM ops.orders ORDER BY id")
+    again = stage.rows("SELECT * FROM ops.orders WHERE ticker = :ticker ORDER BY id", **first)
+    assert [(row["attempt"], row["state"]) for row in again] == [(1, "rejected"), (2, "filled")]
+    assert again[0]["created_at"] == again[1]["created_at"]
