@@ -27,7 +27,7 @@ Percent = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="p
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(from_attributes=True, extra="forbid")
+    model_config = ConfigDict(from_attributes=True)
 
 
 class Status(StrEnum):
@@ -61,7 +61,7 @@ class Health(_Answer):
 
     status: Status
     release: str
-    trading_state: TradingState | None
+    trading_state: TradingState | None = None
     components: Components
 
 
