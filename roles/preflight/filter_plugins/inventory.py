@@ -37,7 +37,8 @@ def unknown_variables(names: Iterable[str], specs: Mapping[str, Spec], roles: It
         if not name.startswith(prefixes):
             continue
         near = difflib.get_close_matches(name, specs, n=1)
-        mend = f"write {near[0]}" if near else f"remove it; roles/{name.split('_')[0]}/meta/argument_specs.yml lists what exists"
+        documented = f"roles/{name.split('_')[0]}/meta/argument_specs.yml"
+        mend = f"write {near[0]}" if near else f"remove it; {documented} lists what exists"
         problems.append({"name": name, "value": "(unknown variable)", "mend": mend})
     return problems
 

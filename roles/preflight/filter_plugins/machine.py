@@ -7,7 +7,7 @@ from typing import Any
 
 Problem = dict[str, str]
 
-# A machine sold as "8 GB" shows about 7.7 (the kernel keeps some), a disk of "100 GB" about 98 (the file system keeps some).
+# A machine sold as "8 GB" shows about 7.7 (the kernel keeps some); of a disk the file system keeps some.
 _GRANTED = 0.9
 
 _UNITS = {"cores": "cores", "memory_gb": "GB of memory", "disk_gb": "GB of disk"}

@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 Problem = dict[str, str]
 
 _MASK = "(secret, not shown)"
-_PRODUCTION = ("external-api.kalshi.com", "api.elections.kalshi.com")
-_DEMO = ("external-api.demo.kalshi.co", "demo-api.kalshi.co")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PRODUCTION = ("external-api.kalshi.com", "api.elections.kalshi.com")
+DEMO = ("external-api.demo.kalshi.co", "demo-api.kalshi.co")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HOSTS = {
-    "shadow": (*_PRODUCTION, *_DEMO, *_LOOPBACK),
-    "demo": (*_DEMO, *_LOOPBACK),
-    "live": _PRODUCTION,
+    "shadow": (*PRODUCTION, *DEMO, *LOOPBACK),
+    "demo": (*DEMO, *LOOPBACK),
+    "live": PRODUCTION,
 }
 
 
@@ -37,7 +37,7 @@ def certificate(pem: str, key_pem: str, domain: str, now: dt.datetime | None = N
         return _problem("nginx_certificate", f"{len(pem)} characters", "give a certificate (with its chain) in PEM")
     problems = []
     if now >= leaf.not_valid_after_utc:
-        problems += _problem("nginx_certificate", f"expired {leaf.not_valid_after_utc:%Y-%m-%d}", "renew the certificate")
+        problems += _problem("nginx_certificate", f"expired {leaf.not_valid_after_utc:%Y-%m-%d}", "renew it")
     if now < leaf.not_valid_before_utc:
         start = f"valid from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
         problems += _problem("nginx_certificate", start, "check the clock of this machine, or take another certificate")
@@ -82,7 +82,7 @@ def mode_fits(mode: str, api_base: str) -> list[Problem]:
         return []
     parts = urlsplit(api_base)
     host = parts.hostname or ""
-    schemes = ("http", "https") if host in _LOOPBACK else ("https",)
+    schemes = ("http", "https") if host in LOOPBACK else ("https",)
     allowed = _HOSTS[mode]
     if host in allowed and parts.scheme in schemes:
         return []

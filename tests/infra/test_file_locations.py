@@ -1,0 +1,91 @@
+"""Appendix B of the runbook, and who may read and write what."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from testinfra.host import Host
+
+SERVICE_USERS = ("milkbot", "milkbot-analytics", "milkbot-dashboard")
+
+APPENDIX_B = (
+    ("/opt/milkbot", "root", 0o755),
+    ("/opt/milkbot/venv/bin/milkbot", "root", 0o755),
+    ("/opt/milkbot/.env", "milkbot", 0o600),
+    ("/var/log/milkbot", "root", 0o755),
+    ("/var/backups/milkbot", "root", 0o700),
+    ("/etc/systemd/system/milkbot-analytics.service", "root", 0o644),
+    ("/etc/systemd/system/milkbot-dashboard.service", "root", 0o644),
+    ("/etc/systemd/system/milkbot-trader.service", "root", 0o644),
+    ("/etc/systemd/system/milkbot-trader.timer", "root", 0o644),
+    ("/etc/systemd/system/milkbot-rollups.timer", "root", 0o644),
+    ("/etc/nginx/sites-available/milkbot.conf", "root", 0o644),
+    ("/etc/logrotate.d/milkbot", "root", 0o644),
+)
+
+
+@pytest.mark.parametrize(("path", "owner", "mode"), APPENDIX_B)
+def test_appendix_b_names_a_path_that_is_not_there(host: Host, path: str, owner: str, mode: int) -> None:
+    file = host.file(path)
+    assert file.exists
+    assert (file.user, file.mode) == (owner, mode)
+
+
+@pytest.mark.parametrize("name", ["milkbot-access.log", "milkbot-error.log"])
+def test_nginx_does_not_log_where_the_runbook_looks(host: Host, name: str) -> None:
+    assert host.file(f"/var/log/nginx/{name}").is_file
+
+
+@pytest.mark.parametrize("name", ["trader", "rollups", "analytics", "dashboard"])
+def test_a_service_writes_no_log(host: Host, name: str) -> None:
+    log = host.file(f"/var/log/milkbot/{name}.log")
+    assert log.size > 0
+    assert log.mode == 0o640
+    last = log.content_string.strip().splitlines()[-1]
+    assert json.loads(last)["timestamp"]
+
+
+@pytest.mark.parametrize("kind", ["daily", "weekly", "monthly", "pre-deploy"])
+def test_backups_can_be_read_by_a_service(host: Host, kind: str) -> None:
+    directory = host.file(f"/var/backups/milkbot/{kind}")
+    assert (directory.user, directory.group, directory.mode) == ("root", "root", 0o700)
+
+
+def test_secrets_can_be_read_by_others(host: Host, domain: str) -> None:
+    key = host.file("/opt/milkbot/kalshi_private_key.pem")
+    assert (key.user, key.mode) == ("milkbot", 0o400)
+    tls = host.file(f"/etc/ssl/private/{domain}.key")
+    assert (tls.user, tls.mode) == ("root", 0o600)
+    assert host.file("/etc/milkbot/health.env").mode == 0o600
+
+
+def test_a_secret_lies_in_a_file_that_everybody_reads(host: Host) -> None:
+    password = host.check_output("sed -n 's/^POSTGRES_PASSWORD=//p' /opt/milkbot/.env").strip('"')
+    assert password
+    readable = "find /etc /opt/milkbot /var/log /usr/local -xdev -type f -perm -o=r -size -1M -print0"
+    found = host.run(
+        f"{readable} | xargs -0 grep -lF -e %s -e 'BEGIN PRIVATE KEY' -e 'BEGIN RSA PRIVATE KEY'", password
+    )
+    allowed = ("/venv/", "/etc/ssl/certs/")
+    assert [path for path in found.stdout.split() if not any(part in path for part in allowed)] == []
+
+
+@pytest.mark.parametrize("user", SERVICE_USERS)
+def test_a_service_can_change_the_code_that_runs(host: Host, user: str, release: str) -> None:
+    roots = f"/opt/milkbot {release} /opt/milkbot/deployment /opt/milkbot-tools /etc/milkbot /var/backups"
+    own = "-path /opt/milkbot/data -o -path /opt/milkbot/logs -o -path /opt/milkbot/.env"
+    command = f"find {roots} -xdev \\( {own} \\) -prune -o -writable ! -type l -print -quit"
+    assert host.check_output(f"runuser -u {user} -- {command} 2>/dev/null || true") == ""
+
+
+def test_a_service_user_can_log_in(host: Host) -> None:
+    assert {host.user(user).shell for user in SERVICE_USERS} == {"/usr/sbin/nologin"}
+
+
+def test_the_running_release_is_not_recorded(host: Host, release: str) -> None:
+    record = json.loads(host.file(f"{release}/release.json").content_string)
+    assert release.endswith(record["id"])
+    assert record["id"].endswith(record["commit"][:12])
+    history = host.file("/opt/milkbot/deploys.jsonl").content_string.splitlines()
+    assert json.loads(history[-1])["release"] == record["id"]

@@ -1,0 +1,82 @@
+"""The runbook's scripts and root's crontab, on the machine itself."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host
+
+SCRIPTS = "/opt/milkbot/deployment/scripts"
+
+CRONTAB = """\
+0 2 * * * /opt/milkbot/deployment/scripts/backup-database.sh daily >> /var/log/milkbot/backup.log 2>&1
+0 3 * * 0 /opt/milkbot/deployment/scripts/backup-database.sh weekly >> /var/log/milkbot/backup.log 2>&1
+0 4 1 * * /opt/milkbot/deployment/scripts/backup-database.sh monthly >> /var/log/milkbot/backup.log 2>&1
+*/5 * * * * /opt/milkbot/deployment/scripts/healthcheck.sh --alert >> /var/log/milkbot/healthcheck.log 2>&1"""
+
+_DATABASE = "SELECT oid FROM pg_database WHERE datname = 'milkbot'"
+
+
+def _as_cron(command: str) -> str:
+    return f"env -i HOME=/root LOGNAME=root SHELL=/bin/sh PATH=/usr/bin:/bin /bin/sh -c '{command}'"
+
+
+def test_the_crontab_is_not_the_runbooks(host: Host) -> None:
+    lines = [line for line in host.check_output("crontab -l").splitlines() if not line.startswith("#")]
+    assert lines == CRONTAB.splitlines()
+
+
+@pytest.mark.parametrize("name", ["backup-database.sh", "restore-database.sh", "healthcheck.sh"])
+def test_a_service_may_change_what_root_runs(host: Host, name: str) -> None:
+    script = host.file(f"{SCRIPTS}/{name}")
+    assert (script.user, script.group, script.mode) == ("root", "root", 0o755)
+
+
+def test_the_health_check_needs_more_than_crons_path(host: Host) -> None:
+    done = host.run(_as_cron(f"{SCRIPTS}/healthcheck.sh --alert"))
+    assert done.stderr == ""
+    assert done.rc == 0, done.stdout
+
+
+def test_a_backup_leaves_out_a_schema(host: Host) -> None:
+    done = host.run(_as_cron(f"{SCRIPTS}/backup-database.sh pre-deploy"))
+    assert done.rc == 0, done.stderr
+    path = done.stdout.strip()
+    assert host.file(path).mode == 0o600
+    assert host.run(f"cd $(dirname {path}) && sha256sum --check $(basename {path}).sha256").rc == 0
+    dump = f"gunzip --stdout {path} | grep -c -e 'CREATE SCHEMA ops' -e 'CREATE SCHEMA analytics'"
+    assert host.check_output(dump) == "2"
+
+
+def test_a_wrong_kind_of_backup_is_made(host: Host) -> None:
+    done = host.run(f"{SCRIPTS}/backup-database.sh hourly")
+    assert done.rc == 2
+    assert "'hourly'" in done.stderr
+
+
+def test_a_backup_that_was_cut_replaces_the_database(host: Host) -> None:
+    before = host.check_output("cd / && runuser -u postgres -- psql -XAtc %s", _DATABASE)
+    whole = host.check_output(f"{SCRIPTS}/backup-database.sh pre-deploy")
+    cut = "/tmp/milkbot-cut.sql.gz"
+    host.check_output(f"gunzip --stdout {whole} | head -n 200 | gzip > {cut}")
+    try:
+        done = host.run(f"{SCRIPTS}/restore-database.sh {cut}")
+    finally:
+        host.check_output(f"rm {cut}")
+    assert done.rc == 1
+    assert "not a complete dump" in done.stderr
+    assert host.check_output("cd / && runuser -u postgres -- psql -XAtc %s", _DATABASE) == before
+    assert host.check_output("systemctl is-active milkbot-trader.timer") == "active"
+
+
+def test_log_rotation_refuses_its_rules(host: Host) -> None:
+    done = host.run("logrotate --debug /etc/logrotate.d/milkbot")
+    assert done.rc == 0
+    assert "error" not in done.stderr.lower()
+
+
+def test_a_rotated_log_belongs_to_somebody_else(host: Host) -> None:
+    host.check_output("logrotate --force --state /tmp/milkbot-logrotate /etc/logrotate.d/milkbot")
+    host.check_output("rm /tmp/milkbot-logrotate")
+    log = host.file("/var/log/milkbot/analytics.log")
+    assert (log.user, log.mode) == ("milkbot-analytics", 0o640)
+    host.check_output("curl -sf http://127.0.0.1:8000/v1/health")

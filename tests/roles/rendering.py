@@ -1,0 +1,65 @@
+"""Rendering a role's templates on this machine, with Ansible's own engine and no host."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar, trust_as_template
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ROOT / "roles"
+
+FACTS = {
+    "distribution": "Debian",
+    "distribution_major_version": "12",
+    "distribution_version": "12.11",
+    "distribution_release": "bookworm",
+    "memtotal_mb": 8000,
+    "all_ipv6_addresses": ["2001:db8::1"],
+}
+
+SECRETS = {
+    "environment_postgres_password": 'a"b\\c $HOME `x` # %',
+    "environment_kalshi_private_key": "-----BEGIN PRIVATE KEY-----",
+    "nginx_certificate": "-----BEGIN CERTIFICATE-----",
+    "nginx_private_key": "-----BEGIN PRIVATE KEY-----",
+}
+
+
+@cache
+def _plugins() -> None:
+    """Loads Ansible's plugins, which may happen only once in a process."""
+    init_plugin_loader()
+
+
+def variables(**given: Any) -> dict[str, Any]:
+    """Every role's defaults and constants, as a play sees them, with `given` above all."""
+    loader = DataLoader()
+    found: dict[str, Any] = {"ansible_facts": FACTS, "playbook_dir": str(ROOT / "playbooks")}
+    paths = [*ROLES.glob("*/defaults/main.yml"), *ROLES.glob("*/vars/main.yml"), ROLES / "milkbot/vars/debian-12.yml"]
+    for path in paths:
+        found |= loader.load_from_file(str(path), trusted_as_template=True) or {}
+    return found | SECRETS | given
+
+
+def render(template: str, **given: Any) -> str:
+    """The text of `role/templates/name`, with Ansible's settings for its template module."""
+    _plugins()
+    role, _, name = template.partition("/")
+    path = ROLES / role / "templates" / name
+    loader = DataLoader()
+    loader.set_basedir(str(ROOT))
+    templar = Templar(loader=loader, variables=variables(**given))
+    source = trust_as_template(path.read_text(encoding="utf-8"))
+    return str(templar.template(source, escape_backslashes=False, overrides={"trim_blocks": True}))
+
+
+def evaluate(expression: str, **given: Any) -> Any:
+    """The value of one Jinja expression among those variables."""
+    _plugins()
+    templar = Templar(loader=DataLoader(), variables=variables(**given))
+    return templar.template(trust_as_template("{{ " + expression + " }}"))

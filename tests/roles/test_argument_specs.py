@@ -1,0 +1,72 @@
+"""What the roles document is what they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.roles.rendering import ROLES, ROOT
+
+from milkbot.settings import Settings
+
+ROLE_NAMES = sorted(path.name for path in ROLES.iterdir())
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _options(role: str) -> dict[str, Any]:
+    spec = _yaml(ROLES / role / "meta/argument_specs.yml")
+    options: dict[str, Any] = spec["argument_specs"]["main"].get("options", {})
+    return options
+
+
+@pytest.mark.parametrize("role", ROLE_NAMES)
+def test_a_default_differs_from_its_documentation(role: str) -> None:
+    documented = {name: option["default"] for name, option in _options(role).items() if "default" in option}
+    assert documented == (_yaml(ROLES / role / "defaults/main.yml") or {})
+
+
+@pytest.mark.parametrize("role", ROLE_NAMES)
+def test_an_option_has_neither_a_default_nor_is_required(role: str) -> None:
+    assert [
+        name for name, option in _options(role).items() if ("default" in option) == bool(option.get("required"))
+    ] == []
+
+
+@pytest.mark.parametrize("role", ROLE_NAMES)
+def test_a_role_has_an_option_of_another(role: str) -> None:
+    assert [name for name in _options(role) if not name.startswith(f"{role}_")] == []
+
+
+@pytest.mark.parametrize("role", ROLE_NAMES)
+def test_a_secret_option_is_shown(role: str) -> None:
+    words = ("password", "private_key", "_secret", "webhook")
+    secret = [name for name, option in _options(role).items() if option.get("no_log")]
+    named = [name for name in _options(role) if name.endswith(words)]
+    assert set(named) <= set(secret)
+
+
+def test_a_role_runs_in_no_play() -> None:
+    site = _yaml(ROOT / "playbooks/site.yml")[0]["roles"]
+    assert {entry["role"] for entry in site} == set(ROLE_NAMES) - {"milkbot", "verify"}
+
+
+def test_a_steps_tag_is_not_its_roles_name() -> None:
+    for entry in _yaml(ROOT / "playbooks/site.yml")[0]["roles"]:
+        tags = entry["tags"] if isinstance(entry["tags"], list) else [entry["tags"]]
+        assert tags[0] == entry["role"]
+
+
+def test_a_setting_of_the_platform_cannot_be_set() -> None:
+    options = _options("environment")
+    settable = {name.removeprefix("environment_") for name in options} | set(options["environment_trading"]["options"])
+    fixed = {
+        *("postgres_host", "postgres_port", "postgres_db", "postgres_user", "kalshi_private_key_path"),
+        *("analytics_host", "analytics_port", "analytics_api_url", "dashboard_host", "dashboard_port"),
+        *("log_file", "milkbot_metrics_file", "milkbot_cache_directory", "public_trade_delay_min"),
+    }
+    assert settable - {"trading", "kalshi_private_key"} == set(Settings.model_fields) - fixed

@@ -1,0 +1,176 @@
+"""The rules of the preflight role, without a machine."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.roles.conftest import Pair, make_pair
+from tests.roles.rendering import ROLES
+
+from milkbot.domain import modes
+
+
+def _plugin(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROLES / f"preflight/filter_plugins/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+inventory, machine, trust = _plugin("inventory"), _plugin("machine"), _plugin("trust")
+
+SPECS: dict[str, Any] = {
+    "ufw_ssh_ports": {"type": "list", "elements": "int", "description": "Ports of ssh.", "default": [22]},
+    "environment_trading_mode": {"type": "str", "choices": ["shadow", "demo", "live"], "description": "The mode."},
+    "environment_postgres_password": {"type": "str", "required": True, "no_log": True, "description": "The password."},
+    "backup_keep_daily": {"type": "int", "description": "Daily backups.", "default": 7},
+}
+ROLE_NAMES = ["backup", "environment", "ufw"]
+
+
+def test_a_typing_error_is_silently_ignored() -> None:
+    problems = inventory.unknown_variables(["ufw_ssh_port", "ansible_host"], SPECS, ROLE_NAMES)
+    assert [(p["name"], p["mend"]) for p in problems] == [("ufw_ssh_port", "write ufw_ssh_ports")]
+
+
+def test_a_variable_that_resembles_none_is_silently_ignored() -> None:
+    (problem,) = inventory.unknown_variables(["backup_zzz"], SPECS, ROLE_NAMES)
+    assert "roles/backup/meta/argument_specs.yml" in problem["mend"]
+
+
+def test_the_variables_of_others_are_refused() -> None:
+    assert inventory.unknown_variables(["ansible_user", "my_own", "__release_id"], SPECS, ROLE_NAMES) == []
+
+
+def test_a_missing_secret_is_found_only_later() -> None:
+    (problem,) = inventory.invalid_variables({}, SPECS)
+    assert problem == {"name": "environment_postgres_password", "value": "(not set)", "mend": "set it: The password."}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("backup_keep_daily", "many", "a value of type int"),
+        ("environment_trading_mode", "paper", "one of shadow, demo, live"),
+        ("ufw_ssh_ports", ["ssh"], "a value of type list of int"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_found_only_later(name: str, value: object, expected: str) -> None:
+    (problem,) = inventory.invalid_variables({"environment_postgres_password": "x", name: value}, SPECS)
+    assert problem["name"] == name
+    assert problem["value"] == repr(value)
+    assert expected in problem["mend"]
+
+
+def test_a_wrong_secret_is_shown() -> None:
+    specs = {"backup_key": {"type": "int", "no_log": True, "description": "A number that opens a door."}}
+    (problem,) = inventory.invalid_variables({"backup_key": "tell nobody"}, specs)
+    assert "nobody" not in str(problem)
+
+
+def test_a_machine_as_it_was_sold_is_too_small() -> None:
+    has = {"cores": 4, "memory_gb": 7.7, "disk_gb": 98.4}
+    assert machine.too_small(has, {"cores": 4, "memory_gb": 8, "disk_gb": 100}, "preflight_minimum") == []
+
+
+def test_a_machine_that_is_too_small_is_taken() -> None:
+    has = {"cores": 2, "memory_gb": 4, "disk_gb": 40}
+    problems = machine.too_small(has, {"cores": 4, "memory_gb": 8, "disk_gb": 100}, "preflight_minimum")
+    assert [p["name"] for p in problems] == ["cores", "GB of memory", "GB of disk"]
+    assert "preflight_minimum_memory_gb" in problems[1]["mend"]
+
+
+def test_an_unknown_system_is_taken() -> None:
+    (problem,) = machine.unsupported("fedora-42", ["debian-12", "ubuntu-24.04"])
+    assert "debian-12, ubuntu-24.04" in problem["mend"]
+    assert machine.unsupported("debian-12", ["debian-12"]) == []
+
+
+def test_a_good_certificate_is_refused(pair: Pair) -> None:
+    assert trust.certificate(pair.certificate, pair.key, "milkbot.test") == []
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "seen"), [(-30, -1, "expired"), (1, 30, "valid from")], ids=["expired", "not yet valid"]
+)
+def test_a_certificate_out_of_its_time_is_taken(begins: int, ends: int, seen: str) -> None:
+    made = make_pair(begins=begins, ends=ends)
+    (problem,) = trust.certificate(made.certificate, made.key, "milkbot.test")
+    assert problem["value"].startswith(seen)
+
+
+def test_a_certificate_for_another_name_is_taken(pair: Pair) -> None:
+    (problem,) = trust.certificate(pair.certificate, pair.key, "milkbot.ai")
+    assert "milkbot.test" in problem["value"]
+
+
+def test_a_certificate_for_all_names_of_a_domain_is_refused() -> None:
+    made = make_pair(domain="*.milkbot.test")
+    assert trust.certificate(made.certificate, made.key, "staging.milkbot.test") == []
+    assert trust.certificate(made.certificate, made.key, "a.b.milkbot.test") != []
+
+
+def test_the_key_of_another_certificate_is_taken(pair: Pair) -> None:
+    (problem,) = trust.certificate(pair.certificate, make_pair().key, "milkbot.test")
+    assert problem["name"] == "nginx_private_key"
+    assert "PRIVATE" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "broken", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+)
+def test_what_is_no_certificate_ends_in_a_traceback(broken: str, pair: Pair) -> None:
+    (problem,) = trust.certificate(broken, pair.key, "milkbot.test")
+    assert problem["name"] == "nginx_certificate"
+    assert trust.expiring(broken) == []
+
+
+def test_a_certificate_runs_out_unannounced() -> None:
+    assert trust.expiring(make_pair(begins=-60, ends=20).certificate) != []
+    assert trust.expiring(make_pair(begins=-10, ends=80).certificate) == []
+
+
+def _pem(key: Any) -> str:
+    return str(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+
+
+def test_a_key_that_can_sign_is_refused() -> None:
+    assert trust.kalshi_key(_pem(ed25519.Ed25519PrivateKey.generate())) == []
+    assert trust.kalshi_key(_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))) == []
+
+
+@pytest.mark.parametrize("broken", ["no key", _pem(ec.generate_private_key(ec.SECP256R1()))], ids=["text", "curve"])
+def test_a_key_that_the_exchange_does_not_know_is_taken(broken: str) -> None:
+    (problem,) = trust.kalshi_key(broken)
+    assert broken not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("mode", "base", "fits"),
+    [
+        ("demo", "https://demo-api.kalshi.co/trade-api/v2", True),
+        ("demo", "http://127.0.0.1:8900/trade-api/v2", True),
+        ("demo", "https://external-api.kalshi.com/trade-api/v2", False),
+        ("demo", "http://demo-api.kalshi.co/trade-api/v2", False),
+        ("live", "https://external-api.kalshi.com/trade-api/v2", True),
+        ("live", "https://demo-api.kalshi.co/trade-api/v2", False),
+        ("live", "http://127.0.0.1:8900/trade-api/v2", False),
+        ("shadow", "https://api.elections.kalshi.com/trade-api/v2", True),
+        ("shadow", "https://kalshi.example.com/trade-api/v2", False),
+    ],
+)
+def test_a_mode_talks_to_an_exchange_that_is_not_its_own(mode: str, base: str, *, fits: bool) -> None:
+    assert (trust.mode_fits(mode, base) == []) is fits
+
+
+def test_the_roles_and_the_program_know_different_exchanges() -> None:
+    assert set(trust.PRODUCTION) == modes.PRODUCTION_HOSTS
+    assert set(trust.DEMO) == modes.DEMO_HOSTS
+    assert set(trust.LOOPBACK) == modes.LOOPBACK_HOSTS

@@ -1,0 +1,136 @@
+"""The files that the roles write, rendered without a host."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+from typing import Any
+
+import pytest
+from dotenv import dotenv_values
+from tests.roles.rendering import ROLES, SECRETS, evaluate, render
+
+UNITS = sorted(path.name for path in (ROLES / "systemd/templates").glob("*.service.j2"))
+
+
+def _environment(content: dict[str, Any]) -> dict[str, str | None]:
+    text = render("environment/env.j2", __environment_content=content)
+    return dotenv_values(stream=io.StringIO(text), interpolate=False)
+
+
+def test_a_password_is_read_back_in_another_form() -> None:
+    password = SECRETS["environment_postgres_password"]
+    assert _environment({"POSTGRES_PASSWORD": password})["POSTGRES_PASSWORD"] == password
+
+
+def test_a_list_is_read_back_as_python_code() -> None:
+    assert _environment({"TRADING_SERIES": ["KXHIGHNY", "KXHIGHMIA"]})["TRADING_SERIES"] == "KXHIGHNY,KXHIGHMIA"
+
+
+def test_the_runbooks_variables_are_missing() -> None:
+    names = set(_environment(evaluate("_environment_variables")))
+    runbook = {
+        *("TRADING_MODE", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"),
+        *("KALSHI_API_BASE", "KALSHI_EMAIL", "KALSHI_PASSWORD", "LOG_LEVEL", "LOG_FORMAT"),
+    }
+    assert runbook <= names
+
+
+def test_a_limit_is_not_written() -> None:
+    limits = evaluate("_environment_limits", environment_trading={"max_trade_risk_pct": 2, "bankroll": 992.1})
+    assert _environment(limits) == {"MAX_TRADE_RISK_PCT": "2", "BANKROLL": "992.1"}
+
+
+@pytest.mark.parametrize("service", ["trader", "rollups", "analytics", "dashboard"])
+def test_a_readable_file_holds_a_secret(service: str) -> None:
+    content = evaluate("_environment_services")[service]
+    assert not [name for name in content if re.search("PASSWORD|KEY|SECRET", name)]
+
+
+def test_nobody_else_is_kept_out_of_the_database() -> None:
+    rules = [line.split() for line in render("postgres/pg_hba.conf.j2").splitlines() if not line.startswith("#")]
+    assert [rule[:3] for rule in rules] == [
+        ["local", "all", "postgres"],
+        ["local", "milkbot", "milkbot,milkbot_trader,milkbot_rollups,milkbot_api"],
+        ["host", "milkbot", "milkbot"],
+        ["host", "milkbot", "milkbot"],
+    ]
+    assert [rule[-1] for rule in rules if rule[0] == "host"] == ["scram-sha-256", "scram-sha-256"]
+
+
+def test_a_user_of_the_system_comes_in_as_a_role_of_another() -> None:
+    lines = [line.split()[1:] for line in render("postgres/pg_ident.conf.j2").splitlines() if not line.startswith("#")]
+    assert sorted(lines) == [
+        ["milkbot", "milkbot"],
+        ["milkbot", "milkbot_rollups"],
+        ["milkbot", "milkbot_trader"],
+        ["milkbot-analytics", "milkbot_api"],
+    ]
+
+
+def test_a_log_is_rotated_twice() -> None:
+    text = render("logrotate/milkbot.j2", simulator_enabled=True)
+    logs = re.findall(r"/var/log/milkbot/\S+\.log", text)
+    assert sorted(logs) == sorted(set(logs))
+    assert len(logs) == 7
+
+
+def test_nginx_listens_on_an_address_that_is_not_there() -> None:
+    without = render("nginx/milkbot.conf.j2", ansible_facts={"all_ipv6_addresses": []})
+    assert "[::]" not in without
+    assert "listen [::]:443 ssl http2;" in render("nginx/milkbot.conf.j2")
+
+
+def test_any_client_may_name_its_own_address() -> None:
+    assert "real_ip_header" not in render("nginx/milkbot.conf.j2")
+    behind = render("nginx/milkbot.conf.j2", nginx_trusted_proxies=["173.245.48.0/20"])
+    assert "set_real_ip_from 173.245.48.0/20;" in behind
+    assert "real_ip_header CF-Connecting-IP;" in behind
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_runs_code_of_two_releases(unit: str) -> None:
+    started = re.findall(r"^ExecStart=(\S+)", render(f"systemd/{unit}"), flags=re.MULTILINE)
+    assert [path.rsplit("/", 1)[0] for path in started] == ["/opt/milkbot/current/venv/bin"]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_sets_its_restart_limit_where_systemd_ignores_it(unit: str) -> None:
+    service = render(f"systemd/{unit}").split("[Service]")[1]
+    assert "StartLimit" not in service
+
+
+@pytest.mark.parametrize("unit", ["milkbot-trader.service.j2", "milkbot-rollups.service.j2"])
+def test_a_oneshot_keeps_secrets_that_it_does_not_need(unit: str) -> None:
+    text = render(f"systemd/{unit}")
+    assert "UnsetEnvironment=POSTGRES_PASSWORD KALSHI_EMAIL KALSHI_PASSWORD OPENROUTER_API_KEY" in text
+    hidden = " ".join(re.findall(r"^InaccessiblePaths=(.*)", text, flags=re.MULTILINE))
+    assert "-/opt/milkbot/.env" in hidden
+
+
+def test_the_trader_runs_into_its_next_tick() -> None:
+    for minutes in (1, 5, 30):
+        text = render("systemd/milkbot-trader.service.j2", systemd_trader_interval_minutes=minutes)
+        limit = re.search(r"^TimeoutStartSec=(\d+)$", text, flags=re.MULTILINE)
+        assert limit is not None
+        assert int(limit[1]) < minutes * 60
+
+
+def test_a_webhook_address_is_run_as_a_command() -> None:
+    address = "https://hooks.example/x?a=1&b=$(id)"
+    text = render("health/health.env.j2", health_alert_webhook=address)
+    assert shlex.split(text.splitlines()[-1]) == [f"MILKBOT_ALERT_WEBHOOK={address}"]
+
+
+def test_a_new_system_file_carries_no_word_about_who_wrote_it() -> None:
+    unmarked = {
+        str(path.relative_to(ROLES))
+        for path in ROLES.glob("*/templates/*.j2")
+        if "milkbot_managed" not in path.read_text(encoding="utf-8")
+    }
+    assert unmarked == {
+        "packages/templates/unattended-upgrades.j2",
+        "release/templates/release.json.j2",
+        "simulator/templates/accounts.json.j2",
+    }
