@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from milkbot.cli.context import engine_of, settings_of_host
+from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import show
 from milkbot.db import books
 from milkbot.db import orders as order_rows
@@ -19,7 +19,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, newest firs
 def orders(limit: Limit = 30, as_json: Json = False) -> None:
     """Show the newest orders of this mode with their states."""
     settings = settings_of_host("cli", quiet=True)
-    with transaction(engine_of(settings, "orders")) as session:
+    with open_database(settings, "orders") as engine, transaction(engine) as session:
         found = order_rows.recent_orders(session, settings.trading_mode, limit)
         rows = [
             (
@@ -41,7 +41,7 @@ def orders(limit: Limit = 30, as_json: Json = False) -> None:
 def positions(as_json: Json = False) -> None:
     """Show what is held in this mode, as the fills fold to it."""
     settings = settings_of_host("cli", quiet=True)
-    with transaction(engine_of(settings, "positions")) as session:
+    with open_database(settings, "positions") as engine, transaction(engine) as session:
         found = books.held_positions(session, settings.trading_mode)
         rows = [
             (

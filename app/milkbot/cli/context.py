@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -39,6 +41,11 @@ def _env_file() -> Path | None:
     return beside if os.access(beside, os.R_OK) else None
 
 
-def engine_of(settings: Settings, application: str) -> Engine:
-    """An engine on the configured database, named after the command."""
-    return make_engine(settings.database, application=f"milkbot {application}")
+@contextmanager
+def open_database(settings: Settings, application: str) -> Iterator[Engine]:
+    """An engine on the configured database, named after the command; its connections end with the block."""
+    engine = make_engine(settings.database, application=f"milkbot {application}")
+    try:
+        yield engine
+    finally:
+        engine.dispose()

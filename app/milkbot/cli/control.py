@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import insert
 
-from milkbot.cli.context import engine_of, settings_of_host
+from milkbot.cli.context import open_database, settings_of_host
 from milkbot.db import state, ticks
 from milkbot.db.ops import LiveArming
 from milkbot.db.session import transaction
@@ -62,7 +62,7 @@ def arm_live(hours: Hours = 24) -> None:
     if typer.prompt("Type LIVE to arm it") != "LIVE":
         raise NotPermittedError("not armed: the word was not LIVE")
     now = SystemClock().now()
-    with transaction(engine_of(settings, "arm-live")) as session:
+    with open_database(settings, "arm-live") as engine, transaction(engine) as session:
         row = {
             "armed_by": getpass.getuser(),
             "armed_at": now,
@@ -88,7 +88,7 @@ def _set(new: TradingState, reason: str) -> None:
     if not reason.strip():
         raise MilkbotError("--reason is empty; say why, it is the record of this act")
     now = SystemClock().now()
-    with transaction(engine_of(settings, new)) as session:
+    with open_database(settings, new) as engine, transaction(engine) as session:
         state.set_state(
             session,
             mode=settings.trading_mode,

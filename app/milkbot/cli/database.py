@@ -11,8 +11,9 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from milkbot.analytics.rollups import run_rollups
-from milkbot.cli.context import engine_of, settings_of_host
+from milkbot.cli.context import open_database, settings_of_host
 from milkbot.db import migrate
+from milkbot.db.session import first_line
 from milkbot.errors import DatabaseUnavailableError, MilkbotError
 from milkbot.release import release_id
 
@@ -28,9 +29,11 @@ db = typer.Typer(help="Migrate the schema, and ask where it stands.", no_args_is
 def rollups(day: Day = None, every: All = False) -> None:
     """Recompute the rollups whose facts changed. The systemd timer calls this."""
     settings = settings_of_host("rollups")
-    engine = engine_of(settings, "rollups")
-    done = run_rollups(engine, bankroll=settings.bankroll, day=day.date() if day else None, everything=every)
-    typer.echo(str(done))
+    with open_database(settings, "rollups") as engine:
+        done = run_rollups(engine, bankroll=settings.bankroll, day=day.date() if day else None, everything=every)
+    kinds = (("city", done.cities), ("strategy", done.strategies), ("equity", done.equity_days))
+    shown = (f"{number} {kind} day{'' if number == 1 else 's'}" for kind, number in kinds)
+    typer.echo(f"recomputed: {', '.join(shown)}")
 
 
 def release() -> None:
@@ -54,16 +57,17 @@ def downgrade(revision: Revision) -> None:
 def current() -> None:
     """Print the database's revision."""
     settings = settings_of_host("db", quiet=True)
-    typer.echo(_asked(lambda: migrate.current_revision(engine_of(settings, "db"))) or "none")
+    with open_database(settings, "db") as engine:
+        typer.echo(_asked(lambda: migrate.current_revision(engine)) or "none")
 
 
 @db.command()
 def check() -> None:
     """Exit 0 if the database is at this release's newest revision, 1 with both revisions if not."""
     settings = settings_of_host("db", quiet=True)
-    engine = engine_of(settings, "db")
-    found = _asked(lambda: migrate.current_revision(engine))
-    wanted = migrate.head_revision(migrate.alembic_config(engine))
+    with open_database(settings, "db") as engine:
+        found = _asked(lambda: migrate.current_revision(engine))
+    wanted = migrate.head_revision(migrate.alembic_config(None))
     if found != wanted:
         raise MilkbotError(f"the database is at revision {found}, this release needs {wanted}; run: milkbot db upgrade")
     typer.echo(f"{found} is the newest revision")
@@ -71,9 +75,9 @@ def check() -> None:
 
 def _migrate(*, upwards: bool, revision: str) -> None:
     settings = settings_of_host("db")
-    engine = engine_of(settings, "migrate")
     run = migrate.upgrade if upwards else migrate.downgrade
-    before, after = _asked(lambda: run(engine, revision))
+    with open_database(settings, "migrate") as engine:
+        before, after = _asked(lambda: run(engine, revision))
     typer.echo(f"{before or 'none'} -> {after or 'none'}" if before != after else f"{after} already")
 
 
@@ -82,14 +86,10 @@ def _asked(question: Callable[[], _Answer]) -> _Answer:
     try:
         return question()
     except OperationalError as error:
-        raise DatabaseUnavailableError(f"the database does not answer: {_first_line(error)}") from error
+        raise DatabaseUnavailableError(f"the database does not answer: {first_line(error)}") from error
     except DBAPIError as error:
         raise MilkbotError(
-            f"the database refused, and nothing of that revision was kept: {_first_line(error)}"
+            f"the database refused, and nothing of that revision was kept: {first_line(error)}"
         ) from error
     except CommandError as error:
         raise MilkbotError(f"the migration cannot run: {error}") from error
-
-
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0]

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from milkbot.cli.context import engine_of, settings_of_host
+from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.replay_report import show_replay
 from milkbot.domain.modes import Exchange
 from milkbot.errors import MilkbotError
@@ -40,8 +40,7 @@ def history(step_minutes: Step = 60) -> None:
     if not clock.is_virtual():
         typer.echo("the simulator runs on the wall clock already; nothing to do")
         return
-    engine = engine_of(settings, "history")
-    with _progress() as progress:
+    with open_database(settings, "history") as engine, _progress() as progress:
         task = progress.add_task("ticks", total=None)
 
         def moved(at: Walk) -> None:

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import URL, Engine, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from milkbot.errors import DatabaseUnavailableError
+
+# A schema, table or column that is missing, or that this role may not use.
+_SCHEMA_UNFIT = frozenset({"3F000", "42P01", "42703", "42501"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,22 @@ def make_engine(address: DatabaseAddress, *, application: str, statement_timeout
 def transaction(engine: Engine) -> Iterator[Session]:
     """A session whose block is one transaction: committed at its end, rolled back when it raises.
 
-    Raises DatabaseUnavailableError when the server does not answer.
+    Raises DatabaseUnavailableError when the server does not answer, or not with this release's schema.
     """
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-        raise DatabaseUnavailableError(f"the database does not answer: {reason}") from error
+        raise DatabaseUnavailableError(f"the database does not answer: {first_line(error)}") from error
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) not in _SCHEMA_UNFIT:
+            raise
+        mend = "run: milkbot db upgrade"
+        raise DatabaseUnavailableError(
+            f"the database does not fit this release: {first_line(error)}; {mend}"
+        ) from error
+
+
+def first_line(error: DBAPIError) -> str:
+    """What the server or the driver said, on one line."""
+    return str(error.orig or error).strip().splitlines()[0]

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from milkbot.db.ops import LiveArming, TradingStateRow
+from milkbot.db.session import first_line
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import StateRecord, TradingState
 from milkbot.errors import DatabaseUnavailableError, LockHeldError
@@ -66,8 +67,9 @@ def single_writer(engine: Engine, mode: TradingMode) -> Iterator[None]:
     try:
         connection = engine.connect()
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-        raise DatabaseUnavailableError(f"the database does not answer: {reason}; no order was sent") from error
+        raise DatabaseUnavailableError(
+            f"the database does not answer: {first_line(error)}; no order was sent"
+        ) from error
     with connection.execution_options(isolation_level="AUTOCOMMIT"):
         if not connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), {"key": key}):
             raise LockHeldError(f"another tick in mode {mode} is at work; this one leaves")

@@ -1,0 +1,110 @@
+"""Commands that show and change the books: what they print, what they store, what they exit with."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from tests.cli import Milkbot
+from tests.facts import Facts, market
+from tests.postgres import TestDatabase
+
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import BookSide
+from milkbot.domain.positions import Fill
+from milkbot.domain.units import Cash, Count, Price
+from milkbot.trader.bookkeeping import record_fills
+
+NOON = datetime(2026, 8, 3, 16, 0, tzinfo=UTC)
+TICKER = market("NYC", NOON.date())
+
+
+@pytest.fixture
+def book(database: TestDatabase) -> None:
+    """One filled order and the position that it left."""
+    Facts(database.engine()).fill(TICKER, NOON, side=BookSide.ASK, count="7", price="0.40")
+    fill = Fill(
+        "another",
+        "order-1",
+        TICKER,
+        BookSide.ASK,
+        Count(Decimal(3)),
+        Price(Decimal("0.40")),
+        Cash(Decimal("0.05")),
+        True,
+        NOON,
+    )
+    with Session(database.engine()) as session, session.begin():
+        record_fills(session, TradingMode.DEMO, [fill], at=NOON)
+
+
+@pytest.mark.usefixtures("book")
+def test_orders_and_positions_can_be_read_by_a_program(milkbot: Milkbot) -> None:
+    orders = json.loads(milkbot("orders", "--json").out)
+    assert [(row["ticker"], row["side"], row["count"], row["state"]) for row in orders] == [
+        (TICKER, "ask", "7.00", "filled")
+    ]
+    positions = json.loads(milkbot("positions", "--json").out)
+    assert [(row["ticker"], row["leg"], row["count"]) for row in positions] == [(TICKER, "NO", "10.00")]
+
+
+@pytest.mark.usefixtures("book")
+def test_orders_and_positions_are_shown_to_people_whole(milkbot: Milkbot) -> None:
+    for command in ("orders", "positions"):
+        shown = milkbot(command)
+        assert shown.code == 0
+        assert TICKER in shown.out
+
+
+@pytest.mark.usefixtures("book")
+def test_books_of_another_mode_are_not_shown(milkbot: Milkbot) -> None:
+    for command in ("orders", "positions"):
+        assert json.loads(milkbot(command, "--json", TRADING_MODE="shadow").out) == []
+
+
+def test_halt_and_resume_are_stored_with_who_and_why(milkbot: Milkbot, database: TestDatabase) -> None:
+    assert milkbot("halt", "--reason", "storm").code == 0
+    assert milkbot("resume", "--reason", "it passed").code == 0
+    with database.engine().connect() as connection:
+        rows = connection.execute(text("SELECT state, reason, acknowledged_by IS NULL FROM ops.trading_states"))
+        assert [tuple(row) for row in rows] == [("halted", "storm", True), ("active", "it passed", False)]
+        acts = connection.scalars(text("SELECT message FROM ops.risk_events WHERE event_type = 'operator'")).all()
+    assert [act.partition(" set ")[2] for act in acts] == [
+        "the trading state to halted: storm",
+        "the trading state to active: it passed",
+    ]
+
+
+@pytest.mark.parametrize("command", ["halt", "resume"])
+def test_act_without_a_reason_is_refused(milkbot: Milkbot, database: TestDatabase, command: str) -> None:
+    assert milkbot(command).code == 2
+    refused = milkbot(command, "--reason", "  ")
+    assert refused.code == 1
+    assert refused.sentences == ["milkbot: --reason is empty; say why, it is the record of this act"]
+    with database.engine().connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM ops.trading_states")) == 0
+
+
+def test_rollups_say_what_they_recomputed(milkbot: Milkbot, database: TestDatabase) -> None:
+    Facts(database.engine()).fill(TICKER, NOON)
+    assert milkbot("rollups").out == "recomputed: 1 city day, 1 strategy day, 1 equity day\n"
+    assert milkbot("rollups").out == "recomputed: 0 city days, 0 strategy days, 0 equity days\n"
+    assert milkbot("rollups", "--day", "2026-08-03").out.startswith("recomputed: 1 city day")
+    assert milkbot("rollups", "--all").out.startswith("recomputed: 1 city day")
+    assert milkbot("rollups", "--day", "yesterday").code == 2
+
+
+def test_release_is_named(milkbot: Milkbot) -> None:
+    assert milkbot("release").out == "dev\n"
+
+
+def test_arming_is_refused_outside_of_live(milkbot: Milkbot, database: TestDatabase) -> None:
+    refused = milkbot("arm-live")
+    assert refused.code == 77
+    assert refused.sentences == ["milkbot: TRADING_MODE is demo; set it to live before arming"]
+    with database.engine().connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM ops.live_armings")) == 0
