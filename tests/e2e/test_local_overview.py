@@ -64,9 +64,11 @@ def test_service_that_is_away_is_said_and_its_return_is_seen(
         try:
             expect(visit.page.get_by_text("The analytics service does not answer")).to_be_visible(timeout=PATIENCE_MS)
             expect(visit.page.get_by_text("Analytics not reachable")).to_be_visible()
+            expect(visit.page.get_by_test_id("figures")).to_be_visible()
             visit.shot(screenshots, "overview-api-away")
         finally:
             platform.api.start()
+        expect(visit.page.get_by_text("All systems running")).to_be_visible(timeout=PATIENCE_MS)
         visit.expect_overview()
         visit.expect_no_complaint()
 

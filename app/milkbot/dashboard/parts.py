@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache
 from importlib import resources
 
-from milkbot.analytics.service.schemas import EquityPoint, Health, Hero, Status, Trade
+from milkbot.analytics.service.schemas import EquityPoint, Hero, Status, Trade
 from milkbot.dashboard.wording import (
     MODE_NOTES,
     NOTHING,
@@ -26,13 +26,6 @@ from milkbot.dashboard.wording import (
     tone,
 )
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.trading_state import TradingState
-
-_STATES = {
-    Status.OK: "All systems running",
-    Status.DEGRADED: "Running late",
-    Status.DOWN: "Database down",
-}
 
 
 @cache
@@ -47,17 +40,14 @@ def _logo() -> str:
     return f"data:image/svg+xml;base64,{b64encode(asset('logo.svg').encode()).decode()}"
 
 
-def head(mode: TradingMode | None, health: Health | None, read_at: datetime) -> str:
-    """Name, mode, and how the platform is; `health` None when the API did not answer."""
+def head(mode: TradingMode | None, status: Status, word: str, read_at: datetime | None) -> str:
+    """Name, mode, and how the platform is; `read_at` is when the figures were read, None when there are none."""
     badge = f'<div class="mb-mode {mode}"><b>{mode.upper()}</b><span>{MODE_NOTES[mode]}</span></div>' if mode else ""
-    status, word = (health.status, _STATES[health.status]) if health else (Status.DOWN, "Analytics not reachable")
-    if health and health.trading_state not in {None, TradingState.ACTIVE}:
-        status, word = Status.DEGRADED, f"Trading {health.trading_state}"
+    updated = f'Updated <time data-testid="updated">{read_at:%H:%M:%S}</time> UTC' if read_at else ""
     return f"""
 <header>
   <div class="mb-head"><div class="mb-name"><img src="{_logo()}" alt="">Milkbot</div>{badge}</div>
-  <div class="mb-line"><span class="mb-dot {status}">{word}</span>
-    <span class="mb-muted">Updated <time data-testid="updated">{read_at:%H:%M:%S}</time> UTC</span>
+  <div class="mb-line"><span class="mb-dot {status}">{text(word)}</span><span class="mb-muted">{updated}</span>
     <span class="mb-muted">All figures are one hour behind, by design</span></div>
 </header>"""
 
