@@ -86,7 +86,8 @@ def available(*, all_images: bool) -> dict[str, Part]:
         _molecule("debian-12", keep=True),
         _browser(),
         _lint(),
-        Part("unit", 1, (_pytest("unit", "tests/unit", "tests/contract", "tests/roles", "tests/testrun"),)),
+        Part("unit", 1, (_pytest("unit", "tests/unit", "tests/contract", "tests/testrun"),)),
+        Part("roles", 1, (_pytest("roles", "tests/roles"),)),
         Part("integration", 1, (_pytest("integration", "tests/integration"),)),
         Part("vps", 1, (_pytest("vps", "tests/localvps"),)),
     ]
