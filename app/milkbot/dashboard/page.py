@@ -63,7 +63,7 @@ def _show_trades(trades: Sequence[Trade]) -> None:
         st.subheader("Public trades", anchor=False, width="content")
         city = st.selectbox(
             "City",
-            [None, *(city.code for city in cities())],
+            ["", *(city.code for city in cities())],
             format_func=lambda code: city_name(code) if code else "All cities",
             key="city",
             label_visibility="collapsed",
@@ -80,7 +80,7 @@ def _show_trades(trades: Sequence[Trade]) -> None:
 def _overview() -> None:
     """Everything that changes; runs again by itself without the rest of the page."""
     span = st.session_state.get("span", "Month")
-    snapshot, is_new = _latest(SPANS[span], st.session_state.get("city"))
+    snapshot, is_new = _latest(SPANS[span], st.session_state.get("city") or None)
     if snapshot is None:
         st.html(head(None, Status.DOWN, "Analytics not reachable", None))
         st.warning(AWAY, icon=":material/cloud_off:")
