@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from milkbot.errors import ConfigError
-from milkbot.settings import Settings
+from milkbot.settings import PEM_MARK, Settings
 
 _EMAIL_LOGIN = (
     "KALSHI_EMAIL and KALSHI_PASSWORD are not used: the exchange ended e-mail login in 2025; "
     "KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH authenticate"
 )
+_USER_IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]*@")
 _SECRET_HINTS = ("PASSWORD", "SECRET", "API_KEY")
 # Variables of the runbook's scripts; the services read them nowhere.
 _OF_SCRIPTS = frozenset({"MILKBOT_ALERT_WEBHOOK", "MILKBOT_HEALTHCHECKS_URL", "MILKBOT_BACKUP_BUCKET"})
@@ -39,7 +41,7 @@ def load_settings(environment: Mapping[str, str] | None = None, env_file: Path |
         settings = Settings.model_validate(values)
     except ValidationError as error:
         wrong = [line for row in error.errors() for line in _sentence(dict(row), given).splitlines()]
-        raise ConfigError(problems + wrong) from None
+        raise ConfigError([_without_secrets(problem) for problem in problems + wrong]) from None
     if problems:
         raise ConfigError(problems)
     return settings
@@ -74,6 +76,11 @@ def _unknown(name: str, env_file: Path) -> str:
     return f"{name} in {env_file} is not a variable of Milkbot: {mend}"
 
 
+def _without_secrets(problem: str) -> str:
+    """A sentence about an address does not show the password that somebody wrote into it."""
+    return _USER_IN_ADDRESS.sub("(hidden)@", problem)
+
+
 def _sentence(row: dict[str, object], given: Mapping[str, str]) -> str:
     location = row["loc"]
     message = str(row["msg"]).removeprefix("Value error, ")
@@ -81,5 +88,6 @@ def _sentence(row: dict[str, object], given: Mapping[str, str]) -> str:
         return message
     name = str(location[0]).upper()
     value = given.get(name, "")
-    shown = "(hidden)" if any(hint in name for hint in _SECRET_HINTS) else repr(value)
+    secret = any(hint in name for hint in _SECRET_HINTS) or PEM_MARK in value
+    shown = "(hidden)" if secret else repr(value)
     return f"{name} is {shown}: {message[0].lower()}{message[1:]}"

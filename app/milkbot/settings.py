@@ -14,6 +14,9 @@ from milkbot.db.session import DatabaseAddress
 from milkbot.domain.cities import cities
 from milkbot.domain.modes import Exchange, TradingMode, exchange_of, mode_fits
 
+# How the text of a key begins, whatever its kind.
+PEM_MARK = "-----BEGIN"
+
 Percent = Annotated[Decimal, Field(gt=0, le=100)]
 Fraction = Annotated[Decimal, Field(gt=0, le=1)]
 
@@ -26,9 +29,15 @@ def _empty_is_unset(value: object) -> object:
     return None if value == "" else value
 
 
+def _is_a_path(value: object) -> object:
+    if isinstance(value, str) and PEM_MARK in value:
+        raise ValueError("it holds a key itself; store the key in a file of mode 0600, and give that file's path")
+    return _empty_is_unset(value)
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_unset)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)]
-OptionalPath = Annotated[Path | None, BeforeValidator(_empty_is_unset)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_is_a_path)]
 
 
 class Settings(BaseModel):

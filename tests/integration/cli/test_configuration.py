@@ -1,0 +1,121 @@
+"""Wrong settings: every wrong variable in one list, exit 78, and no secret on any stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.cli import Milkbot
+from tests.exchange import Keys
+
+SECRET = "hunter2-must-not-be-shown"
+PEM = "-----BEGIN PRIVATE KEY-----\nTUlJQm11c3Qtbm90LWJlLXNob3du\n-----END PRIVATE KEY-----"
+COMMANDS = [
+    ("tick",),
+    ("rollups",),
+    ("doctor",),
+    ("orders",),
+    ("positions",),
+    ("halt", "--reason", "x"),
+    ("resume", "--reason", "x"),
+    ("cancel-all",),
+    ("arm-live",),
+    ("history",),
+    ("db", "check"),
+    ("db", "current"),
+    ("db", "upgrade"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_refuses_wrong_settings(milkbot: Milkbot, command: tuple[str, ...]) -> None:
+    done = milkbot(*command, BANKROLL="-1")
+    assert done.code == 78
+    assert done.sentences[0] == "milkbot: the configuration is wrong:"
+    assert done.sentences[1].startswith("  - BANKROLL is '-1': ")
+    assert done.out == ""
+
+
+def test_all_wrong_variables_are_named_at_once_each_with_its_value(milkbot: Milkbot) -> None:
+    done = milkbot("tick", BANKROLL="much", KELLY_FRACTION="2", POSTGRES_PORT="0", PUBLIC_TRADE_DELAY_MIN="5")
+    assert done.code == 78
+    rows = [line.removeprefix("  - ").partition(":")[0] for line in done.sentences[1:]]
+    assert sorted(rows) == [
+        "BANKROLL is 'much'",
+        "KELLY_FRACTION is '2'",
+        "POSTGRES_PORT is '0'",
+        "PUBLIC_TRADE_DELAY_MIN is '5'",
+    ]
+
+
+def test_mode_that_does_not_fit_the_host_is_refused_with_the_mend(milkbot: Milkbot) -> None:
+    done = milkbot("tick", TRADING_MODE="live")
+    assert done.code == 78
+    (row,) = done.sentences[1:]
+    assert row.startswith("  - TRADING_MODE=live does not fit KALSHI_API_BASE=http://127.0.0.1:1/trade-api/v2")
+    assert "use a production host" in row
+
+
+def test_missing_key_is_named(milkbot: Milkbot) -> None:
+    done = milkbot("tick", KALSHI_API_KEY_ID="", KALSHI_PRIVATE_KEY_PATH="")
+    assert done.code == 78
+    assert [row.split()[1] for row in done.sentences[1:]] == ["KALSHI_API_KEY_ID", "KALSHI_PRIVATE_KEY_PATH"]
+
+
+def test_misspelt_limit_in_the_file_is_refused_with_the_right_name(milkbot: Milkbot, tmp_path: Path) -> None:
+    file = tmp_path / "milkbot.env"
+    file.write_text("MAX_DAYLY_LOSS_PCT=5\n")
+    done = milkbot("orders", MILKBOT_ENV_FILE=str(file))
+    assert done.code == 78
+    assert done.sentences[1:] == [
+        f"  - MAX_DAYLY_LOSS_PCT in {file} is not a variable of Milkbot: did you mean MAX_DAILY_LOSS_PCT?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POSTGRES_PASSWORD", SECRET),
+        ("KALSHI_PASSWORD", SECRET),
+        ("KALSHI_API_KEY_ID", SECRET),
+        ("OPENROUTER_API_KEY", SECRET),
+        ("KALSHI_API_BASE", f"https://trader:{SECRET}@example.org/trade-api/v2"),
+        ("NWS_API_BASE", f"ftp://trader:{SECRET}@example.org"),
+        ("ANALYTICS_API_URL", f"http://trader:{SECRET}@example.org"),
+        ("KALSHI_PRIVATE_KEY_PATH", PEM),
+    ],
+)
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_secret_is_on_no_stream_whatever_goes_wrong(milkbot: Milkbot, name: str, value: str, log_format: str) -> None:
+    given = {name: value, "LOG_FORMAT": log_format, "LOG_LEVEL": "DEBUG"}
+    for more in ({"BANKROLL": "wrong"}, {"POSTGRES_HOST": "/nowhere"}):
+        done = milkbot("tick", **given, **more)
+        assert done.code != 0
+        for shown in (done.out, done.err):
+            assert SECRET not in shown
+            assert "TUlJQm11c3Qtbm90LWJlLXNob3du" not in shown
+
+
+def test_key_in_place_of_its_files_path_is_refused_with_the_mend(milkbot: Milkbot) -> None:
+    done = milkbot("tick", KALSHI_PRIVATE_KEY_PATH=PEM)
+    assert done.code == 78
+    (row,) = done.sentences[1:]
+    assert row.startswith("  - KALSHI_PRIVATE_KEY_PATH is (hidden): it holds a key itself; store the key in a file")
+
+
+def test_key_file_open_to_everyone_is_refused(milkbot: Milkbot, keys: Keys, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_bytes(keys.private_key.read_bytes())
+    key.chmod(0o644)
+    done = milkbot("tick", KALSHI_PRIVATE_KEY_PATH=str(key))
+    assert done.code == 78
+    assert done.sentences[1:] == [
+        f"  - KALSHI_PRIVATE_KEY_PATH={key} has mode 0644, every user may reach it; run: chmod 0600 {key}"
+    ]
+
+
+def test_login_by_email_is_accepted_with_a_warning(milkbot: Milkbot) -> None:
+    done = milkbot("orders", KALSHI_EMAIL="me@milkbot.test", KALSHI_PASSWORD=SECRET)
+    assert done.code == 0
+    assert "KALSHI_EMAIL and KALSHI_PASSWORD are not used" in done.err
+    assert SECRET not in done.err
