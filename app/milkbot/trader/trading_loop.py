@@ -204,7 +204,14 @@ class TradingLoop:
             log.error("tick report not written", problem=str(error))
             if not failed:
                 raise
-        if self._settings.milkbot_metrics_file is not None:
-            write_metrics(self._settings.milkbot_metrics_file, report)
+        self._write_metrics(report)
         log.info("tick finished", outcome=report.outcome, message=report.message, **report.counts)
         structlog.contextvars.clear_contextvars()
+
+    def _write_metrics(self, report: TickReport) -> None:
+        """Write the metrics file. That it cannot be written is no reason to call a tick that traded a failed one."""
+        if self._settings.milkbot_metrics_file is not None:
+            try:
+                write_metrics(self._settings.milkbot_metrics_file, report)
+            except OSError as error:
+                log.error("metrics file not written", problem=str(error))

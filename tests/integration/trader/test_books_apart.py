@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import pytest
 from tests.exchange import Exchange
 from tests.integration.trader import faults
 from tests.integration.trader.stage import Stage, staged
 from tests.postgres import TestDatabase
 
+from milkbot.db.state import single_writer
+from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
 from milkbot.domain.units import Count, Price
+from milkbot.errors import LockHeldError
 from milkbot.venue.values import VenueOrderStatus
 
 EVENT = "KXHIGHNY-26AUG04"
@@ -99,6 +103,16 @@ def test_trade_by_hand_is_booked_as_nobodys_order(stage: Stage) -> None:
     assert stage.value("SELECT count(*) FROM ops.fills WHERE order_id IS NULL") == 1
     held = stage.value("SELECT signed_count FROM ops.positions WHERE ticker = :ticker", ticker=ticker)
     assert held == stage.exchange.account.holdings[ticker].position.signed_count
+
+
+def test_lock_keeps_out_a_tick_of_the_same_books_and_no_other(stage: Stage) -> None:
+    with single_writer(stage.engine, TradingMode.DEMO), pytest.raises(LockHeldError):
+        stage.tick()
+    assert stage.wire.requests == []
+    assert stage.value("SELECT count(*) FROM ops.ticks") == 0
+    with single_writer(stage.engine, TradingMode.SHADOW):
+        stage.tick()
+    assert stage.value("SELECT count(*) FROM ops.ticks") == 1
 
 
 def test_books_of_another_mode_do_not_exist(stage: Stage, exchange: Exchange, database: TestDatabase) -> None:
