@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -36,18 +39,14 @@ def history(step_minutes: Step = 60) -> None:
     settings = settings_of_host("history", quiet=True)
     if settings.exchange is not Exchange.SIMULATOR:
         raise MilkbotError(f"KALSHI_API_BASE is {settings.kalshi_api_base}; history is made at the simulator only")
-    clock = SimulatorClock.of_exchange(settings.kalshi_api_base)
-    if not clock.is_virtual():
-        typer.echo("the simulator runs on the wall clock already; nothing to do")
-        return
-    with open_database(settings, "history") as engine, _progress() as progress:
-        task = progress.add_task("ticks", total=None)
-
-        def moved(at: Walk) -> None:
-            progress.update(task, description=f"{at.now:%Y-%m-%d %H:%M}Z", completed=at.done, total=at.total)
-
-        ticks = walk(settings, engine, clock, step_minutes, moved)
-    clock.set_wall()
+    with closing(SimulatorClock.of_exchange(settings.kalshi_api_base)) as clock:
+        if not clock.is_virtual():
+            typer.echo("the simulator runs on the wall clock already; nothing to do")
+            return
+        with open_database(settings, "history") as engine, _progress() as progress:
+            ticks = walk(settings, engine, clock, step_minutes, _shown_in(progress))
+        _await_wall(clock)
+        clock.set_wall()
     typer.echo(f"{ticks} ticks run; the simulator is on the wall clock now")
 
 
@@ -57,14 +56,23 @@ def replay(data: Data, day: Day, step_minutes: Step = 15, as_json: Json = False)
     Prints decisions, orders, fills, settlement and profit; the same day and step always give the same figures.
     """
     configure_logging(Settings(log_level="WARNING", log_format="console"), "replay")
-    with _progress() as progress:
-        task = progress.add_task("ticks", total=None)
+    with _progress() as progress, replayed_day(data, day.date(), step_minutes, _shown_in(progress)) as books:
+        show_replay(books, as_json=as_json)
 
-        def moved(at: Walk) -> None:
-            progress.update(task, description=f"{at.now:%Y-%m-%d %H:%M}Z", completed=at.done, total=at.total)
 
-        with replayed_day(data, day.date(), step_minutes, moved) as books:
-            show_replay(books, as_json=as_json)
+def _await_wall(clock: SimulatorClock) -> None:
+    """Waits for the rate limit may have carried the virtual clock past the wall's, and it never goes back."""
+    ahead = clock.now() - datetime.now(UTC)
+    time.sleep(max(0.0, ahead.total_seconds()))
+
+
+def _shown_in(progress: Progress) -> Callable[[Walk], None]:
+    task = progress.add_task("ticks", total=None)
+
+    def moved(at: Walk) -> None:
+        progress.update(task, description=f"{at.now:%Y-%m-%d %H:%M}Z", completed=at.done, total=at.total)
+
+    return moved
 
 
 def _progress() -> Progress:

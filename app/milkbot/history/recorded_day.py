@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -68,8 +68,9 @@ def replayed_day(data: Path, day: date, step_minutes: int, moved: Callable[[Walk
             engine = make_engine(settings.database, application="milkbot replay")
             try:
                 upgrade(engine)
-                clock = SimulatorClock.of_exchange(settings.kalshi_api_base)
-                yield Books(engine, settings, walk(settings, engine, clock, step_minutes, moved))
+                with closing(SimulatorClock.of_exchange(settings.kalshi_api_base)) as clock:
+                    ticks = walk(settings, engine, clock, step_minutes, moved)
+                yield Books(engine, settings, ticks)
             finally:
                 engine.dispose()
 
@@ -110,18 +111,19 @@ def _simulator(directory: Path, data: Path, day: date, accounts: Path) -> Iterat
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    clock = SimulatorClock.of_exchange(f"http://127.0.0.1:{port}/trade-api/v2")
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            said = log.read_text("utf-8", errors="replace").strip()
-            raise MilkbotError(f"the simulator did not start: {said.splitlines()[-1] if said else 'it said nothing'}")
-        try:
-            clock.now()
-        except VenueUnavailableError:
-            time.sleep(0.05)
-        else:
-            return
+    with closing(SimulatorClock.of_exchange(f"http://127.0.0.1:{port}/trade-api/v2")) as clock:
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                said = log.read_text("utf-8", errors="replace").strip()
+                last = said.splitlines()[-1] if said else "it said nothing"
+                raise MilkbotError(f"the simulator did not start: {last}")
+            try:
+                clock.now()
+            except VenueUnavailableError:
+                time.sleep(0.05)
+            else:
+                return
     raise MilkbotError(f"the simulator did not answer within {_START_SECONDS:.0f} seconds")
 
 
