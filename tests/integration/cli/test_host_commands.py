@@ -1,0 +1,143 @@
+"""`doctor`, `db` and `cancel-all`: what they look at, what they say, what they exit with."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from tests.cli import Milkbot
+from tests.exchange import KEY_ID, Keys
+from tests.facts import Facts
+from tests.postgres import TestDatabase
+
+from milkbot.db.migrate import alembic_config, head_revision
+from milkbot.domain.clock import SystemClock
+from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
+from milkbot.domain.units import Count, Price
+from milkbot.simulator.engine.pause import is_paused
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.signing import load_credentials
+from milkbot.venue.values import VenueOrderStatus
+
+HEAD = head_revision(alembic_config(None))
+
+
+def rows_of(milkbot: Milkbot, **more: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    """The exit code of `doctor`, and each check's verdict and detail."""
+    done = milkbot("doctor", "--json", **more)
+    return done.code, {row["check"]: (row["verdict"], row["detail"]) for row in json.loads(done.out)}
+
+
+def test_doctor_looks_at_everything_and_finds_a_fit_host(connected: Milkbot, database: TestDatabase) -> None:
+    now = datetime.now(UTC)
+    Facts(database.engine()).tick(now, finished=now, outcome="completed")
+    code, rows = rows_of(connected)
+    assert list(rows) == [
+        "configuration", "database", "schema", "trading state", "newest tick",
+        "exchange", "clock", "account", "weather", "disk",
+    ]  # fmt: skip
+    assert [check for check, (verdict, _) in rows.items() if verdict == "fail"] == []
+    assert code == 0
+    assert rows["schema"] == ("ok", f"revision {HEAD}")
+    assert rows["account"] == ("ok", "1000.00 dollars free")
+
+
+def test_doctor_fails_each_broken_part_and_looks_at_the_others(milkbot: Milkbot) -> None:
+    code, rows = rows_of(milkbot, POSTGRES_HOST="/nowhere")
+    assert code == 1
+    assert {check for check, (verdict, _) in rows.items() if verdict == "fail"} == {"database", "exchange", "weather"}
+    assert "disk" in rows
+
+
+def test_doctor_tells_a_late_tick_and_a_halt(connected: Milkbot, database: TestDatabase) -> None:
+    connected("halt", "--reason", "storm")
+    Facts(database.engine()).tick(datetime.now(UTC) - timedelta(minutes=20))
+    code, rows = rows_of(connected)
+    assert code == 1
+    assert rows["newest tick"] == ("fail", "20 minutes ago; look at: systemctl status milkbot-trader.timer")
+    assert rows["trading state"] == ("warn", "halted: storm; when mended run: milkbot resume")
+
+
+def test_doctor_on_a_database_without_schema_names_the_mend(connected: Milkbot, empty_database: TestDatabase) -> None:
+    code, rows = rows_of(connected, **empty_database.environment())
+    assert code == 1
+    verdict, detail = rows["database"]
+    assert verdict == "fail"
+    assert detail.endswith("run: milkbot db upgrade")
+
+
+def test_db_commands_before_and_after_the_migration(milkbot: Milkbot, empty_database: TestDatabase) -> None:
+    milkbot.environment |= empty_database.environment()
+    assert milkbot("db", "current").out == "none\n"
+    before = milkbot("db", "check")
+    assert before.code == 1
+    assert before.sentences == [
+        f"milkbot: the database is at revision None, this release needs {HEAD}; run: milkbot db upgrade"
+    ]
+    assert milkbot("db", "upgrade").out == f"none -> {HEAD}\n"
+    assert milkbot("db", "upgrade").out == f"{HEAD} already\n"
+    assert milkbot("db", "check").out == f"{HEAD} is the newest revision\n"
+    assert milkbot("db", "downgrade", "0001").out == f"{HEAD} -> 0001\n"
+    assert milkbot("db", "check").code == 1
+
+
+def test_unknown_revision_is_refused_in_one_sentence(milkbot: Milkbot) -> None:
+    refused = milkbot("db", "upgrade", "no_such_revision")
+    assert refused.code == 1
+    assert refused.sentences == [
+        "milkbot: the migration cannot run: Can't locate revision identified by 'no_such_revision'"
+    ]
+
+
+@pytest.mark.parametrize("command", ["check", "current", "upgrade"])
+def test_db_command_without_a_server_is_one_sentence(milkbot: Milkbot, command: str) -> None:
+    done = milkbot("db", command, POSTGRES_HOST="/nowhere")
+    assert done.code == 71
+    assert len(done.sentences) == 1
+
+
+def test_cancel_all_cancels_what_rests_and_says_how_many(connected: Milkbot, origin: str, keys: Keys) -> None:
+    if is_paused(datetime.now(UTC)):
+        pytest.skip("the exchange pauses on Thursdays from 03:00 to 05:00 in New York: no order can rest now")
+    client = KalshiClient(f"{origin}/trade-api/v2", load_credentials(KEY_ID, keys.private_key), SystemClock())
+    try:
+        event = client.open_events("KXHIGHNY")[-1]
+        for number, market in enumerate(event.markets[:2]):
+            client.create_order(
+                OrderIntent(
+                    client_order_id=f"resting-{number}",
+                    ticker=market.ticker,
+                    side=BookSide.BID,
+                    count=Count(Decimal(1)),
+                    price=Price(Decimal("0.01")),
+                    time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+                    exchange_index=market.exchange_index,
+                    created_at=datetime.now(UTC),
+                )
+            )
+        assert connected("cancel-all").out == "2 of 2 resting orders canceled\n"
+        assert client.orders(status=VenueOrderStatus.RESTING) == []
+        assert connected("cancel-all").out == "0 of 0 resting orders canceled\n"
+    finally:
+        client.close()
+
+
+def test_history_is_made_at_the_simulator_only(milkbot: Milkbot) -> None:
+    refused = milkbot("history", KALSHI_API_BASE="https://demo-api.kalshi.co/trade-api/v2")
+    assert refused.code == 1
+    assert len(refused.sentences) == 1
+
+
+def test_history_on_the_wall_clock_has_nothing_to_do(connected: Milkbot, database: TestDatabase) -> None:
+    assert connected("history").out == "the simulator runs on the wall clock already; nothing to do\n"
+    with database.engine().connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM ops.ticks")) == 0
+
+
+def test_replay_of_a_folder_that_is_absent_is_a_usage_error(milkbot: Milkbot, tmp_path: Path) -> None:
+    assert milkbot("replay", str(tmp_path / "absent"), "--day", "2025-12-16").code == 2
+    assert milkbot("replay", str(tmp_path), "--day", "someday").code == 2
