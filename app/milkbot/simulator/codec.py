@@ -57,7 +57,6 @@ def plan_from(body: Body) -> EventPlan:
 def market_to(market: Market) -> Body:
     """A market with its book."""
     return {
-        "event": market.plan.ticker,
         "strike": market.plan.strikes.index(market.strike),
         "book": [[r.owner, r.ref, r.is_bid, r.cents, r.lots, r.sequence, r.is_house] for r in market.book],
         "marks": market.marks,

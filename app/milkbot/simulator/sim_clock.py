@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+LONGEST_JUMP = timedelta(days=366)
+"""Every event of the time in between is listed and settled, which takes a while."""
 
 
 class ClockMode(StrEnum):
@@ -28,9 +31,11 @@ class SimClock:
         return self.latest
 
     def set_virtual(self, moment: datetime) -> None:
-        """Stop at a moment that is not before now. Raises ValueError for an earlier one."""
+        """Stop at a moment that is not before now. Raises ValueError for an earlier one, and for one in years."""
         if moment < self.now():
             raise ValueError(f"now is {moment.isoformat()}, which is before the simulator's {self.latest.isoformat()}")
+        if moment - self.latest > LONGEST_JUMP:
+            raise ValueError(f"now is {moment.isoformat()}; time may go on by at most {LONGEST_JUMP.days} days at once")
         self.mode = ClockMode.VIRTUAL
         self.latest = moment
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -38,12 +39,15 @@ class Options:
 def open_simulator(options: Options) -> Simulator:
     """The simulator with its accounts. Raises ConfigError that names every wrong option."""
     entries = _entries(options)
-    store = Store(options.state_dir)
-    seed = _seed(options, store.meta())
-    world, start, mode = _world(options, seed)
-    simulator = Simulator.open(store, world, seed, start, mode)
-    simulator.enroll(entries)
-    return simulator
+    with ExitStack() as undone:
+        store = Store(options.state_dir)
+        undone.callback(store.close)
+        seed = _seed(options, store.meta())
+        world, start, mode = _world(options, seed)
+        simulator = Simulator.open(store, world, seed, start, mode)
+        simulator.enroll(entries)
+        undone.pop_all()
+        return simulator
 
 
 def _entries(options: Options) -> list[AccountEntry]:

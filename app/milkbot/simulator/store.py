@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from milkbot.domain.cities import cities
 from milkbot.errors import ConfigError
 from milkbot.simulator import codec
 from milkbot.simulator.engine.plan import EventPlan
@@ -51,10 +52,13 @@ class Store:
     def load(self, seed: int, now: datetime, sequence: int) -> State:
         """The state as it was last committed."""
         state = State(seed, now, sequence)
-        for ticker, body in self._records(EventPlan):
-            state.plans[ticker] = codec.plan_from(body)
-        for ticker, body in self._records(Market):
-            state.markets[ticker] = codec.market_from(ticker, body, state.plans[body["event"]])
+        # In the order in which they were listed: whatever goes through all markets must do it as before the restart.
+        plans = [codec.plan_from(body) for _, body in self._records(EventPlan)]
+        markets = dict(self._records(Market))
+        for plan in sorted(plans, key=lambda plan: (plan.created_at, cities().index(plan.city))):
+            state.plans[plan.ticker] = plan
+            for ticker in map(plan.market_ticker, plan.strikes):
+                state.markets[ticker] = codec.market_from(ticker, markets[ticker], plan)
         for key, body in self._records(Account):
             state.accounts[key] = codec.account_from(key, body)
         for key, body in self._records(Order):

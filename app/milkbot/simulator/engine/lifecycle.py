@@ -102,7 +102,7 @@ def _determine(state: State, market: Market, high: int) -> None:
 def _pay_out(state: State, market: Market, at: datetime) -> None:
     market.updated_at = at
     yes_value = Price(ONE if market.result == "yes" else ZERO)
-    for account in state.accounts.values():
+    for _, account in sorted(state.accounts.items()):
         holding = account.holdings.get(market.ticker)
         if holding is None:
             continue

@@ -1,0 +1,71 @@
+"""What the public may know, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from milkbot.simulator.world.climate import CITIES
+from milkbot.simulator.world.truth import Truth
+from milkbot.simulator.world.weather import SimulatedWeather
+
+TRUTH = Truth(3)
+WEATHER = SimulatedWeather(TRUTH)
+NOON = datetime(2026, 8, 1, 18, 0, tzinfo=UTC)
+DAYS = [date(2026, 1, 3) + timedelta(days=number * 9) for number in range(40)]
+
+
+def test_forecast_is_invisible_until_it_is_published() -> None:
+    issue = datetime(2026, 8, 1, 12, 46, tzinfo=UTC)
+    early = WEATHER.forecast(CITIES[0], issue + timedelta(minutes=3))
+    late = WEATHER.forecast(CITIES[0], issue + timedelta(minutes=4))
+
+    assert early.issued_at == issue - timedelta(hours=6)
+    assert late.issued_at == issue
+
+
+def test_forecast_stays_the_same_between_issues() -> None:
+    first = WEATHER.forecast(CITIES[0], datetime(2026, 8, 1, 13, 0, tzinfo=UTC))
+    later = WEATHER.forecast(CITIES[0], datetime(2026, 8, 1, 18, 0, tzinfo=UTC))
+
+    assert first.highs == later.highs
+
+
+def test_day_that_is_over_is_no_longer_forecast() -> None:
+    evening = datetime(2026, 8, 2, 1, 0, tzinfo=UTC)
+
+    assert min(WEATHER.forecast(CITIES[0], evening - timedelta(seconds=1)).highs) == date(2026, 8, 1)
+    assert min(WEATHER.forecast(CITIES[0], evening).highs) == date(2026, 8, 2)
+
+
+def test_measurements_never_look_ahead() -> None:
+    readings = WEATHER.readings(CITIES[0], NOON - timedelta(days=1), NOON + timedelta(days=2), NOON)
+
+    assert readings[0].at == datetime(2026, 8, 1, 17, 53, tzinfo=UTC)
+    assert [r.at for r in readings] == sorted((r.at for r in readings), reverse=True)
+    assert len(readings) == 24
+
+
+@pytest.mark.parametrize("city", CITIES, ids=lambda city: city.code)
+def test_measured_maximum_agrees_with_the_official_high(city: object) -> None:
+    where = next(c for c in CITIES if c is city)
+    for day in DAYS:
+        start, end = where.day_bounds(day)
+        hottest = max(
+            r.fahrenheit for r in WEATHER.readings(where, start, end - timedelta(seconds=1), end + NOON_LATER)
+        )
+        assert TRUTH.official_high(where, day) - 1 <= hottest <= TRUTH.official_high(where, day)
+
+
+def test_running_maximum_only_grows_and_ends_at_the_truth() -> None:
+    for city in CITIES:
+        for day in DAYS[::5]:
+            start, end = city.day_bounds(day)
+            steps = [start + timedelta(minutes=20 * number) for number in range(72)]
+            maxima = [WEATHER.measured_maximum(city, day, at) for at in steps]
+            assert maxima == sorted(maxima)
+            assert WEATHER.measured_maximum(city, day, end) == TRUTH.high(city, day)
+
+
+NOON_LATER = timedelta(hours=12)

@@ -1,0 +1,104 @@
+"""The hidden weather: forecasts err as real ones do by lead time, and give nothing away."""
+
+from __future__ import annotations
+
+import statistics
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from milkbot.simulator.world.beliefs import Beliefs
+from milkbot.simulator.world.climate import CITIES
+from milkbot.simulator.world.listing import plan_event
+from milkbot.simulator.world.truth import Truth, unknown_spread
+from milkbot.simulator.world.weather import SimulatedWeather
+
+FIRST = date(2026, 1, 1)
+NEW_YORK = CITIES[0]
+TRUTHS = [Truth(seed) for seed in range(5)]
+DAYS = [FIRST + timedelta(days=number) for number in range(0, 365, 2)]
+
+
+def errors(lead_hours: float) -> list[float]:
+    """Truth minus best forecast, that long before the peak, over five seeds of a year."""
+    found = []
+    for truth in TRUTHS:
+        for day in DAYS:
+            path = truth.path(NEW_YORK, day)
+            found.append(path.high - path.known_at(path.peak - timedelta(hours=lead_hours)))
+    return found
+
+
+@pytest.mark.parametrize(("lead_hours", "spread"), [(72, 3.3), (48, 3.0), (29, 2.7), (22, 2.45), (8, 2.1), (-4, 0.25)])
+def test_forecast_error_has_the_published_size(lead_hours: float, spread: float) -> None:
+    found = errors(lead_hours)
+
+    assert statistics.pstdev(found) == pytest.approx(spread, rel=0.08)
+    assert abs(statistics.fmean(found)) < 4 * spread / len(found) ** 0.5
+
+
+def test_skill_never_falls_as_the_day_comes_nearer() -> None:
+    spreads = [unknown_spread(hours / 2) for hours in range(200, -12, -1)]
+
+    assert spreads == sorted(spreads, reverse=True)
+
+
+def test_change_of_a_forecast_cannot_be_foretold() -> None:
+    revisions, earlier = [], []
+    for truth in TRUTHS:
+        for day in DAYS:
+            path = truth.path(NEW_YORK, day)
+            late, middle, early = (path.known_at(path.peak - timedelta(hours=hours)) for hours in (8, 20, 32))
+            revisions.append(late - middle)
+            earlier.append(middle - early)
+
+    assert abs(statistics.correlation(revisions, earlier)) < 0.12
+
+
+def test_market_is_better_than_the_forecast_but_not_right() -> None:
+    for lead_hours, error in ((29, 2.44), (22, 2.21), (8, 1.88)):
+        misses = []
+        for truth in TRUTHS:
+            beliefs = Beliefs(truth, SimulatedWeather(truth))
+            for day in DAYS:
+                path = truth.path(NEW_YORK, day)
+                moment = path.peak - timedelta(hours=lead_hours)
+                misses.append(path.high - beliefs.market(NEW_YORK, day, moment).centre)
+        assert statistics.pstdev(misses) == pytest.approx(error, rel=0.08)
+
+
+def test_same_seed_gives_the_same_world_and_another_seed_another() -> None:
+    day = date(2026, 8, 1)
+    highs = [[Truth(seed).official_high(city, day) for city in CITIES] for seed in (1, 1, 2)]
+
+    assert highs[0] == highs[1] != highs[2]
+
+
+def test_seasons_are_those_of_the_city() -> None:
+    for city in CITIES:
+        summer = statistics.fmean(TRUTHS[0].high(city, date(2026, 7, day)) for day in range(1, 32))
+        winter = statistics.fmean(TRUTHS[0].high(city, date(2026, 1, day)) for day in range(1, 32))
+        assert winter < summer < 112
+
+
+def test_probabilities_of_six_brackets_sum_to_one_and_a_passed_bracket_is_dead() -> None:
+    truth = TRUTHS[0]
+    beliefs = Beliefs(truth, SimulatedWeather(truth))
+    for day in DAYS[::20]:
+        plan = plan_event(truth, NEW_YORK, day)
+        for hours in (30, 5, -6):
+            belief = beliefs.market(NEW_YORK, day, truth.path(NEW_YORK, day).peak - timedelta(hours=hours))
+            chances = [belief.probability(strike) for strike in plan.strikes]
+            assert sum(chances) == pytest.approx(1, abs=1e-6)
+            for strike, chance in zip(plan.strikes, chances, strict=True):
+                assert strike.upper_edge > belief.floor or chance == 0
+
+
+def test_market_knows_the_outcome_in_the_evening() -> None:
+    truth = TRUTHS[1]
+    beliefs = Beliefs(truth, SimulatedWeather(truth))
+    evening = datetime(2026, 8, 1, 23, 30, tzinfo=UTC)
+
+    belief = beliefs.market(NEW_YORK, date(2026, 8, 1), evening)
+
+    assert abs(belief.centre - truth.high(NEW_YORK, date(2026, 8, 1))) < 1
