@@ -1,0 +1,36 @@
+"""`milkbot replay`: a recorded day traded through gives the same figures on every run."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.cli import finished, start_milkbot
+
+
+@pytest.fixture(scope="module")
+def recordings(shared_data: Path) -> Path:
+    """The recorded quotes of December 2025."""
+    folder = shared_data / "history" / "nyc_quotes_2025-12"
+    if not folder.is_dir():
+        pytest.skip(f"the recorded days are absent at {folder}")
+    return folder
+
+
+def test_recorded_day_trades_settles_and_is_the_same_on_every_run(recordings: Path) -> None:
+    command = ("replay", str(recordings), "--day", "2025-12-16", "--step-minutes", "60", "--json")
+    runs = [start_milkbot({}, *command) for _ in range(2)]
+    first, second = (finished(run) for run in runs)
+    assert first.code == 0, first.err
+    assert first.out == second.out
+
+    day = json.loads(first.out)
+    assert day["orders"] == len(day["order_list"]) > 0
+    assert day["fills"] == len(day["fill_list"]) > 0
+    assert sum(day["decisions"].values()) > day["ticks"]
+    assert {row[0].rpartition("-")[0] for row in day["settlements"]} == {"KXHIGHNY-25DEC16"}
+    won = [Decimal(profit) for *_, profit in day["settlements"]]
+    assert sum(won) == Decimal(day["gross_pnl"])
+    assert Decimal(day["net_pnl"]) == Decimal(day["gross_pnl"]) - Decimal(day["fees"])
