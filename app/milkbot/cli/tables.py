@@ -11,6 +11,8 @@ from decimal import Decimal
 from rich.console import Console
 from rich.table import Table
 
+_AS_WIDE_AS_NEEDED = 10_000
+
 Cell = str | int | float | Decimal | datetime | None
 
 
@@ -20,14 +22,15 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, 
         listed = [{name: _plain(cell) for name, cell in zip(columns, row, strict=True)} for row in rows]
         print(json.dumps(listed, indent=2))
         return
+    # Nothing is cut off: a terminal's lines are folded, a pipe's have no end.
+    piped = not sys.stdout.isatty()
     table = Table(title=title, title_justify="left")
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float | Decimal) for row in rows) and bool(rows)
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=piped, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(_plain(cell)) for cell in row))
-    # Piped output is not a terminal of eighty columns: nothing may be cut off there.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    Console(width=_AS_WIDE_AS_NEEDED if piped else None).print(table)
 
 
 def _plain(cell: Cell) -> str | int | float | None:
