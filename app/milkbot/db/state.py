@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from sqlalchemy import Engine, insert, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 
 from milkbot.db.ops import LiveArming, TradingStateRow
@@ -57,11 +57,12 @@ def live_is_armed(session: Session, now: datetime) -> bool:
 
 
 @contextmanager
-def single_writer(engine: Engine, mode: TradingMode) -> Iterator[None]:
-    """Hold the lock of that mode's books for the length of the block.
+def single_writer(engine: Engine, mode: TradingMode) -> Iterator[Callable[[], None]]:
+    """Hold the lock of that mode's books for the length of the block; yields the question whether it is held still.
 
     Raises LockHeldError at once when another process holds it. The lock lives in a session of the database: it goes
-    when this process does, however it ends.
+    when this process does, however it ends, and when the server ends the session: then the question raises
+    DatabaseUnavailableError, and another tick may be at work.
     """
     key = f"milkbot tick {mode}"
     try:
@@ -73,9 +74,17 @@ def single_writer(engine: Engine, mode: TradingMode) -> Iterator[None]:
     with connection.execution_options(isolation_level="AUTOCOMMIT"):
         if not connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), {"key": key}):
             raise LockHeldError(f"another tick in mode {mode} is at work; this one leaves")
+
+        def held() -> None:
+            try:
+                connection.execute(text("SELECT 1"))
+            except OperationalError as error:
+                lost = f"the lock was lost with its connection: {first_line(error)}; no further order was sent"
+                raise DatabaseUnavailableError(lost) from error
+
         try:
-            yield
+            yield held
         finally:
             # A lost connection has lost the lock with it.
-            with suppress(OperationalError):
+            with suppress(OperationalError, PendingRollbackError):
                 connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), {"key": key})

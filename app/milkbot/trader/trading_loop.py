@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -61,10 +61,10 @@ class TradingLoop:
         """One tick. Raises LockHeldError when another one is at work, NotPermittedError when live is not armed,
         VenueReadError or DatabaseUnavailableError when it could not be finished: the report row then says so.
         """
-        with state.single_writer(self._engine, self._mode):
+        with state.single_writer(self._engine, self._mode) as alone:
             report = self._begin()
             try:
-                report.outcome = self._work(report)
+                report.outcome = self._work(report, alone)
             except MilkbotError as error:
                 report.message = str(error)
                 raise
@@ -87,7 +87,7 @@ class TradingLoop:
         structlog.contextvars.bind_contextvars(tick=tick_id, mode=str(self._mode))
         return TickReport(tick_id, now)
 
-    def _work(self, report: TickReport) -> Outcome:
+    def _work(self, report: TickReport, alone: Callable[[], None]) -> Outcome:
         status = self._venue.exchange_status()
         if not status.exchange_active:
             report.message = "the exchange is paused"
@@ -101,7 +101,7 @@ class TradingLoop:
         decider = Decider(self._settings, self._engine, self._clock)
         proposals = decider.decide(report, observed, account.cash, account.blocked_events, allowed)
         if self._sends and proposals:
-            self._send(report, proposals)
+            self._send(report, proposals, alone)
             report.counts["fills"] += self._reconciler.fills_only()
         self._report_health(observed)
         return Outcome.COMPLETED
@@ -126,14 +126,15 @@ class TradingLoop:
                 except MilkbotError as error:
                     log.warning("cancel failed", order_id=order.order_id, problem=str(error))
 
-    def _send(self, report: TickReport, orders: Sequence[ReadyOrder]) -> None:
-        """Send the orders in turn; one of unknown outcome keeps back the others of its event."""
+    def _send(self, report: TickReport, orders: Sequence[ReadyOrder], alone: Callable[[], None]) -> None:
+        """Send the orders in turn, each only while the lock is held; one of unknown outcome keeps back its event's."""
         unresolved: set[str] = set()
         for order in orders:
             event_ticker = order.context.event_ticker
             if event_ticker in unresolved:
                 self._deny_unresolved(report, order)
                 continue
+            alone()
             outcome = self._orders.place(order.intent, order.context)
             report.counts[f"orders {outcome}"] += 1
             if outcome in UNRESOLVED:

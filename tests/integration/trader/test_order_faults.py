@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from tests.integration.trader import faults
 from tests.integration.trader.stage import Fault, Send, Stage, cut_off, reconnect
@@ -174,6 +175,30 @@ def test_database_lost_after_the_send_stops_all_further_orders_and_evidence_mend
     stage.tick()
     assert first_order(stage)["state"] == "filled"
     assert held_in_books(stage) == held_at_exchange(stage)
+
+
+def test_lock_lost_between_two_orders_sends_no_second_one(stage: Stage, cluster: Cluster) -> None:
+    """Without its lock another tick may be at work on the same books."""
+
+    def lose_lock(request: httpx2.Request, send: Send) -> httpx2.Response:
+        answer = send(request)
+        with cluster.admin.connect() as connection:
+            ended = connection.scalars(
+                text("""
+                    SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+                    WHERE locktype = 'advisory' AND datname = :name
+                """),
+                {"name": stage.database.name},
+            )
+            assert list(ended) == [True]
+        return answer
+
+    stage.wire.faults = [lose_lock]
+    with pytest.raises(DatabaseUnavailableError, match="the lock was lost with its connection"):
+        stage.tick()
+    assert len(stage.wire.creates) == 1
+    assert first_order(stage)["state"] == "filled"
+    assert stage.value("SELECT outcome FROM ops.ticks") == "failed"
 
 
 def test_exchange_lost_after_the_orders_fails_the_tick_and_loses_no_fill(stage: Stage) -> None:
