@@ -7,7 +7,7 @@ from testinfra.host import Host
 
 
 def _sql(host: Host, user: str, role: str, query: str) -> tuple[int, str]:
-    done = host.run(f"runuser -u {user} -- psql -h /run/postgresql -U {role} -d milkbot -XAtc %s", query)
+    done = host.run(f"cd / && runuser -u {user} -- psql -h /run/postgresql -U {role} -d milkbot -XAtc %s", query)
     return done.rc, (done.stdout + done.stderr).strip()
 
 

@@ -48,7 +48,7 @@ def test_plain_http_is_served(host: Host, domain: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "https://127.0.0.1/"])
 def test_another_name_is_answered(host: Host, url: str) -> None:
-    assert host.run(f"curl -sk -o /dev/null -w '%%{{http_code}}' {url}").stdout == "000"
+    assert host.run(f"curl -sk -o /dev/null -w '%{{http_code}}' {url}").stdout == "000"
 
 
 def test_browsers_may_come_back_without_tls(host: Host, domain: str) -> None:
@@ -60,7 +60,7 @@ def test_browsers_may_come_back_without_tls(host: Host, domain: str) -> None:
 
 def test_the_api_can_be_written_to_from_outside(host: Host, domain: str) -> None:
     url = f"https://{domain}/api/v1/health"
-    post = f"curl -sk -X POST -o /dev/null -w '%%{{http_code}}' --resolve {domain}:443:127.0.0.1 {url}"
+    post = f"curl -sk -X POST -o /dev/null -w '%{{http_code}}' --resolve {domain}:443:127.0.0.1 {url}"
     assert host.run(post).stdout == "403"
 
 

@@ -37,7 +37,7 @@ def test_nginx_does_not_log_where_the_runbook_looks(host: Host, name: str) -> No
     assert host.file(f"/var/log/nginx/{name}").is_file
 
 
-@pytest.mark.parametrize("name", ["trader", "rollups", "analytics", "dashboard"])
+@pytest.mark.parametrize("name", ["trader", "analytics", "dashboard"])
 def test_a_service_writes_no_log(host: Host, name: str) -> None:
     log = host.file(f"/var/log/milkbot/{name}.log")
     assert log.size > 0

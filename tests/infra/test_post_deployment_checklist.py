@@ -23,7 +23,7 @@ def test_a_service_does_not_come_back_after_a_reboot(host: Host, unit: str) -> N
 
 
 def test_the_api_is_another_release(host: Host, release: str) -> None:
-    answer = host.run("curl -s -w '\\n%%{http_code}' http://127.0.0.1:8000/v1/health").stdout.splitlines()
+    answer = host.run("curl -s -w '\\n%{http_code}' http://127.0.0.1:8000/v1/health").stdout.splitlines()
     assert answer[-1] == "200"
     assert release.endswith("/" + json.loads(answer[0])["release"])
 
