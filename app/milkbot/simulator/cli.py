@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 import uvicorn
 
@@ -41,6 +42,8 @@ def simulate(
     )
     listener = _listener(host, port)
     simulator = open_simulator(options)
+    address, bound_port = listener.getsockname()[:2]
+    structlog.get_logger(__name__).info("listening", url=f"http://{address}:{bound_port}", state_dir=str(state_dir))
     try:
         config = uvicorn.Config(
             build_app(simulator), log_config=None, access_log=False, date_header=False, server_header=False
