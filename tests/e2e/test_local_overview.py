@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.e2e.local_platform import Platform, running_platform
@@ -84,6 +85,11 @@ def test_before_the_first_tick_the_page_says_so(
         expect(visit.page.get_by_text("Nothing to show yet")).to_be_visible(timeout=PATIENCE_MS)
         visit.expect_no_complaint()
         visit.shot(screenshots, "overview-empty")
+
+
+def test_dashboard_tells_its_release_to_a_deploy(platform: Platform) -> None:
+    answer = httpx2.get(platform.dashboard.url + "/release")
+    assert (answer.json(), answer.headers["cache-control"]) == ({"release": "dev"}, "no-store")
 
 
 def test_page_of_another_site_cannot_open_the_socket(platform: Platform) -> None:

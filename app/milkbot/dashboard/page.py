@@ -87,8 +87,10 @@ def _overview() -> None:
         return
     status, word = standing(snapshot.health) if is_new else (Status.DOWN, "Analytics not reachable")
     st.html(head(snapshot.mode, status, word, snapshot.read_at))
+    # A place of its own, so that nothing below moves when the notice comes and goes.
+    notice = st.empty()
     if not is_new:
-        st.warning(f"{AWAY} Below is what it said last.", icon=":material/cloud_off:")
+        notice.warning(f"{AWAY} Below is what it said last.", icon=":material/cloud_off:")
     if snapshot.mode is None:
         st.html(empty("Nothing to show yet", "The trader has not made its first tick. This page fills by itself."))
         return

@@ -12,6 +12,8 @@ import httpx2
 import pytest
 from tests.postgres import TestDatabase
 
+from milkbot.errors import ExitCode
+
 UVICORN = Path(sys.executable).with_name("uvicorn")
 ARGUMENTS = ["milkbot.analytics.api:app", "--no-access-log"]
 
@@ -42,17 +44,24 @@ def test_service_answers_on_an_inherited_socket_and_logs_json(database: TestData
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence"),
+    ("service", "name", "value", "sentence"),
     [
-        ("POSTGRES_PORT", "none", "POSTGRES_PORT is 'none'"),
-        ("LOG_FILE", "/nowhere/x.log", "LOG_FILE is '/nowhere/x.log': No such file or directory"),
+        ("analytics.api", "POSTGRES_PORT", "none", "POSTGRES_PORT is 'none'"),
+        ("analytics.api", "LOG_FILE", "/nowhere/x.log", "LOG_FILE is '/nowhere/x.log': No such file or directory"),
+        ("dashboard.asgi", "DASH_REFRESH_SEC", "0", "DASH_REFRESH_SEC is '0'"),
     ],
 )
-def test_wrong_configuration_ends_the_service_with_one_sentence(name: str, value: str, sentence: str) -> None:
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "app", name: value}
+def test_wrong_configuration_ends_the_service_with_one_sentence(
+    service: str, name: str, value: str, sentence: str
+) -> None:
     done = subprocess.run(
-        [UVICORN, "--port", "0", *ARGUMENTS], env=environment, capture_output=True, text=True, check=False, timeout=60
+        [UVICORN, "--port", "0", "--no-access-log", f"milkbot.{service}:app"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": "app", name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
-    assert done.returncode == 78
-    assert done.stderr.startswith(f"milkbot-analytics: {sentence}")
+    assert done.returncode == ExitCode.CONFIG
+    assert done.stderr.startswith(f"milkbot-{service.split('.', maxsplit=1)[0]}: {sentence}")
     assert "Traceback" not in done.stderr
