@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 from milkbot.cli.app import app
 from milkbot.errors import ConfigError, ExitCode, MilkbotError
@@ -23,3 +24,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("milkbot: interrupted", file=sys.stderr)
         sys.exit(ExitCode.FAILED)
+    except Exception:  # noqa: BLE001 - what nobody foresaw must still be told from a plain failure by its exit code
+        traceback.print_exc()
+        print("milkbot: internal error; please report it with the lines above", file=sys.stderr)
+        sys.exit(ExitCode.INTERNAL)

@@ -65,8 +65,9 @@ class TradingLoop:
             report = self._begin()
             try:
                 report.outcome = self._work(report, alone)
-            except MilkbotError as error:
-                report.message = str(error)
+            except Exception as error:
+                # Whatever it was, the report row tells it; it goes on to who called.
+                report.message = str(error) or type(error).__name__
                 raise
             finally:
                 self._finish(report)

@@ -215,3 +215,18 @@ def test_exchange_lost_after_the_orders_fails_the_tick_and_loses_no_fill(stage: 
     stage.wire.always = None
     stage.tick()
     assert held_in_books(stage) == held_at_exchange(stage)
+
+
+def test_error_that_nobody_foresaw_is_told_by_the_row_and_leaves_the_order_to_evidence(stage: Stage) -> None:
+    def explode(request: httpx2.Request, send: Send) -> httpx2.Response:
+        send(request)
+        raise RuntimeError("out of the blue")
+
+    stage.wire.faults = [explode]
+    with pytest.raises(RuntimeError):
+        stage.tick()
+    assert stage.rows("SELECT outcome, message FROM ops.ticks") == [{"outcome": "failed", "message": "out of the blue"}]
+    assert first_order(stage)["state"] == "pending"
+    stage.later(seconds=30)
+    stage.tick()
+    assert first_order(stage)["state"] == "filled"

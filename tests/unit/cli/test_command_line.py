@@ -86,3 +86,16 @@ def test_exit_codes_are_those_that_units_and_playbooks_read(
     said = capsys.readouterr().err
     assert "Traceback" not in said
     assert said.splitlines()[-1].endswith(" a")
+
+
+def test_error_that_nobody_foresaw_exits_70_and_shows_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: str) -> None:
+        raise RuntimeError("out of the blue")
+
+    monkeypatch.setattr("milkbot.cli.app", fail)
+    assert run(monkeypatch) == ExitCode.INTERNAL == 70
+    said = capsys.readouterr().err
+    assert "RuntimeError: out of the blue" in said
+    assert said.splitlines()[-1] == "milkbot: internal error; please report it with the lines above"
