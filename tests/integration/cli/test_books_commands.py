@@ -108,3 +108,10 @@ def test_arming_is_refused_outside_of_live(milkbot: Milkbot, database: TestDatab
     assert refused.sentences == ["milkbot: TRADING_MODE is demo; set it to live before arming"]
     with database.engine().connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM ops.live_armings")) == 0
+
+
+def test_login_by_email_is_accepted_with_a_warning(milkbot: Milkbot) -> None:
+    done = milkbot("orders", KALSHI_EMAIL="me@milkbot.test", KALSHI_PASSWORD="hunter2")
+    assert done.code == 0
+    assert "KALSHI_EMAIL and KALSHI_PASSWORD are not used" in done.err
+    assert "hunter2" not in done.err
