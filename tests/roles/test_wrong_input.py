@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tests.roles.conftest import make_pair
 from tests.roles.rendering import ROOT
 
