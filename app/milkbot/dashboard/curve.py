@@ -45,8 +45,8 @@ def equity_chart(points: Sequence[EquityPoint]) -> alt.LayerChart:
         .mark_rule(strokeDash=[4, 4], opacity=0.45, color="gray")
         .encode(y="start:Q")
     )
-    area = base.mark_area(opacity=0.14, interpolate="monotone").encode(y=equity, y2=alt.datum(low))
-    line = base.mark_line(strokeWidth=2.4, interpolate="monotone").encode(y=equity)
+    area = base.mark_area(opacity=0.14).encode(y=equity, y2=alt.datum(low))
+    line = base.mark_line(strokeWidth=2.4, strokeJoin="round").encode(y=equity)
     dots = (
         base.mark_point(filled=True, size=70)
         .encode(
