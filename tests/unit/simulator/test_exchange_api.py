@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx2
 import pytest
 from tests.unit.simulator.api import Api
 
 
-def refused(reply: object) -> tuple[int, str]:
-    status, body = reply.status_code, reply.json()  # type: ignore[attr-defined]
-    return status, body["error"]["code"]
+def refused(reply: httpx2.Response) -> tuple[int, str]:
+    return reply.status_code, reply.json()["error"]["code"]
 
 
 def test_market_data_needs_no_key_and_the_portfolio_does(api: Api) -> None:

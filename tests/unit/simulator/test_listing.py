@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from milkbot.domain.cities import City
 from milkbot.simulator.engine.records import Market
 from milkbot.simulator.exchange.render_market import market
 from milkbot.simulator.world.climate import CITIES
@@ -17,23 +18,21 @@ TRUTH = Truth(5)
 
 
 @pytest.mark.parametrize("city", CITIES, ids=lambda city: city.code)
-def test_every_degree_belongs_to_exactly_one_of_six_brackets(city: object) -> None:
-    where = next(c for c in CITIES if c is city)
+def test_every_degree_belongs_to_exactly_one_of_six_brackets(city: City) -> None:
     for number in range(60):
-        plan = plan_event(TRUTH, where, date(2026, 3, 1) + timedelta(days=number))
+        plan = plan_event(TRUTH, city, date(2026, 3, 1) + timedelta(days=number))
 
         assert len(plan.strikes) == 6
         assert all(sum(strike.contains(high) for strike in plan.strikes) == 1 for high in range(-20, 130))
 
 
 @pytest.mark.parametrize("city", CITIES, ids=lambda city: city.code)
-def test_rules_name_the_settlement_station(city: object) -> None:
-    where = next(c for c in CITIES if c is city)
-    plan = plan_event(TRUTH, where, date(2026, 8, 1))
+def test_rules_name_the_settlement_station(city: City) -> None:
+    plan = plan_event(TRUTH, city, date(2026, 8, 1))
     body = market(Market(plan.market_ticker(plan.strikes[0]), plan, plan.strikes[0]), plan.opens_at)
 
-    assert where.settles_by(body["rules_primary"])
-    assert not any(other.settles_by(body["rules_primary"]) for other in CITIES if other is not where)
+    assert city.settles_by(body["rules_primary"])
+    assert not any(other.settles_by(body["rules_primary"]) for other in CITIES if other is not city)
 
 
 def test_opening_follows_eastern_civil_time_and_the_close_standard_time() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from milkbot.domain.cities import City
 from milkbot.simulator.world.climate import CITIES
 from milkbot.simulator.world.truth import Truth
 from milkbot.simulator.world.weather import SimulatedWeather
@@ -13,6 +14,7 @@ from milkbot.simulator.world.weather import SimulatedWeather
 TRUTH = Truth(3)
 WEATHER = SimulatedWeather(TRUTH)
 NOON = datetime(2026, 8, 1, 18, 0, tzinfo=UTC)
+LATER = timedelta(hours=12)
 DAYS = [date(2026, 1, 3) + timedelta(days=number * 9) for number in range(40)]
 
 
@@ -48,14 +50,11 @@ def test_measurements_never_look_ahead() -> None:
 
 
 @pytest.mark.parametrize("city", CITIES, ids=lambda city: city.code)
-def test_measured_maximum_agrees_with_the_official_high(city: object) -> None:
-    where = next(c for c in CITIES if c is city)
+def test_measured_maximum_agrees_with_the_official_high(city: City) -> None:
     for day in DAYS:
-        start, end = where.day_bounds(day)
-        hottest = max(
-            r.fahrenheit for r in WEATHER.readings(where, start, end - timedelta(seconds=1), end + NOON_LATER)
-        )
-        assert TRUTH.official_high(where, day) - 1 <= hottest <= TRUTH.official_high(where, day)
+        start, end = city.day_bounds(day)
+        hottest = max(r.fahrenheit for r in WEATHER.readings(city, start, end - timedelta(seconds=1), end + LATER))
+        assert TRUTH.official_high(city, day) - 1 <= hottest <= TRUTH.official_high(city, day)
 
 
 def test_running_maximum_only_grows_and_ends_at_the_truth() -> None:
@@ -66,6 +65,3 @@ def test_running_maximum_only_grows_and_ends_at_the_truth() -> None:
             maxima = [WEATHER.measured_maximum(city, day, at) for at in steps]
             assert maxima == sorted(maxima)
             assert WEATHER.measured_maximum(city, day, end) == TRUTH.high(city, day)
-
-
-NOON_LATER = timedelta(hours=12)
