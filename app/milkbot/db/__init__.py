@@ -1,1 +1,1 @@
-"""Models, sessions and repositories. All SQL of the platform is here and in the migrations."""
+"""Models, sessions and repositories of the trader. The rollups' and the API's own SQL is in `milkbot.analytics`."""
