@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testrun import runner
 from testrun.outcome import Counts, Outcome, read_counts, summary
-from testrun.parts import Part, available
+from testrun.parts import Part, build, names
 
 if TYPE_CHECKING:
     import pytest
@@ -46,8 +46,16 @@ def test_a_failure_stops_neither_its_own_part_nor_the_others(tmp_path: Path, mon
 
 
 def test_every_test_directory_is_in_a_part() -> None:
-    words = {word for part in available(all_images=False).values() for command in part.commands for word in command}
+    parts = build(names(all_images=False))
+    words = {word for part in parts for command in part.commands for word in command}
     root = Path(__file__).parents[1]
     directories = {f"tests/{path.parent.relative_to(root).parts[0]}" for path in root.glob("*/**/test_*.py")}
     by_molecule = {"tests/infra"}  # its verifier runs these over ssh
     assert directories - words - by_molecule == set()
+
+
+def test_the_machine_of_a_part_that_runs_alone_is_destroyed() -> None:
+    for chosen in (["molecule"], ["browser"], ["molecule", "browser"], ["molecule-debian-13"]):
+        commands = [command for part in build(chosen) for command in (*part.commands, *part.after)]
+        assert commands[-1][:2] == ("molecule", "destroy")
+        assert sum(command[1] in {"test", "converge"} for command in commands) == 1

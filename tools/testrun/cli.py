@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from testrun import outcome, runner
-from testrun.parts import available
+from testrun.parts import build, names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,13 +16,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen parts and print the table and the closing line."""
     parser = argparse.ArgumentParser(prog="bin/test", description="Run the tests; without a PART all of them.")
     parser.add_argument("--all", action="store_true", help="Molecule on every supported image too")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(available(all_images=True)))
+    everything = names(all_images=True)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(everything))
     options = parser.parse_args(arguments)
-    parts = available(all_images=options.all or any(name.startswith("molecule-") for name in options.parts))
-    unknown = [name for name in options.parts if name not in parts]
+    unknown = [name for name in options.parts if name not in everything]
     if unknown:
-        parser.error(f"unknown part {', '.join(unknown)}: choose from {', '.join(parts)}")
-    chosen = [part for name, part in parts.items() if not options.parts or name in options.parts]
-    outcomes = runner.run(chosen)
+        parser.error(f"unknown part {', '.join(unknown)}: choose from {', '.join(everything)}")
+    wanted = options.parts or names(all_images=options.all)
+    outcomes = runner.run(build([name for name in everything if name in wanted]))
     print(f"\n{outcome.table(outcomes)}\n\n{outcome.summary(outcomes)}")
     return 0 if all(result.ok for result in outcomes) else 1

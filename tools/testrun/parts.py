@@ -9,12 +9,25 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localvps import recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "test-results"
 _SHELL_TOPS = ("bin", ".ci", "tools", "tests", "deployment", "roles")
 _SHELLS = (b"#!/bin/sh", b"#!/bin/bash", b"#!/usr/bin/env bash")
-_OTHER_IMAGES = ("debian-13", "ubuntu-24.04", "ubuntu-22.04")
+_DESTROY = ("molecule", "destroy", "--no-command-borders")
+_LANE_1 = {
+    "lint": (),
+    "unit": ("tests/unit", "tests/contract", "tests/testrun"),
+    "roles": ("tests/roles",),
+    "integration": ("tests/integration",),
+    "vps": ("tests/localvps",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +76,41 @@ def _lint() -> Part:
 
 
 def _molecule(image: str, *, keep: bool) -> Part:
-    """One image's run; the machine of the default image is kept for the browser, which removes it."""
-    destroy = ("molecule", "destroy", "--no-command-borders")
+    """One image's run: its machine is fresh at the start, and destroyed at the end unless it is kept."""
     test = ("molecule", "test", "--destroy=never", "--no-command-borders")
     env = (
         ("MILKBOT_MOLECULE_IMAGE", image),
         ("MILKBOT_TEST_RESULTS", str(RESULTS)),
     )
-    name = "molecule" if keep else f"molecule-{image}"
-    return Part(name, 2, (destroy, test), after=() if keep else (destroy,), env=env)
+    name = "molecule" if image == recipes.DEFAULT else f"molecule-{image}"
+    return Part(name, 2, (_DESTROY, test), after=() if keep else (_DESTROY,), env=env)
 
 
-def _browser() -> Part:
-    converge = ("molecule", "converge", "--no-command-borders")
+def _browser(*, provisioned: bool) -> Part:
+    """The browser on Molecule's machine, which is provisioned here unless the part before did it."""
+    converge = () if provisioned else (("molecule", "converge", "--no-command-borders"),)
     browse = (str(ROOT / "tools/testrun/browse.sh"), *_pytest("browser", "tests/e2e"))
-    return Part("browser", 2, (converge, browse), after=(("molecule", "destroy", "--no-command-borders"),))
+    return Part("browser", 2, (*converge, browse), after=(_DESTROY,))
 
 
-def available(*, all_images: bool) -> dict[str, Part]:
-    """Return the parts by name, in the order of their lanes."""
-    parts = [
-        _molecule("debian-12", keep=True),
-        _browser(),
-        _lint(),
-        Part("unit", 1, (_pytest("unit", "tests/unit", "tests/contract", "tests/testrun"),)),
-        Part("roles", 1, (_pytest("roles", "tests/roles"),)),
-        Part("integration", 1, (_pytest("integration", "tests/integration"),)),
-        Part("vps", 1, (_pytest("vps", "tests/localvps"),)),
-    ]
-    if all_images:
-        parts += [_molecule(image, keep=False) for image in _OTHER_IMAGES]
-    return {part.name: part for part in parts}
+def names(*, all_images: bool) -> list[str]:
+    """The names of the parts, in the order in which their lanes run them."""
+    images = [f"molecule-{name}" for name in recipes.RECIPES if name != recipes.DEFAULT]
+    return ["molecule", "browser", *_LANE_1, *(images if all_images else [])]
+
+
+def build(chosen: Collection[str]) -> list[Part]:
+    """Return the chosen parts. Browser after Molecule uses the machine that is there."""
+    parts: list[Part] = []
+    for name in chosen:
+        if name == "molecule":
+            parts.append(_molecule(recipes.DEFAULT, keep="browser" in chosen))
+        elif name == "browser":
+            parts.append(_browser(provisioned="molecule" in chosen))
+        elif name == "lint":
+            parts.append(_lint())
+        elif name in _LANE_1:
+            parts.append(Part(name, 1, (_pytest(name, *_LANE_1[name]),)))
+        else:
+            parts.append(_molecule(name.removeprefix("molecule-"), keep=False))
+    return parts
