@@ -15,7 +15,7 @@ UNITS = sorted(path.name for path in (ROLES / "systemd/templates").glob("*.servi
 
 
 def _environment(content: dict[str, Any]) -> dict[str, str | None]:
-    text = render("environment/env.j2", __environment_content=content)
+    text = render("environment/env.j2", variables=content)
     return dotenv_values(stream=io.StringIO(text), interpolate=False)
 
 
@@ -44,7 +44,7 @@ def test_a_limit_is_not_written() -> None:
 
 @pytest.mark.parametrize("service", ["trader", "rollups", "analytics", "dashboard"])
 def test_a_readable_file_holds_a_secret(service: str) -> None:
-    content = evaluate("_environment_services")[service]
+    content = evaluate(f"_environment_{service}")
     assert not [name for name in content if re.search("PASSWORD|KEY|SECRET", name)]
 
 
@@ -132,5 +132,4 @@ def test_a_new_system_file_carries_no_word_about_who_wrote_it() -> None:
     assert unmarked == {
         "packages/templates/unattended-upgrades.j2",
         "release/templates/release.json.j2",
-        "simulator/templates/accounts.json.j2",
     }

@@ -22,8 +22,7 @@ def write_files(directory: Path, variables: dict[str, Any]) -> None:
         write(name, render(f"postgres/{name}.j2", **variables))
     write("env", _env(evaluate("_environment_variables", **variables), variables))
     for service in SERVICES:
-        content = evaluate("_environment_services", **variables)[service]
-        write(f"{service}.env", _env({**content, "LOG_FILE": f"/var/log/milkbot/{service}.log"}, variables))
+        write(f"{service}.env", _env(evaluate(f"_environment_{service}", **variables), variables))
     write("milkbot.conf", render("nginx/milkbot.conf.j2", **variables))
     write("certificate.pem", variables["nginx_certificate"])
     write("private.key", variables["nginx_private_key"])
@@ -32,7 +31,7 @@ def write_files(directory: Path, variables: dict[str, Any]) -> None:
 
 
 def _env(content: dict[str, Any], variables: dict[str, Any]) -> str:
-    return render("environment/env.j2", **{**variables, "__environment_content": content})
+    return render("environment/env.j2", **{**variables, "variables": content})
 
 
 def _line(job: dict[str, str]) -> str:

@@ -1,0 +1,84 @@
+"""The module that installs many files in one round trip, run as Ansible runs it."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.roles.rendering import ROLES
+
+MODULE = ROLES / "milkbot/library/install_files.py"
+OWNER = "root"
+
+pytestmark = pytest.mark.usefixtures("_as_root")
+
+
+@pytest.fixture
+def _as_root(tmp_path: Path) -> None:
+    if tmp_path.owner() != OWNER:
+        pytest.skip("only root may give files away; run the tests with sudo")
+
+
+def _install(*files: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    arguments = {"files": list(files), "_ansible_check_mode": check, "_ansible_diff": True}
+    done = subprocess.run(
+        [sys.executable, str(MODULE)],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_second_run_changes_something(tmp_path: Path) -> None:
+    directory, file = tmp_path / "etc", tmp_path / "etc/settings"
+    wanted = ({"path": str(directory), "mode": "0750"}, {"path": str(file), "content": "a\n", "mode": "0600"})
+    assert _install(*wanted)["changed_paths"] == [str(directory), str(file)]
+    assert (_mode(directory), _mode(file), file.read_text("utf-8")) == (0o750, 0o600, "a\n")
+    assert _install(*wanted)["changed"] is False
+
+
+def test_check_mode_writes(tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    answer = _install({"path": str(file), "content": "a\n"}, {"path": str(tmp_path / "no/such")}, check=True)
+    assert answer["changed"] is True
+    assert answer["diff"][0]["after"] == "a\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mode_that_drifted_stays(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    _install({"path": str(file), "content": "a\n", "mode": "0600"})
+    file.chmod(0o644)
+    answer = _install({"path": str(file), "content": "a\n", "mode": "0600"})
+    assert answer["changed_paths"] == [str(file)]
+    assert answer["diff"] == []
+    assert _mode(file) == 0o600
+
+
+def test_a_file_that_was_judged_wrong_lands(tmp_path: Path) -> None:
+    file = tmp_path / "site.conf"
+    file.write_text("good\n", "utf-8")
+    answer = _install({"path": str(file), "content": "bad\n", "validate": "grep -q good %s"})
+    assert answer["failed"] is True
+    assert str(file) in answer["msg"]
+    assert file.read_text("utf-8") == "good\n"
+
+
+def test_a_log_loses_its_lines(tmp_path: Path) -> None:
+    log = tmp_path / "trader.log"
+    _install({"path": str(log), "touch": True, "mode": "0640"})
+    log.write_text("a line\n", "utf-8")
+    assert _install({"path": str(log), "touch": True, "mode": "0640"})["changed"] is False
+    assert log.read_text("utf-8") == "a line\n"
