@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import traceback
 
-from milkbot.cli.app import app
+from milkbot.cli.app import application
 from milkbot.errors import ConfigError, ExitCode, MilkbotError
 
 
 def main() -> None:
     """Run a command; an error that is ours is one sentence on standard error and its exit code."""
     try:
-        app(prog_name="milkbot")
+        application(next(iter(sys.argv[1:]), None))(prog_name="milkbot")
     except ConfigError as error:
         print("milkbot: the configuration is wrong:", file=sys.stderr)
         for problem in error.problems:

@@ -1,29 +1,50 @@
-"""All commands, in one place."""
+"""All commands, in one place. Each is loaded when it is asked for: a tick each minute shall not pay for the others."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import import_module
+
 import typer
 
-from milkbot.cli import books, control, database, doctor, history, tick
-from milkbot.simulator.cli import simulate
+# Name of the command, and where its function is. A Typer instance is a group of commands.
+COMMANDS = {
+    "tick": "milkbot.cli.tick:tick",
+    "rollups": "milkbot.cli.database:rollups",
+    "doctor": "milkbot.cli.doctor:doctor",
+    "orders": "milkbot.cli.books:orders",
+    "positions": "milkbot.cli.books:positions",
+    "halt": "milkbot.cli.control:halt",
+    "resume": "milkbot.cli.control:resume",
+    "cancel-all": "milkbot.cli.control:cancel_all",
+    "arm-live": "milkbot.cli.control:arm_live",
+    "simulate": "milkbot.simulator.cli:simulate",
+    "history": "milkbot.cli.history:history",
+    "replay": "milkbot.cli.history:replay",
+    "release": "milkbot.cli.release:release",
+    "db": "milkbot.cli.database:db",
+}
 
-app = typer.Typer(
-    help="Trade Kalshi's daily-temperature markets, and look after the books.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("tick")(tick.tick)
-app.command("rollups")(database.rollups)
-app.command("doctor")(doctor.doctor)
-app.command("orders")(books.orders)
-app.command("positions")(books.positions)
-app.command("halt")(control.halt)
-app.command("resume")(control.resume)
-app.command("cancel-all")(control.cancel_all)
-app.command("arm-live")(control.arm_live)
-app.command("simulate")(simulate)
-app.command("history")(history.history)
-app.command("replay")(history.replay)
-app.command("release")(database.release)
-app.add_typer(database.db, name="db")
+
+def application(asked: str | None) -> typer.Typer:
+    """The command line with the command that is asked for, or with all of them when it is not one of them."""
+    app = typer.Typer(
+        help="Trade Kalshi's daily-temperature markets, and look after the books.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    # With a callback of its own it stays a group, also when it holds one command only.
+    app.callback()(lambda: None)
+    for name in _loaded(asked):
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _loaded(asked: str | None) -> Iterable[str]:
+    return (asked,) if asked in COMMANDS else COMMANDS

@@ -1,4 +1,4 @@
-"""`milkbot rollups`, `milkbot db ...` and `milkbot release`."""
+"""`milkbot rollups` and `milkbot db ...`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from milkbot.cli.context import open_database, settings_of_host
 from milkbot.db import migrate
 from milkbot.db.session import first_line
 from milkbot.errors import DatabaseUnavailableError, MilkbotError
-from milkbot.release import release_id
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Rebuild this day whether it changed or not.")]
 All = Annotated[bool, typer.Option("--all", help="Rebuild every day.")]
@@ -34,11 +33,6 @@ def rollups(day: Day = None, every: All = False) -> None:
     kinds = (("city", done.cities), ("strategy", done.strategies), ("equity", done.equity_days))
     shown = (f"{number} {kind} day{'' if number == 1 else 's'}" for kind, number in kinds)
     typer.echo(f"recomputed: {', '.join(shown)}")
-
-
-def release() -> None:
-    """Print the id of the release that this command belongs to."""
-    typer.echo(release_id())
 
 
 @db.command()

@@ -81,7 +81,7 @@ def test_exit_codes_are_those_that_units_and_playbooks_read(
     def fail(**_: str) -> None:
         raise error
 
-    monkeypatch.setattr("milkbot.cli.app", fail)
+    monkeypatch.setattr("milkbot.cli.application", lambda _: fail)
     assert run(monkeypatch) == code
     said = capsys.readouterr().err
     assert "Traceback" not in said
@@ -94,7 +94,7 @@ def test_error_that_nobody_foresaw_exits_70_and_shows_where(
     def fail(**_: str) -> None:
         raise RuntimeError("out of the blue")
 
-    monkeypatch.setattr("milkbot.cli.app", fail)
+    monkeypatch.setattr("milkbot.cli.application", lambda _: fail)
     assert run(monkeypatch) == 70
     said = capsys.readouterr().err
     assert "RuntimeError: out of the blue" in said
