@@ -3,7 +3,7 @@
 #
 # Restores a backup into a new database beside the running one, checks it, and then swaps their names; the one before is kept
 # as milkbot_old_TIME. A backup that is broken changes nothing. Ticks are held off meanwhile, and trading is halted
-# afterwards: the exchange went on, so an operator looks first, and then says: milkbot resume
+# afterwards: the exchange went on, so an operator looks first, and then says: milkbot resume --reason ...
 # Exit codes: 0 done · 1 failed · 2 wrong usage
 set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -94,10 +94,10 @@ hold_ticks
 create_and_fill "$1" || fail "$1 could not be restored; take another"
 swap >/dev/null
 trap - EXIT
-log "$database is now what $1 holds; the one before is kept as $kept"
+log "$database is now what $1 holds; the one before is kept until: runuser -u postgres -- dropdb $kept"
 
 if ! milkbot halt --reason "restored from $(basename "$1")"; then
     fail "trading could not be halted, so the timers stay stopped; see: milkbot doctor"
 fi
 release_ticks
-log "trading is halted; look at: milkbot positions, and then: milkbot resume"
+log "trading is halted; look at: milkbot positions, and then: milkbot resume --reason ..."

@@ -70,3 +70,12 @@ def test_a_setting_of_the_platform_cannot_be_set() -> None:
         *("log_file", "milkbot_metrics_file", "milkbot_cache_directory", "public_trade_delay_min"),
     }
     assert settable - {"trading", "kalshi_private_key"} == set(Settings.model_fields) - fixed
+
+
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_the_example_of_the_vault_leaves_out_a_secret(stage: str) -> None:
+    example = _yaml(ROOT / f"inventories/{stage}/group_vars/all/vault.yml.example")
+    options = {name: option for role in ROLE_NAMES for name, option in _options(role).items()}
+    required = {name for name, option in options.items() if option.get("required")}
+    assert required <= set(example)
+    assert set(example) <= set(options)
