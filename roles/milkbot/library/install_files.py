@@ -97,6 +97,8 @@ def main() -> None:
     module = AnsibleModule(
         {"files": {"type": "list", "elements": "dict", "required": True, "options": ITEM}}, supports_check_mode=True
     )
+    # A new file gets its mode after its content: until then nobody but its writer may read it.
+    os.umask(0o077)
     changed, diffs = [], []
     for item in module.params["files"]:
         difference = _make(module, item) if item["content"] is None else _write(module, item)
