@@ -49,6 +49,14 @@ def test_a_mirror_that_does_not_answer_is_told_with_the_option(monkeypatch: pyte
         mirrors.check(recipes.find("ubuntu-24.04"))
 
 
+def test_no_mirror_of_another_distribution_is_asked_that_nobody_configured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MILKBOT_UBUNTU_MIRROR", raising=False)
+    with pytest.raises(VpsError, match=r"no mirror of ubuntu is configured: set MILKBOT_UBUNTU_MIRROR"):
+        mirrors.mirror("ubuntu", tmp_path)
+
+
 def test_keys_that_are_not_the_pinned_ones_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     source = dataclasses.replace(keyrings.SOURCES["ubuntu"], installed=tmp_path / "absent.gpg")
     monkeypatch.setattr(keyrings, "SOURCES", {"ubuntu": source})

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
     from localvps.recipes import Recipe
 
-_DEFAULTS = {
-    "debian": ("http://deb.debian.org/debian", "http://deb.debian.org/debian-security"),
-    "ubuntu": ("http://archive.ubuntu.com/ubuntu", "http://security.ubuntu.com/ubuntu"),
-}
+# Another distribution's mirror is the operator's choice: none is asked that nobody configured.
+_DEFAULTS = {"debian": ("http://deb.debian.org/debian", "http://deb.debian.org/debian-security")}
 _TIMEOUT_SECONDS = 15.0
 
 
@@ -34,8 +32,11 @@ def _host_uris(apt_dir: Path) -> Iterator[str]:
 
 
 def mirror(distribution: str, apt_dir: Path = Path("/etc/apt")) -> tuple[str, str]:
-    """Return the base and the security mirror of a distribution (option, else host's, else public)."""
-    base, security = _DEFAULTS[distribution]
+    """Return the base and the security mirror of a distribution: configured, else the host's, else Debian's public one.
+
+    Raises VpsError when there is none of them.
+    """
+    base, security = _DEFAULTS.get(distribution, ("", ""))
     for uri in _host_uris(apt_dir):
         clean = uri.rstrip("/")
         if clean.startswith(("http://", "https://")) and clean.endswith(f"/{distribution}"):
@@ -44,7 +45,9 @@ def mirror(distribution: str, apt_dir: Path = Path("/etc/apt")) -> tuple[str, st
             security = clean
     variable = f"MILKBOT_{distribution.upper()}_MIRROR"
     base = os.environ.get(variable, base).rstrip("/")
-    security = os.environ.get(f"MILKBOT_{distribution.upper()}_SECURITY_MIRROR", security).rstrip("/")
+    security = os.environ.get(f"MILKBOT_{distribution.upper()}_SECURITY_MIRROR", security or base).rstrip("/")
+    if not base:
+        raise VpsError(f"no mirror of {distribution} is configured: set {variable} to the address of one")
     return base, security
 
 
