@@ -9,7 +9,7 @@ from statistics import NormalDist
 from milkbot.domain.markets import Strike
 
 # Root mean square error of public forecasts of the daily high, degrees Fahrenheit, by hours before mid-afternoon.
-# Source: docs/strategy.md, after a study of seven cities: 2.1 same day, 2.45 evening before, 2.7 a day, 3.0 two days ahead.
+# Source: docs/strategy.md, after a study of seven cities: 2.1 same day, 2.45 the evening before, 2.7 a day ahead.
 _LEADS_HOURS = (0.0, 7.0, 21.0, 28.0, 48.0, 96.0)
 _SPREADS_F = (1.2, 2.1, 2.45, 2.7, 3.0, 3.4)
 
