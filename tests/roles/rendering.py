@@ -18,7 +18,6 @@ FACTS = {
     "distribution_major_version": "12",
     "distribution_version": "12.11",
     "distribution_release": "bookworm",
-    "memtotal_mb": 8000,
     "all_ipv6_addresses": ["2001:db8::1"],
 }
 
