@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.localvps.family import BRIDGE, SUBNET, Family
 
+from localvps import files
 from localvps.config import Config
 from localvps.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
 def vps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
     """The family; whatever a test leaves is destroyed at the end."""
-    family = Family(tmp_path_factory.mktemp("vps"))
-    yield family
-    family("destroy", "--all")
+    with files.lock(Path(tempfile.gettempdir()) / "milkbot-vps-tests.lock", "the machines of the tests"):
+        family = Family(tmp_path_factory.mktemp("vps"))
+        yield family
+        family("destroy", "--all")
 
 
 @pytest.fixture
