@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localvps.errors import VpsError
 from testrun import runner
 from testrun.outcome import Counts, Outcome, read_counts, summary
-from testrun.parts import Part, build, names
+from testrun.parts import Part, build, images_without_mirror, names
 
 if TYPE_CHECKING:
     import pytest
@@ -52,6 +53,19 @@ def test_every_test_directory_is_in_a_part() -> None:
     directories = {f"tests/{path.parent.relative_to(root).parts[0]}" for path in root.glob("*/**/test_*.py")}
     by_molecule = {"tests/infra"}  # its verifier runs these over ssh
     assert directories - words - by_molecule == set()
+
+
+def test_an_image_without_a_mirror_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(distribution: str) -> tuple[str, str]:
+        if distribution == "ubuntu":
+            raise VpsError("no mirror of ubuntu is configured")
+        return "http://127.0.0.1", "http://127.0.0.1"
+
+    monkeypatch.setattr("localvps.mirrors.mirror", nowhere)
+    assert images_without_mirror() == {
+        "molecule-ubuntu-22.04": "no mirror of ubuntu is configured",
+        "molecule-ubuntu-24.04": "no mirror of ubuntu is configured",
+    }
 
 
 def test_the_machine_of_a_part_that_runs_alone_is_destroyed() -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localvps import recipes
+from localvps import mirrors, recipes
+from localvps.errors import VpsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -97,6 +98,17 @@ def names(*, all_images: bool) -> list[str]:
     """The names of the parts, in the order in which their lanes run them."""
     images = [f"molecule-{name}" for name in recipes.RECIPES if name != recipes.DEFAULT]
     return ["molecule", "browser", *_LANE_1, *(images if all_images else [])]
+
+
+def images_without_mirror() -> dict[str, str]:
+    """The parts whose image cannot be made here, each with the reason and the mend."""
+    found: dict[str, str] = {}
+    for recipe in recipes.RECIPES.values():
+        try:
+            mirrors.mirror(recipe.distribution)
+        except VpsError as error:
+            found[f"molecule-{recipe.name}"] = str(error)
+    return found
 
 
 def build(chosen: Collection[str]) -> list[Part]:
