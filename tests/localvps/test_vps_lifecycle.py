@@ -52,6 +52,16 @@ def test_the_last_machine_takes_everything_along(vps: Family) -> None:
     assert list((vps.state_dir / "machines").iterdir()) == []
 
 
+def test_the_bridge_keeps_its_address_while_machines_come_and_go(vps: Family) -> None:
+    address = Path(f"/sys/class/net/{BRIDGE}/address")
+    vps("create", "one", "--start")
+    alone = address.read_text(encoding="ascii")
+    assert Path(f"/sys/class/net/{BRIDGE}/addr_assign_type").read_text(encoding="ascii").strip() == "3"  # set by us
+    vps("create", "two", "--start")
+    vps("destroy", "one")
+    assert address.read_text(encoding="ascii") == alone
+
+
 def test_a_repeated_call_changes_nothing(vps: Family) -> None:
     vps("create", "same", "--start")
     before = _facts(vps, "same")

@@ -47,7 +47,10 @@ def up(config: Config) -> None:
     host.require("ip", "nft")
     if not (_INTERFACES / config.bridge).exists():
         _refuse_taken_subnet(config)
-        run(["ip", "link", "add", config.bridge, "type", "bridge"])
+        # A bridge without an address of its own takes the lowest of its ports', and changes it as machines come and
+        # go: then connections stall until the others have noticed. 02 marks an address that no maker gave.
+        address = "02:4d:" + ":".join(f"{byte:02x}" for byte in config.gateway.packed)
+        run(["ip", "link", "add", config.bridge, "address", address, "type", "bridge"])
     run(["ip", "address", "replace", f"{config.gateway}/{config.subnet.prefixlen}", "dev", config.bridge])
     run(["ip", "link", "set", config.bridge, "up"])
     # One transaction: the table is never seen half made.
