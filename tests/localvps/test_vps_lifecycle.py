@@ -60,6 +60,7 @@ def test_the_bridge_keeps_its_address_while_machines_come_and_go(vps: Family) ->
     vps("create", "two", "--start")
     vps("destroy", "one")
     assert address.read_text(encoding="ascii") == alone
+    vps("destroy", "two")
 
 
 def test_a_repeated_call_changes_nothing(vps: Family) -> None:
