@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(mirrors, "check", lambda _recipe: None)
-    monkeypatch.setattr(keyrings, "ensure", lambda *_arguments: tmp_path / "keyring.gpg")
+    monkeypatch.setattr(keyrings, "find", lambda *_arguments: tmp_path / "keyring.gpg")
 
 
 def _break_off(*_arguments: object, **_options: object) -> str:

@@ -66,7 +66,7 @@ def _build(config: Config, recipe: Recipe, image: Image) -> None:
     host.require("mmdebstrap", "unshare", "chroot")
     mirrors.check(recipe)
     base, _ = mirrors.mirror(recipe.distribution)
-    keyring = keyrings.ensure(recipe.distribution, base, config.cache_dir)
+    keyring = keyrings.find(recipe.distribution)
     config.images_dir.mkdir(parents=True, exist_ok=True)
     for stale in config.images_dir.glob(f"{_BUILDING}{recipe.name}-*"):
         files.remove_tree(stale)
