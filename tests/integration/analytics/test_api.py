@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, text
+from sqlalchemy.pool import QueuePool
 from tests.facts import Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
@@ -39,6 +41,16 @@ def client(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def _roll_up(database: TestDatabase) -> None:
     run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal("992.10"))
+
+
+def _wait_until_given_back(engine: Engine) -> None:
+    """The abandoned read still has its connection; one that is given back after the pool was closed would leak."""
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    deadline = time.monotonic() + 10
+    while pool.checkedout():
+        assert time.monotonic() < deadline, "the abandoned read never ended"
+        time.sleep(0.01)
 
 
 def _yesterday() -> date:
@@ -239,11 +251,12 @@ def test_database_that_hangs_does_not_hang_the_health_check(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "PROBE_SECONDS", 0.2)
-    engine = create_engine(database.address("milkbot_api").url())
+    engine = database.engine("milkbot_api")
     with database.engine().connect() as blocker, TestClient(create_app(engine)) as client:
         blocker.execute(text("LOCK TABLE ops.ticks IN ACCESS EXCLUSIVE MODE"))
         found = client.get("/v1/health")
         blocker.rollback()
+        _wait_until_given_back(engine)
     assert found.status_code == 503
     assert found.json()["components"]["database"]["detail"] == "no answer within 0.2 seconds"
 
