@@ -88,8 +88,8 @@ def test_before_the_first_tick_the_page_says_so(
 
 
 def test_dashboard_tells_its_release_to_a_deploy(platform: Platform) -> None:
-    answer = httpx2.get(platform.dashboard.url + "/release")
-    assert (answer.json(), answer.headers["cache-control"]) == ({"release": "dev"}, "no-store")
+    answer = httpx2.get(platform.dashboard.url + "/_stcore/health")
+    assert (answer.status_code, answer.headers["X-Milkbot-Release"]) == (200, "dev")
 
 
 def test_page_of_another_site_cannot_open_the_socket(platform: Platform) -> None:

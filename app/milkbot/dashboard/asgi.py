@@ -13,16 +13,13 @@ from urllib.parse import urlsplit
 import structlog
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
 
 from milkbot.dashboard.configured import settings
 from milkbot.errors import ConfigError
 from milkbot.logging import adopt_loggers, configure_logging
-from milkbot.release import release_id
+from milkbot.serving import Identified
 
 _log = structlog.get_logger(__name__)
 _POLICY_VIOLATION = 1008
@@ -50,11 +47,6 @@ class SameOriginSockets:
         await self._app(scope, receive, send)
 
 
-async def _release(_request: Request) -> Response:
-    """Which release serves, for the health gate of a deploy."""
-    return JSONResponse({"release": release_id()}, headers={"Cache-Control": "no-store"})
-
-
 @asynccontextmanager
 async def _lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
     # Else the first visitor would wait for them.
@@ -78,8 +70,7 @@ def _configured() -> App:
         raise SystemExit(error.exit_code) from None
     return App(
         Path(__file__).with_name("page.py"),
-        routes=[Route("/release", _release)],
-        middleware=[Middleware(SameOriginSockets)],
+        middleware=[Middleware(Identified), Middleware(SameOriginSockets)],
         lifespan=_lifespan,
         on_script_error=_log_script_error,
     )

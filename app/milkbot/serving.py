@@ -1,0 +1,33 @@
+"""Which process answered: a deploy's gate asks for it, since an old and a new one share one listening socket."""
+
+from __future__ import annotations
+
+import os
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from milkbot.release import release_id
+
+RELEASE_HEADER = "X-Milkbot-Release"
+INVOCATION_HEADER = "X-Milkbot-Invocation"
+
+
+class Identified:
+    """Names the release and systemd's invocation of the unit in every answer. The proxy takes both away again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._release = release_id()
+        # systemd gives each start of a unit its own; a process that it did not start has none.
+        self._invocation = os.environ.get("INVOCATION_ID", "")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def identified(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[RELEASE_HEADER] = self._release
+                headers[INVOCATION_HEADER] = self._invocation
+            await send(message)
+
+        await self._app(scope, receive, identified if scope["type"] == "http" else send)
