@@ -56,6 +56,12 @@ def current() -> None:
 
 
 @db.command()
+def head() -> None:
+    """Print this release's newest revision. Asks no database."""
+    typer.echo(_asked(lambda: migrate.head_revision(migrate.alembic_config(None))))
+
+
+@db.command()
 def check() -> None:
     """Exit 0 if the database is at this release's newest revision, 1 with both revisions if not."""
     settings = settings_of_host("db", quiet=True)

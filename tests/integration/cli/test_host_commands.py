@@ -73,6 +73,7 @@ def test_doctor_on_a_database_without_schema_names_the_mend(connected: Milkbot, 
 def test_db_commands_before_and_after_the_migration(milkbot: Milkbot, empty_database: TestDatabase) -> None:
     milkbot.environment |= empty_database.environment()
     assert milkbot("db", "current").out == "none\n"
+    assert milkbot("db", "head").out == f"{HEAD}\n"
     before = milkbot("db", "check")
     assert before.code == 1
     assert before.sentences == [
