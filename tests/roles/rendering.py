@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
@@ -62,3 +64,13 @@ def evaluate(expression: str, **given: Any) -> Any:
     _plugins()
     templar = Templar(loader=DataLoader(), variables=variables(**given))
     return templar.template(trust_as_template("{{ " + expression + " }}"))
+
+
+def plugin(path: str) -> ModuleType:
+    """A plugin of a role, which Ansible finds by its file: `role/kind/name.py`."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROLES / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-from types import ModuleType
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.roles.conftest import Pair, make_pair
-from tests.roles.rendering import ROLES
+from tests.roles.rendering import plugin
 
 from milkbot.domain import modes
 
-
-def _plugin(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROLES / f"preflight/filter_plugins/{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-inventory, machine, trust = _plugin("inventory"), _plugin("machine"), _plugin("trust")
+inventory, machine, trust = (
+    plugin(f"preflight/filter_plugins/{name}.py") for name in ("inventory", "machine", "trust")
+)
 
 SPECS: dict[str, Any] = {
     "ufw_ssh_ports": {"type": "list", "elements": "int", "description": "Ports of ssh.", "default": [22]},
