@@ -1,0 +1,95 @@
+"""The module that lists, annotates and prunes releases, run as Ansible runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.roles.rendering import ROLES
+
+MODULE = ROLES / "milkbot/library/releases.py"
+
+
+def _id(number: int) -> str:
+    return f"20260101T00000{number}Z-{number:012x}"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Five whole releases, good ones, the last of them live; one that was never finished; and two things of others."""
+    top = tmp_path / "releases"
+    for number in range(1, 7):
+        directory = top / _id(number)
+        directory.mkdir(parents=True)
+        if number <= 5:
+            record = {"id": _id(number), "result": "good", "live_at": f"2026-01-0{number}T00:00:00Z"}
+            (directory / "release.json").write_text(json.dumps(record), "utf-8")
+    (top / "of-an-operator").mkdir()
+    (top / _id(7)).symlink_to(tmp_path)
+    (tmp_path / "current").symlink_to(f"releases/{_id(5)}")
+    return tmp_path
+
+
+def _ask(home: Path, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    given = {"home": str(home), "_ansible_check_mode": check, **arguments}
+    done = subprocess.run(
+        [sys.executable, str(MODULE)],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _there(home: Path) -> set[str]:
+    return {path.name for path in (home / "releases").iterdir()}
+
+
+def test_the_live_release_is_its_own_predecessor(home: Path) -> None:
+    answer = _ask(home)
+    assert (answer["live"], answer["previous"], answer["changed"]) == (_id(5), _id(4), False)
+    assert [entry["id"] for entry in answer["releases"] if not entry["complete"]] == [_id(6)]
+
+
+def test_a_bad_release_is_returned_to(home: Path) -> None:
+    _ask(home, note={_id(4): {"result": "bad", "reason": "it failed"}})
+    answer = _ask(home)
+    assert answer["previous"] == _id(3)
+    assert next(entry for entry in answer["releases"] if entry["id"] == _id(4))["reason"] == "it failed"
+
+
+def test_the_release_that_was_made_last_is_taken_for_the_one_before(home: Path) -> None:
+    _ask(home, note={_id(2): {"live_at": "2026-02-01T00:00:00Z"}})
+    assert _ask(home)["previous"] == _id(2)
+
+
+def test_a_note_changes_what_says_it_already(home: Path) -> None:
+    assert _ask(home, note={_id(1): {"schema": "0001"}})["changed"] is True
+    assert _ask(home, note={_id(1): {"schema": "0001"}})["changed"] is False
+
+
+def test_pruning_removes_what_is_needed_or_of_others(home: Path) -> None:
+    _ask(home, note={_id(4): {"result": "bad"}, _id(2): {"live_at": "2026-02-01T00:00:00Z"}})
+    answer = _ask(home, keep=1, protect=[_id(3)])
+    assert answer["removed"] == [_id(1), _id(4), _id(6)]
+    # The live one, the good one before it, the one that was named, and what our roles did not make.
+    assert _there(home) == {_id(5), _id(2), _id(3), "of-an-operator", _id(7)}
+
+
+def test_check_mode_removes_a_release(home: Path) -> None:
+    before = _there(home)
+    answer = _ask(home, keep=1, note={_id(1): {"result": "bad"}}, history={"at": "now"}, check=True)
+    assert (answer["changed"], _there(home), (home / "deploys.jsonl").exists()) == (True, before, False)
+
+
+def test_the_history_forgets_a_line(home: Path) -> None:
+    for number in range(2):
+        _ask(home, history={"action": "deploy", "number": number})
+    lines = (home / "deploys.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [0, 1]
