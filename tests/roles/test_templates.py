@@ -42,6 +42,12 @@ def test_a_limit_is_not_written() -> None:
     assert _environment(limits) == {"MAX_TRADE_RISK_PCT": "2", "BANKROLL": "992.1"}
 
 
+@pytest.mark.parametrize("unit", ["milkbot-analytics.service.j2", "milkbot-dashboard.service.j2"])
+def test_the_start_of_a_second_process_hangs_the_first(unit: str) -> None:
+    # systemd sets the flag of the socket that both inherit, at each start of either.
+    assert "NonBlocking=true" in render(f"systemd/{unit}").splitlines()
+
+
 @pytest.mark.parametrize("service", ["trader", "rollups", "analytics", "dashboard"])
 def test_a_readable_file_holds_a_secret(service: str) -> None:
     content = evaluate(f"_environment_{service}")
