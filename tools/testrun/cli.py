@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen parts and print the table and the closing line."""
     parser = argparse.ArgumentParser(prog="bin/test", description="Run the tests; without a PART all of them.")
-    parser.add_argument("--all", action="store_true", help="Molecule on every image that has a mirror too")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every case of the long matrices, and Molecule on every image that has a mirror",
+    )
     everything = names(all_images=True)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(everything))
     options = parser.parse_args(arguments)
@@ -28,6 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wanted = [name for name in wanted if name not in without]
         for name, reason in without.items():
             print(f"{name}: not run: {reason}")
-    outcomes = runner.run(build([name for name in everything if name in wanted]))
+    outcomes = runner.run(build([name for name in everything if name in wanted], matrix=options.all))
     print(f"\n{outcome.table(outcomes)}\n\n{outcome.summary(outcomes)}")
     return 0 if all(result.ok for result in outcomes) else 1

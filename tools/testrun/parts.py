@@ -1,7 +1,7 @@
 """The parts of the test suite: what each one runs, and in which lane.
 
 Parts of one lane follow each other; the lanes run side by side. The machine that Molecule makes is
-used by the browser too, so these two share a lane.
+used by the browser and the deploys too, so these share a lane.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ RESULTS = ROOT / "test-results"
 _SHELL_TOPS = ("bin", ".ci", "tools", "tests", "deployment", "roles")
 _SHELLS = (b"#!/bin/sh", b"#!/bin/bash", b"#!/usr/bin/env bash")
 _DESTROY = ("molecule", "destroy", "--no-command-borders")
+# In this order: the browser looks at the release that was provisioned.
+_ON_MACHINE = {"browser": "tests/e2e", "deploy": "tests/deploy"}
 _LANE_1 = {
     "lint": (),
     "unit": ("tests/unit", "tests/contract", "tests/testrun"),
@@ -87,17 +89,17 @@ def _molecule(image: str, *, keep: bool) -> Part:
     return Part(name, 2, (_DESTROY, test), after=() if keep else (_DESTROY,), env=env)
 
 
-def _browser(*, provisioned: bool) -> Part:
-    """The browser on Molecule's machine, which is provisioned here unless the part before did it."""
+def _on_machine(name: str, *arguments: str, provisioned: bool, keep: bool) -> Part:
+    """Tests on Molecule's machine, which is provisioned here unless a part before did it."""
     converge = () if provisioned else (("molecule", "converge", "--no-command-borders"),)
-    browse = (str(ROOT / "tools/testrun/browse.sh"), *_pytest("browser", "tests/e2e"))
-    return Part("browser", 2, (*converge, browse), after=(_DESTROY,))
+    run = (str(ROOT / "tools/testrun/on_machine.sh"), *_pytest(name, *arguments))
+    return Part(name, 2, (*converge, run), after=() if keep else (_DESTROY,))
 
 
 def names(*, all_images: bool) -> list[str]:
     """The names of the parts, in the order in which their lanes run them."""
     images = [f"molecule-{name}" for name in recipes.RECIPES if name != recipes.DEFAULT]
-    return ["molecule", "browser", *_LANE_1, *(images if all_images else [])]
+    return ["molecule", *_ON_MACHINE, *_LANE_1, *(images if all_images else [])]
 
 
 def images_without_mirror() -> dict[str, str]:
@@ -111,14 +113,21 @@ def images_without_mirror() -> dict[str, str]:
     return found
 
 
-def build(chosen: Collection[str]) -> list[Part]:
-    """Return the chosen parts. Browser after Molecule uses the machine that is there."""
+def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
+    """Return the chosen parts, with every case of the long matrices or without.
+
+    What comes after Molecule uses the machine that is there.
+    """
+    cases = () if matrix else ("-m", "not matrix")
     parts: list[Part] = []
     for name in chosen:
         if name == "molecule":
-            parts.append(_molecule(recipes.DEFAULT, keep="browser" in chosen))
-        elif name == "browser":
-            parts.append(_browser(provisioned="molecule" in chosen))
+            parts.append(_molecule(recipes.DEFAULT, keep=bool(_ON_MACHINE.keys() & set(chosen))))
+        elif name in _ON_MACHINE:
+            others = [part for part in ("molecule", *_ON_MACHINE) if part in chosen]
+            before, after = others[: others.index(name)], others[others.index(name) + 1 :]
+            tests = (_ON_MACHINE[name], *cases)
+            parts.append(_on_machine(name, *tests, provisioned=bool(before), keep=bool(after)))
         elif name == "lint":
             parts.append(_lint())
         elif name in _LANE_1:

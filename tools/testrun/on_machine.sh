@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs a command with the address and the authority of Molecule's machine in its environment.
+# Runs a command with what tests need of Molecule's machine in its environment.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -8,4 +8,5 @@ MILKBOT_E2E_MACHINE=molecule-default-$(printf %s "$root" | sha256sum | cut -c1-6
 MILKBOT_E2E_ADDRESS=$("$root/bin/vps" show "$MILKBOT_E2E_MACHINE" --field address)
 export MILKBOT_E2E_ADDRESS MILKBOT_E2E_MACHINE
 export MILKBOT_E2E_CA=$root/.local/molecule/default/secrets/tls/ca.pem
+export MILKBOT_E2E_INVENTORY=$root/.local/molecule/default/inventory/hosts.yml
 exec "$@"

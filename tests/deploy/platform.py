@@ -1,0 +1,116 @@
+"""A provisioned machine, and versions to bring to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+DOMAIN = "milkbot.test"
+# Long enough for a service that dies after its start to be seen dying.
+WATCH_SECONDS = 30
+_PATIENCE = 900
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    """Standard output of a command that has to succeed."""
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """A clone of this repository, to commit broken versions to."""
+
+    directory: Path
+
+    @staticmethod
+    def clone(directory: Path) -> Versions:
+        run("git", "clone", "--quiet", ROOT, directory)
+        return Versions(directory)
+
+    def commit(self, message: str, changes: dict[str, str], *, append: bool = False) -> str:
+        """Commit the files' content on top of what this checkout has committed; returns the commit."""
+        run("git", "checkout", "--quiet", "--detach", "origin/HEAD", cwd=self.directory)
+        for name, content in changes.items():
+            path = self.directory / name
+            before = path.read_text(encoding="utf-8") if append else ""
+            path.write_text(before + content, encoding="utf-8")
+        run("git", "add", "--all", cwd=self.directory)
+        who = ("-c", "user.name=test", "-c", "user.email=test@milkbot.test")
+        run("git", *who, "commit", "--quiet", "--allow-empty", "--message", message, cwd=self.directory)
+        return run("git", "rev-parse", "HEAD", cwd=self.directory)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The machine that Molecule provisioned."""
+
+    machine: str
+    address: str
+    authority: Path
+    inventory: Path
+    versions: Versions
+
+    def ssh(self, command: str) -> str:
+        """Standard output of a command of root's on the machine."""
+        return run(ROOT / "bin/vps", "ssh", self.machine, command)
+
+    def play(self, playbook: str, *options: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+        """Run a playbook from this checkout, with versions from the clone."""
+        return subprocess.run(
+            self.command(playbook, *options, **variables),
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            timeout=_PATIENCE,
+        )
+
+    def command(self, playbook: str, *options: str, **variables: Any) -> list[str]:
+        """The command line of `play`."""
+        given = {
+            "release_repository": str(self.versions.directory),
+            "systemd_watch_seconds": WATCH_SECONDS,
+            **variables,
+        }
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        return [program, "-i", str(self.inventory), playbook, "-e", json.dumps(given), *options]
+
+    def live(self) -> str:
+        """Id of the release that current points to."""
+        return Path(self.ssh("readlink /opt/milkbot/current")).name
+
+    def record(self, release: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.ssh(f"cat /opt/milkbot/releases/{shlex.quote(release)}/release.json"))
+        return found
+
+    def history(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.ssh("cat /opt/milkbot/deploys.jsonl").splitlines()]
+
+    def schema(self) -> str:
+        return self.ssh("milkbot db current").splitlines()[-1]
+
+    def state(self) -> dict[str, str]:
+        """What has to be the same after a deploy that failed."""
+        health = json.loads(self.ssh("curl --silent http://127.0.0.1:8000/v1/health"))
+        return {
+            "link": self.live(),
+            "serving": health["release"],
+            "schema": self.schema(),
+            "timers": self.ssh("systemctl is-active milkbot-trader.timer milkbot-rollups.timer || true"),
+            "services": self.ssh("systemctl is-active milkbot-analytics milkbot-dashboard || true"),
+            "helpers": self.ssh("systemctl is-active milkbot-analytics-next milkbot-dashboard-next || true"),
+            "lock": self.ssh("ls /run/lock/milkbot-deploy.json 2>/dev/null || true"),
+        }
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """What a playbook printed, without the line breaks of its layout."""
+    return " ".join((done.stdout + done.stderr).split())
