@@ -1,4 +1,4 @@
-"""Ansible module: the one lock of a host that site, update, rollback and restore take."""
+"""Ansible module: the one lock of a host that site, update and rollback take."""
 
 from __future__ import annotations
 
