@@ -36,7 +36,7 @@ RETURN = r"""
 releases:
   description: >-
     Oldest first. C(id), C(path), C(live), C(complete), C(result) (good, bad or empty), C(reason), C(schema), C(commit),
-    C(created_at), C(live_at), C(pending) (a rollback to it has begun and not ended), C(bytes).
+    C(created_at), C(live_at), C(bytes).
   returned: always
   type: list
 live: {description: Id of the release that current points to., type: str}
@@ -45,7 +45,7 @@ removed: {description: Ids of the releases that were pruned., type: list}
 """
 
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
-_SHOWN = ("result", "reason", "schema", "commit", "version", "created_at", "created_by", "live_at", "pending")
+_SHOWN = ("result", "reason", "schema", "commit", "version", "created_at", "created_by", "live_at")
 
 
 @dataclass(frozen=True)
