@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from tests.roles.rendering import ROLES, plugin
+from tests.roles.modules import ask
+from tests.roles.rendering import plugin
 
-MODULE = ROLES / "lock/library/deploy_lock.py"
 ONE, OTHER = {"run": "one", "user": "ann"}, {"run": "other", "user": "bob"}
 
 
@@ -23,17 +22,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deploy.json"
 
 
-def _ask(path: Path, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
-    given = {"path": str(path), "_ansible_check_mode": check, **arguments}
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+def _ask(path: Path, **arguments: Any) -> dict[str, Any]:
+    return ask("lock/library/deploy_lock.py", path=str(path), **arguments)
 
 
 def test_two_runs_hold_it(path: Path) -> None:
@@ -115,6 +105,17 @@ def test_an_owner_that_ended_is_taken_for_alive(judge: ModuleType) -> None:
 
 def test_a_number_that_another_process_has_now_is_taken_for_the_owner(judge: ModuleType) -> None:
     assert judge.provably_dead({"run": f"host:{judge.boot_id()}:{os.getpid()}:1"})
+
+
+def test_check_mode_asks_for_a_dead_owners_lock_for_ever(judge: ModuleType) -> None:
+    dead = {"run": f"host:{judge.boot_id()}:{os.getpid()}:1"}
+    answers = iter([{"holder": dead}])
+    action = object.__new__(judge.ActionModule)
+    action._task, action._display = SimpleNamespace(check_mode=True), Mock()
+    action._ask = lambda *_: next(answers)
+    taken = action._take({"owner": judge.owner("a test")}, {"holder": dead}, 0.0, None)
+    assert "failed" not in taken
+    action._display.warning.assert_called_once()
 
 
 @pytest.mark.parametrize("run", ["host:another-boot:1:1", "unknown", ""])

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.roles.rendering import ROLES
+from tests.roles.modules import ask
 
-MODULE = ROLES / "milkbot/library/install_files.py"
 OWNER = "root"
 
 pytestmark = pytest.mark.usefixtures("_as_root")
@@ -25,16 +21,7 @@ def _as_root(tmp_path: Path) -> None:
 
 
 def _install(*files: dict[str, Any], check: bool = False) -> dict[str, Any]:
-    arguments = {"files": list(files), "_ansible_check_mode": check, "_ansible_diff": True}
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    return ask("milkbot/library/install_files.py", check=check, files=list(files))
 
 
 def _mode(path: Path) -> int:

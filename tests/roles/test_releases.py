@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.roles.rendering import ROLES
-
-MODULE = ROLES / "milkbot/library/releases.py"
+from tests.roles.modules import ask
 
 
 def _id(number: int) -> str:
@@ -34,17 +30,8 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _ask(home: Path, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
-    given = {"home": str(home), "_ansible_check_mode": check, **arguments}
-    done = subprocess.run(
-        [sys.executable, str(MODULE)],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+def _ask(home: Path, **arguments: Any) -> dict[str, Any]:
+    return ask("milkbot/library/releases.py", home=str(home), **arguments)
 
 
 def _there(home: Path) -> set[str]:

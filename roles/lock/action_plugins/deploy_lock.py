@@ -81,6 +81,8 @@ class ActionModule(ActionBase):
             if provably_dead(holder):
                 self._display.warning(f"the lock is taken over: its owner, {described(holder)}, is gone")
                 answer = self._ask(asked | {"instead_of": holder["run"]}, task_vars)
+                if self._task.check_mode:  # nothing was written, so the next look would find the same owner
+                    return answer
                 continue
             if self._task.check_mode or time.monotonic() >= until:
                 mend = "wait for it (-e lock_wait=SECONDS), or look at it and free it: unlock.yml"

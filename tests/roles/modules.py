@@ -1,0 +1,24 @@
+"""Running a role's module as Ansible runs it: arguments in as JSON, the answer out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from tests.roles.rendering import ROLES
+
+
+def ask(module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    """The answer of `role/library/name.py`; one that failed has `failed` in it."""
+    given = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+    done = subprocess.run(
+        [sys.executable, str(ROLES / module)],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
