@@ -1,0 +1,109 @@
+"""Ansible module: commands whose answers tell whether the platform is well, all at once, in one round trip."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: checklist
+short_description: Run the checks of a list, and judge all answers
+description:
+  - All are run, several at a time, so that one that is wrong hides no other. Fails with everything that is wrong.
+options:
+  checks:
+    description: >-
+      C(command), without a shell; C(answer), a regular expression that its output has to match. With C(rows) its output
+      is the table of healthcheck.sh, and each row that says C(fail) is wrong by itself.
+    type: list
+    elements: dict
+    required: true
+  excused: {description: Checks of such tables that may fail., type: list, elements: str, default: []}
+  judge: {description: "Fail when an answer is wrong, instead of only returning it.", type: bool, default: true}
+"""
+
+RETURN = r"""
+table: {description: A line for each check., returned: always, type: list}
+wrong: {description: What is wrong in words., returned: always, type: list}
+failing: {description: Checks of the tables of healthcheck.sh that fail., returned: always, type: list}
+"""
+
+_AT_ONCE = 4
+_PATIENCE = 120
+# A row is: state, two spaces or more, and the check's name in 28 columns.
+_FAILING_ROW = re.compile(r"^fail +(.{1,28}) ", re.MULTILINE)
+
+
+def run(check: dict[str, Any]) -> tuple[int, str, str]:
+    """Exit code, output, complaints."""
+    command = shlex.split(check["command"])
+    try:
+        done = subprocess.run(  # noqa: S603 - commands of our own role
+            command, check=False, capture_output=True, text=True, errors="replace", cwd="/", timeout=_PATIENCE
+        )
+    except OSError as error:
+        return 127, "", str(error)
+    except subprocess.TimeoutExpired:
+        return 124, "", f"no answer within {_PATIENCE} seconds"
+    return done.returncode, done.stdout, done.stderr
+
+
+def failing_rows(output: str) -> list[str]:
+    return [name.rstrip() for name in _FAILING_ROW.findall(output)]
+
+
+def judge(check: dict[str, Any], answer: tuple[int, str, str], excused: list[str]) -> str:
+    """What is wrong with the answer; empty when nothing is."""
+    code, output, complaints = answer
+    said = " ".join((output + " " + complaints).split())
+    if check["rows"] and code in (0, 1):
+        wrong = [name for name in failing_rows(output) if name not in excused]
+        lines = [line for line in output.splitlines() if line.startswith("fail") and failing_rows(line)[0] in wrong]
+        return f"{check['command']}: {'; '.join(' '.join(line.split()) for line in lines)}" if wrong else ""
+    if code != 0 or not re.search(check["answer"], output, re.MULTILINE):
+        return f"{check['command']} left with {code} and said: {said or 'nothing'}"
+    return ""
+
+
+def main() -> None:
+    module = AnsibleModule(
+        {
+            "checks": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "command": {"type": "str", "required": True},
+                    "answer": {"type": "str", "default": ""},
+                    "rows": {"type": "bool", "default": False},
+                },
+            },
+            "excused": {"type": "list", "elements": "str", "default": []},
+            "judge": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    checks = module.params["checks"]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = list(pool.map(run, checks))
+    answered = list(zip(checks, answers, strict=True))
+    judged = [judge(check, answer, module.params["excused"]) for check, answer in answered]
+    known = {
+        "table": [
+            ("fail  " if wrong else "ok    ") + check["command"] for check, wrong in zip(checks, judged, strict=True)
+        ],
+        "wrong": [wrong for wrong in judged if wrong],
+        "failing": [name for check, answer in answered if check["rows"] for name in failing_rows(answer[1])],
+    }
+    if known["wrong"] and module.params["judge"]:
+        module.fail_json(msg="\n".join(known["wrong"]), **known)
+    module.exit_json(changed=False, **known)
+
+
+if __name__ == "__main__":
+    main()

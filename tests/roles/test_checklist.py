@@ -1,0 +1,49 @@
+"""The module that goes through a list of checks, run as Ansible runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.roles.modules import ask
+
+ROWS = r"printf '%s\n' 'ok    nginx.service                active' 'fail  log of milkbot-trader        bad -> look' "
+
+
+def _ask(*checks: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return ask("verify/library/checklist.py", checks=list(checks), **more)
+
+
+def test_a_wrong_answer_hides_another() -> None:
+    answer = _ask(
+        {"command": "echo inactive", "answer": "^active$"},
+        {"command": "false"},
+        {"command": "echo active", "answer": "^active$"},
+        {"command": "there-is-no-such-program"},
+    )
+    assert answer["failed"] is True
+    assert [line.split()[0] for line in answer["table"]] == ["fail", "fail", "ok", "fail"]
+    assert "echo inactive left with 0 and said: inactive" in answer["msg"]
+    assert "there-is-no-such-program left with 127" in answer["msg"]
+
+
+def test_a_failing_row_passes() -> None:
+    answer = _ask({"command": ROWS, "rows": True})
+    assert answer["failed"] is True
+    assert answer["failing"] == ["log of milkbot-trader"]
+    assert "fail log of milkbot-trader bad -> look" in answer["msg"]
+    assert "nginx" not in answer["msg"].split(":", 1)[1]
+
+
+def test_what_failed_before_is_blamed_on_the_update() -> None:
+    answer = _ask({"command": ROWS, "rows": True}, excused=["log of milkbot-trader"])
+    assert answer.get("failed", False) is False
+    assert answer["wrong"] == []
+
+
+def test_a_look_ends_the_run() -> None:
+    answer = _ask({"command": ROWS, "rows": True}, judge=False)
+    assert (answer.get("failed", False), answer["failing"]) == (False, ["log of milkbot-trader"])
+
+
+def test_a_health_check_that_breaks_off_passes() -> None:
+    assert _ask({"command": "sh -c 'exit 2'", "rows": True})["failed"] is True
