@@ -11,6 +11,7 @@ from milkbot.db.session import make_engine
 from milkbot.errors import ConfigError
 from milkbot.load_settings import load_settings
 from milkbot.logging import configure_logging
+from milkbot.serving import Identified
 
 # No answer is worth more time than its reader has patience.
 STATEMENT_TIMEOUT_MS = 3_000
@@ -29,4 +30,5 @@ def _configured() -> FastAPI:
     )
 
 
-app = _configured()
+# Outermost, so that it names the process in answers to what nobody handled as well.
+app = Identified(_configured())

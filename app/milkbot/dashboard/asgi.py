@@ -70,10 +70,11 @@ def _configured() -> App:
         raise SystemExit(error.exit_code) from None
     return App(
         Path(__file__).with_name("page.py"),
-        middleware=[Middleware(Identified), Middleware(SameOriginSockets)],
+        middleware=[Middleware(SameOriginSockets)],
         lifespan=_lifespan,
         on_script_error=_log_script_error,
     )
 
 
-app = _configured()
+# Outermost, so that it names the process in answers to what nobody handled as well.
+app = Identified(_configured())

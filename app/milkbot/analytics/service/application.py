@@ -18,7 +18,6 @@ from milkbot.analytics.service.queries import read_equity, read_hero, read_statu
 from milkbot.analytics.service.schemas import Equity, Health, Hero, Problem, Status, Trades
 from milkbot.domain.cities import cities
 from milkbot.release import release_id
-from milkbot.serving import Identified
 
 CACHE_SECONDS = 5
 
@@ -58,7 +57,6 @@ def create_app(engine: Engine) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.add_middleware(Identified)
     add_problem_handlers(app)
     cache = AnswerCache(CACHE_SECONDS)
 
