@@ -1,0 +1,132 @@
+"""Ansible module: timers and the oneshots that they start, held while a release is changed, and started again."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: timers
+short_description: Hold timers while nothing may run, and start them again
+description:
+  - C(held) stops the timers and waits for a run that is under way, which is never ended. Should whoever holds them be
+    killed, or lose its connection, a timer of systemd's own starts them again after C(resume_after).
+  - C(running) enables and starts them, and lets go of that timer.
+  - Timers that are not installed are left out.
+options:
+  names: {description: Of the units without suffix., type: list, elements: str, required: true}
+  state: {choices: [held, running], type: str, required: true}
+  changed_units: {description: Names of the units that were just written., type: list, elements: str, default: []}
+  resume_after: {description: Minutes after which held timers start again by themselves., type: int, default: 15}
+  wait: {description: Seconds to wait for a run that is under way., type: int, default: 300}
+"""
+
+RETURN = r"""
+last_status:
+  description: "Exit status of each service's last run, by its unit."
+  returned: always
+  type: dict
+"""
+
+_RESUME = "milkbot-resume"
+_PAUSE = 0.1
+
+
+class TimersError(Exception):
+    """What was asked for could not be done; the message says why and what to do."""
+
+
+def _systemctl(*arguments: str) -> str:
+    command = ["systemctl", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
+    if done.returncode != 0:
+        raise TimersError(f"systemctl {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _shown(unit: str, name: str) -> str:
+    return _systemctl("show", f"--property={name}", "--value", unit).strip()
+
+
+def installed(names: list[str]) -> list[str]:
+    return [name for name in names if _shown(f"{name}.timer", "LoadState") == "loaded"]
+
+
+def hold(names: list[str], minutes: int, seconds: int) -> None:
+    timers = [f"{name}.timer" for name in names]
+    _arm(timers, minutes)
+    _systemctl("stop", *timers)
+    deadline = time.monotonic() + seconds
+    for name in names:
+        while _shown(f"{name}.service", "ActiveState") == "activating":
+            if time.monotonic() >= deadline:
+                mend = f"look at journalctl -u {name}, and run this again once it has ended"
+                raise TimersError(f"{name}.service is still at work after {seconds} seconds; {mend}")
+            time.sleep(_PAUSE)
+
+
+def _arm(timers: list[str], minutes: int) -> None:
+    """At no point would it be wrong that they start: the link always points to a release that the schema fits."""
+    command = [
+        *("systemd-run", "--quiet", f"--unit={_RESUME}", f"--on-active={minutes}min", "--collect"),
+        "--description=Milkbot: start the timers that a deploy left stopped",
+        "--timer-property=AccuracySec=1s",
+        *("systemctl", "start", *timers),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
+    # One that a run which was killed left armed does as well.
+    if done.returncode != 0 and "already" not in done.stderr:
+        raise TimersError(f"the timer that would start the trader again could not be made: {done.stderr.strip()}")
+
+
+def run(names: list[str], changed_units: list[str]) -> None:
+    timers = [f"{name}.timer" for name in names]
+    disabled = [unit for unit in timers if _shown(unit, "UnitFileState") != "enabled"]
+    if disabled:
+        _systemctl("--quiet", "enable", *disabled)
+    _systemctl("start", *timers)
+    rewritten = [unit for unit in timers if unit in changed_units]
+    if rewritten:
+        _systemctl("restart", *rewritten)
+    if _shown(f"{_RESUME}.timer", "ActiveState") == "active":
+        _systemctl("stop", f"{_RESUME}.timer")
+
+
+def _settled(name: str) -> bool:
+    return _shown(f"{name}.timer", "ActiveState") == "active" and _shown(f"{name}.timer", "UnitFileState") == "enabled"
+
+
+def main() -> None:
+    module = AnsibleModule(
+        {
+            "names": {"type": "list", "elements": "str", "required": True},
+            "state": {"choices": ["held", "running"], "required": True},
+            "changed_units": {"type": "list", "elements": "str", "default": []},
+            "resume_after": {"type": "int", "default": 15},
+            "wait": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    asked: dict[str, Any] = module.params
+    try:
+        names = installed(asked["names"])
+        statuses = {f"{name}.service": _shown(f"{name}.service", "ExecMainStatus") for name in names}
+        if asked["state"] == "held":
+            changed = any(_shown(f"{name}.timer", "ActiveState") == "active" for name in names)
+            if names and not module.check_mode:
+                hold(names, asked["resume_after"], asked["wait"])
+        else:
+            rewritten = any(f"{name}.timer" in asked["changed_units"] for name in names)
+            changed = rewritten or not all(_settled(name) for name in names)
+            if names and not module.check_mode:
+                run(names, asked["changed_units"])
+    except TimersError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=changed, last_status=statuses)
+
+
+if __name__ == "__main__":
+    main()
