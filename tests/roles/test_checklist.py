@@ -6,7 +6,10 @@ from typing import Any
 
 from tests.roles.modules import ask
 
-ROWS = r"printf '%s\n' 'ok    nginx.service                active' 'fail  log of milkbot-trader        bad -> look' "
+ROWS = (
+    r"printf '%s\n' 'ok    nginx.service                active' "
+    "'fail  log of milkbot-trader        bad -> look' 'fails: log of milkbot-trader' "
+)
 
 
 def _ask(*checks: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -80,3 +80,35 @@ def test_the_history_forgets_a_line(home: Path) -> None:
         _ask(home, history={"action": "deploy", "number": number})
     lines = (home / "deploys.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["number"] for line in lines] == [0, 1]
+
+
+def test_a_release_that_is_good_already_is_written_again(home: Path) -> None:
+    history = {"action": "provision"}
+    settled = _ask(home, good=_id(5), good_already=True, note={_id(5): {"schema": "0001"}}, history=history)
+    assert settled["changed"] is False
+    assert not (home / "deploys.jsonl").exists()
+    # It was switched to by this run, so that it is news that it serves.
+    news = _ask(home, good=_id(5), good_already=False, note={_id(5): {"schema": "0001"}}, history=history)
+    assert news["changed"] is True
+    live = next(entry for entry in news["releases"] if entry["live"])
+    assert (live["schema"], live["live_at"] > "2026-01-05T00:00:00Z") == ("0001", True)
+
+
+def test_a_release_that_does_not_run_is_marked_good(home: Path) -> None:
+    _ask(home, note={_id(4): {"result": ""}})
+    assert _ask(home, good=_id(4), history={"action": "deploy"})["changed"] is False
+
+
+def test_a_full_disk_keeps_old_releases(home: Path) -> None:
+    answer = _ask(home, keep=5, keep_free=1 << 60, protect=[_id(2)])
+    # All but the live one, the good one before it, and the one that was named; the incomplete one goes anyway.
+    assert answer["removed"] == [_id(6), _id(1), _id(3)]
+
+
+def test_a_disk_with_room_loses_a_release(home: Path) -> None:
+    assert _ask(home, keep=5, keep_free=1)["removed"] == [_id(6)]
+
+
+def test_the_history_tells_what_is_not_known(home: Path) -> None:
+    _ask(home, history={"action": "provision", "seconds": None, "before": ""})
+    assert json.loads((home / "deploys.jsonl").read_text("utf-8")) == {"action": "provision"}

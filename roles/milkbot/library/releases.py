@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,18 @@ description:
 options:
   home: {description: The platform's directory., type: path, default: /opt/milkbot}
   note: {description: "What to write into release.json, by release id.", type: dict, default: {}}
+  good:
+    description: >-
+      Release to mark good as of now, if it is live. When C(good_already) says that it was live before and it is marked
+      already, nothing is written at all, neither a note nor the line of the history.
+    type: str
+  good_already: {description: The release was live before the run that asks., type: bool, default: false}
   history: {description: Line to append to deploys.jsonl., type: dict}
   keep: {description: Complete releases to keep; 0 prunes nothing., type: int, default: 0}
+  keep_free:
+    description: Bytes that shall be free on the disk; while fewer are, kept releases go too, from the oldest on.
+    type: int
+    default: 0
   protect:
     description: Releases never to remove; the live one and the newest good one before it never are.
     type: list
@@ -42,10 +53,11 @@ releases:
 live: {description: Id of the release that current points to., type: str}
 previous: {description: Id of the good release that was live before it., type: str}
 removed: {description: Ids of the releases that were pruned., type: list}
+line: {description: What was appended to the history., type: dict}
 """
 
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
-_SHOWN = ("result", "reason", "schema", "commit", "version", "created_at", "created_by", "live_at")
+_SHOWN = ("result", "reason", "schema", "commit", "version", "created_at", "created_by", "live_at", "backup")
 
 
 @dataclass(frozen=True)
@@ -117,19 +129,52 @@ def write_record(entry: Release, note: dict[str, Any]) -> None:
     temporary.replace(target)
 
 
+def settle(asked: dict[str, Any], releases: list[Release]) -> None:
+    """Turn `good` into a note, or take back what was asked for when it is settled already."""
+    entry = next((entry for entry in releases if entry.live and entry.id == asked["good"]), None)
+    if entry is None or (asked["good_already"] and entry.record.get("result") == "good"):
+        asked["note"], asked["history"] = {}, None
+        return
+    now = datetime.now(tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: UP017 - the host's Python may be older
+    more = asked["note"].get(entry.id, {})
+    asked["note"] = {**asked["note"], entry.id: {"result": "good", "reason": "", "live_at": now, **more}}
+
+
+def removable(releases: list[Release], protect: set[str]) -> list[Release]:
+    """All but the live one, the good one before it, and those; oldest first."""
+    safe = protect | {live_of(releases), newest_good(releases, {live_of(releases)})}
+    return [entry for entry in releases if entry.id not in safe]
+
+
 def surplus(releases: list[Release], keep: int, protect: set[str]) -> list[Release]:
     """What may go: incomplete ones, and the oldest beyond the number to keep."""
-    safe = protect | {live_of(releases), newest_good(releases, {live_of(releases)})}
-    complete = [entry for entry in releases if entry.record]
-    kept = {entry.id for entry in complete[-keep:]}
-    return [entry for entry in releases if entry.id not in safe | kept]
+    kept = {entry.id for entry in [entry for entry in releases if entry.record][-keep:]}
+    return [entry for entry in removable(releases, protect) if entry.id not in kept]
+
+
+def remove(entry: Release) -> None:
+    # First its record, so that a kill leaves no half release that looks complete.
+    (entry.path / "release.json").unlink(missing_ok=True)
+    shutil.rmtree(entry.path)
+
+
+def free_disk(home: Path, wanted: int, releases: list[Release], protect: set[str]) -> list[Release]:
+    """Remove kept releases until that many bytes are free, or none is left that may go. Returns the removed ones."""
+    removed = []
+    for entry in removable(releases, protect):
+        if shutil.disk_usage(home).free >= wanted:
+            break
+        remove(entry)
+        removed.append(entry)
+    return removed
 
 
 def append_history(home: Path, line: dict[str, Any]) -> None:
-    """One write to a file that is only ever appended to."""
+    """One write to a file that is only ever appended to. What is not known is left out."""
+    known = {name: value for name, value in line.items() if value not in (None, "")}
     file = os.open(home / "deploys.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(file, (json.dumps(line, sort_keys=True) + "\n").encode())
+        os.write(file, (json.dumps(known, sort_keys=True) + "\n").encode())
         os.fsync(file)
     finally:
         os.close(file)
@@ -141,26 +186,30 @@ def main() -> None:
             "home": {"type": "path", "default": "/opt/milkbot"},
             "note": {"type": "dict", "default": {}},
             "history": {"type": "dict"},
+            "good": {"type": "str"},
+            "good_already": {"type": "bool", "default": False},
             "keep": {"type": "int", "default": 0},
+            "keep_free": {"type": "int", "default": 0},
             "protect": {"type": "list", "elements": "str", "default": []},
             "sizes": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    asked, home = module.params, Path(module.params["home"])
+    asked, home = dict(module.params), Path(module.params["home"])
     os.umask(0o022)
-    releases = list_releases(home)
+    releases, protect = list_releases(home), set(asked["protect"])
+    if asked["good"] is not None:
+        settle(asked, releases)
     noted = take_note(releases, asked["note"])
-    removed = surplus(releases, asked["keep"], set(asked["protect"])) if asked["keep"] > 0 else []
+    removed = surplus(releases, asked["keep"], protect) if asked["keep"] > 0 else []
     if not module.check_mode:
         for entry in noted:
             write_record(entry, asked["note"][entry.id])
         if asked["history"] is not None:
             append_history(home, asked["history"])
         for entry in removed:
-            # First its record, so that a kill leaves no half release that looks complete.
-            (entry.path / "release.json").unlink(missing_ok=True)
-            shutil.rmtree(entry.path)
+            remove(entry)
+        removed += free_disk(home, asked["keep_free"], list_releases(home), protect)
         releases = list_releases(home)
     live = live_of(releases)
     module.exit_json(
@@ -169,6 +218,7 @@ def main() -> None:
         live=live,
         previous=newest_good(releases, {live}),
         removed=[entry.id for entry in removed],
+        line=asked["history"],
     )
 
 

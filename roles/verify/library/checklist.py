@@ -63,7 +63,7 @@ def judge(check: dict[str, Any], answer: tuple[int, str, str], excused: list[str
     said = " ".join((output + " " + complaints).split())
     if check["rows"] and code in (0, 1):
         wrong = [name for name in failing_rows(output) if name not in excused]
-        lines = [line for line in output.splitlines() if line.startswith("fail") and failing_rows(line)[0] in wrong]
+        lines = [line for line in output.splitlines() if set(failing_rows(line)) & set(wrong)]
         return f"{check['command']}: {'; '.join(' '.join(line.split()) for line in lines)}" if wrong else ""
     if code != 0 or not re.search(check["answer"], output, re.MULTILINE):
         return f"{check['command']} left with {code} and said: {said or 'nothing'}"
