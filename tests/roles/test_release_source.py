@@ -1,0 +1,394 @@
+"""The module that settles what a version is, run as Ansible runs it, on real repositories, tags and tarballs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.roles.modules import ask
+
+LOCK = '[[package]]\nname = "{}"\nversion = "{}"\n\n'
+FILES = {
+    "app/milkbot/__init__.py": "",
+    "app/migrations/versions/0001_first.py": "",
+    "pyproject.toml": '[project]\nname = "milkbot"\nversion = "1.2.3"\n',
+    "uv.lock": LOCK.format("httpx2", "2.16") + LOCK.format("rich", "15"),
+    "tests/test_one.py": "",
+}
+
+
+def _run(*command: str | Path, cwd: Path | None = None) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A repository with one commit of a version."""
+
+    path: Path
+
+    @staticmethod
+    def make(path: Path, files: dict[str, str]) -> Checkout:
+        made = Checkout(path)
+        _run("git", "init", "--quiet", "--initial-branch=main", path)
+        for name, value in {"user.name": "test", "user.email": "test@milkbot.test", "gpg.format": "ssh"}.items():
+            made.git("config", name, value)
+        made.commit("First", files)
+        return made
+
+    def git(self, *words: str) -> str:
+        return _run("git", "-C", self.path, *words)
+
+    def commit(self, message: str, files: dict[str, str]) -> str:
+        for name, content in files.items():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / name).write_text(content, encoding="utf-8")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def sign(self, tag: str, key: Path) -> None:
+        self.git("-c", f"user.signingKey={key}", "tag", "--sign", "--message", tag, tag)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout.make(tmp_path / "checkout", FILES)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    top = tmp_path_factory.mktemp("keys")
+
+    def make(name: str) -> Path:
+        if not (top / name).exists():
+            _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", top / name)
+        return top / name
+
+    return make
+
+
+def _allowed(key: Path) -> str:
+    return f"test@milkbot.test {key.with_suffix('.pub').read_text('utf-8')}"
+
+
+def _choose(repository: Path, version: str = "HEAD", *, check: bool = False, **given: Any) -> dict[str, Any]:
+    return ask(
+        "release/library/release_source.py", check=check, version=str(version), repository=str(repository), **given
+    )
+
+
+def _refusal(answer: dict[str, Any]) -> str:
+    assert answer.get("failed") is True, answer
+    return str(answer["msg"])
+
+
+# A checkout.
+
+
+@pytest.mark.parametrize("name", ["commit", "short commit", "tag", "branch", "HEAD"])
+def test_a_version_is_another_commit(checkout: Checkout, name: str) -> None:
+    commit = checkout.git("rev-parse", "HEAD")
+    checkout.git("tag", "v1")
+    names = {"commit": commit, "short commit": commit[:9], "tag": "v1", "branch": "main", "HEAD": "HEAD"}
+    answer = _choose(checkout.path, names[name])
+    assert (answer["commit"], answer["source"], answer["version"]) == (commit, "commit", "1.2.3")
+
+
+def test_the_plan_does_not_know_what_comes(checkout: Checkout) -> None:
+    first = checkout.git("rev-parse", "HEAD")
+    after = {"uv.lock": LOCK.format("rich", "16"), "app/migrations/versions/0002_next.py": ""}
+    checkout.commit("Second", after)
+    answer = _choose(checkout.path, since=[first, "f" * 40, ""])
+    assert list(answer["commits"]) == [first]
+    assert [line.split(" ", 1)[1] for line in answer["commits"][first]] == ["Second"]
+    assert (answer["packages"], answer["migrations"]) == ({"rich": "16"}, ["0001_first.py", "0002_next.py"])
+
+
+def test_changes_are_left_behind(checkout: Checkout) -> None:
+    (checkout.path / "README.md").write_text("new", "utf-8")
+    said = _refusal(_choose(checkout.path))
+    assert "has changes that are not committed:\n?? README.md" in said
+    assert "-e allow_dirty=yes" in said
+    assert "failed" not in _choose(checkout.path, checkout.git("rev-parse", "HEAD"))
+
+
+def test_the_same_changes_are_another_commit(checkout: Checkout) -> None:
+    (checkout.path / "uv.lock").write_text(LOCK.format("rich", "17"), "utf-8")
+    one, other = _choose(checkout.path, allow_dirty=True), _choose(checkout.path, allow_dirty=True)
+    assert (one["commit"], one["source"], one["packages"]) == (other["commit"], "checkout with changes", {"rich": "17"})
+    assert one["commit"] != checkout.git("rev-parse", "HEAD")
+
+
+def test_a_name_that_is_not_known_is_guessed(checkout: Checkout) -> None:
+    assert f"the checkout {checkout.path} knows no commit, tag or branch v9" in _refusal(_choose(checkout.path, "v9"))
+    assert "knows no commit, tag or branch --help" in _refusal(_choose(checkout.path, "--help"))
+
+
+def test_a_commit_of_something_else_is_taken(checkout: Checkout) -> None:
+    checkout.git("rm", "--quiet", "uv.lock")
+    commit = checkout.commit("Without a lock file", {})
+    assert _refusal(_choose(checkout.path)) == f"commit {commit[:12]} is no version of Milkbot: it has no uv.lock"
+
+
+# A tarball.
+
+
+@pytest.mark.parametrize("prefix", ["", "milkbot-1.2.3/"])
+@pytest.mark.parametrize("ending", ["tar", "tar.gz"])
+def test_a_tarball_of_gits_is_another_commit(checkout: Checkout, tmp_path: Path, ending: str, prefix: str) -> None:
+    path = tmp_path / f"milkbot.{ending}"
+    checkout.git("archive", f"--output={path}", f"--prefix={prefix}", "HEAD")
+    answer = _choose(tmp_path, str(path))
+    assert answer["commit"] == checkout.git("rev-parse", "HEAD")
+    assert answer["source"] == f"tarball milkbot.{ending}, made by git"
+    assert (answer["prefix"], answer["tarball"]) == (prefix.rstrip("/"), str(path))
+    assert (answer["version"], answer["migrations"]) == ("1.2.3", ["0001_first.py"])
+    assert answer["packages"] == {"httpx2": "2.16", "rich": "15"}
+
+
+def _tarball(path: Path, files: dict[str, str], *others: tarfile.TarInfo, top: str = "") -> Path:
+    with tarfile.open(path, "w:xz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(top + name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content.encode()))
+        for member in others:
+            archive.addfile(member)
+    return path
+
+
+def test_a_tarball_without_a_commit_has_no_name(tmp_path: Path) -> None:
+    path = _tarball(tmp_path / "milkbot.tar.xz", FILES, top="./milkbot/")
+    answer = _choose(tmp_path, str(path))
+    assert answer["commit"] == hashlib.sha256(path.read_bytes()).hexdigest()[:40]
+    assert answer["source"] == "tarball milkbot.tar.xz, named by its SHA-256"
+    assert answer["prefix"] == "milkbot"
+
+
+@pytest.mark.parametrize(
+    ("left_out", "named"), [("pyproject.toml", "pyproject.toml"), ("uv.lock", "uv.lock"), ("app/", "app/")]
+)
+def test_a_tarball_of_something_else_is_taken(tmp_path: Path, left_out: str, named: str) -> None:
+    files = {name: content for name, content in FILES.items() if not name.startswith(left_out)}
+    path = _tarball(tmp_path / "other.tar.xz", files)
+    assert f"{path} is no version of Milkbot: it has no {named}" in _refusal(_choose(tmp_path, str(path)))
+
+
+def _link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        _link("/etc/cron.d/app", "x"),
+        _link("app/../../up", "x"),
+        _link("app/link", "../../up"),
+        _link("app/link", "/etc/shadow"),
+        _link("app/hard", "/etc/shadow", tarfile.LNKTYPE),
+    ],
+    ids=lambda member: f"{member.name} {member.linkname}",
+)
+def test_a_tarball_reaches_out(tmp_path: Path, member: tarfile.TarInfo) -> None:
+    path = _tarball(tmp_path / "evil.tar.xz", FILES, member)
+    assert f"{path} is refused: {member.name} leads out of it" in _refusal(_choose(tmp_path, str(path)))
+
+
+def test_a_tarball_that_cannot_be_read_is_half_read(tmp_path: Path) -> None:
+    path = _tarball(tmp_path / "cut.tar.xz", {**FILES, "app/long": "".join(map(str, range(9999)))})
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert f"{path} cannot be read" in _refusal(_choose(tmp_path, str(path)))
+    assert "not.tar cannot be read" in _refusal(_choose(tmp_path, str(tmp_path / "not.tar")))
+
+
+# A signature.
+
+
+def test_a_signed_tag_is_refused(checkout: Checkout, keys: Callable[[str], Path]) -> None:
+    checkout.sign("v1", keys("owner"))
+    answer = _choose(checkout.path, "v1", verify=True, allowed_signers=_allowed(keys("owner")))
+    assert (answer["commit"], answer["source"]) == (checkout.git("rev-parse", "HEAD"), "commit, signed tag v1")
+
+
+def test_a_tag_signed_by_openpgp_is_refused(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("GNUPGHOME", str(home))
+    who = "test@milkbot.test"
+    _run("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", who, "ed25519", "sign")
+    try:
+        checkout.git("-c", "gpg.format=openpgp", "-c", f"user.signingKey={who}", "tag", "--sign", "-m", "v1", "v1")
+        public = _run("gpg", "--armor", "--export", who)
+    finally:
+        _run("gpgconf", "--kill", "all")
+    assert "failed" not in _choose(checkout.path, "v1", verify=True, gpg_keys=public)
+    assert "v1 is refused" in _refusal(_choose(checkout.path, "v1", verify=True))
+
+
+UNSIGNED = {
+    "of nobody's": "it is not the name of a tag",
+    "HEAD": "it is not the name of a tag",
+    "plain": "the tag carries no signature",
+    "annotated": "no signature found",
+    "of another's": "release_allowed_signers",
+    "renamed": "what is signed is the tag signed",
+}
+
+
+@pytest.mark.parametrize("case", UNSIGNED)
+def test_a_version_that_nobody_signed_is_installed(checkout: Checkout, keys: Callable[[str], Path], case: str) -> None:
+    checkout.git("branch", "of-nobody's")
+    checkout.git("tag", "plain")
+    checkout.git("tag", "--annotate", "--message", "v", "annotated")
+    checkout.sign("of-another's", keys("another"))
+    checkout.sign("signed", keys("owner"))
+    checkout.git("update-ref", "refs/tags/renamed", "refs/tags/signed")
+    name = case.replace(" ", "-")
+    said = _refusal(_choose(checkout.path, name, verify=True, allowed_signers=_allowed(keys("owner"))))
+    assert said.startswith(f"{name} is refused, since release_verify_signature is on")
+    assert UNSIGNED[case] in said
+
+
+def test_a_tarball_passes_for_a_signed_tag(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.git("archive", f"--output={tmp_path}/a.tar", "HEAD")
+    said = _refusal(_choose(checkout.path, f"{tmp_path}/a.tar", verify=True))
+    assert "a tarball carries no signature" in said
+
+
+# A remote repository.
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A bare repository, and the mirror of it that a host would keep."""
+
+    checkout: Checkout
+    path: Path
+    mirror: Path
+
+    def push(self) -> None:
+        self.checkout.git("push", "--quiet", "--force", "--prune", str(self.path), "+refs/*:refs/*")
+
+    def choose(self, version: str, **given: Any) -> dict[str, Any]:
+        return _choose(self.mirror, version, **{"url": f"file://{self.path}", **given})
+
+
+@pytest.fixture
+def remote(checkout: Checkout, tmp_path: Path) -> Remote:
+    _run("git", "init", "--quiet", "--bare", tmp_path / "remote.git")
+    made = Remote(checkout, tmp_path / "remote.git", tmp_path / "host/mirror.git")
+    made.mirror.parent.mkdir()
+    made.push()
+    return made
+
+
+@pytest.mark.parametrize("name", ["commit", "tag", "branch"])
+def test_the_remotes_version_is_another_commit(remote: Remote, name: str) -> None:
+    commit = remote.checkout.git("rev-parse", "HEAD")
+    remote.checkout.git("tag", "v1")
+    remote.push()
+    answer = remote.choose({"commit": commit, "tag": "v1", "branch": "main"}[name])
+    assert (answer["commit"], answer["source"]) == (commit, f"git file://{remote.path}")
+    assert (answer["version"], answer["tarball"]) == ("1.2.3", "")
+
+
+def test_what_was_pushed_since_is_not_seen(remote: Remote) -> None:
+    first = remote.choose("main")["commit"]
+    second = remote.checkout.commit("Second", {})
+    remote.push()
+    answer = remote.choose("main", since=[first])
+    assert answer["commit"] == second
+    assert len(answer["commits"][first]) == 1
+    # A branch that was taken back and a tag that was moved are what the remote says now.
+    remote.checkout.git("reset", "--quiet", "--hard", first)
+    remote.push()
+    assert remote.choose("main")["commit"] == first
+
+
+def test_a_commit_that_was_not_pushed_is_installed(remote: Remote) -> None:
+    commit = remote.checkout.commit("At home", {})
+    said = _refusal(remote.choose(commit))
+    assert (
+        said == f"the repository file://{remote.path} has no commit, tag or branch {commit}: push it, or mend version"
+    )
+
+
+def test_a_remote_that_is_away_leaves_something(remote: Remote) -> None:
+    said = _refusal(remote.choose("main", url=f"file://{remote.path}.away"))
+    assert f"the repository file://{remote.path}.away cannot be read" in said
+    assert "check release_git_url, release_git_key and release_git_known_hosts" in said
+    assert not remote.mirror.exists()
+
+
+def test_check_mode_keeps_what_it_fetched(remote: Remote) -> None:
+    answer = remote.choose("main", check=True)
+    assert answer["version"] == "1.2.3"
+    assert not remote.mirror.exists()
+    first = remote.choose("main")["commit"]
+    second = remote.checkout.commit("Second", {})
+    remote.push()
+    answer = remote.choose("main", check=True, since=[first])
+    assert (answer["commit"], len(answer["commits"][first])) == (second, 1)
+    assert _run("git", "-C", remote.mirror, "rev-parse", "main") == first
+
+
+@pytest.mark.parametrize("left", ["a lock", "an empty directory", "a broken object", "half a repository"])
+def test_what_a_killed_run_left_stops_the_next(remote: Remote, left: str) -> None:
+    if left != "an empty directory":
+        remote.choose("main")
+    if left == "a lock":
+        (remote.mirror / "packed-refs.lock").touch()
+        (remote.mirror / "refs/heads/main.lock").touch()
+    elif left == "an empty directory":
+        remote.mirror.mkdir()
+    elif left == "a broken object":
+        for path in [*remote.mirror.glob("objects/??/*"), *remote.mirror.glob("objects/pack/*.pack")]:
+            path.chmod(0o644)
+            path.write_bytes(b"")
+    else:
+        (remote.mirror / "HEAD").unlink()
+    second = remote.checkout.commit("Second", {"app/new.py": "new"})
+    remote.push()
+    assert remote.choose("main")["commit"] == second
+
+
+def test_a_remotes_tag_that_nobody_signed_is_installed(remote: Remote, keys: Callable[[str], Path]) -> None:
+    remote.checkout.sign("v1", keys("owner"))
+    remote.checkout.git("tag", "v2")
+    remote.push()
+    trust = {"verify": True, "allowed_signers": _allowed(keys("owner"))}
+    assert remote.choose("v1", **trust)["source"] == f"git file://{remote.path}, signed tag v1"
+    assert "v2 is refused" in _refusal(remote.choose("v2", **trust))
+
+
+def test_everybody_reads_the_repositorys_password(remote: Remote) -> None:
+    said = _refusal(remote.choose("main", url="https://me:secret@milkbot.test/milkbot.git"))
+    assert "release_git_url has a password in it" in said
+    assert "secret" not in said
+
+
+# What is unpacked already.
+
+
+def test_the_running_version_is_unknown(checkout: Checkout) -> None:
+    answer = ask("release/library/release_source.py", directory=str(checkout.path))
+    assert (answer["version"], answer["migrations"]) == ("1.2.3", ["0001_first.py"])
+    assert answer["packages"] == {"httpx2": "2.16", "rich": "15"}
+    assert answer["free"] > 0
+
+
+def test_a_release_that_is_not_there_ends_the_plan(tmp_path: Path) -> None:
+    answer = ask("release/library/release_source.py", directory=str(tmp_path / "gone"))
+    assert (answer["packages"], answer["migrations"]) == ({}, [])
