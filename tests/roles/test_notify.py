@@ -1,0 +1,368 @@
+"""Telling others of a deploy: real playbooks, and real servers that take it, refuse it, or keep silent."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.roles.rendering import ROLES, ROOT, plugin
+
+NOTIFICATION = plugin("notify/action_plugins/notification.py")
+
+LINE = {"at": "2026-01-02T03:04:05Z", "action": "deploy", "release": "new", "before": "old", "by": "ann@desk"}
+RETURNED = {**LINE, "result": "returned", "task": "Switch", "reason": "it would\nnot start"}
+SECRET = "hush-hush-42"
+SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+
+
+class Server(ThreadingHTTPServer):
+    """Keeps what is posted to it, and answers with `status`, or not at all until it is closed."""
+
+    daemon_threads = True
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.status, self.taken, self.closing = status, list[tuple[str, Any]](), threading.Event()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.taken.append((self.path, body))
+        if self.server.status is None:
+            self._drip()
+            return
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def _drip(self) -> None:
+        """Never silent for long enough to count as gone, and never done."""
+        while not self.server.closing.wait(0.2):
+            try:
+                self.wfile.write(b"H")
+            except OSError:
+                return
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing on stderr."""
+
+
+@contextmanager
+def serving(status: int | None = 200) -> Iterator[Server]:
+    with Server(status) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.closing.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    with ExitStack() as stack:
+        yield lambda status=200: stack.enter_context(serving(status))
+
+
+@pytest.fixture
+def dead() -> str:
+    """Where nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{held.getsockname()[1]}"
+
+
+def _tell(event: str, line: dict[str, Any]) -> dict[str, Any]:
+    role = {"name": "notify", "tasks_from": "tell"}
+    return {"ansible.builtin.include_role": role, "vars": {"notify_event": event, "notify_line": line}}
+
+
+CHECK = {"ansible.builtin.import_role": {"name": "notify"}}
+START, SUCCESS, FAILURE = _tell("start", LINE), _tell("success", {**LINE, "result": "good"}), _tell("failure", RETURNED)
+
+
+class Play:
+    """Runs tasks as Ansible runs a playbook of ours, with root's arguments and the variables of an inventory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def command(self, *tasks: dict[str, Any], hosts: dict[str, Any] | None = None, **variables: Any) -> list[str]:
+        # The variables are an inventory's: ansible-playbook would have to show what is given on its command line.
+        here = {"here": {"ansible_connection": "local"}}
+        inventory = {"all": {"hosts": hosts or here, "vars": variables}}
+        play = [{"hosts": "all", "gather_facts": False, "become": True, "tasks": list(tasks)}]
+        for name, content in (("inventory", inventory), ("play", play)):
+            (self.directory / f"{name}.yml").write_text(yaml.safe_dump(content), "utf-8")
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        return [program, "-i", str(self.directory / "inventory.yml"), str(self.directory / "play.yml")]
+
+    @staticmethod
+    def environment(**more: str) -> dict[str, str]:
+        # Wide enough for no warning to be broken into lines.
+        fixed = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "400"}
+        return os.environ | fixed | more
+
+    def run(
+        self,
+        *tasks: dict[str, Any],
+        options: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        **more: Any,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.command(*tasks, **more), *options],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.environment(**environment or {}),
+            timeout=90,
+        )
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return Play(tmp_path)
+
+
+def test_a_webhook_gets_what_chat_services_do_not_take(play: Play, serve: Callable[..., Server]) -> None:
+    server = serve()
+    done = play.run(FAILURE, notify_urls=[f"http://{server.address}/hook/a%2Fb?token={SECRET}"])
+    assert (done.returncode, "WARNING" in done.stdout) == (0, False), done.stdout
+    ((path, body),) = server.taken
+    assert path == f"/hook/a%2Fb?token={SECRET}"
+    assert list(body) == ["text"]
+    assert body["text"].splitlines() == [
+        "milkbot: update FAILED and returned to old on here",
+        "at: 2026-01-02T03:04:05Z",
+        "action: deploy",
+        "result: returned",
+        "release: new",
+        "before: old",
+        "by: ann@desk",
+        "task: Switch",
+        "reason: it would not start",
+    ]
+
+
+def test_a_webhook_of_apprise_or_ntfy_gets_nothing(play: Play, serve: Callable[..., Server]) -> None:
+    server = serve()
+    urls = [f"json://{server.address}/hook", f"ntfy://{server.address}/topic"]
+    done = play.run(START, SUCCESS, notify_urls=urls)
+    assert (done.returncode, "WARNING" in done.stdout) == (0, False), done.stdout
+    got = sorted((path, body["title"], body["message"].splitlines()[1]) for path, body in server.taken)
+    titles = ("milkbot: update started on here", "milkbot: update succeeded on here")
+    assert got == [(path, title, "action: deploy") for path in ("/", "/hook") for title in titles]
+    assert {body["topic"] for path, body in server.taken if path == "/"} == {"topic"}
+
+
+def test_a_channel_that_takes_nothing_fails_the_deploy_or_stops_the_others(
+    play: Play, serve: Callable[..., Server], dead: str
+) -> None:
+    well, broken = serve(), serve(500)
+    urls = [f"json://{dead}/{SECRET}", f"http://{broken.address}/{SECRET}", f"ntfy://{well.address}/topic"]
+    done = play.run(FAILURE, notify_urls=urls, options=("-vvv",))
+    assert done.returncode == 0, done.stdout
+    assert [body["title"] for _, body in well.taken] == ["milkbot: update FAILED and returned to old on here"]
+    refused = f"json://{dead}/… (entry 1 of notify_urls) was not taken: the connection was refused"
+    answered = (
+        f"http://{broken.address}/… (entry 2 of notify_urls) was not taken: it answered 500 (Internal Server Error)"
+    )
+    assert refused in done.stdout
+    assert answered in done.stdout
+    assert done.stdout.count("was not taken") == 2
+    assert SECRET not in done.stdout
+
+
+def test_a_channel_that_never_answers_holds_the_deploy_up(play: Play, serve: Callable[..., Server]) -> None:
+    slow, well = serve(None), serve()
+    urls = [f"http://{slow.address}/{SECRET}", f"http://{slow.address}/2", f"http://{well.address}/"]
+    began = time.monotonic()
+    done = play.run(START, notify_urls=urls, notify_timeout=2)
+    assert time.monotonic() - began < 30
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("was not taken: it did not answer in time") == 2
+    assert (len(slow.taken), len(well.taken)) == (2, 1)
+    assert SECRET not in done.stdout
+
+
+def test_an_address_that_is_not_understood_is_found_only_when_it_is_needed(
+    play: Play, serve: Callable[..., Server]
+) -> None:
+    server = serve()
+    urls = [f"http://{server.address}/", f"slak://{SECRET}/x", SECRET, f"slack://{SECRET}", f"http://[{SECRET}"]
+    done = play.run(CHECK, START, notify_urls=urls, options=("-vvv",))
+    assert done.returncode == 2, done.stdout
+    for number, shown in enumerate(["slak://…", "(no scheme)", "slack://…", "http://…"], start=2):
+        assert f"notify_urls, entry {number} = {shown}, the rest is secret: give an address that Apprise" in done.stdout
+    assert "notify_urls, entry 1" not in done.stdout
+    assert SECRET not in done.stdout
+    assert server.taken == []
+
+
+def test_an_address_of_slack_or_of_others_is_refused(play: Play) -> None:
+    hook = SLACK.replace("slack://", "https://hooks.slack.com/services/")
+    urls = [SLACK, hook, "ntfys://topic", "ntfys://ntfy.example/topic", "mailto://u:p@example.com", "https://[::1]:8/x"]
+    done = play.run(CHECK, notify_urls=urls)
+    assert (done.returncode, "WARNING" in done.stdout) == (0, False), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("notify_on", ["finish"]), ("notify_timeout", 0), ("notify_urls", ["{{ absent }}" + SECRET])]
+)
+def test_a_wrong_setting_is_found_only_when_it_is_needed(play: Play, name: str, value: Any) -> None:
+    wrong: dict[str, Any] = {name: value}
+    done = play.run(CHECK, **wrong)
+    assert done.returncode == 2, done.stdout
+    assert name in done.stdout
+
+
+def test_what_nobody_asked_for_is_told(play: Play, serve: Callable[..., Server]) -> None:
+    server = serve()
+    play.run(START, SUCCESS, FAILURE, notify_urls=[f"json://{server.address}"], notify_on=["failure"])
+    assert [body["type"] for _, body in server.taken] == ["failure"]
+
+
+def test_check_mode_tells(play: Play, serve: Callable[..., Server]) -> None:
+    server = serve()
+    done = play.run(CHECK, START, SUCCESS, FAILURE, notify_urls=[f"json://{server.address}"], options=("--check",))
+    assert (done.returncode, server.taken) == (0, []), done.stdout
+
+
+def test_without_apprise_the_deploy_fails(play: Play, serve: Callable[..., Server], tmp_path: Path) -> None:
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden/apprise.py").write_text("raise ImportError", "utf-8")
+    server = serve()
+    hidden = {"PYTHONPATH": str(tmp_path / "hidden")}
+    done = play.run(CHECK, START, notify_urls=[f"json://{server.address}/{SECRET}"], environment=hidden)
+    assert done.returncode == 0, done.stdout
+    assert "has no apprise; `uv sync --group ops` installs it" in done.stdout
+    assert SECRET not in done.stdout
+
+
+def test_apprise_that_crashes_fails_the_deploy(play: Play, tmp_path: Path) -> None:
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden/apprise.py").write_text(f"raise RuntimeError({SECRET!r})", "utf-8")
+    hidden = {"PYTHONPATH": str(tmp_path / "hidden")}
+    done = play.run(START, notify_urls=[f"json://localhost/{SECRET}"], environment=hidden)
+    assert done.returncode == 0, done.stdout
+    assert "the start on here was told to nobody (CalledProcessError)" in done.stdout
+    assert SECRET not in done.stdout
+
+
+FAIL = {"ansible.builtin.fail": {"msg": "the way back failed too"}, "name": "Go back"}
+PING = {"ansible.builtin.ping": {}, "name": "Go on"}
+
+
+def test_a_host_that_is_lost_fails_untold(play: Play, serve: Callable[..., Server], dead: str) -> None:
+    server = serve()
+    gone = {"gone": {"ansible_host": "127.0.0.1", "ansible_port": int(dead.partition(":")[2])}}
+    done = play.run(START, PING, hosts=gone, notify_urls=[f"json://{server.address}/{SECRET}"])
+    assert done.returncode == 4, done.stdout
+    start, end = (body for _, body in server.taken)
+    assert (start["title"], end["title"]) == ("milkbot: update started on gone", "milkbot: update FAILED on gone")
+    assert "task: Go on" in end["message"]
+    assert "refused" in end["message"]
+    assert SECRET not in done.stdout
+
+
+def test_a_deploy_whose_way_back_fails_too_fails_untold(play: Play, serve: Callable[..., Server]) -> None:
+    server = serve()
+    play.run(START, FAIL, notify_urls=[f"json://{server.address}"])
+    assert [body["type"] for _, body in server.taken] == ["info", "failure"]
+    message = server.taken[1][1]["message"]
+    assert "task: Go back\nreason: the way back failed too" in message
+    assert "result: failed" in message
+
+
+def test_what_a_task_keeps_secret_is_told(play: Play, serve: Callable[..., Server]) -> None:
+    server = serve()
+    secret = {"ansible.builtin.fail": {"msg": SECRET}, "name": "Write it", "no_log": True}
+    play.run(START, secret, notify_urls=[f"json://{server.address}"])
+    message = server.taken[1][1]["message"]
+    assert "task: Write it\nreason: failed" in message
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize("tasks", [(START, FAILURE, FAIL), (START, SUCCESS, FAIL), (FAIL,), (START, PING)])
+def test_an_end_is_told_twice_or_that_of_a_deploy_that_never_began(
+    play: Play, serve: Callable[..., Server], tasks: tuple[dict[str, Any], ...]
+) -> None:
+    server = serve()
+    play.run(*tasks, notify_urls=[f"json://{server.address}"])
+    assert len(server.taken) == sum(task in (START, SUCCESS, FAILURE) for task in tasks)
+
+
+def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..., Server]) -> None:
+    server = serve()
+    pause = {"ansible.builtin.command": "sleep 60"}
+    command = play.command(START, pause, notify_urls=[f"json://{server.address}"])
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=play.environment(),
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        while "TASK [ansible.builtin.command]" not in (line := running.stdout.readline()):
+            assert line, "it ended by itself"
+        os.killpg(running.pid, signal.SIGINT)
+        running.communicate(timeout=60)
+    assert [body["type"] for _, body in server.taken] == ["info", "failure"]
+    assert "reason: the run was interrupted" in server.taken[1][1]["message"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        SLACK,
+        f"ntfys://{SECRET}",
+        f"ntfys://{SECRET}/other?mode=cloud",
+        f"tgram://{SECRET}/1",
+        f"http://{SECRET}:x@[bad",
+        SECRET,
+        f"http://user:{SECRET}@host/",
+    ],
+)
+def test_the_secret_part_of_an_address_is_shown(url: str) -> None:
+    assert not any(part in NOTIFICATION.label(url) for part in (SECRET, "T1JJ3T3L2"))
+
+
+def test_a_reason_of_many_lines_fills_a_screen() -> None:
+    told = NOTIFICATION.message("failure", {**RETURNED, "reason": "word\n" * 1000}, "here")
+    assert max(len(line) for line in told["body"].splitlines()) < 320
+
+
+def test_the_message_itself_is_taken_for_the_reason(serve: Callable[..., Server]) -> None:
+    asked = {"title": "Connection refused", "body": "error=404", "type": "info"}
+    settings = NOTIFICATION.Settings([f"json://{serve(418).address}"], [], 5)
+    assert settings.ask(**asked) == ["it answered 418 (I'm a Teapot)"]
+
+
+def test_the_events_are_not_those_that_are_documented() -> None:
+    spec = yaml.safe_load((ROLES / "notify/meta/argument_specs.yml").read_text("utf-8"))
+    assert tuple(spec["argument_specs"]["main"]["options"]["notify_on"]["choices"]) == NOTIFICATION.EVENTS
