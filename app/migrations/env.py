@@ -8,9 +8,6 @@ from sqlalchemy import Connection, Engine, text
 from milkbot.db.migrate import VERSION_SCHEMA
 from milkbot.db.models import metadata
 
-# Queries queue behind a migration that waits for a lock, so it gives up long before anyone notices.
-LOCK_TIMEOUT = "4s"
-STATEMENT_TIMEOUT = "60s"
 # Any constant will do; two migrators must agree on it.
 ADVISORY_LOCK = 4_203_774_611
 
@@ -32,14 +29,18 @@ def run(connection: Connection | None) -> None:
         compare_server_default=True,
         transaction_per_migration=True,
     )
+    if connection is None:
+        # What reads the SQL sees the timeouts that it would run with, and each transaction's bounds.
+        for statement in context.config.attributes["timeouts"].statements():
+            context.execute(statement)
     with context.begin_transaction():
         context.run_migrations()
 
 
 def run_online(engine: Engine) -> None:
     with engine.connect() as connection:
-        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
-        connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        for statement in context.config.attributes["timeouts"].statements():
+            connection.execute(text(statement))
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {VERSION_SCHEMA}"))
         connection.commit()

@@ -24,11 +24,13 @@ NEXT = {
 
 def upgrade() -> None:
     op.bulk_insert(
-        sa.table("order_states", sa.column("state"), sa.column("terminal"), schema="ops"),
+        sa.table("order_states", sa.column("state", sa.Text()), sa.column("terminal", sa.Boolean()), schema="ops"),
         [{"state": state, "terminal": state in TERMINAL} for state in (*NEXT, *TERMINAL)],
     )
     op.bulk_insert(
-        sa.table("order_transitions", sa.column("old_state"), sa.column("new_state"), schema="ops"),
+        sa.table(
+            "order_transitions", sa.column("old_state", sa.Text()), sa.column("new_state", sa.Text()), schema="ops"
+        ),
         [{"old_state": old, "new_state": new} for old, news in NEXT.items() for new in news],
     )
     op.execute(

@@ -44,7 +44,7 @@ def run_rollups(
         if everything or day is not None:
             buckets |= set(buckets_of(session, None if everything else day))
         report = _compute(session, sorted(buckets), bankroll)
-        _copy_health(session)
+        copy_health(session)
     return report
 
 
@@ -64,8 +64,8 @@ def _by_mode(buckets: Iterable[Bucket]) -> Iterable[tuple[str, list[date]]]:
         yield mode, [bucket.day for bucket in group]
 
 
-def _copy_health(session: Session) -> None:
-    """The components' words about themselves, without their messages: those may name what is private."""
+def copy_health(session: Session) -> None:
+    """Store the components' words about themselves, without their messages: those may name what is private."""
     session.execute(
         text(
             "INSERT INTO analytics.health_metrics (component_name, recorded_at, status, latency_ms) "

@@ -63,7 +63,7 @@ SELECT DISTINCT trading_mode, bucket, key, day FROM touched
 """  # noqa: S608 - the only thing put in is the constant above
 
 # The rollups' own rows are listed too, so that a bucket whose facts are gone is emptied.
-_ALL = """
+ALL_BUCKETS = """
 SELECT trading_mode, 'city' AS bucket, city_code AS key, climate_day AS day FROM ops.fills
 WHERE CAST(:day AS date) IS NULL OR climate_day = :day
 UNION SELECT trading_mode, 'city', city_code, climate_day FROM ops.settlements
@@ -93,7 +93,7 @@ def take_touched(session: Session) -> list[Bucket]:
 
 def buckets_of(session: Session, day: date | None) -> list[Bucket]:
     """Every bucket of a day, or of all days when it is None. Reads all facts: for a rebuild, not for the timer."""
-    return _buckets(session.execute(text(_ALL), {"day": day}).all())
+    return _buckets(session.execute(text(ALL_BUCKETS), {"day": day}).all())
 
 
 def _buckets(rows: Sequence[Row[Any]]) -> list[Bucket]:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated
 
 import typer
-from sqlalchemy import insert
 
 from milkbot.cli.context import open_database, settings_of_host
+from milkbot.db import orders as order_rows
 from milkbot.db import state, ticks
-from milkbot.db.ops import LiveArming
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import TradingState
-from milkbot.errors import MilkbotError, NotPermittedError
+from milkbot.errors import DatabaseUnavailableError, MilkbotError, NotPermittedError, VenueUnavailableError
 from milkbot.settings import Settings
 from milkbot.trader.doors import open_venue
 from milkbot.trader.exposure import limits_of
-from milkbot.venue.values import VenueOrderStatus
+from milkbot.venue.errors import CancelFailedError
+from milkbot.venue.values import VenueOrder, VenueOrderStatus
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is stored and shown.")]
 Hours = Annotated[int, typer.Option(min=1, max=24 * 31, help="For how many hours live trading is armed.")]
@@ -41,15 +42,36 @@ def resume(reason: Reason) -> None:
 def cancel_all() -> None:
     """Cancel every resting order at the exchange, and say which ones could not be cancelled."""
     settings = settings_of_host("cli", quiet=True)
-    with open_venue(settings, SystemClock()) as venue:
-        before = venue.orders(status=VenueOrderStatus.RESTING)
-        if before:
-            venue.cancel_all()
-        left = venue.orders(status=VenueOrderStatus.RESTING)
+    before: list[VenueOrder] | None = None
+    try:
+        with open_venue(settings, SystemClock()) as venue:
+            before = venue.orders(status=VenueOrderStatus.RESTING)
+            if before:
+                venue.cancel_all()
+            left = venue.orders(status=VenueOrderStatus.RESTING)
+    except (VenueUnavailableError, CancelFailedError):
+        typer.echo(_perhaps_resting(settings, before), err=True)
+        raise
     typer.echo(f"{len(before) - len(left)} of {len(before)} resting orders canceled")
     if left:
-        names = ", ".join(f"{order.order_id} ({order.ticker})" for order in left)
-        raise MilkbotError(f"still resting: {names}; cancel them on the exchange's site, or try again")
+        raise MilkbotError(f"still resting: {_named(left)}; cancel them on the exchange's site, or try again")
+
+
+def _named(orders: Iterable[VenueOrder]) -> str:
+    return ", ".join(f"{order.order_id} ({order.ticker})" for order in orders)
+
+
+def _perhaps_resting(settings: Settings, seen: list[VenueOrder] | None) -> str:
+    """What may rest still, as the exchange said before it failed, else as the books have it."""
+    if seen is not None:
+        return f"not known to be canceled: {_named(seen) or 'nothing'}"
+    try:
+        with open_database(settings, "cancel-all") as engine, transaction(engine) as session:
+            rows = order_rows.open_orders(session, settings.trading_mode)
+            names = ", ".join(f"{row.venue_order_id or row.client_order_id} ({row.ticker})" for row in rows)
+    except DatabaseUnavailableError as error:
+        return f"not known to be canceled: whatever rests; the books do not say, {error}"
+    return f"not known to be canceled, as the books have it: {names or 'nothing'}"
 
 
 def arm_live(hours: Hours = 24) -> None:
@@ -63,13 +85,8 @@ def arm_live(hours: Hours = 24) -> None:
         raise NotPermittedError("not armed: the word was not LIVE")
     now = SystemClock().now()
     with open_database(settings, "arm-live") as engine, transaction(engine) as session:
-        row = {
-            "armed_by": getpass.getuser(),
-            "armed_at": now,
-            "expires_at": now + timedelta(hours=hours),
-            "statement": statement,
-        }
-        session.execute(insert(LiveArming).values(**row))
+        until = now + timedelta(hours=hours)
+        state.arm_live(session, armed_by=getpass.getuser(), armed_at=now, expires_at=until, statement=statement)
     typer.echo(f"live trading is armed for {hours} hours")
 
 

@@ -4,23 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import typer
 from alembic.util import CommandError
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from milkbot.analytics.rollups import run_rollups
 from milkbot.cli.context import open_database, settings_of_host
+from milkbot.cli.tables import show
 from milkbot.db import migrate
+from milkbot.db.migrate import TIMEOUTS, Timeouts
 from milkbot.db.session import first_line
-from milkbot.errors import DatabaseUnavailableError, MilkbotError
+from milkbot.errors import DatabaseUnavailableError, ExitCode, MilkbotError
+from milkbot.smoke import suite
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Rebuild this day whether it changed or not.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 All = Annotated[bool, typer.Option("--all", help="Rebuild every day.")]
 Revision = Annotated[str, typer.Argument(help="An Alembic revision.")]
+Range = Annotated[
+    str, typer.Argument(metavar="FROM:TO", help="Revisions; `current` asks the database, `base` is a new one.")
+]
+Lock = Annotated[int, typer.Option(min=1, max=60, help="Seconds that a migration may wait for one lock.")]
+Statement = Annotated[int, typer.Option(min=1, max=86400, help="Seconds that one statement of it may run.")]
 
 _Answer = TypeVar("_Answer")
+
+# What to do about a lock that was waited for too long, and about a statement that ran too long.
+_MENDS = {
+    "55P03": "run it again when its tables are less busy, or give it longer: --lock-timeout",
+    "57014": "make it do less at once, or give it longer: --statement-timeout",
+}
 
 db = typer.Typer(help="Migrate the schema, and ask where it stands.", no_args_is_help=True)
 
@@ -36,15 +52,35 @@ def rollups(day: Day = None, every: All = False) -> None:
 
 
 @db.command()
-def upgrade(revision: Revision = "head") -> None:
+def upgrade(
+    revision: Revision = "head", lock_timeout: Lock = TIMEOUTS.lock, statement_timeout: Statement = TIMEOUTS.statement
+) -> None:
     """Migrate up. Prints the revisions before and after; does nothing when nothing is due."""
-    _migrate(upwards=True, revision=revision)
+    _migrate(migrate.upgrade, revision, Timeouts(lock_timeout, statement_timeout))
 
 
 @db.command()
-def downgrade(revision: Revision) -> None:
+def downgrade(
+    revision: Revision, lock_timeout: Lock = TIMEOUTS.lock, statement_timeout: Statement = TIMEOUTS.statement
+) -> None:
     """Migrate down to a revision. What the later revisions stored is lost: back up first."""
-    _migrate(upwards=False, revision=revision)
+    _migrate(migrate.downgrade, revision, Timeouts(lock_timeout, statement_timeout))
+
+
+@db.command()
+def sql(revisions: Range = "current:head") -> None:
+    """Print the SQL of migrations without running it; nothing when none is due."""
+    before, separator, after = revisions.partition(":")
+    if not (before and separator and after):
+        raise typer.BadParameter(
+            f"{revisions!r} is no FROM:TO; for example current:head, base:0002", param_hint="FROM:TO"
+        )
+    found: str | None = before
+    if before == "current":
+        settings = settings_of_host("db", quiet=True)
+        with open_database(settings, "db") as engine:
+            found = _asked(lambda: migrate.current_revision(engine))
+    typer.echo(_asked(lambda: migrate.offline_sql(found, after)), nl=False)
 
 
 @db.command()
@@ -73,11 +109,31 @@ def check() -> None:
     typer.echo(f"{found} is the newest revision")
 
 
-def _migrate(*, upwards: bool, revision: str) -> None:
+class _Run(Protocol):
+    """`migrate.upgrade` or `migrate.downgrade`."""
+
+    def __call__(self, engine: Engine, revision: str, *, timeouts: Timeouts) -> tuple[str | None, str | None]: ...
+
+
+@db.command()
+def smoke(as_json: Json = False) -> None:
+    """Try this release's own statements on the database as it is. Commits nothing; exit 1 if any fails."""
+    settings = settings_of_host("smoke", quiet=True)
+    outcomes = suite.run(settings.database, settings.trading_mode)
+    columns = ("role", "check", "verdict", "ms", "detail")
+    rows = [
+        (found.role, found.check, "fail" if found.problem else "ok", found.milliseconds, found.problem or None)
+        for found in outcomes
+    ]
+    show("Statements of this release", columns, rows, as_json=as_json)
+    if any(found.problem for found in outcomes):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _migrate(run: _Run, revision: str, timeouts: Timeouts) -> None:
     settings = settings_of_host("db")
-    run = migrate.upgrade if upwards else migrate.downgrade
     with open_database(settings, "migrate") as engine:
-        before, after = _asked(lambda: run(engine, revision))
+        before, after = _asked(lambda: run(engine, revision, timeouts=timeouts))
     typer.echo(f"{before or 'none'} -> {after or 'none'}" if before != after else f"{after} already")
 
 
@@ -86,6 +142,9 @@ def _asked(question: Callable[[], _Answer]) -> _Answer:
     try:
         return question()
     except OperationalError as error:
+        if (mend := _MENDS.get(getattr(error.orig, "sqlstate", None) or "")) is not None:
+            kept = "the migration ended by its timeout, and nothing of that revision was kept"
+            raise MilkbotError(f"{kept}: {first_line(error)}; {mend}") from error
         raise DatabaseUnavailableError(f"the database does not answer: {first_line(error)}") from error
     except DBAPIError as error:
         raise MilkbotError(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,9 @@ from milkbot.errors import DatabaseUnavailableError
 
 # A schema, table or column that is missing, or that this role may not use.
 _SCHEMA_UNFIT = frozenset({"3F000", "42P01", "42703", "42501"})
+
+# What a transaction may be made on. On a connection that has a savepoint, it is one more within that.
+Bind = Engine | Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,13 @@ def make_engine(address: DatabaseAddress, *, application: str, statement_timeout
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(bind: Bind) -> Iterator[Session]:
     """A session whose block is one transaction: committed at its end, rolled back when it raises.
 
     Raises DatabaseUnavailableError when the server does not answer, or not with this release's schema.
     """
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with Session(bind, expire_on_commit=False) as session, session.begin():
             yield session
     except OperationalError as error:
         raise DatabaseUnavailableError(f"the database does not answer: {first_line(error)}") from error

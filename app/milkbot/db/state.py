@@ -51,6 +51,12 @@ def set_state(
     )
 
 
+def arm_live(session: Session, *, armed_by: str, armed_at: datetime, expires_at: datetime, statement: str) -> None:
+    """Store the operator's act that allows live trading until it expires."""
+    row = {"armed_by": armed_by, "armed_at": armed_at, "expires_at": expires_at, "statement": statement}
+    session.execute(insert(LiveArming).values(row))
+
+
 def live_is_armed(session: Session, now: datetime) -> bool:
     """Whether an operator's act that allows live trading is in force."""
     return session.scalars(select(LiveArming.id).where(LiveArming.expires_at > now).limit(1)).first() is not None

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 from tests.cli import Milkbot
 from tests.exchange import KEY_ID, Keys
-from tests.facts import Facts
+from tests.facts import Facts, market
 from tests.postgres import TestDatabase
 
 from milkbot.db.migrate import alembic_config, head_revision
+from milkbot.db.ops import Order
 from milkbot.domain.clock import SystemClock
-from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
+from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.units import Count, Price
 from milkbot.simulator.engine.pause import is_paused
 from milkbot.venue.client import KalshiClient
@@ -86,6 +88,43 @@ def test_db_commands_before_and_after_the_migration(milkbot: Milkbot, empty_data
     assert milkbot("db", "check").code == 1
 
 
+def test_sql_of_what_is_due_is_printed_and_nothing_when_nothing_is(
+    milkbot: Milkbot, empty_database: TestDatabase
+) -> None:
+    assert milkbot("db", "sql").out == ""
+    assert "-- Running upgrade 0007 -> 0008" in milkbot("db", "sql", "0007:0008").out
+    due = milkbot("db", "sql", **empty_database.environment())
+    assert (due.code, due.out.count("-- Running upgrade")) == (0, int(HEAD))
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [
+        ("0007", 2, "'0007' is no FROM:TO"),
+        ("0007:", 2, "'0007:' is no FROM:TO"),
+        ("0007:nothing", 1, "the migration cannot run: Can't locate revision identified by 'nothing'"),
+        ("nothing:head", 1, "the migration cannot run: Can't locate revision identified by 'nothing'"),
+    ],
+)
+def test_sql_of_no_revision_is_empty(milkbot: Milkbot, asked: str, code: int, said: str) -> None:
+    refused = milkbot("db", "sql", asked)
+    assert (refused.code, refused.out) == (code, "")
+    assert said in " ".join(refused.err.replace("│", " ").split())
+
+
+def test_migration_that_waits_for_a_lock_says_which_time_ran_out(milkbot: Milkbot, database: TestDatabase) -> None:
+    with database.engine().connect() as reader:
+        reader.execute(text("LOCK TABLE ops.fills IN ACCESS SHARE MODE"))
+        blocked = milkbot("db", "downgrade", "0006", "--lock-timeout", "1")
+    assert blocked.code == 1
+    (sentence,) = blocked.sentences
+    assert sentence.startswith("milkbot: the migration ended by its timeout, and nothing of that revision was kept: ")
+    assert sentence.endswith(
+        "due to lock timeout; run it again when its tables are less busy, or give it longer: --lock-timeout"
+    )
+    assert milkbot("db", "upgrade").code == 0
+
+
 def test_unknown_revision_is_refused_in_one_sentence(milkbot: Milkbot) -> None:
     refused = milkbot("db", "upgrade", "no_such_revision")
     assert refused.code == 1
@@ -125,6 +164,37 @@ def test_cancel_all_cancels_what_rests_and_says_how_many(connected: Milkbot, ori
         assert connected("cancel-all").out == "0 of 0 resting orders canceled\n"
     finally:
         client.close()
+
+
+def test_cancel_all_hides_what_may_rest_when_no_exchange_answers(milkbot: Milkbot, database: TestDatabase) -> None:
+    now = datetime.now(UTC)
+    order = Order(
+        trading_mode="demo",
+        client_order_id="mb-1",
+        venue_order_id="order-1",
+        ticker=market("NYC", now.date()),
+        event_ticker="any",
+        city_code="NYC",
+        climate_day=now.date(),
+        strategy_name="any",
+        side=BookSide.BID,
+        price=Decimal("0.40"),
+        count=Decimal(1),
+        time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+        exchange_index=0,
+        attempt=1,
+        state=OrderState.PENDING,
+        created_at=now,
+        updated_at=now,
+    )
+    with Session(database.engine()) as session, session.begin():
+        session.add(order)
+    done = milkbot("cancel-all")
+    assert done.code == 69
+    assert f"not known to be canceled, as the books have it: order-1 ({market('NYC', now.date())})" in done.err
+    without = milkbot("cancel-all", POSTGRES_HOST="/nowhere")
+    assert without.code == 69
+    assert "the books do not say" in without.err
 
 
 def test_history_is_made_at_the_simulator_only(milkbot: Milkbot) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -10,7 +13,17 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from tests.postgres import Cluster, TestDatabase
 
-from milkbot.db.migrate import VERSION_SCHEMA, alembic_config, current_revision, downgrade, head_revision, upgrade
+from milkbot.db.migrate import (
+    VERSION_SCHEMA,
+    Timeouts,
+    alembic_config,
+    current_revision,
+    downgrade,
+    head_revision,
+    migrations_directory,
+    offline_sql,
+    upgrade,
+)
 from milkbot.db.models import metadata
 
 OBJECTS = """
@@ -110,3 +123,73 @@ def test_blocked_migration_gives_up_soon_and_changes_nothing(database: TestDatab
     assert _objects(engine) == before
     downgrade(engine, "0001")
     assert current_revision(engine) == "0001"
+
+
+def test_sql_without_a_database_makes_another_schema(database: TestDatabase, empty_database: TestDatabase) -> None:
+    with empty_database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CREATE SCHEMA ops")
+        connection.exec_driver_sql(offline_sql(None))
+    assert _objects(empty_database.engine()) == _objects(database.engine())
+    assert current_revision(empty_database.engine()) == current_revision(database.engine())
+
+
+def test_sql_is_printed_where_nothing_is_due() -> None:
+    assert offline_sql(head_revision(alembic_config(None))) == ""
+
+
+NEXT_MIGRATION = """
+from alembic import op
+
+revision = "9999"
+down_revision = "{before}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE ops.of_a_test (id bigint)")
+    op.execute("{then}")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE ops.of_a_test")
+"""
+
+
+def _with_another(directory: Path, then: str) -> Path:
+    """Our migrations, and one after them that makes a table first."""
+    copied = directory / "migrations"
+    shutil.copytree(migrations_directory(), copied)
+    text_ = NEXT_MIGRATION.format(before=head_revision(alembic_config(None)), then=then)
+    (copied / "versions/9999_test.py").write_text(text_, encoding="utf-8")
+    return copied
+
+
+@pytest.mark.parametrize(
+    ("then", "timeouts", "said"),
+    [
+        ("SELECT pg_sleep(30)", Timeouts(lock=4, statement=1), "statement timeout"),
+        ("LOCK TABLE ops.fills", Timeouts(lock=1, statement=30), "lock timeout"),
+    ],
+    ids=["slow", "locking"],
+)
+def test_a_migration_that_ends_by_its_timeout_leaves_something(
+    database: TestDatabase, tmp_path: Path, then: str, timeouts: Timeouts, said: str
+) -> None:
+    engine = database.engine()
+    migrations = _with_another(tmp_path, then)
+    before, revision = _objects(engine), current_revision(engine)
+    with database.engine().connect() as reader:
+        reader.execute(text("LOCK TABLE ops.fills IN ACCESS SHARE MODE"))
+        with pytest.raises(OperationalError, match=said):
+            upgrade(engine, directory=migrations, timeouts=timeouts)
+        reader.rollback()
+    assert (_objects(engine), current_revision(engine)) == (before, revision)
+    # Nothing is held after it: with time enough, the same migration runs.
+    if "LOCK" in then:
+        assert upgrade(engine, directory=migrations, timeouts=timeouts) == (revision, "9999")
+
+
+def test_a_migration_waits_as_long_as_it_likes() -> None:
+    sql = offline_sql(None, timeouts=Timeouts(lock=3, statement=20))
+    assert sql.startswith("SET lock_timeout = '3s';\n\nSET statement_timeout = '20s';\n\nBEGIN;")

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from milkbot.analytics.service.schemas import Equity, EquityPoint, Hero, Trade, Trades
-from milkbot.db.session import transaction
+from milkbot.db.session import Bind, transaction
 
 DELAY = timedelta(minutes=60)
 # An event's markets are listed at most two days before its climate day, and settle the morning after it.
@@ -71,15 +71,15 @@ _STATUS = text(
 )
 
 
-def read_status(engine: Engine) -> dict[str, Any]:
+def read_status(bind: Bind) -> dict[str, Any]:
     """now, last_tick_finished, trading_state and last_rollup; the latter three are None before they happened."""
-    with transaction(engine) as session:
+    with transaction(bind) as session:
         return dict(session.execute(_STATUS).mappings().one())
 
 
-def read_hero(engine: Engine) -> Hero:
+def read_hero(bind: Bind) -> Hero:
     """The figures of the mode that ticked last."""
-    with transaction(engine) as session:
+    with transaction(bind) as session:
         as_of, mode = _as_of_and_mode(session)
         row = session.execute(text(_HERO), {"mode": mode, "as_of": as_of}).one()
     decided = (row.wins or 0) + (row.losses or 0)
@@ -93,10 +93,10 @@ def read_hero(engine: Engine) -> Hero:
     )
 
 
-def read_trades(engine: Engine, limit: int, city: str | None) -> Trades:
+def read_trades(bind: Bind, limit: int, city: str | None) -> Trades:
     """The newest public trades, of one city or of all."""
     found: Sequence[Row[Any]] = ()
-    with transaction(engine) as session:
+    with transaction(bind) as session:
         as_of, mode = _as_of_and_mode(session)
         for window in _WINDOWS:
             query = _TRADES.format(
@@ -110,9 +110,9 @@ def read_trades(engine: Engine, limit: int, city: str | None) -> Trades:
     return Trades(mode=mode, as_of=as_of, delay_minutes=DELAY // timedelta(minutes=1), trades=trades)
 
 
-def read_equity(engine: Engine, days: int) -> Equity:
+def read_equity(bind: Bind, days: int) -> Equity:
     """The curve of the last `days` UTC days, today included."""
-    with transaction(engine) as session:
+    with transaction(bind) as session:
         as_of, mode = _as_of_and_mode(session)
         found = session.execute(_EQUITY, {"mode": mode, "days": days}).all()
     return Equity(mode=mode, as_of=as_of, points=[EquityPoint.model_validate(row) for row in found])

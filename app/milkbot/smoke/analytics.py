@@ -1,0 +1,79 @@
+"""The statements of the rollups, and the reads of the API, which are all that the dashboard shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.orm import Session
+
+from milkbot.analytics import daily_metrics, equity, rollups, touched
+from milkbot.analytics.service import queries
+from milkbot.smoke.checks import Checks
+from milkbot.smoke.trader import STRATEGY, Sample
+
+API_ROLE = "milkbot_api"
+_BANKROLL = Decimal(1000)
+_RELATION = re.compile(r"\b(?:ops|analytics)\.\w+")
+_MAY_READ = text(
+    "SELECT has_schema_privilege(:role, split_part(:name, '.', 1), 'USAGE') "
+    "AND has_table_privilege(:role, :name, 'SELECT')"
+)
+
+
+def run_rollups(check: Checks, sample: Sample) -> None:
+    """Compute the sample's buckets: with its facts they have rows, without they are empty.
+
+    The lock that keeps two runs of the rollups apart is not taken: nobody shall wait for it because of this.
+    """
+    session = check.session
+    city = touched.Bucket(sample.mode, touched.Kind.CITY, sample.name, sample.day)
+    strategy = touched.Bucket(sample.mode, touched.Kind.STRATEGY, STRATEGY, sample.day)
+    check(touched.take_touched, session)
+    # It reads every fact there is: planning it finds what is missing, too.
+    check.named("buckets_of", session.execute, text(f"EXPLAIN {touched.ALL_BUCKETS}"), {"day": sample.day})
+    check(daily_metrics.compute_cities, session, [city])
+    check(daily_metrics.compute_strategies, session, [strategy])
+    check(equity.compute_equity, session, sample.mode, [sample.day], _BANKROLL)
+    check(rollups.copy_health, session)
+
+
+def run_api(check: Checks, sample: Sample) -> None:
+    """Read what the API reads, and ask whether its role may: its user alone comes in as that role."""
+    connection = check.session.connection()
+    with _relations(connection) as relations:
+        check(queries.read_status, connection)
+        check(queries.read_hero, connection)
+        for city in (None, sample.name):
+            check.named("read_trades", lambda city: _shown(queries.read_trades(connection, 1, city).trades), city)
+        check.named("read_equity", lambda: _shown(queries.read_equity(connection, 90).points))
+    for name in sorted(relations):
+        check.named(f"{API_ROLE} reads {name}", _may_read, check.session, name)
+
+
+def _shown(rows: Sequence[object]) -> None:
+    if not rows:
+        raise LookupError("what was written a moment ago is not shown")
+
+
+def _may_read(session: Session, name: str) -> None:
+    if not session.scalar(_MAY_READ, {"role": API_ROLE, "name": name}):
+        raise PermissionError(f"permission denied: {API_ROLE} may not read {name}")
+
+
+@contextmanager
+def _relations(connection: Connection) -> Iterator[set[str]]:
+    """The tables and views that the block's statements name."""
+    found: set[str] = set()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        found.update(_RELATION.findall(statement))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(connection, "before_cursor_execute", note)

@@ -1,0 +1,272 @@
+"""Every statement of the trader's repositories, on a market that does not exist, in books that nobody trades in."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from milkbot.db import books, orders, state, ticks
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
+from milkbot.domain.trading_state import TradingState
+from milkbot.domain.units import ONE, ZERO, Cash, Count, Price
+from milkbot.smoke.checks import Checks
+
+STRATEGY = "smoke"
+COMPONENT = "smoke"
+_PRICE = Price(Decimal("0.40"))
+_COUNT = Count(Decimal(10))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the checks write. Its name is new each time, so that no two runs wait for each other."""
+
+    mode: TradingMode
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    name: str = field(default_factory=lambda: f"SMOKE{uuid.uuid4().hex[:12].upper()}")
+
+    @classmethod
+    def beside(cls, mode: TradingMode) -> Sample:
+        """One in the books of a mode that a host of that mode does not trade in."""
+        return cls(TradingMode.DEMO if mode is TradingMode.SHADOW else TradingMode.SHADOW)
+
+    @property
+    def event(self) -> str:
+        return f"{self.name}-X"
+
+    @property
+    def ticker(self) -> str:
+        return f"{self.event}-B60.5"
+
+    @property
+    def happened(self) -> datetime:
+        """Long enough ago to be public."""
+        return self.now - timedelta(hours=2)
+
+    @property
+    def newest(self) -> datetime:
+        """Later than any tick that begins meanwhile: what the API shows is of the mode that ticked last."""
+        return self.now + timedelta(hours=1)
+
+    @property
+    def day(self) -> date:
+        return self.happened.date()
+
+    @property
+    def common(self) -> dict[str, object]:
+        """Columns that most tables share."""
+        return {"trading_mode": self.mode, "city_code": self.name}
+
+    @property
+    def market(self) -> dict[str, object]:
+        """The market's columns, too."""
+        return {**self.common, "ticker": self.ticker, "event_ticker": self.event, "climate_day": self.day}
+
+
+def run(check: Checks, sample: Sample) -> None:
+    """A tick from its beginning to its end. Raises BrokenError where the rest would need what failed."""
+    tick_id = check.need(
+        ticks.begin_tick,
+        check.session,
+        mode=sample.mode,
+        started_at=sample.newest,
+        release="smoke",
+        config_hash="0" * 12,
+    )
+    signal_id = _decide(check, sample, tick_id)
+    _order(check, sample, signal_id)
+    _settle(check, sample)
+    _tell(check, sample, tick_id)
+
+
+def _decide(check: Checks, sample: Sample, tick_id: int) -> int:
+    session = check.session
+    weather = {
+        **sample.common,
+        "tick_id": tick_id,
+        "climate_day": sample.day,
+        "captured_at": sample.happened,
+        "issued_at": sample.happened,
+        "forecast_high_f": 60.0,
+        "observed_max_f": 59.0,
+        "current_f": 58.0,
+        "source": "smoke",
+    }
+    weather_ids = check.need(ticks.save_weather, session, [weather])
+    market = {
+        **sample.common,
+        "tick_id": tick_id,
+        "ticker": sample.ticker,
+        "event_ticker": sample.event,
+        "captured_at": sample.happened,
+        "status": "active",
+        "strike_type": "between",
+        "floor_strike": 60,
+        "cap_strike": 61,
+        "close_time": sample.now,
+        "yes_bid": _PRICE,
+        "yes_bid_size": _COUNT,
+        "yes_ask": _PRICE,
+        "yes_ask_size": _COUNT,
+    }
+    market_ids = check.need(ticks.save_markets, session, [market])
+    signal = {
+        **sample.market,
+        "tick_id": tick_id,
+        "weather_snapshot_id": weather_ids[0],
+        "market_snapshot_id": market_ids[sample.ticker],
+        "strategy_name": STRATEGY,
+        "decision": "buy_yes",
+        "p_yes": 0.5,
+        "forecast_sd_f": 2.0,
+        "edge": Decimal("0.05"),
+        "price": _PRICE,
+        "count": _COUNT,
+        "reasons": {"codes": ["smoke"]},
+        "created_at": sample.happened,
+    }
+    return check.need(ticks.save_signals, session, [signal])[sample.ticker]
+
+
+def _order(check: Checks, sample: Sample, signal_id: int) -> None:
+    session, mode = check.session, sample.mode
+    intent = OrderIntent(
+        client_order_id=sample.name,
+        ticker=sample.ticker,
+        side=BookSide.BID,
+        count=_COUNT,
+        price=_PRICE,
+        time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+        exchange_index=0,
+        created_at=sample.happened,
+    )
+    order_id = check.need(
+        orders.commit_intent,
+        session,
+        intent,
+        mode=mode,
+        signal_id=signal_id,
+        event_ticker=sample.event,
+        city_code=sample.name,
+        climate_day=sample.day,
+        strategy=STRATEGY,
+        attempt=1,
+    )
+    order = check.need(orders.order_by_id, session, order_id)
+    check(orders.attempts, session, mode, sample.ticker, STRATEGY, sample.happened)
+    check(orders.known_client_ids, session, [sample.name])
+    check(orders.open_orders, session, mode)
+    check(orders.recent_orders, session, mode, 1)
+    for new in (OrderState.UNKNOWN, OrderState.RESTING):
+        venue_id = sample.name if new is OrderState.RESTING else None
+        check(orders.move, session, order, new, at=sample.now, reason="smoke", venue_order_id=venue_id)
+    # A fill that is told before its order is found has none; it is adopted then.
+    check(books.save_fill, session, _fill(sample))
+    check(books.order_of_venue_id, session, sample.name)
+    check(books.adopt_fills, session, order)
+    check(orders.filled_by_order, session, mode)
+    fills = check.need(books.fills_of, session, mode, sample.ticker)
+    for row in fills:
+        check(books.to_fill, row)
+        check(books.set_realized, session, row.id, Cash(ZERO))
+    check(books.newest_fill_time, session, mode)
+    check(orders.move, session, order, OrderState.FILLED, at=sample.now, reason=None)
+
+
+def _fill(sample: Sample) -> dict[str, object]:
+    return {
+        **sample.market,
+        "venue_fill_id": sample.name,
+        "venue_order_id": sample.name,
+        "order_id": None,
+        "side": BookSide.BID,
+        "count": _COUNT,
+        "price": _PRICE,
+        "fee": Decimal("0.17"),
+        "realized_pnl": ZERO,
+        "is_taker": True,
+        "filled_at": sample.happened,
+        "recorded_at": sample.now,
+    }
+
+
+def _settle(check: Checks, sample: Sample) -> None:
+    session, mode, ticker = check.session, sample.mode, sample.ticker
+    paid = {"signed_count": _COUNT, "cost": Decimal(4), "realized_pnl": Decimal(6)}
+    position = {
+        **sample.market,
+        **paid,
+        "fees": Decimal("0.17"),
+        "is_closed": False,
+        "opened_at": sample.happened,
+        "updated_at": sample.now,
+    }
+    for _ in ("new", "over the earlier one"):
+        check(books.save_position, session, position)
+    row = check.need(books.position_of, session, mode, ticker)
+    check(books.to_position, row)
+    check(books.held_positions, session, mode)
+    settlement = {
+        **sample.market,
+        **paid,
+        "result": "yes",
+        "yes_value": ONE,
+        "revenue": Decimal(10),
+        "settled_at": sample.happened,
+        "recorded_at": sample.now,
+    }
+    check(books.save_settlement, session, settlement)
+    settled = check.need(books.settlement_of, session, mode, ticker)
+    corrected = {**paid, "revenue": Decimal(10)}
+    check(books.correct_settlement, session, settled, corrected)
+    check(books.close_position, session, mode, ticker, at=sample.now)
+    check(books.newest_settlement_time, session, mode)
+    check(books.realized_since, session, mode, sample.happened)
+
+
+def _tell(check: Checks, sample: Sample, tick_id: int) -> None:
+    session, mode, now = check.session, sample.mode, sample.now
+    check(
+        books.save_balance,
+        session,
+        trading_mode=mode,
+        tick_id=tick_id,
+        captured_at=now,
+        cash=Decimal(100),
+        portfolio_value=ZERO,
+    )
+    check(
+        ticks.save_risk_event,
+        session,
+        trading_mode=mode,
+        tick_id=tick_id,
+        event_type="smoke",
+        severity="info",
+        message="smoke",
+        city_code=sample.name,
+        ticker=sample.ticker,
+        payload={},
+        event_time=now,
+    )
+    buckets = (("city", sample.name), ("strategy", STRATEGY), ("equity", ""))
+    rows = [{"trading_mode": mode, "bucket": bucket, "key": key, "day": sample.day} for bucket, key in buckets]
+    check(ticks.touch, session, rows)
+    for status in ("degraded", "ok"):
+        check(ticks.report_health, session, COMPONENT, status=status, checked_at=now, message="smoke", latency_ms=1.0)
+    check(
+        state.set_state,
+        session,
+        mode=mode,
+        state=TradingState.HALTED,
+        reason="smoke",
+        set_by="smoke",
+        since=now,
+        until=now,
+    )
+    check(state.current_state, session, mode)
+    check(state.live_is_armed, session, now)
+    check(ticks.finish_tick, session, tick_id, finished_at=now, outcome="completed", message=None, counts={})
+    check(ticks.latest_tick, session, mode)
