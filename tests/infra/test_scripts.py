@@ -25,7 +25,9 @@ def test_the_crontab_is_not_the_runbooks(host: Host) -> None:
     assert lines == CRONTAB.splitlines()
 
 
-@pytest.mark.parametrize("name", ["backup-database.sh", "restore-database.sh", "healthcheck.sh"])
+@pytest.mark.parametrize(
+    "name", ["backup-database.sh", "restore-database.sh", "inspect-backup.py", "deploy-lock.py", "healthcheck.sh"]
+)
 def test_a_service_may_change_what_root_runs(host: Host, name: str) -> None:
     script = host.file(f"{SCRIPTS}/{name}")
     assert (script.user, script.group, script.mode) == ("root", "root", 0o755)

@@ -9,12 +9,20 @@ from typing import Any
 
 from tests.roles.rendering import ROLES
 
+# A module imports what its role shares as a part of Ansible's own package: on a host it is packed into it.
+_PACKED = """
+import runpy, sys
+import ansible.module_utils
+ansible.module_utils.__path__.append(sys.argv.pop())
+runpy.run_path(sys.argv.pop(), run_name="__main__")
+"""
+
 
 def ask(module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
     """The answer of `role/library/name.py`; one that failed has `failed` in it."""
     given = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
     done = subprocess.run(
-        [sys.executable, str(ROLES / module)],
+        [sys.executable, "-c", _PACKED, str(ROLES / module), str((ROLES / module).parents[1] / "module_utils")],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
         check=False,
         capture_output=True,

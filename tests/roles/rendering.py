@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -68,9 +69,11 @@ def evaluate(expression: str, **given: Any) -> Any:
 
 def plugin(path: str) -> ModuleType:
     """A plugin of a role, which Ansible finds by its file: `role/kind/name.py`."""
-    spec = importlib.util.spec_from_file_location(Path(path).stem, ROLES / path)
+    spec = importlib.util.spec_from_file_location(f"plugin {path}", ROLES / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # A dataclass looks its module up.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module

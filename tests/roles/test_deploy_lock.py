@@ -1,12 +1,13 @@
-"""The lock's module, run as Ansible runs it, and the control node's judgement of an owner."""
+"""The lock's module, run as Ansible runs it, the script's way to it, and the judgement of an owner."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -84,40 +85,113 @@ def test_check_mode_takes_it(path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.fixture(scope="module")
-def judge() -> ModuleType:
-    """The action plugin, which Ansible finds by its file."""
-    return plugin("lock/action_plugins/deploy_lock.py")
+LOCK = plugin("lock/module_utils/milkbot_lock.py")
 
 
-def test_a_live_owner_is_taken_for_dead(judge: ModuleType) -> None:
-    assert not judge.provably_dead(judge.owner("a test"))
+def _run(pid: int, began: str | None = None, *, boot: str = "", namespace: str = "") -> str:
+    return f"host:{boot or LOCK.boot_id()}:{pid}:{began}:{namespace or LOCK.pid_namespace()}"
 
 
-def test_an_owner_that_ended_is_taken_for_alive(judge: ModuleType) -> None:
+def _ended() -> str:
+    """The run of a process that is gone."""
     process = subprocess.Popen(["sleep", "600"])
-    run = f"host:{judge.boot_id()}:{process.pid}:{judge.started(process.pid)}"
-    assert not judge.provably_dead({"run": run})
+    run = _run(process.pid, LOCK.started(process.pid))
     process.kill()
     process.wait()
-    assert judge.provably_dead({"run": run})
+    return run
 
 
-def test_a_number_that_another_process_has_now_is_taken_for_the_owner(judge: ModuleType) -> None:
-    assert judge.provably_dead({"run": f"host:{judge.boot_id()}:{os.getpid()}:1"})
+def test_a_live_owner_is_taken_for_dead() -> None:
+    assert not LOCK.provably_dead(LOCK.owner("a test", os.getpid()))
 
 
-def test_check_mode_asks_for_a_dead_owners_lock_for_ever(judge: ModuleType) -> None:
-    dead = {"run": f"host:{judge.boot_id()}:{os.getpid()}:1"}
+def test_an_owner_that_ended_is_taken_for_alive() -> None:
+    assert LOCK.provably_dead({"run": _ended()})
+
+
+def test_a_number_that_another_process_has_now_is_taken_for_the_owner() -> None:
+    assert LOCK.provably_dead({"run": _run(os.getpid(), "1")})
+
+
+# A container shares the boot of its host, but not its numbers of processes.
+@pytest.mark.parametrize(
+    "run", [_run(1, "1", boot="another-boot"), _run(1, "1", namespace="1"), "host:another-boot:1:1", "unknown", ""]
+)
+def test_an_owner_of_whom_nothing_is_known_is_taken_for_dead(run: str) -> None:
+    assert not LOCK.provably_dead({"run": run})
+
+
+def test_a_dead_owner_on_the_host_keeps_it(path: Path) -> None:
+    dead = {"run": _ended(), "purpose": "restore-database.sh", "user": "ann"}
+    _ask(path, state="held", owner=dead)
+    assert _ask(path)["dead"]
+    answer = _ask(path, state="held", owner=OTHER)
+    assert (answer["holder"], answer["taken_from"]) == (OTHER, dead)
+
+
+def test_a_live_owner_on_the_host_loses_it(path: Path) -> None:
+    alive = LOCK.owner("restore-database.sh", os.getpid())
+    _ask(path, state="held", owner=alive)
+    answer = _ask(path, state="held", owner=OTHER)
+    assert (answer["holder"], answer["taken_from"], answer["dead"]) == (alive, None, False)
+
+
+def _script(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command that a script on the host takes it by."""
+    command = [sys.executable, str(LOCK.__file__), "--file", str(path), *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def test_a_script_takes_what_a_run_holds(path: Path) -> None:
+    _ask(path, state="held", owner=ONE)
+    done = _script(path, "take", "--pid", str(os.getpid()), "--purpose", "a script")
+    assert done.returncode == 75
+    assert "the lock is held by" in done.stderr
+    assert "of ann" in done.stderr
+    assert "unlock.yml" in done.stderr
+
+
+def test_a_run_takes_what_a_script_holds(path: Path) -> None:
+    taken = _script(path, "take", "--pid", str(os.getpid()), "--purpose", "a script")
+    assert taken.returncode == 0
+    assert _ask(path, state="held", owner=OTHER)["holder"]["purpose"] == "a script"
+    _script(path, "free", "--run", "another")
+    assert _ask(path)["holder"]["run"] == taken.stdout.strip()
+    _script(path, "free", "--run", taken.stdout.strip())
+    assert _ask(path)["holder"] is None
+
+
+def test_a_script_waits_for_one_that_was_killed(path: Path) -> None:
+    _ask(path, state="held", owner={"run": _ended(), "purpose": "a script", "user": "ann"})
+    done = _script(path, "take", "--pid", str(os.getpid()), "--purpose", "another script")
+    assert done.returncode == 0
+    assert "is taken over: its owner, a script of ann" in done.stderr
+
+
+PLUGIN = plugin("lock/action_plugins/deploy_lock.py")
+
+
+def test_check_mode_asks_for_a_dead_owners_lock_for_ever() -> None:
+    dead = {"run": _run(os.getpid(), "1")}
     answers = iter([{"holder": dead}])
-    action = object.__new__(judge.ActionModule)
+    action = object.__new__(PLUGIN.ActionModule)
     action._task, action._display = SimpleNamespace(check_mode=True), Mock()
     action._ask = lambda *_: next(answers)
-    taken = action._take({"owner": judge.owner("a test")}, {"holder": dead}, 0.0, None)
+    taken = action._take({"owner": LOCK.owner("a test", os.getpid())}, {"holder": dead}, 0.0, None)
     assert "failed" not in taken
     action._display.warning.assert_called_once()
 
 
-@pytest.mark.parametrize("run", ["host:another-boot:1:1", "unknown", ""])
-def test_an_owner_of_whom_nothing_is_known_is_taken_for_dead(judge: ModuleType, run: str) -> None:
-    assert not judge.provably_dead({"run": run})
+def test_a_dead_owner_on_the_host_is_passed_over_in_silence() -> None:
+    mine, dead = LOCK.owner("a test", os.getpid()), {"run": "elsewhere", "purpose": "restore-database.sh"}
+    action = object.__new__(PLUGIN.ActionModule)
+    action._task, action._display = SimpleNamespace(check_mode=False), Mock()
+    taken = action._take({"owner": mine}, {"holder": mine, "taken_from": dead}, 0.0, None)
+    assert "failed" not in taken
+    assert "restore-database.sh" in action._display.warning.call_args.args[0]
+
+
+def test_an_owner_on_the_host_that_is_gone_is_shown_as_if_at_work() -> None:
+    holder = {"run": "elsewhere", "purpose": "restore-database.sh"}
+    assert "it is gone" in PLUGIN.shown({"holder": holder, "dead": True})
+    assert "it is gone" not in PLUGIN.shown({"holder": holder, "dead": False})

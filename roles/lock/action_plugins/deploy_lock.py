@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
+import importlib.util
 import os
-import socket
 import time
-from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -15,45 +14,27 @@ from ansible.plugins.action import ActionBase
 _PAUSE_SECONDS = 1.0
 
 
-def boot_id() -> str:
-    """This boot of this machine; another one, or another machine, has another."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+def _shared() -> ModuleType:
+    """What the module imports on the host; here Ansible offers no import for it."""
+    path = Path(__file__).resolve().parents[1] / "module_utils" / "milkbot_lock.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def started(pid: int) -> str | None:
-    """When that process began, in the kernel's ticks since boot; None when there is none. Numbers are used again."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    # The name in brackets may hold anything, so the fields are counted from its end: state is the third, this the 22nd.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
+lock = _shared()
 
 
-def owner(purpose: str) -> dict[str, Any]:
-    """This run of ansible-playbook: the process whose workers run the tasks."""
-    pid = os.getppid()
-    host, began = socket.gethostname(), started(pid)
-    return {
-        "run": f"{host}:{boot_id()}:{pid}:{began}",
-        "purpose": purpose,
-        "user": getpass.getuser(),
-        "host": host,
-        "pid": pid,
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def provably_dead(holder: dict[str, Any]) -> bool:
-    """Whether its owner ran in this boot of this machine and its process is gone. Of others nothing is known."""
-    _, boot, pid, began = (str(holder.get("run", "")).split(":") + [""] * 4)[:4]
-    return boot == boot_id() and pid.isdigit() and started(int(pid)) != began
-
-
-def described(holder: dict[str, Any]) -> str:
-    known = {name: holder.get(name, "unknown") for name in ("purpose", "user", "host", "pid", "since")}
-    return "{purpose} of {user} on {host} (process {pid}) since {since}".format(**known)
+def shown(answer: dict[str, Any]) -> str:
+    """Who holds the lock, in words."""
+    holder = answer.get("holder")
+    if not holder:
+        return "nobody holds it"
+    dead = answer.get("dead") or lock.provably_dead(holder)
+    return str(lock.described(holder)) + ("; it is gone, so the next run takes it over" if dead else "")
 
 
 class ActionModule(ActionBase):
@@ -66,11 +47,11 @@ class ActionModule(ActionBase):
         asked = dict(self._task.args)
         wait, purpose = float(asked.pop("wait", 0)), str(asked.pop("purpose", "a run"))
         if asked.get("state") in ("held", "free"):
-            asked["owner"] = owner(purpose)
+            # The process whose workers run the tasks.
+            asked["owner"] = lock.owner(purpose, os.getppid())
         answer = self._ask(asked, task_vars)
         if asked.get("state") != "held":
-            holder = answer.get("holder")
-            return answer | {"shown": described(holder) if holder else "nobody holds it"}
+            return answer | {"shown": shown(answer)}
         return self._take(asked, answer, time.monotonic() + wait, task_vars)
 
     def _take(
@@ -78,18 +59,25 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         mine = asked["owner"]["run"]
         while (holder := answer.get("holder")) and holder["run"] != mine and not answer.get("failed"):
-            if provably_dead(holder):
-                self._display.warning(f"the lock is taken over: its owner, {described(holder)}, is gone")
+            if answer.get("taken_from"):  # check mode: it would have been
+                break
+            if lock.provably_dead(holder):
+                self._say_taken_from(holder)
                 answer = self._ask(asked | {"instead_of": holder["run"]}, task_vars)
                 if self._task.check_mode:  # nothing was written, so the next look would find the same owner
                     return answer
                 continue
             if self._task.check_mode or time.monotonic() >= until:
                 mend = "wait for it (-e lock_wait=SECONDS), or look at it and free it: unlock.yml"
-                return answer | {"failed": True, "msg": f"the lock is held by {described(holder)}; {mend}"}
+                return answer | {"failed": True, "msg": f"the lock is held by {lock.described(holder)}; {mend}"}
             time.sleep(_PAUSE_SECONDS)
             answer = self._ask(asked, task_vars)
+        if gone := answer.get("taken_from"):
+            self._say_taken_from(gone)
         return answer
+
+    def _say_taken_from(self, holder: dict[str, Any]) -> None:
+        self._display.warning(f"the lock is taken over: its owner, {lock.described(holder)}, is gone")
 
     def _ask(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(
