@@ -1,0 +1,250 @@
+"""restore-database.sh, and rollback.yml's --tags database and emergency, on a machine that trades."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.deploy.load import asking
+from tests.deploy.platform import DOMAIN, Platform, said
+
+SCRIPTS = "/opt/milkbot/deployment/scripts"
+MARK = "after the backup"
+
+# Stands before runuser in the path of root's scripts: what psql is told waits for ever when it holds the word.
+STOP = """\
+#!/bin/sh
+case "$*" in
+    *psql*ON_ERROR_STOP*) ;;
+    *) exec /usr/sbin/runuser "$@" ;;
+esac
+told=$(mktemp)
+cat >"$told"
+if grep -q -e "$(cat /run/test-stop)" "$told"; then
+    touch /run/test-stopped
+    sleep 600
+fi
+exec /usr/sbin/runuser "$@" <"$told"
+"""
+MOMENTS = {
+    "the timers are held": "CREATE DATABASE milkbot_restore",
+    "the new database is filled": "PostgreSQL database dump complete",
+    "the new database is full": "INSERT INTO ops.trading_states",
+    "the names are swapped": "RENAME TO milkbot;",
+    "the names were swapped": "OFFSET 2",
+}
+
+REST = """
+from datetime import UTC, datetime
+from decimal import Decimal
+from milkbot.cli.context import settings_of_host
+from milkbot.domain.clock import SystemClock
+from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
+from milkbot.domain.units import Count, Price
+from milkbot.trader.doors import open_venue
+with open_venue(settings_of_host("test", quiet=True), SystemClock()) as venue:
+    for market in venue.open_events("KXHIGHNY")[-1].markets[:2]:
+        print(venue.create_order(OrderIntent(
+            client_order_id=f"test-{market.ticker}-{datetime.now(UTC):%H%M%S}", ticker=market.ticker, side=BookSide.BID,
+            count=Count(Decimal(1)), price=Price(Decimal("0.01")), time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+            exchange_index=market.exchange_index, created_at=datetime.now(UTC),
+        )).order_id)
+"""
+
+
+def _sql(platform: Platform, query: str) -> str:
+    return platform.ssh(f"cd / && runuser -u postgres -- psql -XAt milkbot -c {shlex.quote(query)}")
+
+
+def _backup(platform: Platform) -> str:
+    """A backup of now, and a row that it has not."""
+    _sql(platform, f"DELETE FROM ops.risk_events WHERE message = '{MARK}'")
+    path = platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
+    _sql(
+        platform,
+        "INSERT INTO ops.risk_events (trading_mode, event_type, severity, message, event_time) "
+        f"VALUES ('demo', 'operator', 'info', '{MARK}', now())",
+    )
+    return path
+
+
+def _is_there(platform: Platform) -> bool:
+    return _sql(platform, f"SELECT count(*) FROM ops.risk_events WHERE message = '{MARK}'") != "0"
+
+
+def _trading(platform: Platform) -> str:
+    return _sql(platform, "SELECT state FROM ops.trading_states WHERE trading_mode = 'demo' ORDER BY id DESC LIMIT 1")
+
+
+def _databases(platform: Platform) -> list[str]:
+    return _sql(platform, "SELECT datname FROM pg_database WHERE datname LIKE 'milkbot_restore%'").split()
+
+
+@pytest.fixture(autouse=True)
+def _trading_goes_on(platform: Platform) -> Iterator[None]:
+    """Each test begins with a platform that trades, and leaves one."""
+    yield
+    platform.ssh("milkbot resume --reason 'the test is over'")
+
+
+def test_a_restore_loses_what_nobody_was_shown(platform: Platform) -> None:
+    backup = _backup(platform)
+    before = platform.state()
+    refused = platform.play("rollback.yml", "--tags", "database")
+    assert refused.returncode != 0
+    assert f"backup {backup}" in said(refused)
+    assert "ops.risk_events" in said(refused)
+    assert "nobody said yes" in said(refused)
+    assert "nothing was changed" in said(refused)
+    assert platform.state() == before
+    assert _is_there(platform)
+
+    with asking(platform.address, DOMAIN, platform.authority) as answers:
+        done = platform.play("rollback.yml", "--tags", "database", confirm="yes")
+        time.sleep(2)
+        late = len(answers.failures)
+        time.sleep(2)
+    assert done.returncode == 0, said(done)
+    print(f"{len(answers.failures)} of {len(answers.seconds)} answers were no 200: {answers.failures[:3]}")
+    assert len(answers.failures) == late, "the pools did not recover"
+    assert late < 50
+    assert all("503" in failure for failure in answers.failures)
+    assert not _is_there(platform)
+    assert _trading(platform) == "halted"
+    assert platform.state() == before
+    entry = platform.history()[-1]
+    assert (entry["action"], entry["result"], entry["backup"]) == ("restore", "good", backup)
+
+
+@pytest.mark.parametrize(("schema", "choice"), [("0007", "database,migrations"), ("0999", "forward to a version")])
+def test_a_backup_of_another_schema_is_restored(platform: Platform, schema: str, choice: str) -> None:
+    before, other = platform.state(), "/var/backups/milkbot/pre-deploy/milkbot_20260101_000000.sql.gz"
+    whole = platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
+    platform.ssh(f"gunzip --stdout {whole} | sed 's/^{before['schema']}$/{schema}/' | gzip > {other}")
+    try:
+        done = platform.play("rollback.yml", "--tags", "database", backup=other, confirm="yes")
+    finally:
+        platform.ssh(f"rm {other}")
+    assert done.returncode != 0
+    assert f"holds the schema {schema}" in said(done)
+    assert choice in said(done)
+    assert platform.state() == before
+
+
+@contextmanager
+def _stopped_when(platform: Platform, word: str, path: str) -> Iterator[str]:
+    """A restore on the host that waits for ever at that word; yields its process."""
+    platform.ssh(
+        f"rm -f /run/test-stopped; printf %s {shlex.quote(word)} >/run/test-stop; "
+        f"printf %s {shlex.quote(STOP)} >/usr/local/sbin/runuser; chmod 755 /usr/local/sbin/runuser; "
+        "systemd-run --quiet --collect --unit=test-restore --property=KillMode=process "
+        f"{SCRIPTS}/restore-database.sh {path}"
+    )
+    try:
+        platform.ssh("timeout 120 sh -c 'until [ -e /run/test-stopped ]; do sleep 0.2; done'")
+        yield str(json.loads(platform.ssh("cat /run/lock/milkbot-deploy.json"))["pid"])
+    finally:
+        platform.ssh("rm -f /usr/local/sbin/runuser /run/test-stop /run/test-stopped")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [moment if "are swapped" in moment else pytest.param(moment, marks=pytest.mark.matrix) for moment in MOMENTS],
+)
+def test_a_restore_that_is_killed_leaves_something_half_done(platform: Platform, moment: str) -> None:
+    backup = _backup(platform)
+    before = platform.state()
+    with _stopped_when(platform, MOMENTS[moment], backup) as process:
+        # Its children live on, as they do when only the script is killed.
+        platform.ssh(f"kill -9 {process}")
+    swapped = moment == "the names were swapped"
+    assert _is_there(platform) != swapped
+    assert not swapped or _trading(platform) == "halted"
+    assert platform.ssh("systemctl is-active milkbot-resume.timer") == "active"
+    after = platform.state()
+    assert {**after, "timers": before["timers"], "lock": before["lock"]} == before
+
+    again = platform.ssh(f"{SCRIPTS}/restore-database.sh {backup} 2>&1")
+    assert f"taken over: its owner, restore-database.sh {backup.rpartition('/')[2]}" in again
+    assert platform.state() == before
+    assert _databases(platform) == []
+    assert not _is_there(platform)
+    assert _trading(platform) == "halted"
+    assert platform.ssh("systemctl is-active milkbot-resume.timer || true") == "inactive"
+
+
+def test_a_playbook_waits_for_a_restore_that_was_killed(platform: Platform) -> None:
+    before = platform.state()
+    with _stopped_when(platform, MOMENTS["the new database is filled"], _backup(platform)) as process:
+        busy = platform.play("rollback.yml", "--tags", "database")
+        assert "the lock is held by restore-database.sh" in said(busy)
+        platform.ssh(f"kill -9 {process}")
+    done = platform.play("rollback.yml", "--tags", "database", confirm="yes")
+    assert done.returncode == 0, said(done)
+    assert "the lock is taken over: its owner, restore-database.sh" in said(done)
+    assert platform.state() == before
+    assert _databases(platform) == []
+
+
+def test_a_restore_that_is_interrupted_leaves_something(platform: Platform) -> None:
+    before, backup = platform.state(), _backup(platform)
+    with _stopped_when(platform, MOMENTS["the new database is filled"], backup):
+        platform.ssh("systemctl stop test-restore.service")
+    assert platform.state() == before
+    assert _databases(platform) == []
+    assert _is_there(platform)
+    assert platform.history()[-1]["result"] == "failed"
+
+
+def test_an_emergency_waits_for_an_answer(platform: Platform) -> None:
+    before, backup = platform.state(), _backup(platform)
+    order = platform.ssh(f"cd / && runuser -u milkbot -- /opt/milkbot/venv/bin/python -I -c {shlex.quote(REST)}")
+    assert len(order.split()) == 2
+    unanswered = platform.play("rollback.yml", "--tags", "emergency")
+    assert unanswered.returncode != 0
+    assert "2 of 2 resting orders canceled" in said(unanswered)
+    assert "untouched: nobody said yes" in said(unanswered)
+    assert _trading(platform) == "halted"
+    assert _is_there(platform)
+    assert platform.state() == before
+
+    done = platform.play("rollback.yml", "--tags", "emergency", confirm="yes")
+    assert done.returncode == 0, said(done)
+    assert "no earlier good release" in said(done)
+    assert f"what {backup} holds" in said(done)
+    assert "milkbot resume --reason" in said(done)
+    assert not _is_there(platform)
+    assert _trading(platform) == "halted"
+    assert platform.state() == before
+
+
+# Two versions, the newer one with a command that is broken, and an exchange that does not answer.
+@pytest.mark.matrix
+def test_an_emergency_ends_at_what_it_cannot_do(platform: Platform) -> None:
+    before = platform.state()
+    broken = "\n\ndef cancel_all() -> None:\n    raise RuntimeError('broken')\n\n\nhalt = cancel_all\n"
+    commit = platform.versions.commit("Broken acts", {"app/milkbot/cli/control.py": broken}, append=True)
+    updated = platform.play("update.yml", version=commit)
+    assert updated.returncode == 0, said(updated)
+    _backup(platform)
+    same = "trading_mode, ticker, event_ticker, city_code, climate_day, strategy_name, side, price, count"
+    new = "time_in_force, exchange_index, attempt, client_order_id, venue_order_id, state, created_at, updated_at"
+    values = "time_in_force, 0, 1, 'test-' || now(), 'test-order', 'pending', now(), now()"
+    _sql(platform, f"INSERT INTO ops.orders ({same}, {new}) SELECT {same}, {values} FROM ops.orders LIMIT 1")
+    platform.ssh("systemctl stop milkbot-simulator")
+    try:
+        done = platform.play("rollback.yml", "--tags", "emergency", confirm="yes")
+    finally:
+        platform.ssh("systemctl start milkbot-simulator")
+    assert done.returncode != 0
+    assert "NOT EVERYTHING WAS DONE" in said(done)
+    assert "as the books have it: test-order" in said(done)
+    assert "trading halted" in said(done)
+    assert not _is_there(platform)
+    assert _trading(platform) == "halted"
+    assert platform.live() == before["link"]
+    assert platform.state() == before
