@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,9 @@ class Versions:
         run("git", "clone", "--quiet", ROOT, directory)
         return Versions(directory)
 
-    def commit(self, message: str, changes: dict[str, str], *, append: bool = False) -> str:
-        """Commit the files' content on top of what this checkout has committed; returns the commit."""
-        run("git", "checkout", "--quiet", "--detach", "origin/HEAD", cwd=self.directory)
+    def commit(self, message: str, changes: dict[str, str], *, append: bool = False, on: str = "origin/HEAD") -> str:
+        """Commit the files' content on top of another commit, this checkout's one by default; returns the commit."""
+        run("git", "checkout", "--quiet", "--detach", on, cwd=self.directory)
         for name, content in changes.items():
             path = self.directory / name
             before = path.read_text(encoding="utf-8") if append else ""
@@ -61,7 +62,9 @@ class Platform:
         """Standard output of a command of root's on the machine."""
         return run(ROOT / "bin/vps", "ssh", self.machine, command)
 
-    def play(self, playbook: str, *options: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    def play(
+        self, playbook: str, *options: str, environment: Mapping[str, str] | None = None, **variables: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run a playbook from this checkout, with versions from the clone."""
         return subprocess.run(
             self.command(playbook, *options, **variables),
@@ -69,7 +72,12 @@ class Platform:
             capture_output=True,
             text=True,
             cwd=ROOT,
-            env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_NOCOLOR": "1",
+                **(environment or {}),
+            },
             timeout=_PATIENCE,
         )
 
@@ -90,6 +98,11 @@ class Platform:
     def record(self, release: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.ssh(f"cat /opt/milkbot/releases/{shlex.quote(release)}/release.json"))
         return found
+
+    def incomplete(self) -> list[str]:
+        """Releases that were begun and not finished."""
+        find = "find /opt/milkbot/releases -mindepth 1 -maxdepth 1 -type d ! -exec test -e {}/release.json ';' -print"
+        return self.ssh(find).split()
 
     def history(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.ssh("cat /opt/milkbot/deploys.jsonl").splitlines()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 
@@ -40,6 +41,9 @@ BROKEN = {
     "a service that dies after a while": {
         API: "\nimport os, threading\n\nthreading.Timer(20, lambda: os._exit(3)).start()\n",
     },
+    "a trader that fails": {
+        "app/milkbot/cli/tick.py": "\n\ndef tick() -> None:\n    raise RuntimeError('broken on purpose')\n",
+    },
     "code that cannot be imported": {
         "app/milkbot/trader/trading_loop.py": "\nraise RuntimeError('broken on purpose')\n"
     },
@@ -48,7 +52,19 @@ SEEN = {
     "a service that answers 500": "milkbot-analytics-next.service",
     "a service that does not start": "milkbot-analytics-next.service",
     "a service that dies after a while": "milkbot-analytics",
+    "a trader that fails": "milkbot-trader.service ran, and left with 1",
     "code that cannot be imported": "broken on purpose",
+}
+# What does not even become a release: the file, what in it is replaced by what, and what is said of it.
+UNBUILT = {
+    "a wrong hash in the lock file": ("uv.lock", r"sha256:[0-9a-f]{60}", "sha256:" + 60 * "0", "Hash mismatch"),
+    "a dependency that is not locked": (
+        "pyproject.toml",
+        r'"websockets>=15"',
+        '"websockets>=15", "requests>=2"',
+        "uv lock",
+    ),
+    "a build that fails": ("pyproject.toml", 'module-root = "app"', 'module-root = "there_is_none"', "there_is_none"),
 }
 
 
@@ -100,6 +116,44 @@ def test_a_broken_version_stays(platform: Platform, case: str) -> None:
     assert entry["release"].endswith(commit[:12])
 
 
+@pytest.mark.parametrize(
+    "case", [case if case.endswith("locked") else pytest.param(case, marks=pytest.mark.matrix) for case in UNBUILT]
+)
+def test_a_version_that_cannot_be_built_leaves_something(platform: Platform, case: str) -> None:
+    before = platform.state()
+    name, old, new, sentence = UNBUILT[case]
+    text = re.sub(old, new, (ROOT / name).read_text("utf-8"))
+    done = platform.play("update.yml", version=platform.versions.commit(case, {name: text}))
+    assert done.returncode != 0
+    assert sentence in said(done)
+    assert f"and {before['link']} serves as before" in said(done)
+    assert platform.state() == before
+    assert platform.history()[-1]["result"] == "returned"
+    assert platform.incomplete() == []
+
+
+@pytest.mark.matrix
+def test_a_full_disk_leaves_something(platform: Platform) -> None:
+    """The releases stand on a small file system for a while."""
+    before = platform.state()
+    top, small = "/opt/milkbot/releases", "/mnt/test-releases"
+    megabytes = int(platform.ssh(f"du -sm {top}").split()[0]) + 20
+    platform.ssh(f"mkdir -p {small} && mount -t tmpfs -o size={megabytes}m tmpfs {small} && cp -a {top}/. {small}/")
+    platform.ssh(f"mount --bind {small} {top}")
+    try:
+        done = platform.play("update.yml", version=platform.versions.commit("Too much", {}), release_keep_free_gb=0)
+        after = platform.state()
+        incomplete = platform.incomplete()
+    finally:
+        platform.ssh(f"umount --lazy {top}; umount --lazy {small}")
+    assert done.returncode != 0
+    assert "No space left on device" in said(done)
+    assert f"and {before['link']} serves as before" in said(done)
+    assert after == before
+    assert incomplete == []
+    assert platform.history()[-1]["result"] == "returned"
+
+
 @pytest.mark.parametrize("mistake", ["fails half-way", pytest.param("waits for a lock", marks=pytest.mark.matrix)])
 def test_a_migration_that_ends_early_leaves_something(platform: Platform, mistake: str) -> None:
     before = platform.state()
@@ -124,6 +178,38 @@ def test_a_migration_that_ends_early_leaves_something(platform: Platform, mistak
     assert platform.state() == before
     query = "SELECT to_regclass('ops.of_a_test') IS NULL"
     assert platform.ssh(f'cd / && runuser -u postgres -- psql -XAt milkbot -c "{query}"') == "t"
+
+
+CONTRACTING = {
+    "the linter sees it": (
+        'op.drop_column("component_health", "latency_ms", schema="ops")',
+        "0999, line 9, ban-drop-column",
+    ),
+    # The default is there while the linter looks, and gone for the rows to come.
+    "only the version before sees it": (
+        (
+            'op.execute("ALTER TABLE ops.ticks ADD COLUMN of_a_test int NOT NULL DEFAULT 1"); '
+            'op.execute("ALTER TABLE ops.ticks ALTER COLUMN of_a_test DROP DEFAULT")'
+        ),
+        "begin_tick as milkbot_trader: null value in column",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONTRACTING)
+def test_a_migration_that_the_version_before_cannot_live_with_stays(platform: Platform, case: str) -> None:
+    before = platform.state()
+    up, seen = CONTRACTING[case]
+    text = NEXT_MIGRATION.format(before=before["schema"], up=up)
+    text = text.replace("DROP TABLE ops.of_a_test", "ALTER TABLE ops.ticks DROP COLUMN of_a_test")
+    done = platform.play("update.yml", version=platform.versions.commit(case, {MIGRATION: text}))
+    assert done.returncode != 0
+    assert seen in said(done)
+    assert f"and {before['link']} serves as before" in said(done)
+    assert platform.state() == before
+    tables = "('ops.ticks'::regclass, 'ops.component_health'::regclass)"
+    query = f"SELECT attname FROM pg_attribute WHERE attname IN ('of_a_test', 'latency_ms') AND attrelid IN {tables}"
+    assert platform.ssh(f'cd / && runuser -u postgres -- psql -XAt milkbot -c "{query}"') == "latency_ms"
 
 
 def test_a_rollback_leaves_the_schema_to_luck(platform: Platform) -> None:
@@ -172,3 +258,21 @@ def test_two_updates_run_at_once(platform: Platform) -> None:
     assert "the lock is taken over" in said(third)
     assert platform.live().endswith(commit[:12])
     assert platform.state() == before | {key: platform.state()[key] for key in ("link", "serving")}
+
+
+def test_a_version_that_mends_the_trader_is_refused(platform: Platform) -> None:
+    """What fails already is not blamed on what comes."""
+    directory = "/run/systemd/system/milkbot-trader.service.d"
+    platform.ssh(
+        f"mkdir -p {directory} && printf '[Service]\\nExecStart=\\nExecStart=false\\n' > {directory}/test.conf"
+    )
+    # A tick that is running is not this one.
+    unit = "milkbot-trader.service"
+    fail = f"until systemctl is-failed --quiet {unit}; do systemctl start {unit}; sleep 0.2; done"
+    platform.ssh(f"systemctl daemon-reload; timeout 120 bash -c '{fail}'; rm -r {directory}; systemctl daemon-reload")
+    commit = platform.versions.commit("The mend", {})
+    done = platform.play("update.yml", version=commit)
+    assert done.returncode == 0, said(done)
+    assert platform.live().endswith(commit[:12])
+    # The run that proved the new version is the trader's last one.
+    assert platform.ssh("systemctl is-failed milkbot-trader.service || true") == "inactive"

@@ -1,0 +1,191 @@
+"""update.yml and rollback.yml, killed or cut off at every one of their stages, and run again."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.deploy.load import asking
+from tests.deploy.platform import DOMAIN, Platform, said
+
+# Task, and the seconds after its start. Before each a stage has ended; those with seconds are in the middle of one.
+UPDATE = (
+    ("Find | List the releases", 0),
+    ("Stage | Unpack the commit", 0),
+    ("Stage | Build the environment from the lock file", 0),
+    ("Stage | Build the environment from the lock file", 1),
+    ("Stage | Record the release, which makes it complete", 0),
+    ("Migrate | Back up what a migration could harm", 0),
+    ("Migrate | Back up what a migration could harm", 0.3),
+    ("Migrate | Record the backup with the release", 0),
+    ("Hold | Hold the trader, once its tick has ended", 0),
+    ("Migrate | Bring the schema up to the release", 0),
+    ("Migrate | Bring the schema up to the release", 0.7),
+    ("Point | Point current to the release", 0),
+    ("Install | Write the units", 0),
+    ("Serve | Have the services run as the current release, and prove it", 0),
+    ("Serve | Have the services run as the current release, and prove it", 1),
+    ("Serve | Have the services run as the current release, and prove it", 3),
+    ("Timers | Enable and start the timers of the trader and the rollups", 0),
+    ("Watch | Watch the services for a while, and the trader and the rollups at work", 1),
+    ("Go through the checklist", 0),
+    ("Record | Mark the release good, write it into the history, and remove older ones", 0),
+    ("Free the lock", 0),
+)
+ROLLBACK = (
+    ("Choose | List the releases", 0),
+    ("Hold | Hold the trader, once its tick has ended", 0),
+    ("Return | Back up what that loses", 0),
+    ("Return | Downgrade the schema", 0),
+    ("Return | Downgrade the schema", 0.7),
+    ("Return | Mark the release that is left bad", 0),
+    ("Point | Point current to the release", 0),
+    ("Install | Write the units", 0),
+    ("Serve | Have the services run as the current release, and prove it", 0),
+    ("Serve | Have the services run as the current release, and prove it", 1),
+    ("Serve | Have the services run as the current release, and prove it", 3),
+    ("Timers | Enable and start the timers of the trader and the rollups", 0),
+    ("Go through the checklist", 0),
+    ("Return | Write it into the history", 0),
+    ("Free the lock", 0),
+)
+# Of each kind what is likeliest to leave something half-done; `bin/test --all` runs the rest.
+USUAL = {
+    ("update", "Migrate | Bring the schema up to the release", 0.7, "cut"),
+    ("update", "Serve | Have the services run as the current release, and prove it", 3, "kill"),
+    ("rollback", "Serve | Have the services run as the current release, and prove it", 1, "cut"),
+}
+
+MIGRATION = '''"""A migration of the tests'."""
+
+from alembic import op
+
+revision = "{number}"
+down_revision = "{before}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE ops.of_a_test_{number} (id int PRIMARY KEY)")
+    op.execute("SELECT pg_sleep(0.5)")
+
+
+def downgrade() -> None:
+    op.execute("SELECT pg_sleep(0.5)")
+    op.execute("DROP TABLE ops.of_a_test_{number}")
+'''
+# Nothing of the cases is pruned, so that the platform can be brought back to what it was.
+VARIABLES: dict[str, Any] = {"release_keep": 100, "systemd_watch_seconds": 3, "release_keep_free_gb": 0}
+
+
+def _cases(playbook: str, boundaries: tuple[tuple[str, float], ...]) -> list[object]:
+    return [
+        pytest.param(
+            task,
+            after,
+            how,
+            id=f"{how} {after} s after: {task}",
+            marks=() if (playbook, task, after, how) in USUAL else pytest.mark.matrix,
+        )
+        for task, after in boundaries
+        for how in ("kill", "cut")
+    ]
+
+
+@contextmanager
+def _stopping(platform: Platform, task: str, after: float, how: str) -> Iterator[dict[str, str]]:
+    """The environment of a run that is ended there. Afterwards connections are let through again."""
+    plugins = str(Path(__file__).parent / "plugins")
+    try:
+        yield {
+            "ANSIBLE_CALLBACK_PLUGINS": plugins,
+            "ANSIBLE_CALLBACKS_ENABLED": "stop_at",
+            "MILKBOT_STOP_AT": task,
+            "MILKBOT_STOP_AFTER": str(after),
+            "MILKBOT_STOP_BY": how,
+            "MILKBOT_STOP_ADDRESS": platform.address,
+        }
+    finally:
+        subprocess.run(["nft", "delete", "table", "inet", "milkbot_test"], check=False, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def base(platform: Platform) -> Iterator[dict[str, str]]:
+    """The platform before all cases, which it is brought back to."""
+    before = platform.state()
+    yield before
+    options = ["--tags", "code,migrations"]
+    if platform.live() != before["link"]:
+        done = platform.play("rollback.yml", *options, release=before["link"], **VARIABLES)
+        assert done.returncode == 0, said(done)
+    assert platform.state() == before
+
+
+def _next_version(platform: Platform) -> tuple[str, str]:
+    """A commit on top of the live one, with one more migration; and that migration's revision."""
+    live = platform.record(platform.live())
+    before = live["schema"]
+    number = f"{max(int(before), 8000) + 1}"
+    text = MIGRATION.format(number=number, before=before)
+    changes = {f"app/migrations/versions/{number}_test.py": text}
+    return platform.versions.commit(f"Version {number}", changes, on=live["commit"]), number
+
+
+@pytest.mark.parametrize(("task", "after", "how"), _cases("update", UPDATE))
+def test_an_interrupted_update_leaves_something(
+    platform: Platform, base: dict[str, str], task: str, after: float, how: str
+) -> None:
+    commit, schema = _next_version(platform)
+    with asking(platform.address, DOMAIN, platform.authority) as answers:
+        with _stopping(platform, task, after, how) as environment:
+            stopped = platform.play("update.yml", environment=environment, version=commit, **VARIABLES)
+        again = platform.play("update.yml", version=commit, **VARIABLES)
+    assert stopped.returncode == (-9 if how == "kill" else 4), said(stopped)
+    assert again.returncode == 0, said(again)
+    assert answers.failures == []
+    live = platform.live()
+    assert live.endswith(commit[:12])
+    assert platform.state() == base | {"link": live, "serving": live, "schema": schema}
+    assert platform.record(live)["result"] == "good"
+    assert platform.history()[-1]["release"] == live
+
+
+@pytest.mark.parametrize(("task", "after", "how"), _cases("rollback", ROLLBACK))
+@pytest.mark.usefixtures("base")
+def test_an_interrupted_rollback_leaves_something(platform: Platform, task: str, after: float, how: str) -> None:
+    before = platform.state()
+    commit, _ = _next_version(platform)
+    updated = platform.play("update.yml", version=commit, **VARIABLES)
+    assert updated.returncode == 0, said(updated)
+    left = platform.live()
+    with asking(platform.address, DOMAIN, platform.authority) as answers:
+        with _stopping(platform, task, after, how) as environment:
+            stopped = platform.play("rollback.yml", "--tags", "code,migrations", environment=environment)
+        again = platform.play("rollback.yml", "--tags", "code,migrations", release=before["link"])
+    assert stopped.returncode == (-9 if how == "kill" else 4), said(stopped)
+    assert again.returncode == 0, said(again)
+    assert answers.failures == []
+    assert platform.state() == before
+    assert platform.record(left)["result"] == "bad"
+    assert platform.history()[-1] == {**platform.history()[-1], "action": "rollback", "release": before["link"]}
+
+
+@pytest.mark.matrix
+@pytest.mark.usefixtures("base")
+def test_a_stage_is_missing_from_the_list(platform: Platform, tmp_path: Path) -> None:
+    """Whatever changes the host has a case of its own, or stands between two that do."""
+    noted = {"update": UPDATE, "rollback": ROLLBACK}
+    commit, _ = _next_version(platform)
+    for playbook, boundaries in noted.items():
+        notes = tmp_path / playbook
+        with _stopping(platform, "none", 0, "kill") as environment:
+            given = {**environment, "MILKBOT_NOTE_TASKS": str(notes)}
+            options = () if playbook == "update" else ("--tags", "code,migrations")
+            done = platform.play(f"{playbook}.yml", *options, environment=given, version=commit, **VARIABLES)
+        assert done.returncode == 0, said(done)
+        assert set(notes.read_text("utf-8").splitlines()) <= {task for task, _ in boundaries}
