@@ -1,64 +1,131 @@
-"""A visitor who never stops asking: what a deploy must not be noticed by."""
+"""Visitors who never stop asking: what a deploy must not be noticed by."""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx2
 
-_PAUSE = 0.02
 _PATIENCE = 10.0
+_RATE = 60.0
+
+
+class Answer(NamedTuple):
+    """What came of one request: when it was sent by this machine's monotonic clock, and in words what was not a 200."""
+
+    sent: float
+    seconds: float
+    path: str
+    failure: str = ""
+    release: str = ""
 
 
 @dataclass(slots=True)
 class Answers:
-    """What came back: the seconds and the path of every answer, and in words whatever was not a 200."""
+    """What came back, in that order."""
 
-    seconds: list[tuple[float, str]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    releases: list[str] = field(default_factory=list)
+    every: list[Answer] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> list[tuple[float, str]]:
+        """The seconds and the path of each."""
+        return [(answer.seconds, answer.path) for answer in self.every]
+
+    @property
+    def failures(self) -> list[str]:
+        return [f"{answer.path}: {answer.failure}" for answer in self.every if answer.failure]
+
+    @property
+    def releases(self) -> list[str]:
+        """Who answered, where the answer says it."""
+        return [answer.release for answer in self.every if answer.release]
 
 
 @contextmanager
-def asking(address: str, domain: str, authority: Path) -> Iterator[Answers]:
-    """Ask for the API's health and the dashboard's, in turn, on a connection kept alive and on new ones."""
-    answers, stop = Answers(), threading.Event()
+def beside(work: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+    """Run it in a thread of its own, and cancel it at the end; what went wrong in it is raised there."""
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        begun.set_result((asyncio.get_running_loop(), stop))
+        working, stopping = asyncio.create_task(work()), asyncio.create_task(stop.wait())
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(asyncio.run, until_stopped())
+        loop, stop = begun.result()
+        try:
+            yield
+        finally:
+            with suppress(RuntimeError):  # It may have ended by itself.
+                loop.call_soon_threadsafe(stop.set)
+            running.result()
+
+
+async def _ask(client: httpx2.AsyncClient, address: str, domain: str, path: str) -> Answer:
+    sent, failure, release = time.monotonic(), "", ""
+    try:
+        answer = await client.get(
+            f"https://{address}{path}", headers={"Host": domain}, extensions={"sni_hostname": domain}
+        )
+    except httpx2.HTTPError as error:
+        failure = repr(error)
+    else:
+        if answer.status_code != 200:
+            failure = f"{answer.status_code} {answer.text[:200]}"
+        elif path == "/health":
+            release = answer.json()["release"]
+    return Answer(sent, time.monotonic() - sent, path, failure, release)
+
+
+@contextmanager
+def asking(address: str, domain: str, authority: Path, *, rate: float = _RATE) -> Iterator[Answers]:
+    """Ask for the API's health and a file of the dashboard, in turn, on connections kept alive and on new ones.
+
+    So many times a second, whether what was asked before was answered or not: a pause is not asked less of than the
+    rest of the time.
+    """
+    answers = Answers()
     context = ssl.create_default_context(cafile=str(authority))
 
-    def ask(client: httpx2.Client, path: str) -> None:
-        began = time.monotonic()
-        try:
-            answer = client.get(
-                f"https://{address}{path}", headers={"Host": domain}, extensions={"sni_hostname": domain}
-            )
-        except httpx2.HTTPError as error:
-            answers.failures.append(f"{path}: {error!r}")
-            return
-        answers.seconds.append((time.monotonic() - began, path))
-        if answer.status_code != 200:
-            answers.failures.append(f"{path}: {answer.status_code} {answer.text[:200]}")
-        elif path == "/health":
-            answers.releases.append(answer.json()["release"])
+    def client() -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(verify=context, timeout=_PATIENCE)
 
-    def visit() -> None:
-        with httpx2.Client(verify=context, timeout=_PATIENCE) as kept:
-            while not stop.is_set():
-                ask(kept, "/health")
-                with httpx2.Client(verify=context, timeout=_PATIENCE) as fresh:
-                    ask(fresh, "/health")
-                ask(kept, "/static/favicon.png")
-                stop.wait(_PAUSE)
+    async def visit(kept: httpx2.AsyncClient, path: str, *, fresh: bool) -> None:
+        if fresh:
+            async with client() as new:
+                answers.every.append(await _ask(new, address, domain, path))
+        else:
+            answers.every.append(await _ask(kept, address, domain, path))
 
-    visitor = threading.Thread(target=visit)
-    visitor.start()
-    try:
+    async def keep_asking() -> None:
+        visits: set[asyncio.Task[None]] = set()
+        async with client() as kept:
+            try:
+                due = time.monotonic()
+                for path, fresh in cycle([("/health", False), ("/health", True), ("/static/favicon.png", False)]):
+                    for ended in {visit for visit in visits if visit.done()}:
+                        ended.result()
+                        visits.remove(ended)
+                    visits.add(asyncio.create_task(visit(kept, path, fresh=fresh)))
+                    due += 1 / rate
+                    await asyncio.sleep(due - time.monotonic())
+            finally:
+                # What was asked is waited for: it may be the one that fails.
+                await asyncio.gather(*visits)
+
+    with beside(keep_asking):
         yield answers
-    finally:
-        stop.set()
-        visitor.join()
