@@ -9,6 +9,7 @@ import time
 import pytest
 from tests.deploy.load import asking
 from tests.deploy.platform import DOMAIN, ROOT, Platform, said
+from tests.deploy.sockets import watching
 
 HEALTH = "app/milkbot/analytics/service/health.py"
 API = "app/milkbot/analytics/api.py"
@@ -71,15 +72,24 @@ UNBUILT = {
 def test_an_update_and_a_rollback_lose_a_request(platform: Platform) -> None:
     first = platform.live()
     commit = platform.versions.commit("Another version", {})
-    with asking(platform.address, DOMAIN, platform.authority) as answers:
+    with (
+        watching(platform.address, DOMAIN, platform.authority, count=4) as dashboards,
+        asking(platform.address, DOMAIN, platform.authority) as answers,
+    ):
         updated = platform.play("update.yml", version=commit)
         second = platform.live()
         returned = platform.play("rollback.yml", "--tags", "code")
+        dashboards.wait()
     assert (updated.returncode, returned.returncode) == (0, 0), said(updated) + said(returned)
     assert answers.failures == []
     assert len(answers.seconds) > 500
     slowest, path = max(answers.seconds)
     print(f"{len(answers.seconds)} answers, the slowest after {slowest * 1000:.0f} ms ({path})")
+    # The code that has Streamlit's page come back by itself.
+    assert {back.code for back in dashboards.returns} == {1012}
+    assert len(dashboards.returns) >= 2 * dashboards.count
+    slowest = max(back.seconds for back in dashboards.returns)
+    print(f"dashboards were closed {len(dashboards.returns)} times, the slowest was back after {slowest:.1f} s")
     assert second.endswith(commit[:12])
     assert [first, second] == list(dict.fromkeys(answers.releases))
     assert platform.live() == first
@@ -220,6 +230,10 @@ def test_a_rollback_leaves_the_schema_to_luck(platform: Platform) -> None:
     assert platform.schema() == "0999"
     backup = platform.record(platform.live())["backup"]
     assert platform.ssh(f"test -s {backup} && echo there") == "there"
+    sql = "cd / && runuser -u postgres -- psql -XAtq milkbot -c"
+    row = "('demo', 'operator', 'info', 'since the update', now())"
+    columns = "trading_mode, event_type, severity, message, event_time"
+    platform.ssh(f'{sql} "INSERT INTO ops.risk_events ({columns}) VALUES {row}"')
 
     refused = platform.play("rollback.yml")
     assert refused.returncode != 0
@@ -230,6 +244,7 @@ def test_a_rollback_leaves_the_schema_to_luck(platform: Platform) -> None:
     done = platform.play("rollback.yml", "--tags", "code,migrations")
     assert done.returncode == 0, said(done)
     assert platform.state() == before
+    assert platform.ssh(f"{sql} \"DELETE FROM ops.risk_events WHERE message = 'since the update' RETURNING 1\"") == "1"
 
 
 def test_two_updates_run_at_once(platform: Platform) -> None:
@@ -258,6 +273,23 @@ def test_two_updates_run_at_once(platform: Platform) -> None:
     assert "the lock is taken over" in said(third)
     assert platform.live().endswith(commit[:12])
     assert platform.state() == before | {key: platform.state()[key] for key in ("link", "serving")}
+
+
+@pytest.mark.matrix
+def test_an_update_that_may_wait_leaves(platform: Platform) -> None:
+    commits = [platform.versions.commit(which, {}) for which in ("The first", "The second")]
+    command = platform.command("update.yml", version=commits[0])
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    deadline = time.monotonic() + 120
+    while not platform.state()["lock"]:
+        assert time.monotonic() < deadline, "the first update never took the lock"
+        time.sleep(0.5)
+    second = platform.play("update.yml", version=commits[1], lock_wait=300)
+    assert first.wait() == 0
+    assert second.returncode == 0, said(second)
+    assert "waiting for the lock" in said(second)
+    assert [entry["release"][-12:] for entry in platform.history()[-2:]] == [commit[:12] for commit in commits]
+    assert platform.live().endswith(commits[1][:12])
 
 
 def test_a_version_that_mends_the_trader_is_refused(platform: Platform) -> None:

@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
     def _take(
         self, asked: dict[str, Any], answer: dict[str, Any], until: float, task_vars: dict[str, Any] | None
     ) -> dict[str, Any]:
-        mine = asked["owner"]["run"]
+        mine, waits_for = asked["owner"]["run"], ""
         while (holder := answer.get("holder")) and holder["run"] != mine and not answer.get("failed"):
             if answer.get("taken_from"):  # check mode: it would have been
                 break
@@ -70,6 +70,9 @@ class ActionModule(ActionBase):
             if self._task.check_mode or time.monotonic() >= until:
                 mend = "wait for it (-e lock_wait=SECONDS), or look at it and free it: unlock.yml"
                 return answer | {"failed": True, "msg": f"the lock is held by {lock.described(holder)}; {mend}"}
+            if waits_for != holder["run"]:
+                waits_for = holder["run"]
+                self._display.display(f"waiting for the lock, which is held by {lock.described(holder)}")
             time.sleep(_PAUSE_SECONDS)
             answer = self._ask(asked, task_vars)
         if gone := answer.get("taken_from"):
