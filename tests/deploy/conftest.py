@@ -22,3 +22,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
         inventory=Path(os.environ["MILKBOT_E2E_INVENTORY"]),
         versions=Versions.clone(tmp_path_factory.mktemp("versions") / "milkbot"),
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_release(platform: Platform) -> None:
+    """Each file begins with the live release alone: there is nothing to go back to."""
+    others = 'grep -vxF "$(basename "$(readlink /opt/milkbot/current)")"'
+    platform.ssh(f"cd /opt/milkbot/releases && ls -1 | {others} | xargs --no-run-if-empty rm -rf")
