@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import time
 
@@ -98,6 +99,44 @@ def test_an_update_and_a_rollback_lose_a_request(platform: Platform) -> None:
         ("rollback", "good", first),
     ]
     assert platform.record(second)["result"] == "bad"
+    assert platform.state()["timers"] == "active\nactive"
+
+
+# A tick every four seconds, which takes three at least; each notes the release that is current when it begins and ends.
+TICKING = """\
+[Service]
+ExecStartPre=+/bin/sh -c 'echo "begin $$(readlink /opt/milkbot/current)" >>/run/test-ticks'
+ExecStartPre=/bin/sleep 3
+ExecStopPost=+/bin/sh -c 'echo "end $$(readlink /opt/milkbot/current) $$EXIT_CODE $$EXIT_STATUS" >>/run/test-ticks'
+"""
+OFTEN = "[Timer]\nOnCalendar=*:*:0/4\nRandomizedDelaySec=0\nAccuracySec=100ms\n"
+
+
+def test_a_tick_is_cut_off_or_meets_another_version(platform: Platform) -> None:
+    first = platform.live()
+    commit = platform.versions.commit("While it ticks", {})
+    units = {"milkbot-trader.service": TICKING, "milkbot-trader.timer": OFTEN}
+    for unit, text in units.items():
+        directory = f"/run/systemd/system/{unit}.d"
+        platform.ssh(f"mkdir -p {directory} && printf %s {shlex.quote(text)} >{directory}/test.conf")
+    again = "systemctl daemon-reload && systemctl restart milkbot-trader.timer"
+    platform.ssh(f"rm -f /run/test-ticks; {again}")
+    try:
+        updated = platform.play("update.yml", version=commit)
+        second = platform.live()
+        returned = platform.play("rollback.yml")
+        platform.ssh("timeout 60 sh -c 'until tail -n 1 /run/test-ticks | grep -q ^end; do sleep 0.1; done'")
+        ticks = platform.ssh("cat /run/test-ticks").splitlines()
+    finally:
+        platform.ssh(f"rm -r {' '.join(f'/run/systemd/system/{unit}.d' for unit in units)}; {again}")
+    assert (updated.returncode, returned.returncode) == (0, 0), said(updated) + said(returned)
+    begins, ends = ticks[::2], ticks[1::2]
+    assert len(ends) > 5
+    # One at a time, each ended by itself, as the version that it began as.
+    assert [f"{begin.replace('begin', 'end')} exited 0" for begin in begins[: len(ends)]] == ends
+    versions = [begin.removeprefix("begin releases/") for begin in begins]
+    assert list(dict.fromkeys(versions)) == [first, second]
+    assert versions[-1] == first
     assert platform.state()["timers"] == "active\nactive"
 
 
