@@ -14,7 +14,7 @@ from tests.deploy.platform import DOMAIN, Platform, said
 
 # Task, and the seconds after its start. Before each a stage has ended; those with seconds are in the middle of one.
 UPDATE = (
-    ("Find | List the releases", 0),
+    ("Choose | List the releases", 0),
     ("Stage | Unpack the commit", 0),
     ("Stage | Build the environment from the lock file", 0),
     ("Stage | Build the environment from the lock file", 1),
@@ -25,6 +25,7 @@ UPDATE = (
     ("Hold | Hold the trader, once its tick has ended", 0),
     ("Migrate | Bring the schema up to the release", 0),
     ("Migrate | Bring the schema up to the release", 0.7),
+    ("Smoke | Run the statements of the version from before on the new schema", 0),
     ("Point | Point current to the release", 0),
     ("Install | Write the units", 0),
     ("Serve | Have the services run as the current release, and prove it", 0),
