@@ -315,9 +315,9 @@ def test_an_end_is_told_twice_or_that_of_a_deploy_that_never_began(
     assert len(server.taken) == sum(task in (START, SUCCESS, FAILURE) for task in tasks)
 
 
-def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..., Server]) -> None:
-    server = serve()
-    pause = {"ansible.builtin.command": "sleep 60"}
+def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..., Server], tmp_path: Path) -> None:
+    server, at_work = serve(), tmp_path / "at work"
+    pause = {"ansible.builtin.command": {"argv": ["sh", "-c", 'touch "$0" && exec sleep 60', str(at_work)]}}
     command = play.command(START, pause, notify_urls=[f"json://{server.address}"])
     with subprocess.Popen(
         command,
@@ -327,11 +327,16 @@ def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..
         env=play.environment(),
         start_new_session=True,
     ) as running:
-        assert running.stdout is not None
-        while "TASK [ansible.builtin.command]" not in (line := running.stdout.readline()):
-            assert line, "it ended by itself"
-        os.killpg(running.pid, signal.SIGINT)
-        running.communicate(timeout=60)
+        try:
+            # Not before: Ansible never ends when one of its workers is interrupted while it reports to the others.
+            while not at_work.exists():
+                assert running.poll() is None, "it ended by itself"
+                time.sleep(0.05)
+            os.killpg(running.pid, signal.SIGINT)
+            running.communicate(timeout=60)
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)
     assert [body["type"] for _, body in server.taken] == ["info", "failure"]
     assert "reason: the run was interrupted" in server.taken[1][1]["message"]
 
