@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,15 @@ from milkbot.serving import Identified
 
 _log = structlog.get_logger(__name__)
 _POLICY_VIOLATION = 1008
+_MODULES_OF_THE_PAGE = (
+    "altair",
+    "pandas",
+    "pyarrow",
+    "milkbot.dashboard.api_client",
+    "milkbot.dashboard.curve",
+    "milkbot.dashboard.parts",
+    "milkbot.dashboard.snapshot",
+)
 
 
 class SameOriginSockets:
@@ -50,8 +60,12 @@ class SameOriginSockets:
 @asynccontextmanager
 async def _lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
     # Else the first visitor would wait for them.
-    for module in ("altair", "pandas", "pyarrow"):
+    for module in _MODULES_OF_THE_PAGE:
         import_module(module)
+    # Streamlit collects garbage after every run of the page, and meanwhile nobody is answered: a tenth of a second and more
+    # for each visitor, when it goes through the modules as well. These never become garbage.
+    gc.collect()
+    gc.freeze()
     # Streamlit gives handlers to its loggers while it starts.
     adopt_loggers()
     yield None
