@@ -62,8 +62,8 @@ async def _lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
     # Else the first visitor would wait for them.
     for module in _MODULES_OF_THE_PAGE:
         import_module(module)
-    # Streamlit collects garbage after every run of the page, and meanwhile nobody is answered: a tenth of a second and more
-    # for each visitor, when it goes through the modules as well. These never become garbage.
+    # Streamlit collects garbage after every run of the page, and meanwhile nobody is answered: a tenth of a second and
+    # more for each visitor, when it goes through the modules as well. These never become garbage.
     gc.collect()
     gc.freeze()
     # Streamlit gives handlers to its loggers while it starts.
