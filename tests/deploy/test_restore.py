@@ -222,6 +222,35 @@ def test_an_emergency_waits_for_an_answer(platform: Platform) -> None:
     assert platform.state() == before
 
 
+@pytest.mark.matrix
+def test_an_emergency_lets_the_trader_run_that_nothing_could_halt(platform: Platform) -> None:
+    before = platform.state()
+    updated = platform.play("update.yml", version=platform.versions.commit("Left in an emergency", {}))
+    assert updated.returncode == 0, said(updated)
+    refuse = (
+        "CREATE FUNCTION ops.of_a_test() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not now''; END'"
+    )
+    _sql(platform, refuse)
+    _sql(platform, "CREATE TRIGGER of_a_test BEFORE INSERT ON ops.trading_states EXECUTE FUNCTION ops.of_a_test()")
+    since = platform.ssh("date '+%F %T'")
+    try:
+        done = platform.play("rollback.yml", "--tags", "emergency", backup="/nowhere.sql.gz", confirm="yes")
+        timers = platform.state()["timers"]
+        started = platform.ssh(
+            f"journalctl --quiet --since {shlex.quote(since)} --unit milkbot-trader.timer --grep Started || true"
+        )
+        resumes = platform.ssh("systemctl is-active milkbot-resume.timer || true")
+    finally:
+        _sql(platform, "DROP FUNCTION ops.of_a_test CASCADE")
+        platform.ssh("systemctl start milkbot-trader.timer")
+    assert done.returncode != 0
+    assert "COULD NOT BE HALTED" in said(done)
+    assert timers == "inactive\nactive"
+    assert started == ""
+    assert resumes == "inactive"
+    assert platform.live() == before["link"]
+
+
 # Two versions, the newer one with a command that is broken, and an exchange that does not answer.
 @pytest.mark.matrix
 def test_an_emergency_ends_at_what_it_cannot_do(platform: Platform) -> None:
