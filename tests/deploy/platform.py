@@ -18,6 +18,30 @@ DOMAIN = "milkbot.test"
 WATCH_SECONDS = 30
 _PATIENCE = 900
 
+_MIGRATION = '''"""A migration of the tests'."""
+
+from alembic import op
+
+revision = "{number}"
+down_revision = "{before}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    {up}
+
+
+def downgrade() -> None:
+    {down}
+'''
+
+
+def migration(number: str, before: str, *, up: str, down: str) -> dict[str, str]:
+    """The file of a migration on top of another one; `up` and `down` are the functions' lines, as they stand there."""
+    text = _MIGRATION.format(number=number, before=before, up=up, down=down)
+    return {f"app/migrations/versions/{number}_test.py": text}
+
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
     """Standard output of a command that has to succeed."""

@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 from tests.deploy.load import asking
-from tests.deploy.platform import DOMAIN, Platform, said
+from tests.deploy.platform import DOMAIN, Platform, migration, said
 
 # Task, and the seconds after its start. Before each a stage has ended; those with seconds are in the middle of one.
+SWITCH = (
+    ("Point | Point current to the release", 0),
+    ("Install | Write the units", 0),
+    ("Serve | Have the services run as the current release, and prove it", 0),
+    ("Serve | Have the services run as the current release, and prove it", 1),
+    ("Serve | Have the services run as the current release, and prove it", 3),
+    ("Timers | Enable and start the timers of the trader and the rollups", 0),
+)
 UPDATE = (
     ("Choose | List the releases", 0),
     ("Stage | Unpack the commit", 0),
@@ -26,12 +34,7 @@ UPDATE = (
     ("Migrate | Bring the schema up to the release", 0),
     ("Migrate | Bring the schema up to the release", 0.7),
     ("Smoke | Run the statements of the version from before on the new schema", 0),
-    ("Point | Point current to the release", 0),
-    ("Install | Write the units", 0),
-    ("Serve | Have the services run as the current release, and prove it", 0),
-    ("Serve | Have the services run as the current release, and prove it", 1),
-    ("Serve | Have the services run as the current release, and prove it", 3),
-    ("Timers | Enable and start the timers of the trader and the rollups", 0),
+    *SWITCH,
     ("Watch | Watch the services for a while, and the trader and the rollups at work", 1),
     ("Go through the checklist", 0),
     ("Record | Mark the release good, write it into the history, and remove older ones", 0),
@@ -44,12 +47,7 @@ ROLLBACK = (
     ("Return | Downgrade the schema", 0),
     ("Return | Downgrade the schema", 0.7),
     ("Return | Mark the release that is left bad", 0),
-    ("Point | Point current to the release", 0),
-    ("Install | Write the units", 0),
-    ("Serve | Have the services run as the current release, and prove it", 0),
-    ("Serve | Have the services run as the current release, and prove it", 1),
-    ("Serve | Have the services run as the current release, and prove it", 3),
-    ("Timers | Enable and start the timers of the trader and the rollups", 0),
+    *SWITCH,
     ("Go through the checklist", 0),
     ("Return | Write it into the history", 0),
     ("Free the lock", 0),
@@ -61,25 +59,6 @@ USUAL = {
     ("rollback", "Serve | Have the services run as the current release, and prove it", 1, "cut"),
 }
 
-MIGRATION = '''"""A migration of the tests'."""
-
-from alembic import op
-
-revision = "{number}"
-down_revision = "{before}"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    op.execute("CREATE TABLE ops.of_a_test_{number} (id int PRIMARY KEY)")
-    op.execute("SELECT pg_sleep(0.5)")
-
-
-def downgrade() -> None:
-    op.execute("SELECT pg_sleep(0.5)")
-    op.execute("DROP TABLE ops.of_a_test_{number}")
-'''
 # Nothing of the cases is pruned, so that the platform can be brought back to what it was.
 VARIABLES: dict[str, Any] = {"release_keep": 100, "systemd_watch_seconds": 3, "release_keep_free_gb": 0}
 
@@ -132,8 +111,13 @@ def _next_version(platform: Platform) -> tuple[str, str]:
     live = platform.record(platform.live())
     before = live["schema"]
     number = f"{max(int(before), 8000) + 1}"
-    text = MIGRATION.format(number=number, before=before)
-    changes = {f"app/migrations/versions/{number}_test.py": text}
+    wait, table = 'op.execute("SELECT pg_sleep(0.5)")', f"ops.of_a_test_{number}"
+    changes = migration(
+        number,
+        before,
+        up=f'op.execute("CREATE TABLE {table} (id int PRIMARY KEY)")\n    {wait}',
+        down=f'{wait}\n    op.execute("DROP TABLE {table}")',
+    )
     return platform.versions.commit(f"Version {number}", changes, on=live["commit"]), number
 
 

@@ -9,30 +9,12 @@ import time
 
 import pytest
 from tests.deploy.load import asking
-from tests.deploy.platform import DOMAIN, ROOT, Platform, said
+from tests.deploy.platform import DOMAIN, ROOT, Platform, migration, said
 from tests.deploy.sockets import watching
 
 HEALTH = "app/milkbot/analytics/service/health.py"
 API = "app/milkbot/analytics/api.py"
-MIGRATION = "app/migrations/versions/0999_test.py"
-
-NEXT_MIGRATION = '''"""A migration of the tests'."""
-
-from alembic import op
-
-revision = "0999"
-down_revision = "{before}"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    {up}
-
-
-def downgrade() -> None:
-    op.execute("DROP TABLE ops.of_a_test")
-'''
+DROP = 'op.execute("DROP TABLE ops.of_a_test")'
 CREATE = 'op.execute("CREATE TABLE ops.of_a_test (id int)")'
 
 BROKEN = {
@@ -207,8 +189,8 @@ def test_a_full_disk_leaves_something(platform: Platform) -> None:
 def test_a_migration_that_ends_early_leaves_something(platform: Platform, mistake: str) -> None:
     before = platform.state()
     then = 'op.execute("SELECT 1 / 0")' if mistake == "fails half-way" else 'op.execute("LOCK TABLE ops.ticks")'
-    text = NEXT_MIGRATION.format(before=before["schema"], up=f"{CREATE}\n    {then}")
-    commit = platform.versions.commit(mistake, {MIGRATION: text})
+    changes = migration("0999", before["schema"], up=f"{CREATE}\n    {then}", down=DROP)
+    commit = platform.versions.commit(mistake, changes)
     if mistake == "waits for a lock":
         # Nothing can run that conflicts with the backup's lock; this one does not, and the migration's does.
         hold = "LOCK TABLE ops.ticks IN ACCESS SHARE MODE; SELECT pg_sleep(600)"
@@ -250,9 +232,9 @@ CONTRACTING = {
 def test_a_migration_that_the_version_before_cannot_live_with_stays(platform: Platform, case: str) -> None:
     before = platform.state()
     up, seen = CONTRACTING[case]
-    text = NEXT_MIGRATION.format(before=before["schema"], up=up)
-    text = text.replace("DROP TABLE ops.of_a_test", "DROP FUNCTION ops.of_a_test CASCADE")
-    done = platform.play("update.yml", version=platform.versions.commit(case, {MIGRATION: text}))
+    down = 'op.execute("DROP FUNCTION ops.of_a_test CASCADE")'
+    changes = migration("0999", before["schema"], up=up, down=down)
+    done = platform.play("update.yml", version=platform.versions.commit(case, changes))
     assert done.returncode != 0
     assert seen in said(done)
     assert f"and {before['link']} serves as before" in said(done)
@@ -264,8 +246,8 @@ def test_a_migration_that_the_version_before_cannot_live_with_stays(platform: Pl
 
 def test_a_rollback_leaves_the_schema_to_luck(platform: Platform) -> None:
     before = platform.state()
-    text = NEXT_MIGRATION.format(before=before["schema"], up=CREATE)
-    updated = platform.play("update.yml", version=platform.versions.commit("A migration", {MIGRATION: text}))
+    changes = migration("0999", before["schema"], up=CREATE, down=DROP)
+    updated = platform.play("update.yml", version=platform.versions.commit("A migration", changes))
     assert updated.returncode == 0, said(updated)
     assert platform.schema() == "0999"
     backup = platform.record(platform.live())["backup"]
