@@ -92,7 +92,8 @@ def _molecule(image: str, *, keep: bool) -> Part:
 def _on_machine(name: str, *arguments: str, provisioned: bool, keep: bool) -> Part:
     """Tests on Molecule's machine, which is provisioned here unless a part before did it."""
     converge = () if provisioned else (("molecule", "converge", "--no-command-borders"),)
-    run = (str(ROOT / "tools/testrun/on_machine.sh"), *_pytest(name, *arguments))
+    visitor = (str(ROOT / "tools/testrun/visitor.sh"),) if name == "browser" else ()
+    run = (str(ROOT / "tools/testrun/on_machine.sh"), *visitor, *_pytest(name, *arguments))
     return Part(name, 2, (*converge, run), after=() if keep else (_DESTROY,))
 
 
