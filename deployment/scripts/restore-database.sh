@@ -97,7 +97,8 @@ EOF_SQL
 }
 
 # The first rename locks the name, so that whoever comes now waits, and gives the sessions five seconds to go; meanwhile they
-# are ended. Both renames are one transaction: a kill at any moment leaves the names as they were, or swapped.
+# are ended, but not before: they would only come back, and be thrown out again. Both renames are one transaction: a kill at
+# any moment leaves the names as they were, or swapped.
 swap() {
     local ending=''
     if [[ -n $before ]]; then
@@ -117,7 +118,10 @@ end_sessions() {
     sql <<EOF_SQL
 DO \$\$ BEGIN
     FOR turn IN 1..100 LOOP
-        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = $before;
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = $before AND EXISTS (
+            SELECT FROM pg_locks WHERE classid = 'pg_database'::regclass AND objid = $before
+                AND mode = 'AccessExclusiveLock' AND granted
+        );
         PERFORM pg_stat_clear_snapshot(), pg_sleep(0.05);
         EXIT WHEN (SELECT datname FROM pg_database WHERE oid = $before) <> '$database';
     END LOOP;
