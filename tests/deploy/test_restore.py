@@ -137,11 +137,11 @@ def test_a_backup_of_another_schema_is_restored(platform: Platform, schema: str,
 
 @contextmanager
 def _stopped_when(platform: Platform, word: str, path: str) -> Iterator[str]:
-    """A restore on the host that waits for ever at that word; yields its process."""
+    """A restore on the host that waits for ever at that word, in a unit of its own; yields its process."""
     platform.ssh(
         f"rm -f /run/test-stopped; printf %s {shlex.quote(word)} >/run/test-stop; "
         f"printf %s {shlex.quote(STOP)} >/usr/local/sbin/runuser; chmod 755 /usr/local/sbin/runuser; "
-        "systemd-run --quiet --collect --unit=test-restore --property=KillMode=process "
+        "systemd-run --quiet --collect --property=KillMode=process "
         f"{SCRIPTS}/restore-database.sh {path}"
     )
     try:
@@ -192,8 +192,8 @@ def test_a_playbook_waits_for_a_restore_that_was_killed(platform: Platform) -> N
 
 def test_a_restore_that_is_interrupted_leaves_something(platform: Platform) -> None:
     before, backup = platform.state(), _backup(platform)
-    with _stopped_when(platform, MOMENTS["the new database is filled"], backup):
-        platform.ssh("systemctl stop test-restore.service")
+    with _stopped_when(platform, MOMENTS["the new database is filled"], backup) as process:
+        platform.ssh(f"systemctl stop $(ps -o unit= {process})")
     assert platform.state() == before
     assert _databases(platform) == []
     assert _is_there(platform)
