@@ -15,6 +15,7 @@ from milkbot.dashboard.configured import settings
 from milkbot.dashboard.curve import equity_chart
 from milkbot.dashboard.parts import asset, empty, figures, head, trades_table
 from milkbot.dashboard.snapshot import Snapshot, read_snapshot, standing
+from milkbot.dashboard.turn import TURN
 from milkbot.dashboard.wording import city_name
 from milkbot.domain.cities import cities
 
@@ -81,6 +82,11 @@ def _overview() -> None:
     """Everything that changes; runs again by itself without the rest of the page."""
     span = st.session_state.get("span", "Month")
     snapshot, is_new = _latest(SPANS[span], st.session_state.get("city") or None)
+    with TURN:
+        _draw(snapshot, is_new=is_new)
+
+
+def _draw(snapshot: Snapshot | None, *, is_new: bool) -> None:
     if snapshot is None:
         st.html(head(None, Status.DOWN, "Analytics not reachable", None))
         st.warning(AWAY, icon=":material/cloud_off:")
