@@ -36,7 +36,7 @@ SEEN = {
     "a service that answers 500": "milkbot-analytics-next.service",
     "a service that does not start": "milkbot-analytics-next.service",
     "a service that dies after a while": "milkbot-analytics",
-    "a trader that fails": "milkbot-trader.service ran, and left with 1",
+    "a trader that fails": "milkbot-trader.service ran, and left with 70",
     "code that cannot be imported": "broken on purpose",
 }
 # What does not even become a release: the file, what in it is replaced by what, and what is said of it.
