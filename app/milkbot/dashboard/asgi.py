@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
 
-from milkbot.dashboard.configured import settings
+from milkbot.dashboard.configured import analytics, settings
 from milkbot.errors import ConfigError
 from milkbot.logging import adopt_loggers, configure_logging
 from milkbot.serving import Identified
@@ -25,10 +25,10 @@ from milkbot.serving import Identified
 _log = structlog.get_logger(__name__)
 _POLICY_VIOLATION = 1008
 _MODULES_OF_THE_PAGE = (
+    "PIL.Image",
     "altair",
     "pandas",
-    "pyarrow",
-    "milkbot.dashboard.api_client",
+    "pyarrow.pandas_compat",
     "milkbot.dashboard.curve",
     "milkbot.dashboard.parts",
     "milkbot.dashboard.snapshot",
@@ -62,6 +62,7 @@ async def _lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
     # Else the first visitor would wait for them.
     for module in _MODULES_OF_THE_PAGE:
         import_module(module)
+    analytics()
     # Streamlit collects garbage after every run of the page, and meanwhile nobody is answered: a tenth of a second and
     # more for each visitor, when it goes through the modules as well. These never become garbage.
     gc.collect()

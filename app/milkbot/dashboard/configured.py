@@ -1,9 +1,10 @@
-"""The dashboard's configuration, read once a process."""
+"""What all of a process's pages share: the configuration, read once, and the way to the API."""
 
 from __future__ import annotations
 
 from functools import cache
 
+from milkbot.dashboard.api_client import AnalyticsApi
 from milkbot.load_settings import load_settings
 from milkbot.settings import Settings
 
@@ -12,3 +13,9 @@ from milkbot.settings import Settings
 def settings() -> Settings:
     """The settings of this process. Raises ConfigError; the ASGI entry point has asked before any page does."""
     return load_settings()
+
+
+@cache
+def analytics() -> AnalyticsApi:
+    """The connections to the analytics API. Raises ConfigError, as `settings` does."""
+    return AnalyticsApi(settings().analytics_api_url)

@@ -10,8 +10,8 @@ import streamlit as st
 import structlog
 
 from milkbot.analytics.service.schemas import EquityPoint, Status, Trade
-from milkbot.dashboard.api_client import AnalyticsApi, ApiUnavailableError
-from milkbot.dashboard.configured import settings
+from milkbot.dashboard.api_client import ApiUnavailableError
+from milkbot.dashboard.configured import analytics, settings
 from milkbot.dashboard.curve import equity_chart
 from milkbot.dashboard.parts import asset, empty, figures, head, trades_table
 from milkbot.dashboard.snapshot import Snapshot, read_snapshot, standing
@@ -25,15 +25,10 @@ SPANS = {"Week": 7, "Month": 31, "Quarter": 92, "Year": 366}
 AWAY = "The analytics service does not answer. This page tries again by itself; trading does not depend on it."
 
 
-@st.cache_resource
-def _api() -> AnalyticsApi:
-    return AnalyticsApi(settings().analytics_api_url)
-
-
 # Shared by all visitors: however many look, the API is asked once in a while.
 @st.cache_data(ttl=REFRESH * 0.9, max_entries=64, show_spinner=False)
 def _read(days: int, city: str | None) -> Snapshot:
-    return read_snapshot(_api(), days, city)
+    return read_snapshot(analytics(), days, city)
 
 
 def _latest(days: int, city: str | None) -> tuple[Snapshot | None, bool]:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import milkbot.dashboard
-from milkbot.dashboard.configured import settings
+from milkbot.dashboard.configured import analytics, settings
 from milkbot.dashboard.wording import MINUS
 
 PAGE = Path(milkbot.dashboard.__file__).with_name("page.py")
@@ -97,10 +97,11 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     monkeypatch.setattr(httpx2, "Client", connected)
     monkeypatch.setenv("ANALYTICS_API_URL", "http://api.test")
     settings.cache_clear()
+    analytics.cache_clear()
     yield answering
     st.cache_data.clear()
-    st.cache_resource.clear()
     settings.cache_clear()
+    analytics.cache_clear()
 
 
 @pytest.fixture
