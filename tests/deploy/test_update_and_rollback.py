@@ -122,6 +122,19 @@ def test_a_tick_is_cut_off_or_meets_another_version(platform: Platform) -> None:
     assert platform.state()["timers"] == "active\nactive"
 
 
+def test_services_that_were_started_often_are_not_started_again(platform: Platform) -> None:
+    before = platform.state()
+    commit = platform.versions.commit("After many starts", {})
+    # One more within 90 seconds is refused.
+    platform.ssh(
+        "systemctl reset-failed; for turn in 1 2 3 4 5; do systemctl restart milkbot-analytics milkbot-dashboard; done"
+    )
+    updated = platform.play("update.yml", version=commit)
+    returned = platform.play("rollback.yml", "--tags", "code")
+    assert (updated.returncode, returned.returncode) == (0, 0), said(updated) + said(returned)
+    assert platform.state() == before
+
+
 def test_a_rollback_finds_something_where_nothing_is(platform: Platform) -> None:
     before = platform.state()
     done = platform.play("rollback.yml")

@@ -93,6 +93,8 @@ def take_over(units: list[Unit], release: str, seconds: int) -> None:
     if not units:
         return
     helpers = [unit.helper for unit in units]
+    # Else the one start too many of a short time would be refused, and its socket closed with it.
+    forget_failures(helpers + [unit.main for unit in units])
     try:
         systemctl("restart", *helpers)
         wait_for([Service(unit.helper, unit.url, release) for unit in units], seconds)
@@ -125,6 +127,10 @@ def listen(units: list[Unit], due: dict[str, str]) -> bool:
     if disabled:
         systemctl("--quiet", "enable", *disabled)
     if deaf:
+        # A process that inherited the address before holds it still.
+        holding = [name for unit in units if unit.socket in deaf for name in (unit.helper, unit.main)]
+        systemctl("stop", *holding)
+        forget_failures(holding + deaf)
         systemctl("start", *deaf)
     return bool(disabled or deaf)
 
