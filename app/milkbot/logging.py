@@ -87,16 +87,18 @@ def configure_logging(settings: Settings, component: str) -> None:
 def adopt_loggers(names: Collection[str] = _WITH_OWN_HANDLERS) -> None:
     """Take from those loggers, and from all below them, handlers and level of their own, so that ours are in force.
 
-    One that has neither a handler nor a way up was silenced on purpose (--no-access-log) and stays so.
+    One that has neither a handler nor a way up was silenced on purpose (--no-access-log) and stays so, also when a
+    library gives it a handler later, as Streamlit does while it starts.
     """
     below = tuple(f"{name}." for name in names)
     for name in list(logging.root.manager.loggerDict):
         if name in names or name.startswith(below):
             logger = logging.getLogger(name)
-            if logger.handlers or logger.propagate:
-                logger.handlers.clear()
-                logger.propagate = True
-                logger.setLevel(logging.NOTSET)
+            if not (logger.handlers or logger.propagate):
+                logger.disabled = True
+            logger.handlers.clear()
+            logger.propagate = not logger.disabled
+            logger.setLevel(logging.NOTSET)
 
 
 class _RotatedFileHandler(WatchedFileHandler):

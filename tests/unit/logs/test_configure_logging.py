@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from milkbot.errors import ConfigError
-from milkbot.logging import HIDDEN, configure_logging
+from milkbot.logging import HIDDEN, adopt_loggers, configure_logging
 from milkbot.settings import Settings
 
 
@@ -25,6 +25,7 @@ def _restored() -> Iterator[None]:
     for handler in set(root.handlers) - set(handlers):
         handler.close()
     root.handlers[:], root.level = handlers, level
+    logging.getLogger("uvicorn.access").disabled = False
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
 
@@ -90,6 +91,10 @@ def test_server_log_that_was_silenced_stays_silent(tmp_path: Path) -> None:
     access.handlers, access.propagate = [], False
     configure_logging(_settings(log_file=tmp_path / "x.log"), "analytics")
     # The server writes a line for each request if its logger leads to any handler.
+    assert not access.hasHandlers()
+    # As Streamlit does.
+    access.addHandler(logging.StreamHandler())
+    adopt_loggers()
     assert not access.hasHandlers()
 
 
