@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,6 +64,8 @@ async def _lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
     for module in _MODULES_OF_THE_PAGE:
         import_module(module)
     analytics()
+    # Streamlit asks for the stack before it shows the first page: the first answer takes a walk through all modules.
+    inspect.stack()
     # Streamlit collects garbage after every run of the page, and meanwhile nobody is answered: a tenth of a second and
     # more for each visitor, when it goes through the modules as well. These never become garbage.
     gc.collect()
