@@ -84,6 +84,24 @@ def test_an_update_and_a_rollback_lose_a_request(platform: Platform) -> None:
     assert platform.state()["timers"] == "active\nactive"
 
 
+def test_a_reload_of_nginx_drops_something(platform: Platform) -> None:
+    ended = "timeout 60 sh -c 'while pgrep -f \"worker process is shutting down\"; do sleep 0.2; done' | sort -u"
+    with (
+        watching(platform.address, DOMAIN, platform.authority, count=8) as dashboards,
+        asking(platform.address, DOMAIN, platform.authority) as answers,
+    ):
+        for _ in range(5):
+            platform.ssh("systemctl reload nginx")
+        # A worker from before keeps the sockets that it has, until nginx ends it.
+        workers = platform.ssh(ended).split()
+        dashboards.wait()
+    assert workers != []
+    assert answers.failures == []
+    assert len(answers.seconds) > 500
+    assert len(dashboards.returns) == dashboards.count
+    assert max(back.seconds for back in dashboards.returns) < 5
+
+
 # A tick every four seconds, which takes three at least; each notes the release that is current when it begins and ends.
 TICKING = """\
 [Service]
