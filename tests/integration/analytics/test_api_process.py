@@ -15,32 +15,42 @@ from tests.postgres import TestDatabase
 from milkbot.errors import ExitCode
 
 UVICORN = Path(sys.executable).with_name("uvicorn")
-ARGUMENTS = ["milkbot.analytics.api:app", "--no-access-log"]
 
 
-def test_service_answers_on_an_inherited_socket_and_logs_json(database: TestDatabase, tmp_path: Path) -> None:
-    log = tmp_path / "analytics.log"
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": "app",
-        "LOG_FILE": str(log),
-        **database.environment("milkbot_api"),
-    }
+def _answer_and_log(module: str, path: str, log: Path, environment: dict[str, str]) -> tuple[int, list[str]]:
+    """The status of one answer of the service on a socket that it inherits, and the lines of its log."""
+    settings = {"PATH": os.environ["PATH"], "PYTHONPATH": "app", "LOG_FILE": str(log), **environment}
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        os.set_inheritable(listening.fileno(), True)
-        with subprocess.Popen(
-            [UVICORN, "--fd", str(listening.fileno()), *ARGUMENTS], env=environment, pass_fds=[listening.fileno()]
-        ) as process:
+        number = listening.fileno()
+        os.set_inheritable(number, True)
+        command = [str(UVICORN), "--fd", str(number), module, "--no-access-log"]
+        with subprocess.Popen(command, env=settings, pass_fds=[number]) as process:
             try:
                 # The socket listens before the process does: the first request waits for it, as under systemd.
                 port = listening.getsockname()[1]
-                answer = httpx2.get(f"http://127.0.0.1:{port}/v1/health", timeout=30)
+                answer = httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=30)
             finally:
                 process.terminate()
-    assert answer.status_code == 200
-    lines = log.read_text("utf-8").splitlines()
+    return answer.status_code, log.read_text("utf-8").splitlines()
+
+
+def test_service_answers_on_an_inherited_socket_and_logs_json(database: TestDatabase, tmp_path: Path) -> None:
+    status, lines = _answer_and_log(
+        "milkbot.analytics.api:app", "/v1/health", tmp_path / "analytics.log", database.environment("milkbot_api")
+    )
+    assert status == 200
     assert any('"component": "analytics"' in line and "Application startup complete" in line for line in lines)
     assert all(line.startswith("{") for line in lines)
+
+
+def test_dashboard_writes_no_line_for_each_request(tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path), "ANALYTICS_API_URL": "http://127.0.0.1:9"}
+    status, lines = _answer_and_log(
+        "milkbot.dashboard.asgi:app", "/_stcore/health", tmp_path / "dashboard.log", environment
+    )
+    assert status == 200
+    assert any("Application startup complete" in line for line in lines)
+    assert [line for line in lines if "_stcore/health" in line] == []
 
 
 @pytest.mark.parametrize(
