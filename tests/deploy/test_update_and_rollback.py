@@ -85,10 +85,10 @@ def test_an_update_and_a_rollback_lose_a_request(platform: Platform) -> None:
 
 
 def test_a_reload_of_nginx_drops_something(platform: Platform) -> None:
-    ended = "timeout 60 sh -c 'while pgrep -f \"worker process is shutting down\"; do sleep 0.2; done' | sort -u"
+    ended = "timeout 60 sh -c 'while pgrep -f \"[w]orker process is shutting down\"; do sleep 0.2; done' | sort -u"
     with (
         watching(platform.address, DOMAIN, platform.authority, count=8) as dashboards,
-        asking(platform.address, DOMAIN, platform.authority) as answers,
+        asking(platform.address, DOMAIN, platform.authority, again=True) as answers,
     ):
         for _ in range(5):
             platform.ssh("systemctl reload nginx")
