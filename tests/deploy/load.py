@@ -101,8 +101,9 @@ def asking(
     """Ask for the API's health and a file of the dashboard, in turn, on connections kept alive and on new ones.
 
     So many times a second, whether what was asked before was answered or not: a pause is not asked less of than the
-    rest of the time. With `again`, what a kept connection was closed over is asked once more, as browsers do: a server
-    may close one that is idle at any time, and crosses what is on its way (RFC 9112, 9.5).
+    rest of the time. With `again`, what a kept connection was closed over is asked once more, as browsers do, in the
+    time of the first asking: a server may close one that is idle at any time, and crosses what is on its way (RFC
+    9112, 9.5).
     """
     answers = Answers()
     context = ssl.create_default_context(cafile=str(authority))
@@ -117,7 +118,9 @@ def asking(
         else:
             answer = await _ask(kept, address, domain, path)
             if again and answer.closed:
+                begun = answer.sent
                 answer = await _ask(kept, address, domain, path)
+                answer = answer._replace(sent=begun, seconds=answer.sent + answer.seconds - begun)
             answers.every.append(answer)
 
     async def keep_asking() -> None:

@@ -93,8 +93,6 @@ def take_over(units: list[Unit], release: str, seconds: int) -> None:
     if not units:
         return
     helpers = [unit.helper for unit in units]
-    # Else the one start too many of a short time would be refused, and its socket closed with it.
-    forget_failures(helpers + [unit.main for unit in units])
     try:
         systemctl("restart", *helpers)
         wait_for([Service(unit.helper, unit.url, release) for unit in units], seconds)
@@ -106,14 +104,6 @@ def take_over(units: list[Unit], release: str, seconds: int) -> None:
     systemctl("restart", *(unit.main for unit in units))
     wait_for([Service(unit.main, unit.url, release) for unit in units], seconds)
     systemctl("stop", *helpers)
-
-
-def start(units: list[Unit]) -> None:
-    if not units:
-        return
-    # One that ended too often would not be started again otherwise.
-    forget_failures(unit.main for unit in units)
-    systemctl("start", *(unit.main for unit in units))
 
 
 def listen(units: list[Unit], due: dict[str, str]) -> bool:
@@ -128,18 +118,20 @@ def listen(units: list[Unit], due: dict[str, str]) -> bool:
         systemctl("--quiet", "enable", *disabled)
     if deaf:
         # A process that inherited the address before holds it still.
-        holding = [name for unit in units if unit.socket in deaf for name in (unit.helper, unit.main)]
-        systemctl("stop", *holding)
-        forget_failures(holding + deaf)
+        systemctl("stop", *(name for unit in units if unit.socket in deaf for name in (unit.helper, unit.main)))
         systemctl("start", *deaf)
     return bool(disabled or deaf)
 
 
 def serve(units: list[Unit], due: dict[str, str], release: str, seconds: int) -> bool:
     """Bring all to the release, and prove it. Returns whether more was done than `due` says."""
+    # Else what was started too often of late would be refused the next start, and a socket closed with its service.
+    forget_failures(name for unit in units for name in (unit.helper, unit.main, unit.socket))
     listened = listen(units, due)
     take_over([unit for unit in units if due[unit.name] == "taken over"], release, seconds)
-    start([unit for unit in units if due[unit.name] not in ("", "taken over")])
+    started = [unit.main for unit in units if due[unit.name] not in ("", "taken over")]
+    if started:
+        systemctl("start", *started)
     wait_for([Service(unit.main, unit.url, release) for unit in units], seconds)
     # What a run that was killed left serving: of another release, perhaps.
     left = [unit.helper for unit in units if properties(unit.helper, "ActiveState")["ActiveState"] != "inactive"]
