@@ -68,17 +68,3 @@ def test_a_backup_that_was_cut_replaces_the_database(host: Host) -> None:
     assert "not a complete dump" in done.stderr
     assert host.check_output("cd / && runuser -u postgres -- psql -XAtc %s", _DATABASE) == before
     assert host.check_output("systemctl is-active milkbot-trader.timer") == "active"
-
-
-def test_log_rotation_refuses_its_rules(host: Host) -> None:
-    done = host.run("logrotate --debug /etc/logrotate.d/milkbot")
-    assert done.rc == 0
-    assert "error" not in done.stderr.lower()
-
-
-def test_a_rotated_log_belongs_to_somebody_else(host: Host) -> None:
-    host.check_output("logrotate --force --state /tmp/milkbot-logrotate /etc/logrotate.d/milkbot")
-    host.check_output("rm /tmp/milkbot-logrotate")
-    log = host.file("/var/log/milkbot/analytics.log")
-    assert (log.user, log.mode) == ("milkbot-analytics", 0o640)
-    host.check_output("curl -sf http://127.0.0.1:8000/v1/health")
