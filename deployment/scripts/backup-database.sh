@@ -1,26 +1,19 @@
 #!/usr/bin/env bash
 # backup-database.sh daily|weekly|monthly|pre-deploy
 #
-# Dumps the whole database into KIND/milkbot_YYYYMMDD_HHMMSS.sql.gz below the backup directory, its SHA-256 beside it, and
-# prints the path. A backup gets its name only when it is complete, checked and on the disk. Older ones go only after a new
-# one has come, so that the last good one never does.
-# Exit codes: 0 done · 1 failed, nothing was published · 2 wrong usage · 75 another backup is running
+# Dumps the whole database into KIND/milkbot_YYYYMMDD_HHMMSS.sql.gz below the backup directory and prints the path. Beside it
+# lie its manifest (.json), its SHA-256 (.sha256), and the roles and the database's own properties (.globals.sql). A backup
+# gets its name only when every byte was read back from the disk, the dump has its end, and each table has the rows that it
+# had in the dump's own snapshot. Older ones go only after a new one has come, so that the last good one never does.
+# What was reached stands in /var/lib/milkbot-backup/KIND.json. Where backups go off-site, this one is sent after that.
+# Exit codes: 0 done · 1 failed, nothing was published · 2 wrong usage · 75 another backup or a migration did not end
 set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-cd / # runuser keeps the directory, which may be one that only root can enter
+scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
-
-database=milkbot
-backup_dir=/var/backups/milkbot
-settings=/etc/milkbot/backup.env
-lock=/run/lock/milkbot-backup.lock
-KEEP_DAILY=7 KEEP_WEEKLY=4 KEEP_MONTHLY=12 KEEP_PRE_DEPLOY=5
-
-log() { printf '%s backup: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2; }
-fail() { log "failed: $*"; exit 1; }
-
-# shellcheck source=/dev/null
-[[ ! -r $settings ]] || source "$settings"
+# shellcheck source=backup-common.sh
+source "$scripts/backup-common.sh"
+cd / # runuser keeps the directory, which may be one that only root can enter
 
 case ${1:-} in
     daily) keep=$KEEP_DAILY ;;
@@ -35,36 +28,154 @@ esac
 kind=$1
 [[ $EUID -eq 0 ]] || { echo "backup-database.sh: run it as root (sudo $0 $*)" >&2; exit 2; }
 
-exec 9>"$lock"
-flock --nonblock 9 || { log "another backup is running; it was left alone"; exit 75; }
-
 target_dir=$backup_dir/$kind
-name=milkbot_$(date -u +%Y%m%d_%H%M%S).sql.gz
+began=$(date +%s.%N)
+name='' work='' published=''
+seconds() { jq --null-input --argjson began "$began" '(now - $began) * 10 | round / 10'; }
+
+leave() {
+    local code=$?
+    trap '' INT TERM HUP
+    set +e
+    [[ -z $work ]] || rm -rf -- "$work"
+    if [[ -z $published ]]; then
+        write_state "$kind" failed "${reason:-it ended with code $code; its last lines in /var/log/milkbot/backup.log say why}" '' "$(seconds)" ||
+            log "$state_dir/$kind.json could not be written"
+        ((code)) || code=1
+    fi
+    exit "$code"
+}
+
+# Whatever a run that was killed left: its work, and what lies beside a backup that never got its name.
+remove_leftovers() {
+    local path
+    find "$backup_dir" -mindepth 2 -maxdepth 2 -name '.milkbot_*' -exec rm -rf -- {} +
+    find "$target_dir" -maxdepth 1 -name 'milkbot_*.sql.gz.*' | while IFS= read -r path; do
+        [[ -e ${path%%.sql.gz.*}.sql.gz ]] || rm -f -- "$path"
+    done
+}
+
+# What a full disk is mended with: rm /var/backups/milkbot/.reserve
+keep_reserve() {
+    local wanted=$((RESERVE_MB * 1048576)) has=0
+    [[ ! -e $reserve ]] || has=$(stat --format=%s "$reserve")
+    ((has != wanted)) || return 0
+    rm -f -- "$reserve"
+    ((wanted > 0)) || return 0
+    if (($(free_bytes "$backup_dir") < 3 * wanted)) || ! fallocate --length "$wanted" "$reserve.new"; then
+        rm -f -- "$reserve.new"
+        log "there is no room for the reserve of $RESERVE_MB MB; it is tried again by the next backup"
+        return 0
+    fi
+    mv -- "$reserve.new" "$reserve"
+}
+
+# As large as the last one, grown as the database did since; a quarter more for what is not known.
+refuse_without_room() {
+    local last expected free
+    last=$(good_backups '' | sed -n 1p)
+    if [[ -n $last ]]; then
+        expected=$(jq --argjson now "$database_bytes" '.bytes * ([1, $now / .database_bytes] | max) | floor' "$last.json")
+    else
+        expected=$((database_bytes / 3))
+    fi
+    expected=$((expected + expected / 4 + 1048576))
+    free=$(free_bytes "$target_dir")
+    ((free >= expected)) || fail "$target_dir has $(in_mb "$free") free and this backup may need $(in_mb "$expected");" \
+        "make room (du -xh --max-depth=2 /var | sort -h), or as a last resort: rm $reserve"
+}
+
+# One transaction keeps the snapshot that the dump is made of, counts its tables, and keeps migrations from them.
+open_snapshot() {
+    mkfifo "$work/questions" "$work/answers"
+    as_postgres env PGOPTIONS='-c idle_in_transaction_session_timeout=0 -c statement_timeout=0' \
+        psql -XqAt -F $'\t' -v ON_ERROR_STOP=1 --dbname="$database" <"$work/questions" >"$work/answers" 2>&1 &
+    snapshot_process=$!
+    exec 7>"$work/questions" 8<"$work/answers"
+    printf '%s\n' 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;' 'SELECT pg_export_snapshot();' >&7
+    read -r -t 60 snapshot <&8 || snapshot='no answer within a minute'
+    [[ $snapshot =~ ^[0-9A-F]+-[0-9A-F]+-[0-9]+$ ]] || fail "$database gave no snapshot ($snapshot); systemctl status postgresql"
+    printf '%s\n' "\\i $scripts/count-tables.sql" '\echo' >&7
+}
+
+read_counts() {
+    local line
+    while IFS= read -r -t 3600 line <&8 && [[ -n $line ]]; do printf '%s\n' "$line"; done >"$work/counts"
+    exec 7>&-
+    wait "$snapshot_process" || fail "the tables could not be counted: $(tail -n 1 "$work/counts")"
+}
+
+dump() {
+    as_postgres nice -n 15 pg_dump --snapshot="$snapshot" --lock-wait-timeout=60s --dbname="$database" |
+        as_postgres nice -n 15 pigz "-$COMPRESSION_LEVEL" --no-name >"$work/dump" ||
+        fail "the dump of $database did not end well; the line above says why, most often a full disk (df -h $backup_dir)"
+}
+
+# The roles without their passwords, which site.yml sets again, and what belongs to the database itself.
+write_globals() {
+    {
+        as_postgres pg_dumpall --globals-only --no-role-passwords | grep --invert-match '^CREATE ROLE postgres;$'
+        as_postgres pg_dump --create --schema-only --exclude-schema='*' --dbname="$database"
+    } >"$work/globals" || fail "the roles of $database could not be written; see the line above"
+}
+
+describe() {
+    as_postgres "$scripts/describe-backup.py" --counts-fd=3 --file="$name" --kind="$kind" --at="$at" \
+        --release="$(basename "$(readlink /opt/milkbot/current || true)")" --server-version="$server_version" \
+        --database="$database" --database-bytes="$database_bytes" --began="$began" \
+        <"$work/dump" 3<"$work/counts" >"$work/manifest" ||
+        fail "what was written is no backup; the line above says why, most often a full disk (df -h $backup_dir)"
+}
+
+# The dump's name comes last: what has it is whole, and has everything beside it.
+publish() {
+    jq --raw-output '"\(.sha256)  \(.file)"' "$work/manifest" >"$work/sha256"
+    sync "$work/globals" "$work/manifest" "$work/sha256"
+    mv -- "$work/globals" "$target_dir/$name.globals.sql"
+    mv -- "$work/sha256" "$target_dir/$name.sha256"
+    mv -- "$work/manifest" "$target_dir/$name.json"
+    mv -- "$work/dump" "$target_dir/$name"
+    sync "$target_dir"
+}
+
+# The names sort by time. Whatever the setting says, the newest good one stays; what has no manifest is not counted as one.
+remove_old() {
+    local path
+    ((keep >= 1)) || keep=1
+    good_backups "$kind" | tail -n "+$((keep + 1))" | while IFS= read -r path; do
+        rm -f -- "$path" "$path.sha256" "$path.globals.sql" "$path.json"
+        log "$kind: removed $(basename "$path"), $keep are kept"
+    done
+}
+
 [[ -d $target_dir ]] || fail "$target_dir is missing; run site.yml --tags user"
+trap leave EXIT
+lock_backups "backup-database.sh $kind"
+remove_leftovers
+keep_reserve
+IFS=$'\t' read -r database_bytes server_version < <(
+    sql "$database" <<<"SELECT pg_database_size('$database') || E'\t' || current_setting('server_version')"
+) || fail "$database does not answer; systemctl status postgresql"
+refuse_without_room
+at=$(now)
+name=milkbot_$(tr -dc 0-9TZ <<<"$at" | sed 's/^\(.*\)T\(.*\)Z$/\1_\2/').sql.gz
 [[ ! -e $target_dir/$name ]] || fail "$target_dir/$name exists already; try again in a second"
-temporary=$(mktemp "$target_dir/.$name.XXXXXX")
-trap 'rm -f -- "$temporary"' EXIT
-
-runuser -u postgres -- pg_dump --dbname="$database" | gzip >"$temporary" ||
-    fail "pg_dump of $database did not end well; see the line above"
-
-# A dump that was cut before it was compressed is a perfect gzip file: only its last lines tell.
-gunzip --stdout "$temporary" | tail -n 10 | grep -q '^-- PostgreSQL database dump complete' ||
-    fail "the dump has no end; is the disk full? (df -h $backup_dir)"
-
-digest=$(sha256sum "$temporary")
-printf '%s  %s\n' "${digest%% *}" "$name" >"$target_dir/$name.sha256"
-sync "$temporary" "$target_dir/$name.sha256"
-mv -- "$temporary" "$target_dir/$name"
-sync "$target_dir"
-log "$kind: $target_dir/$name ($(stat --format=%s "$target_dir/$name") bytes)"
-
-# The names sort by time. Whatever the setting says, the newest one stays.
-((keep >= 1)) || keep=1
-mapfile -t old < <(find "$target_dir" -maxdepth 1 -name 'milkbot_*.sql.gz' -printf '%f\n' | sort | head -n "-$keep")
-for file in "${old[@]}"; do
-    rm -f -- "$target_dir/$file" "$target_dir/$file.sha256"
-    log "$kind: removed $file, $keep are kept"
-done
-
+work=$(mktemp --directory "$target_dir/.$name.XXXXXX")
+open_snapshot
+dump
+read_counts
+write_globals
+sync "$work/dump" || fail "$work/dump could not be written to the disk (df -h $backup_dir)"
+describe
+publish
+published=yes
+log "$kind: $target_dir/$name ($(stat --format=%s "$target_dir/$name") bytes, $(seconds) s)"
+write_state "$kind" good '' "$target_dir/$name" "$(seconds)" || log "$state_dir/$kind.json could not be written"
+remove_old
+unlock_backups
 printf '%s\n' "$target_dir/$name"
+
+# It is a backup whether or not the copy succeeds: that has a state of its own.
+if [[ $OFFSITE == yes && " $OFFSITE_KINDS " == *" $kind "* ]]; then
+    "$scripts/offsite-backup.sh" >&2 || log 'the off-site copy failed; the next backup tries again'
+fi

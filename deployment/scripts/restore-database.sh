@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# restore-database.sh [--upgrade-by MILKBOT] FILE
-# restore-database.sh --show FILE
+# restore-database.sh [--upgrade-by MILKBOT] [--foreign] FILE
+# restore-database.sh --swap-back milkbot_old_TIME
+# restore-database.sh --show [--foreign] FILE
 #
-# Restores a backup into a new database beside the running one, checks it, halts trading in it, and then swaps their names;
-# the one before is kept as milkbot_old_TIME. A backup that is broken changes nothing. Ticks are held off meanwhile. The
-# exchange went on, so an operator looks first, and then says: milkbot resume --reason ...
-# With --upgrade-by the new database is migrated before the swap, by that release's command. --show tells what would be lost.
+# Holds a backup against its manifest, restores it into a new database beside the running one, checks that it is what was
+# backed up (schema, rows of each table, constraints, indexes, pg_amcheck), halts trading in it, and then swaps their names;
+# the one before is kept as milkbot_old_TIME. A backup that is broken, or that the running release does not fit, changes
+# nothing. Ticks are held off meanwhile. The exchange went on, so an operator looks first, and then: milkbot resume --reason ...
+# --upgrade-by migrates the new database before the swap, by that release's command. --foreign takes a file without a
+# manifest. --swap-back makes a kept database the running one again, just so. --show tells what would be lost.
 #
 # It takes the lock of the host's deploys, or works under the lock of the playbook that started it. Killed at any moment it
 # leaves one whole database of that name; run again, it removes what was left. Should nobody do that, the timers start again
@@ -15,10 +18,9 @@ set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
+# shellcheck source=backup-common.sh
+source "$scripts/backup-common.sh"
 
-database=milkbot
-owner=milkbot
-service_roles='milkbot_trader, milkbot_rollups, milkbot_api'
 kept_databases=2
 stamp=$(date -u +%Y%m%d_%H%M%S)
 restored=milkbot_restore_$stamp
@@ -28,11 +30,8 @@ services=(milkbot-trader.service milkbot-rollups.service)
 home=/opt/milkbot
 lock_file=/run/lock/milkbot-deploy.json
 
-running=() own_lock='' finished='' before=''
+running=() own_lock='' finished='' before='' facts=''
 
-log() { printf '%s restore: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2; }
-fail() { log "failed: $*"; exit 1; }
-sql() { runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 --dbname="${1:-postgres}"; }
 id_of() { sql <<<"SELECT oid FROM pg_database WHERE datname = '$1'"; }
 
 # A playbook that holds the lock says so by the run in its environment.
@@ -78,20 +77,74 @@ release_ticks() {
     systemctl stop milkbot-resume.timer
 }
 
+# A restore that fills the disk would stop the running database as well. PostgreSQL keeps max_wal_size beside the tables.
+refuse_without_room() {
+    local data wal needed free
+    IFS=$'\t' read -r data wal < <(sql <<<"SELECT current_setting('data_directory') || E'\t' || pg_size_bytes(current_setting('max_wal_size'))")
+    needed=$(jq --argjson wal "$wal" '.database_bytes * 1.1 + $wal | floor' <<<"$facts")
+    free=$(free_bytes "$data")
+    ((free >= needed)) || fail "$data has $(in_mb "$free") free and the restored database needs $(in_mb "$needed");" \
+        "make room: drop a kept database (runuser -u postgres -- dropdb milkbot_old_TIME), or as a last resort: rm $reserve"
+}
+
+# A release runs on no schema but its own: an older one is migrated when that was asked for, a newer one never.
+refuse_another_schema() { # what holds it
+    local release=$home/current schema wanted
+    [[ -z $upgrade_by ]] || release=${upgrade_by%/venv/bin/milkbot}
+    release=$(readlink -f "$release")
+    schema=$(jq --raw-output .schema <<<"$facts")
+    wanted=$(jq --raw-output .schema "$release/release.json") ||
+        fail "$release/release.json does not say which schema the release wants; install one: site.yml"
+    [[ $schema != "$wanted" ]] || return 0
+    grep --recursive --quiet --extended-regexp "^revision = [\"']${schema}[\"']" "$release/app/migrations/versions" ||
+        fail "$1 holds the schema $schema, which release $(basename "$release") does not know; take another," \
+            "go forward first (update.yml -e version=...), or back with the code (rollback.yml --tags code,database)"
+    [[ -z $swap_back ]] ||
+        fail "$1 holds the schema $schema, and release $(basename "$release") wants $wanted; go back in the code first: rollback.yml"
+    [[ -n $upgrade_by ]] ||
+        fail "$1 holds the schema $schema, and release $(basename "$release") wants $wanted; to migrate it forward:" \
+            "restore-database.sh --upgrade-by $home/current/venv/bin/milkbot $1"
+}
+
 create_and_fill() {
     sql <<<"CREATE DATABASE $restored OWNER $owner TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'" &&
         gunzip --stdout "$1" |
-        runuser -u postgres -- psql -Xq -v ON_ERROR_STOP=1 --single-transaction --dbname="$restored" >/dev/null &&
-        # What belongs to the database itself is not in the dump: without this, everybody could come in.
-        sql <<<"REVOKE CONNECT, TEMPORARY ON DATABASE $restored FROM PUBLIC; GRANT CONNECT ON DATABASE $restored TO $service_roles" &&
-        [[ -n $(sql "$restored" <<<"SELECT version_num FROM ops.alembic_version") ]]
+        as_postgres env PGOPTIONS='-c maintenance_work_mem=256MB -c synchronous_commit=off' \
+            psql -Xq -v ON_ERROR_STOP=1 --single-transaction --dbname="$restored" >/dev/null &&
+        copy_properties
+}
+
+# What belongs to the database itself is not in the dump, and would stay behind with the one before: who may come in (without
+# this, everybody), and its settings.
+copy_properties() {
+    sql <<<"REVOKE CONNECT, TEMPORARY ON DATABASE $restored FROM PUBLIC; GRANT CONNECT ON DATABASE $restored TO $service_roles" &&
+        sql <<EOF_SQL
+SELECT format('GRANT %s ON DATABASE %I TO %s', privilege_type, '$restored', coalesce(quote_ident(rolname), 'PUBLIC'))
+FROM pg_database CROSS JOIN aclexplode(datacl) LEFT JOIN pg_roles ON pg_roles.oid = grantee
+WHERE datname = '$database' AND (grantee = 0 OR rolname IS NOT NULL)
+\gexec
+SELECT format('ALTER DATABASE %I CONNECTION LIMIT %s', '$restored', datconnlimit) FROM pg_database WHERE datname = '$database'
+\gexec
+-- These hold lists that are quoted already.
+SELECT format(
+    'ALTER %s SET %I TO %s',
+    coalesce(format('ROLE %I IN DATABASE %I', rolname, '$restored'), format('DATABASE %I', '$restored')),
+    split_part(setting, '=', 1),
+    CASE WHEN split_part(setting, '=', 1) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries')
+        THEN substr(setting, strpos(setting, '=') + 1) ELSE quote_literal(substr(setting, strpos(setting, '=') + 1)) END
+)
+FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase LEFT JOIN pg_roles ON pg_roles.oid = setrole
+CROSS JOIN unnest(setconfig) AS setting
+WHERE datname = '$database'
+\gexec
+EOF_SQL
 }
 
 # Before the swap, in every mode: so that at no moment a database is live in which trading goes on.
 halt() {
     sql "$restored" <<EOF_SQL
 INSERT INTO ops.trading_states (trading_mode, state, reason, set_by, since)
-SELECT mode, 'halted', 'restored from ' || '$(basename "$1" | tr -d "'\\\\")', 'restore-database.sh', now()
+SELECT mode, 'halted', '$(tr -d "'\\\\" <<<"$1")', 'restore-database.sh', now()
 FROM unnest(ARRAY['shadow', 'demo', 'live']) AS mode
 EOF_SQL
 }
@@ -139,7 +192,7 @@ drop_oldest_kept() {
 record() { # result, reason
     [[ -n $own_lock ]] || return 0 # a playbook writes its own line
     jq --null-input --compact-output --sort-keys --arg at "$(date -u +%Y-%m-%dT%H:%M:%SZ)" --arg result "$1" --arg reason "$2" \
-        --arg release "$(basename "$(readlink "$home/current")")" --arg by "${SUDO_USER:-root}@$(hostname)" --arg backup "$file" \
+        --arg release "$(basename "$(readlink "$home/current")")" --arg by "${SUDO_USER:-root}@$(hostname)" --arg backup "${swap_back:-$file}" \
         '{at: $at, action: "restore", result: $result, release: $release, by: $by, backup: $backup, reason: $reason}' \
         >>"$home/deploys.jsonl"
 }
@@ -151,14 +204,15 @@ leave() {
     set +e
     if [[ -z $finished ]]; then
         ((code)) || code=1
-        # What is still swapping, or filling, has ended after this.
-        sql 2>/dev/null <<<"DROP DATABASE IF EXISTS $restored WITH (FORCE)" || log "drop what is left: runuser -u postgres -- dropdb $restored"
+        # What is still swapping, or filling, has ended after this. A kept database that was to come back stays.
+        [[ -n $swap_back ]] || sql 2>/dev/null <<<"DROP DATABASE IF EXISTS $restored WITH (FORCE)" ||
+            log "drop what is left: runuser -u postgres -- dropdb $restored"
         if [[ $(id_of "$database") == "$before" ]]; then
             log "nothing was changed: $database is the one from before"
         else
-            log "$database is what $file holds, although this ended early"
+            log "$database is what ${swap_back:-$file} holds, although this ended early"
         fi
-        record failed 'see the words of restore-database.sh'
+        record failed "${reason:-see the words of restore-database.sh}"
         release_ticks
     fi
     [[ -z $own_lock ]] || "$scripts/deploy-lock.py" free --run "$MILKBOT_RUN"
@@ -170,43 +224,79 @@ wrong() {
     exit 2
 }
 
-upgrade_by='' show=''
+upgrade_by='' show='' swap_back='' foreign=() file=''
 while [[ ${1:-} == -* ]]; do
     case $1 in
         --show) show=yes ;;
+        --foreign) foreign=(--foreign) ;;
         --upgrade-by)
             upgrade_by=${2:-}
             [[ -x $upgrade_by ]] || wrong "--upgrade-by '$upgrade_by' is no program; give a release's venv/bin/milkbot"
             shift
             ;;
-        *) wrong "'$1' is no option; give --show, --upgrade-by MILKBOT, or nothing" ;;
+        --swap-back)
+            swap_back=${2:-}
+            [[ $swap_back =~ ^milkbot_old_[0-9]{8}_[0-9]{6}$ ]] ||
+                wrong "--swap-back '$swap_back' is no kept database; list them: runuser -u postgres -- psql --list"
+            shift
+            ;;
+        *) wrong "'$1' is no option; give --show, --foreign, --upgrade-by MILKBOT, --swap-back DATABASE, or nothing" ;;
     esac
     shift
 done
-[[ $# -eq 1 ]] || wrong 'give the file of one backup; ls -la /var/backups/milkbot/daily/ lists them'
-[[ $EUID -eq 0 ]] || wrong "run it as root (sudo $0 $1)"
-[[ -r $1 ]] || fail "$1 cannot be read; ls -la /var/backups/milkbot/daily/ lists the backups"
-file=$(readlink -f "$1")
+if [[ -n $swap_back ]]; then
+    [[ $# -eq 0 && -z $show$upgrade_by ]] || wrong '--swap-back takes a kept database and nothing else'
+    [[ $EUID -eq 0 ]] || wrong "run it as root (sudo $0 --swap-back $swap_back)"
+else
+    [[ $# -eq 1 ]] || wrong 'give the file of one backup; ls -la /var/backups/milkbot/daily/ lists them'
+    [[ $EUID -eq 0 ]] || wrong "run it as root (sudo $0 $1)"
+    [[ -r $1 ]] || fail "$1 cannot be read; ls -la /var/backups/milkbot/daily/ lists the backups"
+    file=$(readlink -f "$1")
+fi
 cd / # runuser keeps the directory, which may be one that only root can enter
-[[ -z $show ]] || exec "$scripts/inspect-backup.py" "$file"
+[[ -z $show ]] || exec "$scripts/inspect-backup.py" "${foreign[@]}" "$file"
 
-"$scripts/inspect-backup.py" --check "$file" || fail "$file cannot be used"
-take_lock "$(basename "$file")"
+fill_new_database() {
+    create_and_fill "$file" || fail "$file could not be restored; take another"
+    as_postgres "$scripts/check-restored.py" "$restored" <<<"$facts" || fail "$file was restored, and is not what was backed up; take another"
+    if [[ -n $upgrade_by ]]; then
+        runuser -u "$owner" -- env POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
+    fi
+}
+
+if [[ -n $swap_back ]]; then
+    restored=$swap_back
+    source_shown="swapped back to $swap_back"
+else
+    facts=$("$scripts/inspect-backup.py" --facts "${foreign[@]}" "$file") || fail "$file cannot be used"
+    source_shown="restored from $(basename "$file")"
+    refuse_another_schema "$file"
+fi
+take_lock "${swap_back:-$(basename "$file")}"
 trap leave EXIT
 before=$(id_of "$database")
 drop_leftovers
 remember_timers
-hold_ticks
-create_and_fill "$file" || fail "$file could not be restored; take another"
-if [[ -n $upgrade_by ]]; then
-    runuser -u "$owner" -- env POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
+if [[ -n $swap_back ]]; then
+    [[ -n $(id_of "$swap_back") ]] || fail "there is no database $swap_back; list them: runuser -u postgres -- psql --list"
+    facts=$(jq --null-input --arg schema "$(sql "$swap_back" <<<'SELECT version_num FROM ops.alembic_version')" '{schema: $schema}')
+    refuse_another_schema "$swap_back"
+    hold_ticks
+else
+    refuse_without_room
+    hold_ticks
+    fill_new_database
 fi
-halt "$file" || fail "trading could not be halted in what $file holds; take another"
-hold_ticks # filling may have taken longer than the timers stay stopped
+halt "$source_shown" || fail "trading could not be halted in $restored; take another"
+# A dump of the database that goes would die by the swap.
+lock_backups "restore-database.sh"
+hold_ticks # all that may have taken longer than the timers stay stopped
 swap || fail "the databases could not be swapped; try again"
 finished=yes
-log "$database is now what $file holds; the one before is kept until: runuser -u postgres -- dropdb $kept"
+unlock_backups
+log "$database is now what ${swap_back:-$file} holds; the one before is kept until: runuser -u postgres -- dropdb $kept"
+log "to go back to it: $scripts/restore-database.sh --swap-back $kept"
 drop_oldest_kept || true
-record good "from $(basename "$file")"
+record good "${source_shown#restored }"
 release_ticks
 log "trading is halted; look at: milkbot positions, and then: milkbot resume --reason ..."

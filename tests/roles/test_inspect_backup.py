@@ -1,121 +1,196 @@
-"""What inspect-backup.py reads in a backup, and what it says would be lost."""
+"""What inspect-backup.py reads in a backup, what it refuses, and what it says would be lost."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import io
 import os
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
-from tests.roles.rendering import ROLES, plugin
+from tests.roles.backups import HEAD, ROWS, SCRIPTS, dump, loss, manifest, text, write
 
-SCRIPT = ROLES.parent / "deployment/scripts/inspect-backup.py"
-INSPECT = plugin("../deployment/scripts/inspect-backup.py")
-
-HEAD = b"--\n-- PostgreSQL database dump\n--\n\\restrict abc\nCREATE TABLE ops.ticks (id int);\n"
-ROWS = b"COPY ops.alembic_version (version_num) FROM stdin;\n0008\n\\.\n\nCOPY ops.ticks (id, note) FROM stdin;\n"
-TAIL = b"--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict abc\n\n"
+SCRIPT = SCRIPTS / "inspect-backup.py"
+END = b"--\n-- PostgreSQL database dump complete\n--\n\n"
+NAME = "milkbot_20261125_020000.sql.gz"
 
 
-def _dump(*ticks: bytes) -> bytes:
-    return HEAD + ROWS + b"".join(ticks) + b"\\.\n\n" + TAIL
-
-
-def _file(path: Path, dump: bytes, *, manifest: bool = True) -> Path:
-    path.write_bytes(gzip.compress(dump))
-    if manifest:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        path.with_name(path.name + ".sha256").write_text(f"{digest}  {path.name}\n", "ascii")
-    return path
+def _noise(rows: int) -> tuple[bytes, ...]:
+    """Rows that do not compress, so that a file of them has blocks."""
+    return tuple(b"%d\t%s\n" % (number, os.urandom(40).hex().encode()) for number in range(rows))
 
 
 def test_a_row_is_counted_twice_or_not_at_all() -> None:
     # Text that looks like the end, or like another table, is a row as well.
     rows = (b"1\tone\n", b"2\tCOPY ops.fills (id) FROM stdin;\n", b"3\t" + b"long " * 100_000 + b"\n", b"4\t\\\\.\n")
-    found = INSPECT.read_dump(io.BytesIO(_dump(*rows)))
+    found = dump.read_dump(io.BytesIO(text(*rows)))
     assert found.tables == {"ops.alembic_version": 1, "ops.ticks": 4}
     assert found.revision == "0008"
     assert found.whole
 
 
+@pytest.mark.parametrize("rows", [0, 1, 2])
+@pytest.mark.parametrize("offset", range(-6, 7))
+def test_the_end_of_the_rows_is_missed_where_two_reads_meet(rows: int, offset: int) -> None:
+    block = 1 << 18
+    wide = block - len(HEAD + ROWS) + offset
+    ticks = [b"x" * (wide // max(rows, 1)) + b"\n" for _ in range(rows)]
+    padded = b"-- " + b"x" * (wide if not rows else 0) + b"\n"
+    found = dump.read_dump(io.BytesIO(padded + text(*ticks)))
+    assert found.tables["ops.ticks"] == rows
+    assert found.whole
+
+
 @pytest.mark.parametrize("lines", range(1, 8))
 def test_a_dump_that_was_cut_is_whole(lines: int) -> None:
-    cut = b"".join(_dump(b"1\tone\n").splitlines(keepends=True)[:-lines])
+    cut = b"".join(text(b"1\tone\n").splitlines(keepends=True)[:-lines])
     whole = cut.find(b"database dump complete") >= 0
-    assert INSPECT.read_dump(io.BytesIO(cut)).whole == whole
+    assert dump.read_dump(io.BytesIO(cut)).whole == whole
 
 
 def test_the_words_of_the_end_within_a_row_end_a_dump() -> None:
     row = b"-- PostgreSQL database dump complete\n"
-    assert not INSPECT.read_dump(io.BytesIO(HEAD + ROWS + row)).whole
-
-
-@pytest.mark.parametrize("mistake", ["another file", "cut after compression", "no gzip", "missing"])
-def test_a_broken_backup_is_read(tmp_path: Path, mistake: str) -> None:
-    path = _file(tmp_path / "backup.sql.gz", _dump(*(os.urandom(20).hex().encode() + b"\n" for _ in range(500))))
-    if mistake == "another file":
-        path.write_bytes(gzip.compress(_dump()))
-    elif mistake == "cut after compression":
-        path.write_bytes(path.read_bytes()[:-200])
-    elif mistake == "no gzip":
-        path.write_bytes(_dump())
-    else:
-        path.unlink()
-    with pytest.raises(INSPECT.BrokenError, match=str(path)):
-        INSPECT.read_backup(path)
-
-
-def test_a_backup_of_before_manifests_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = _file(tmp_path / "backup.sql.gz", _dump(b"1\tone\n"), manifest=False)
-    assert INSPECT.read_backup(path).tables["ops.ticks"] == 1
-    assert f"{path}.sha256 is missing" in capsys.readouterr().err
+    assert not dump.read_dump(io.BytesIO(HEAD + ROWS + row)).whole
 
 
 def test_a_large_backup_is_held_in_memory(tmp_path: Path) -> None:
-    path = _file(tmp_path / "backup.sql.gz", _dump(b"1\tone\n" * 200_000, b"2\t" + b"x" * 20_000_000 + b"\n"))
+    path = write(tmp_path / NAME, text(b"1\tone\n" * 200_000, b"2\t" + b"x" * 20_000_000 + b"\n"))
     tracemalloc.start()
     try:
-        INSPECT.read_backup(path)
-        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        manifest.check_backup(path)
+        assert tracemalloc.get_traced_memory()[1] < 2_500_000
     finally:
         tracemalloc.stop()
 
 
-def test_what_would_be_lost_is_left_out() -> None:
-    contents = INSPECT.Contents(tables={"ops.fills": 3, "ops.ticks": 10, "ops.gone": 2}, revision="0008", whole=True)
-    live = {"ops.fills": 5, "ops.ticks": 10, "ops.new": 7}
-    path = Path("/var/backups/milkbot/daily/milkbot_20261125_020000.sql.gz")
-    now = INSPECT.taken_at(path) + 90 * 60
-    lost = INSPECT.loss(path, contents, live, "2026-11-25T03:29:00Z", now)
-    assert (lost["minutes"], lost["rows"], lost["at"]) == (90, 9, "2026-11-25T02:00:00Z")
-    text = [line.split() for line in INSPECT.shown(lost)]
-    assert ["ops.fills", "5", "3", "2"] in text
-    assert ["ops.gone", "0", "2", "-2"] in text
-    assert ["ops.new", "7", "0", "7"] in text
-    assert text[-1][0] == "1"
+def _refused(path: Path, *, foreign: bool = False) -> str:
+    with pytest.raises(dump.BrokenError) as refused:
+        manifest.check_backup(path, foreign=foreign)
+    assert str(path) in str(refused.value)
+    return str(refused.value)
 
 
-def test_a_database_that_does_not_answer_hides_the_backup() -> None:
-    contents = INSPECT.Contents(tables={"ops.fills": 3}, revision="0008", whole=True)
-    lost = INSPECT.loss(Path(__file__), contents, None, "", 0)
-    assert lost["rows"] is None
-    assert "ops.fills    ?              3     ?" in INSPECT.shown(lost)
+@pytest.mark.parametrize("tenth", range(10))
+@pytest.mark.parametrize("with_manifest", [True, False])
+def test_a_backup_that_was_cut_is_used(tmp_path: Path, tenth: int, *, with_manifest: bool) -> None:
+    path = write(tmp_path / NAME, text(*_noise(500)))
+    os.truncate(path, path.stat().st_size * tenth // 10)
+    if not with_manifest:
+        manifest.manifest_path(path).unlink()
+    said = _refused(path, foreign=not with_manifest)
+    assert ("is empty" if tenth == 0 else "is not a complete dump") in said
+
+
+@pytest.mark.parametrize("place", ["first byte", "middle", "last byte"])
+def test_a_flipped_byte_is_used(tmp_path: Path, place: str) -> None:
+    path = write(tmp_path / NAME, text(*_noise(500)))
+    whole = path.read_bytes()
+    blocks = range(0, len(whole), 4096)
+    assert len(blocks) > 5
+    for start in blocks:
+        end = min(start + 4096, len(whole))
+        at = {"first byte": start, "middle": (start + end) // 2, "last byte": end - 1}[place]
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        assert "is not a complete dump" in (said := _refused(path)) or "SHA-256 differs" in said
+    path.write_bytes(whole)
+    manifest.check_backup(path)
+
+
+# Each is a whole gzip file with a digest that fits.
+@pytest.mark.parametrize("lines", [1, 5, 100, 499])
+@pytest.mark.parametrize("with_manifest", [True, False])
+def test_sql_that_was_cut_before_it_was_compressed_is_used(tmp_path: Path, lines: int, *, with_manifest: bool) -> None:
+    cut = b"".join(text(*_noise(500)).splitlines(keepends=True)[: -lines - 6])
+    path = write(tmp_path / NAME, cut)
+    if not with_manifest:
+        manifest.manifest_path(path).unlink()
+    assert "it was cut before it was compressed" in _refused(path, foreign=not with_manifest)
+
+
+WRONG = {
+    "another name": ({"file": "milkbot_20261124_020000.sql.gz"}, "is the manifest of milkbot_20261124_020000.sql.gz"),
+    "another digest": ({"sha256": "0" * 64}, "SHA-256 differs"),
+    "another schema": ({"schema": "0007"}, "holds the schema 0008, and its manifest says 0007"),
+    "other rows": ({"tables": {"ops.alembic_version": 1, "ops.ticks": 7}}, "ops.ticks has 0 rows, expected 7 rows"),
+    "fewer tables": ({"tables": {"ops.alembic_version": 1}}, "ops.ticks has 0 rows, expected no such table"),
+    "another database": ({"database": "shop"}, "a backup of the database shop, not of milkbot"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_backup_is_used_with_the_manifest_of_something_else(tmp_path: Path, mistake: str) -> None:
+    fields, sentence = WRONG[mistake]
+    assert sentence in _refused(write(tmp_path / NAME, text(), **fields))
+
+
+def test_a_backup_is_used_with_the_manifest_of_another_file(tmp_path: Path) -> None:
+    assert "its manifest says" in _refused(write(tmp_path / NAME, text(), manifest_of=text(b"1\n")))
+
+
+@pytest.mark.parametrize(
+    ("beside", "sentence"),
+    [(None, "has no manifest"), ("{", "cannot be read as a manifest"), ('{"file": "x"}', "is no manifest of a backup")],
+)
+def test_a_backup_is_used_without_a_manifest(tmp_path: Path, beside: str | None, sentence: str) -> None:
+    path = write(tmp_path / NAME, text())
+    manifest.manifest_path(path).unlink()
+    if beside is not None:
+        manifest.manifest_path(path).write_text(beside, "utf-8")
+    assert sentence in _refused(path)
+
+
+def test_something_else_than_a_dump_is_used(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    assert "cannot be read (No such file" in _refused(path)
+    path.write_bytes(text())
+    assert "as a gzip file it is broken" in _refused(path, foreign=True)
+    shop = HEAD + b"COPY public.shop (id) FROM stdin;\n1\n\\.\n" + END
+    assert "is a dump of another database" in _refused(write(path, shop))
+
+
+def test_a_foreign_backup_is_refused_although_it_was_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / NAME, text(b"1\tone\n"))
+    manifest.manifest_path(path).unlink()
+    found, beside = manifest.check_backup(path, foreign=True)
+    assert (found.tables["ops.ticks"], beside) == (1, None)
+    path.with_name(path.name + ".sha256").write_text(f"{'0' * 64}  {path.name}\n", "ascii")
+    assert "SHA-256 differs" in _refused(path, foreign=True)
 
 
 def test_the_newest_backup_is_not_the_one_that_is_chosen(tmp_path: Path) -> None:
     names = {"daily/milkbot_20261125_020000": b"0008", "pre-deploy/milkbot_20261125_030000": b"0009", "weekly/x": b"1"}
     for name, revision in names.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        _file(tmp_path / f"{name}.sql.gz", _dump().replace(b"0008", revision))
-    assert INSPECT.newest(tmp_path, None).name == "milkbot_20261125_030000.sql.gz"
-    assert INSPECT.newest(tmp_path, "0008").name == "milkbot_20261125_020000.sql.gz"
-    with pytest.raises(INSPECT.BrokenError, match="no backup of schema 0007"):
-        INSPECT.newest(tmp_path, "0007")
+        write(tmp_path / f"{name}.sql.gz", text().replace(b"0008", revision))
+    without = write(tmp_path / "daily/milkbot_20261125_040000.sql.gz", text())
+    manifest.manifest_path(without).unlink()
+    assert manifest.newest(tmp_path).name == "milkbot_20261125_030000.sql.gz"
+    assert manifest.newest(tmp_path, "0008").name == "milkbot_20261125_020000.sql.gz"
+    with pytest.raises(dump.BrokenError, match="no backup of schema 0007"):
+        manifest.newest(tmp_path, "0007")
+
+
+def test_what_would_be_lost_is_left_out() -> None:
+    contents = dump.Contents(tables={"ops.fills": 3, "ops.ticks": 10, "ops.gone": 2}, revision="0008", whole=True)
+    live = {"ops.fills": 5, "ops.ticks": 10, "ops.new": 7}
+    at = loss.taken_at(Path(f"/var/backups/milkbot/daily/{NAME}"))
+    assert time.strftime("%FT%TZ", time.gmtime(at)) == "2026-11-25T02:00:00Z"
+    lost = loss.loss(Path(NAME), contents, live, "2026-11-25T03:29:00Z", time.time() - 90 * 60)
+    assert (lost["minutes"], lost["rows"]) == (90, 9)
+    shown = [line.split() for line in loss.shown(lost)]
+    assert ["ops.fills", "5", "3", "2"] in shown
+    assert ["ops.gone", "0", "2", "-2"] in shown
+    assert ["ops.new", "7", "0", "7"] in shown
+    assert shown[-1][0] == "1"
+
+
+def test_a_database_that_does_not_answer_hides_the_backup() -> None:
+    contents = dump.Contents(tables={"ops.fills": 3}, revision="0008", whole=True)
+    lost = loss.loss(Path(__file__), contents, None, "", 0)
+    assert lost["rows"] is None
+    assert "ops.fills    ?              3     ?" in loss.shown(lost)
 
 
 def test_a_wrong_option_reads_something() -> None:

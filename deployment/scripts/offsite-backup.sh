@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# offsite-backup.sh
+#
+# Sends every good backup that the other side has not yet, the newest first: one file each, KIND/milkbot_YYYYMMDD_HHMMSS.tar, with
+# the dump, its manifest, its SHA-256 and its roles; as .tar.age where recipients are set, encrypted before it leaves the host.
+# Each is read back from there and compared before it gets its name. Then the oldest there go, by numbers of their own.
+# What was reached stands in /var/lib/milkbot-backup/offsite.json. backup-database.sh runs it; by hand it does the same.
+# Exit codes: 0 done · 1 failed, the local backups are untouched · 2 wrong usage · 75 another copy is under way
+set -Eeuo pipefail
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+umask 077
+# shellcheck source=backup-common.sh
+source "$scripts/backup-common.sh"
+
+began=$(date +%s.%N)
+bundle='' newest='' complete=''
+seconds() { jq --null-input --argjson began "$began" '(now - $began) * 10 | round / 10'; }
+
+leave() {
+    local code=$?
+    trap '' INT TERM HUP
+    set +e
+    [[ -z $bundle ]] || rm -f -- "$bundle"
+    if [[ -z $complete ]]; then
+        write_state offsite failed "${reason:-it ended with code $code; its last lines in /var/log/milkbot/backup.log say why}" '' "$(seconds)" ||
+            log "$state_dir/offsite.json could not be written"
+        ((code)) || code=1
+    fi
+    exit "$code"
+}
+
+encrypt() { if [[ $ENCRYPT == yes ]]; then as_postgres age --encrypt --recipients-file "$recipients"; else cat; fi; }
+
+send() { # dump, name there
+    local directory=${1%/*} file=${1##*/} free size there
+    size=$(stat --format=%s "$1") free=$(free_bytes "$backup_dir")
+    ((free > size + 16777216)) || fail "$backup_dir has $(in_mb "$free") free, and a copy to send needs $(in_mb $((size + 16777216)))"
+    bundle=$(mktemp "$backup_dir/.offsite.XXXXXX")
+    # Its parts alone: whoever unpacks it gets them where he asks for.
+    tar --directory="$directory" --create --owner=0 --group=0 --file=- "$file" "$file.json" "$file.sha256" "$file.globals.sql" |
+        encrypt >"$bundle" || fail "$1 could not be packed; the line above says why"
+    remote copyto "$bundle" "$OFFSITE_TARGET/$2.part" || fail "$2 could not be sent; the line above says why"
+    there=$(remote cat "$OFFSITE_TARGET/$2.part" | sha256sum) || fail "$2 could not be read back; the line above says why"
+    [[ $there == "$(sha256sum <"$bundle")" ]] || fail "$2 is there something else than what was sent; it is sent again next time"
+    remote moveto "$OFFSITE_TARGET/$2.part" "$OFFSITE_TARGET/$2" || fail "$2 could not be named; the line above says why"
+    rm -f -- "$bundle"
+    bundle=''
+    log "sent $2 ($size bytes)"
+}
+
+keep_of() { # kind
+    local name=OFFSITE_KEEP_${1^^}
+    name=${name//-/_}
+    ((${!name} >= 1)) && printf '%s' "${!name}" || printf 1
+}
+
+# What there is more than is kept there will not be sent to be removed again.
+send_kind() { # kind
+    local path name suffix=tar
+    [[ $ENCRYPT != yes ]] || suffix=tar.age
+    while IFS= read -r path; do
+        name=$1/$(basename "$path" .sql.gz).$suffix
+        [[ -n $newest ]] && [[ ${newest##*/} > ${name##*/} ]] || newest=$name
+        grep --quiet --fixed-strings --line-regexp "$name" <<<"$there_before" || send "$path" "$name"
+    done < <(good_backups "$1" | sed "$(keep_of "$1")q")
+}
+
+remove_old() { # kind
+    local name
+    while IFS= read -r name; do
+        remote deletefile "$OFFSITE_TARGET/$name" || fail "$name could not be removed there; the line above says why"
+        log "removed $name there, $(keep_of "$1") are kept"
+    done < <(offsite_backups "$1" | tail -n "+$(($(keep_of "$1") + 1))")
+}
+
+[[ $# -eq 0 ]] || { echo "offsite-backup.sh: '$1' is too much; it takes nothing" >&2; exit 2; }
+[[ $EUID -eq 0 ]] || { echo "offsite-backup.sh: run it as root (sudo $0)" >&2; exit 2; }
+cd / # runuser keeps the directory, which may be one that only root can enter
+exec 8>>"$backup_dir/.offsite.lock"
+flock --nonblock 8 || { log 'another copy is under way; it was left alone'; exit 75; }
+trap leave EXIT
+refuse_without_offsite
+find "$backup_dir" -maxdepth 1 -name '.offsite.??????' -delete
+remote mkdir "$OFFSITE_TARGET" || fail "$OFFSITE_TARGET cannot be reached; the line above says why"
+remote delete --include '*.part' "$OFFSITE_TARGET" || fail "$OFFSITE_TARGET cannot be written to; the line above says why"
+there_before=$(offsite_backups '' || true)
+for kind in $OFFSITE_KINDS; do send_kind "$kind"; done
+[[ -n $newest ]] || fail "there is no good backup to send; $scripts/backup-database.sh daily"
+for kind in $OFFSITE_KINDS; do remove_old "$kind"; done
+complete=yes
+write_state offsite good '' "$OFFSITE_TARGET/$newest" "$(seconds)" || log "$state_dir/offsite.json could not be written"
+log "$OFFSITE_TARGET has every backup that is kept there"
