@@ -1,0 +1,302 @@
+"""backup-database.sh, on a real database: what it writes, what it refuses, and what is left when it is stopped."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+
+import pytest
+from tests.integration.backup.host import BACKUPS, SCRIPTS, Host
+
+
+def test_a_backup_counts_other_rows_than_its_snapshot(host: Host) -> None:
+    host.fill(50)
+    # Rows that come while it is dumped, which is when their count is no longer what is in the dump.
+    host.program(
+        "pg_dump", 'psql -U postgres -qc "DELETE FROM ops.ticks WHERE id > 20" milkbot; exec /usr/bin/pg_dump "$@"'
+    )
+    path = host.backup()
+    manifest = json.loads(path.with_name(path.name + ".json").read_text("utf-8"))
+    assert manifest["tables"]["ops.ticks"] == 50
+    assert host.ask("SELECT count(*) FROM ops.ticks") == ["20"]
+    assert manifest["schema"] == host.revision()
+    assert (manifest["file"], manifest["kind"], manifest["release"]) == (path.name, "daily", "r1")
+    assert manifest["bytes"] == path.stat().st_size
+    assert host.run("sh", "-c", f"cd {BACKUPS}/daily && sha256sum --check *.sha256").returncode == 0
+    assert {beside.stat().st_mode & 0o777 for beside in path.parent.iterdir()} == {0o600}
+    assert host.state("daily")["result"] == "good"
+    assert host.state("daily")["last_good_file"] == f"{BACKUPS}/daily/{path.name}"
+    assert host.leftovers() == []
+
+
+def test_an_empty_server_cannot_be_restored_to(host: Host) -> None:
+    host.fill(3)
+    host.ask("ALTER DATABASE milkbot SET work_mem = '7MB'", "postgres")
+    host.ask("ALTER ROLE milkbot PASSWORD 'do-not-tell'", "postgres")
+    path = host.backup()
+    roles = path.with_name(path.name + ".globals.sql").read_text("utf-8")
+    assert "CREATE ROLE milkbot_trader" in roles
+    assert "REVOKE CONNECT,TEMPORARY ON DATABASE milkbot FROM PUBLIC" in roles
+    assert "ALTER DATABASE milkbot SET work_mem TO '7MB'" in roles
+    assert "SCRAM-SHA-256" not in roles
+    done = host.script("restore-drill.sh")
+    assert done.returncode == 0, done.stderr
+    proved = host.state("drill")
+    assert (proved["result"], proved["file"]) == ("good", f"{BACKUPS}/daily/{path.name}")
+    assert proved["taken_at"] == json.loads(path.with_name(path.name + ".json").read_text("utf-8"))["at"]
+    assert host.databases() == {"milkbot", "milkbot_template"}
+    assert not host.path("/var/lib/milkbot-backup/drill").exists()
+
+
+def test_the_last_good_backup_is_removed(host: Host) -> None:
+    host.settings(KEEP_DAILY=2, RESERVE_MB=0)
+    good = []
+    for _ in range(3):
+        good.append(host.backup().name)
+        time.sleep(1)
+    assert [path.name for path in host.backups()] == good[1:]
+    # What has no manifest takes nobody's place, however new its name is.
+    (host.path(f"{BACKUPS}/daily") / "milkbot_20991231_000000.sql.gz").write_bytes(b"x")
+    newest = host.backup().name
+    assert [path.name for path in host.backups()] == [good[2], newest, "milkbot_20991231_000000.sql.gz"]
+    host.settings(KEEP_DAILY=0, RESERVE_MB=0)
+    time.sleep(1)
+    newest = host.backup().name
+    assert [path.name for path in host.backups()] == [newest, "milkbot_20991231_000000.sql.gz"]
+
+
+def test_a_failure_makes_an_old_success_look_new(host: Host) -> None:
+    host.backup()
+    before = host.state("daily")
+    host.program("pigz", "echo 'pigz: no' >&2; exit 1")
+    done = host.script("backup-database.sh", "daily")
+    assert done.returncode == 1
+    after = host.state("daily")
+    assert (after["result"], after["file"]) == ("failed", "")
+    assert "did not end well" in after["reason"]
+    assert (after["last_good_at"], after["last_good_file"]) == (before["last_good_at"], before["last_good_file"])
+    assert host.leftovers() == []
+    assert len(host.backups()) == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "body", "sentence"),
+    [
+        # Each is a pg_dump or a pigz that ends with 0.
+        ("pg_dump", '/usr/bin/pg_dump "$@" | head -n 400', "has no end"),
+        ("pg_dump", "/usr/bin/pg_dump \"$@\" | sed '0,/^1\\t/{/^1\\t/d}'", "ops.ticks has 4 rows, expected 5 rows"),
+        ("pigz", '/usr/bin/pigz "$@" | head -c 3000', "is not a complete dump"),
+        ("pigz", "/usr/bin/pigz \"$@\" | sed 's/a/b/g'", "is not a complete dump"),
+    ],
+)
+def test_a_dump_that_is_none_gets_a_name(host: Host, program: str, body: str, sentence: str) -> None:
+    host.fill(5)
+    host.program(program, f"set +o pipefail; {body}")
+    done = host.script("backup-database.sh", "daily")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert host.backups() == []
+    assert host.leftovers() == []
+    assert host.state("daily")["last_good_at"] == ""
+
+
+def test_a_backup_begins_that_the_disk_cannot_hold(host: Host) -> None:
+    host.also = [f"mount -t tmpfs -o size=1m none {BACKUPS}", f"mkdir {BACKUPS}/daily"]
+    done = host.script("backup-database.sh", "daily")
+    assert done.returncode == 1
+    assert re.search(r"daily has 1 MB free and this backup may need \d+ MB", done.stderr)
+    assert f"rm {BACKUPS}/.reserve" in done.stderr
+
+
+def test_no_reserve_is_kept(host: Host) -> None:
+    host.settings(RESERVE_MB=2)
+    host.backup()
+    reserve = host.path(f"{BACKUPS}/.reserve")
+    assert reserve.stat().st_size == 2 << 20
+    assert reserve.stat().st_blocks * 512 >= 2 << 20
+    host.settings(RESERVE_MB=1)
+    time.sleep(1)
+    host.backup()
+    assert reserve.stat().st_size == 1 << 20
+
+
+def _hold_lock(host: Host, seconds: str) -> subprocess.Popen[bytes]:
+    lock = host.path(f"{BACKUPS}/.lock")
+    holder = subprocess.Popen(["flock", lock, "sleep", seconds])
+    while subprocess.run(["flock", "--nonblock", lock, "true"], check=False).returncode == 0:
+        time.sleep(0.05)
+    return holder
+
+
+def test_a_night_fails_because_a_migration_runs(host: Host) -> None:
+    holder = _hold_lock(host, "2")
+    done = host.script("backup-database.sh", "daily")
+    assert holder.wait() == 0
+    assert done.returncode == 0
+    assert "waiting for a migration or a restore" in done.stderr
+
+
+def test_a_backup_waits_for_ever(host: Host) -> None:
+    host.settings(RESERVE_MB=0, WAIT_SECONDS=1)
+    holder = _hold_lock(host, "60")
+    try:
+        host.path(f"{BACKUPS}/.lock").write_text("backup-database.sh weekly (process 7) since noon\n", "utf-8")
+        done = host.script("backup-database.sh", "daily")
+    finally:
+        holder.kill()
+        holder.wait()
+    assert done.returncode == 75
+    sentence = "backup-database.sh weekly (process 7) since noon did not end within 1 seconds"
+    assert sentence in done.stderr
+    assert host.state("daily")["reason"] == sentence
+
+
+def test_a_migration_runs_while_a_dump_does(host: Host) -> None:
+    take = ("flock", "--nonblock", f"{BACKUPS}/.lock", "touch", f"{BACKUPS}/was-free")
+    host.program("runuser", f'case "$*" in *--snapshot*) {" ".join(take)} ;; esac; exec /usr/sbin/runuser "$@"')
+    host.backup()
+    assert not host.path(f"{BACKUPS}/was-free").exists()
+    assert host.run(*take).returncode == 0
+    assert host.path(f"{BACKUPS}/was-free").exists()
+
+
+# Each program that the scripts start is a moment at which they can be killed; at which one stands in the environment.
+_COUNTED = [
+    *(
+        "basename",
+        "chmod",
+        "df",
+        "fallocate",
+        "find",
+        "flock",
+        "jq",
+        "mkdir",
+        "mkfifo",
+        "mktemp",
+        "mv",
+        "readlink",
+        "rm",
+    ),
+    *("runuser", "sort", "stat", "sync"),
+]
+_COUNT = """
+echo x >>"$COUNT_IN"
+if [[ $(wc -l <"$COUNT_IN") -eq $KILL_AT ]]; then
+    if [[ $KILL_WHAT == script ]]; then kill -9 $(cat "$COUNT_IN.script"); else kill -9 0; fi
+fi
+PATH=/usr/bin:/bin:/usr/sbin:/sbin exec $(basename "$0") "$@"
+"""
+
+
+def _killed_at(host: Host, moment: int, what: str, *command: str) -> bool:
+    """Run a script that is killed when it starts its `moment`th program; returns whether it came that far."""
+    counter = host.root / "count"
+    counter.write_text("")
+    for name in _COUNTED:
+        host.program(name, _COUNT)
+    started = f'echo $$ >{counter}.script; exec "$@"'
+    done = host.run(
+        "bash", "-c", started, "start", *command, COUNT_IN=str(counter), KILL_AT=str(moment), KILL_WHAT=what
+    )
+    for name in _COUNTED:
+        host.path(f"/usr/local/sbin/{name}").unlink()
+    return done.returncode != 0
+
+
+def _moments(host: Host, *command: str) -> int:
+    """How many programs a whole run starts."""
+    assert not _killed_at(host, -1, "group", *command)
+    return len((host.root / "count").read_text().splitlines())
+
+
+@pytest.mark.parametrize("what", ["script", "group"])
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.matrix)])
+def test_a_backup_that_is_killed_leaves_half_a_file(host: Host, what: str, every: int) -> None:
+    host.settings(RESERVE_MB=0, KEEP_DAILY=3)
+    host.fill(200)
+    command = (f"{SCRIPTS}/backup-database.sh", "daily")
+    moments = _moments(host, *command)
+    assert moments > 30
+    for moment in range(1, moments + 1, every):
+        before = {path.name for path in host.backups()}
+        good = host.state("daily")
+        time.sleep(1)  # the names are of the second
+        _killed_at(host, moment, what, *command)
+        published = {path.name for path in host.backups()} - before
+        for name in published:
+            checked = host.script("inspect-backup.py", "--check", f"{BACKUPS}/daily/{name}")
+            assert checked.returncode == 0, (moment, checked.stderr)
+        assert host.state("daily")["last_good_at"] >= good["last_good_at"]
+        assert host.backups(), moment
+        time.sleep(1)
+        host.backup()
+        assert host.state("daily")["result"] == "good"
+        assert host.leftovers() == [], moment
+        assert len(host.backups()) <= 3
+
+
+_FULL = """
+cp -a {backups} /opt/milkbot/kept
+mount -t tmpfs -o size={size}k none {backups}
+cp -a /opt/milkbot/kept/. {backups}/
+{scripts}/backup-database.sh daily; echo "ended $?"
+for dump in {backups}/daily/*.sql.gz; do {scripts}/inspect-backup.py --check $dump || echo "broken $dump"; done
+ls -A {backups}/daily | grep -v '^milkbot_[0-9]*_[0-9]*.sql.gz'
+mount -o remount,size=64m {backups}
+sleep 1
+{scripts}/backup-database.sh daily; echo "then $?"
+ls -A {backups}/daily | grep -v '^milkbot_[0-9]*_[0-9]*.sql.gz'
+true
+"""
+
+
+@pytest.fixture
+def grown(host: Host) -> tuple[Host, int]:
+    """A host whose last backup was small, and how many kB the next one has."""
+    host.fill(6000, "(SELECT string_agg(md5(random()::text || n), '') FROM generate_series(1, 30) AS n)")
+    large = host.backup()
+    size = large.stat().st_size // 1024
+    manifest = large.with_name(large.name + ".json")
+    for path in (large, manifest, *large.parent.glob("*.sha256"), *large.parent.glob("*.globals.sql")):
+        path.unlink()
+    host.ask("TRUNCATE ops.ticks CASCADE")
+    time.sleep(1)
+    host.backup()
+    host.fill(6000, "(SELECT string_agg(md5(random()::text || n), '') FROM generate_series(1, 30) AS n)")
+    time.sleep(1)
+    return host, size
+
+
+def _fill_disk(host: Host, size_kb: int) -> str:
+    """Back up onto a disk of that size, and again when it is larger; returns how the first one ended."""
+    done = host.run("bash", "-c", _FULL.format(backups=BACKUPS, scripts=SCRIPTS, size=size_kb))
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert not [line for line in said if line.startswith("broken")], (said, done.stderr)
+    at, then = (next(n for n, line in enumerate(said) if line.startswith(word)) for word in ("ended", "then"))
+    assert said[then] == "then 0", done.stderr
+    assert said[at + 1 : then] == [line for line in said[at + 1 : then] if line.startswith(BACKUPS)], said
+    assert said[then + 1 :] == [], said
+    assert host.state("daily")["result"] == "good"
+    return said[at]
+
+
+@pytest.mark.parametrize("tenths", [6, *(pytest.param(n, marks=pytest.mark.matrix) for n in (4, 5, 7, 8, 9))])
+def test_a_backup_that_fills_the_disk_leaves_half_a_file(grown: tuple[Host, int], tenths: int) -> None:
+    host, size = grown
+    assert _fill_disk(host, size * tenths // 10) == "ended 1"
+
+
+@pytest.mark.matrix
+def test_a_backup_that_fills_the_disk_with_its_last_bytes_leaves_half_a_file(grown: tuple[Host, int]) -> None:
+    host, size = grown
+    first = host.backups()[0].name
+    ends = []
+    for spare in range(-8, 68, 4):
+        ends.append(_fill_disk(host, size + spare))
+        for path in host.path("/opt/milkbot/kept/daily").iterdir():
+            assert path.name.startswith(first)
+        host.run("rm", "-r", "/opt/milkbot/kept")
+    assert (ends[0], ends[-1]) == ("ended 1", "ended 0")
