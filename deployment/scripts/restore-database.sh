@@ -128,7 +128,7 @@ SELECT format('ALTER DATABASE %I CONNECTION LIMIT %s', '$restored', datconnlimit
 -- These hold lists that are quoted already.
 SELECT format(
     'ALTER %s SET %I TO %s',
-    coalesce(format('ROLE %I IN DATABASE %I', rolname, '$restored'), format('DATABASE %I', '$restored')),
+    coalesce('ROLE ' || quote_ident(rolname) || ' IN ', '') || 'DATABASE $restored',
     split_part(setting, '=', 1),
     CASE WHEN split_part(setting, '=', 1) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries')
         THEN substr(setting, strpos(setting, '=') + 1) ELSE quote_literal(substr(setting, strpos(setting, '=') + 1)) END

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,17 +22,14 @@ SCRIPTS = "/opt/milkbot/deployment/scripts"
 BACKUPS = "/var/backups/milkbot"
 NAME = "milkbot"
 # Under these a test's folders are mounted; a file system over them hides the machine's own.
-_HIDDEN = ("/opt", "/var/lib", "/var/backups", "/usr/local", "/run/lock")
-_FOLDERS = ("/opt/milkbot", "/var/lib/milkbot-backup", BACKUPS, "/usr/local/sbin", "/run/lock/kept", "/etc/milkbot")
+_HIDDEN = ("/opt", "/var/lib", "/var/backups", "/usr/local")
+_FOLDERS = ("/opt/milkbot", "/var/lib/milkbot-backup", BACKUPS, "/usr/local/sbin", "/run/lock", "/etc/milkbot")
 _ENTER = """
 set -e
 for hidden in {hidden}; do mount -t tmpfs none $hidden; done
 mkdir -p {root}/etc-above {root}/etc-work
 mount -t overlay -o lowerdir=/etc,upperdir={root}/etc-above,workdir={root}/etc-work none /etc
 for folder in {folders}; do mkdir -p $folder; mount --bind {root}$folder $folder; done
-rmdir /run/lock/kept 2>/dev/null || true
-mkdir -p /opt/milkbot/deployment/scripts
-mount --bind {scripts} /opt/milkbot/deployment/scripts
 {more}
 exec "$@"
 """
@@ -54,6 +52,10 @@ class Host:
             (root / folder[1:]).mkdir(parents=True)
         for kind in ("daily", "weekly", "monthly", "pre-deploy"):
             host.path(f"{BACKUPS}/{kind}").mkdir()
+        shutil.copytree(ROOT / "deployment/scripts", host.path(SCRIPTS))
+        # As the role backup installs it.
+        lock = shutil.copy(ROOT / "roles/lock/module_utils/milkbot_lock.py", host.path(f"{SCRIPTS}/deploy-lock.py"))
+        Path(lock).chmod(0o755)
         release = host.path("/opt/milkbot/releases/r1")
         (release / "app").mkdir(parents=True)
         (release / "app/migrations").symlink_to(ROOT / "app/migrations")
@@ -85,7 +87,6 @@ class Host:
             hidden=" ".join(_HIDDEN),
             folders=" ".join(_FOLDERS),
             root=shlex.quote(str(self.root)),
-            scripts=ROOT / "deployment/scripts",
             more="\n".join(self.also),
         )
         return subprocess.run(

@@ -1,0 +1,185 @@
+"""restore-database.sh, on a real database: what it brings back, and what it leaves alone."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.backup.host import BACKUPS, Host
+
+DAMAGED = f"{BACKUPS}/daily/milkbot_20260101_000000.sql.gz"
+
+
+def _halted(host: Host) -> set[str]:
+    newest = "SELECT DISTINCT ON (trading_mode) trading_mode || ' ' || state FROM ops.trading_states"
+    return set(host.ask(f"{newest} ORDER BY trading_mode, id DESC"))
+
+
+def test_a_restore_brings_back_something_else(host: Host) -> None:
+    host.fill(40)
+    backup = host.backup()
+    host.ask("ALTER DATABASE milkbot SET work_mem = '7MB'", "postgres")
+    host.ask("ALTER ROLE milkbot_api IN DATABASE milkbot SET search_path = analytics, public", "postgres")
+    host.ask("CREATE ROLE watcher; GRANT CONNECT ON DATABASE milkbot TO watcher", "postgres")
+    try:
+        host.fill(2)
+        before = host.checksums()["oid"]
+        done = host.script("restore-database.sh", f"{BACKUPS}/daily/{backup.name}")
+        assert done.returncode == 0, done.stderr
+        assert host.ask("SELECT count(*) FROM ops.ticks") == ["40"]
+        assert host.checksums()["oid"] != before
+        assert _halted(host) == {"shadow halted", "demo halted", "live halted"}
+        assert host.ask("SHOW work_mem") == ["7MB"]
+        settings = host.ask("SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 'milkbot_api'::regrole")
+        assert set(settings) == {"search_path=analytics, public"}
+        roles = "(VALUES ('watcher'), ('pg_monitor')) AS roles (role)"
+        may = host.ask(f"SELECT has_database_privilege(role, 'milkbot', 'CONNECT') FROM {roles}")
+        assert may == ["t", "f"]
+        assert host.ask("SELECT count(*) FROM pg_extension WHERE extname = 'amcheck'") == ["0"]
+        kept = next(name for name in host.databases() if name.startswith("milkbot_old_"))
+        assert f"restore-database.sh --swap-back {kept}" in done.stderr
+
+        back = host.script("restore-database.sh", "--swap-back", kept)
+        assert back.returncode == 0, back.stderr
+        assert host.checksums()["oid"] == before
+        assert host.ask("SELECT count(*) FROM ops.ticks") == ["42"]
+        assert _halted(host) == {"shadow halted", "demo halted", "live halted"}
+        assert len(host.databases()) == 3
+    finally:
+        host.ask("DROP OWNED BY watcher", "milkbot")
+        for name in host.databases():
+            host.ask(f"REVOKE CONNECT ON DATABASE {name} FROM watcher", "postgres")
+        host.ask("DROP ROLE watcher", "postgres")
+
+
+def test_a_database_of_another_schema_is_swapped_back(host: Host) -> None:
+    backup = host.backup()
+    assert host.script("restore-database.sh", f"{BACKUPS}/daily/{backup.name}").returncode == 0
+    kept = next(name for name in host.databases() if name.startswith("milkbot_old_"))
+    host.ask("UPDATE ops.alembic_version SET version_num = '0007'", kept)
+    before, databases = host.checksums(), host.databases()
+    done = host.script("restore-database.sh", "--swap-back", kept)
+    assert done.returncode == 1
+    assert "go back in the code first" in done.stderr
+    gone = host.script("restore-database.sh", "--swap-back", "milkbot_old_20200101_000000")
+    assert "there is no database milkbot_old_20200101_000000" in gone.stderr
+    wrong = host.script("restore-database.sh", "--swap-back", "postgres")
+    assert wrong.returncode == 2
+    assert (host.checksums(), host.databases()) == (before, databases)
+
+
+def _forge(host: Host, backup: Path, change: Callable[[bytes], bytes], **fields: Any) -> Path:
+    """Another backup, made of this one's text, with a manifest that fits but for these fields."""
+    path = host.path(DAMAGED)
+    path.write_bytes(gzip.compress(change(gzip.decompress(backup.read_bytes()))))
+    manifest = json.loads(backup.with_name(backup.name + ".json").read_text("utf-8"))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest |= {"file": path.name, "bytes": path.stat().st_size, "sha256": digest, **fields}
+    path.with_name(path.name + ".json").write_text(json.dumps(manifest), "utf-8")
+    return path
+
+
+def _schema(revision: str) -> Callable[[bytes], bytes]:
+    return lambda sql: sql.replace(b"FROM stdin;\n0008\n", b"FROM stdin;\n" + revision.encode() + b"\n")
+
+
+def _cut(tenth: int) -> Callable[[Path], None]:
+    return lambda path: os.truncate(path, path.stat().st_size * tenth // 10)
+
+
+def _flip(block: int) -> Callable[[Path], None]:
+    def flip(path: Path) -> None:
+        whole = bytearray(path.read_bytes())
+        whole[min(block * 4096 + 2048, len(whole) - 1)] ^= 1
+        path.write_bytes(whole)
+
+    return flip
+
+
+def _damages(host: Host, backup: Path) -> Iterator[tuple[str, str]]:
+    """Makes each damaged backup, and says what it is and the sentence that it has to be refused with."""
+    for tenth in range(10):
+        _cut(tenth)(_forge(host, backup, lambda sql: sql))
+        yield f"cut at {tenth} tenths", "is empty" if tenth == 0 else "is not a complete dump: it has"
+    blocks = range(-(-_forge(host, backup, lambda sql: sql).stat().st_size // 4096))
+    assert len(blocks) > 5
+    for block in blocks:
+        _flip(block)(_forge(host, backup, lambda sql: sql))
+        yield f"a flipped byte in block {block}", "daily/milkbot_20260101_000000.sql.gz"
+    whole = json.loads(backup.with_name(backup.name + ".json").read_text("utf-8"))
+    for lines in (8, 100, 1000):
+        _forge(host, backup, lambda sql, lines=lines: b"".join(sql.splitlines(keepends=True)[:-lines]))
+        yield f"{lines} lines less, before it was compressed", "it was cut before it was compressed"
+    _forge(host, backup, lambda sql: sql, file=backup.name)
+    yield "the manifest of another file", f"is the manifest of {backup.name}"
+    _forge(host, backup, lambda sql: sql, tables={**whole["tables"], "ops.ticks": 7})
+    yield "a manifest of other rows", "ops.ticks has 300 rows, expected 7 rows"
+    _forge(host, backup, lambda sql: sql, database="shop")
+    yield "another database by its manifest", "of the database shop"
+    _forge(host, backup, lambda sql: sql.replace(b"COPY ops.alembic_version", b"COPY ops.other_version"))
+    yield "another database by what it holds", "is a dump of another database"
+    _forge(host, backup, _schema("0999"), schema="0999")
+    yield "a newer schema", "holds the schema 0999, which release r1 does not know"
+    _forge(host, backup, _schema("0007"), schema="0007")
+    yield "an older schema", "--upgrade-by /opt/milkbot/current/venv/bin/milkbot"
+    path = _forge(host, backup, lambda sql: sql)
+    path.with_name(path.name + ".json").unlink()
+    yield "no manifest", "--foreign"
+    path.unlink()
+    yield "no file", "cannot be read"
+
+
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.matrix)])
+def test_a_damaged_backup_changes_the_database(host: Host, every: int) -> None:
+    host.fill(300, "md5(random()::text) || md5(random()::text) || md5(random()::text)")
+    backup = host.backup()
+    before, databases = host.checksums(), host.databases()
+    for what, sentence in islice(_damages(host, backup), 0, None, every):
+        done = host.script("restore-database.sh", DAMAGED)
+        assert done.returncode == 1, (what, done.stderr)
+        assert sentence in done.stderr, (what, done.stderr)
+        assert (host.checksums(), host.databases()) == (before, databases), what
+    assert host.script("restore-database.sh", f"{BACKUPS}/daily/{backup.name}").returncode == 0
+
+
+def test_a_foreign_backup_cannot_be_restored(host: Host) -> None:
+    host.fill(5)
+    path = _forge(host, host.backup(), lambda sql: sql)
+    path.with_name(path.name + ".json").unlink()
+    done = host.script("restore-database.sh", "--foreign", DAMAGED)
+    assert done.returncode == 0, done.stderr
+    _cut(5)(path)
+    before = host.checksums()
+    done = host.script("restore-database.sh", "--foreign", DAMAGED)
+    assert done.returncode == 1
+    assert "as a gzip file it is broken" in done.stderr
+    assert host.checksums() == before
+
+
+@pytest.mark.parametrize(
+    ("program", "body", "sentence"),
+    [
+        # What is filled in is another thing than the file that was checked.
+        ("gunzip", "/usr/bin/gunzip \"$@\" | sed '0,/^1\\t/{/^1\\t/d}'", "ops.ticks has 4 rows, expected 5 rows"),
+        ("gunzip", '/usr/bin/gunzip "$@" | sed s/ix_fills_mode_day/ix_ticks_mode_started/', "could not be restored"),
+        ("df", "echo Avail; echo 1000000", "the restored database needs"),
+    ],
+)
+def test_a_restore_that_fails_changes_the_database(host: Host, program: str, body: str, sentence: str) -> None:
+    host.fill(5)
+    backup = host.backup()
+    host.program(program, body)
+    before, databases = host.checksums(), host.databases()
+    done = host.script("restore-database.sh", f"{BACKUPS}/daily/{backup.name}")
+    assert done.returncode == 1, done.stderr
+    assert sentence in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert (host.checksums(), host.databases()) == (before, databases)
+    assert host.run("ls", "/run/lock/milkbot-deploy.json").returncode != 0
