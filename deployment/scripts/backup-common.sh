@@ -11,7 +11,7 @@ service_roles='milkbot_trader, milkbot_rollups, milkbot_api'
 
 # What backup.env sets; these hold on a host that has none yet.
 KEEP_DAILY=7 KEEP_WEEKLY=4 KEEP_MONTHLY=12 KEEP_PRE_DEPLOY=5
-COMPRESSION_LEVEL=3 RESERVE_MB=256 WAIT_SECONDS=900
+COMPRESSION_LEVEL=4 RESERVE_MB=256 WAIT_SECONDS=900
 OFFSITE=no OFFSITE_TARGET='' OFFSITE_KINDS='daily weekly monthly' ENCRYPT=no
 OFFSITE_KEEP_DAILY=30 OFFSITE_KEEP_WEEKLY=12 OFFSITE_KEEP_MONTHLY=36 OFFSITE_KEEP_PRE_DEPLOY=10
 recipients=/etc/milkbot/backup-recipients
