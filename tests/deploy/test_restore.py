@@ -33,6 +33,7 @@ exec /usr/sbin/runuser "$@" <"$told"
 MOMENTS = {
     "the timers are held": "CREATE DATABASE milkbot_restore",
     "the new database is filled": "PostgreSQL database dump complete",
+    "its properties are copied": "aclexplode",
     "the new database is full": "INSERT INTO ops.trading_states",
     "the names are swapped": "RENAME TO milkbot;",
     "the names were swapped": "OFFSET 2",
@@ -126,9 +127,12 @@ def test_a_backup_of_another_schema_is_restored(platform: Platform, schema: str,
     whole = platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
     platform.ssh(f"gunzip --stdout {whole} | sed 's/^{before['schema']}$/{schema}/' | gzip > {other}")
     try:
-        done = platform.play("rollback.yml", "--tags", "database", backup=other, confirm="yes")
+        unknown = platform.play("rollback.yml", "--tags", "database", backup=other, confirm="yes")
+        done = platform.play("rollback.yml", "--tags", "database", backup=other, foreign="yes", confirm="yes")
     finally:
         platform.ssh(f"rm {other}")
+    assert unknown.returncode != 0
+    assert "has no manifest" in said(unknown)
     assert done.returncode != 0
     assert f"holds the schema {schema}" in said(done)
     assert choice in said(done)

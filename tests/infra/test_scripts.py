@@ -26,7 +26,11 @@ def test_the_crontab_is_not_the_runbooks(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["backup-database.sh", "restore-database.sh", "inspect-backup.py", "deploy-lock.py", "healthcheck.sh"]
+    "name",
+    [
+        *("backup-database.sh", "restore-database.sh", "restore-drill.sh", "offsite-backup.sh", "fetch-backup.sh"),
+        *("inspect-backup.py", "describe-backup.py", "check-restored.py", "deploy-lock.py", "healthcheck.sh"),
+    ],
 )
 def test_a_service_may_change_what_root_runs(host: Host, name: str) -> None:
     script = host.file(f"{SCRIPTS}/{name}")
@@ -45,6 +49,7 @@ def test_a_backup_leaves_out_a_schema(host: Host) -> None:
     path = done.stdout.strip()
     assert host.file(path).mode == 0o600
     assert host.run(f"cd $(dirname {path}) && sha256sum --check $(basename {path}).sha256").rc == 0
+    assert host.check_output(f"jq --raw-output .file {path}.json") == path.rpartition("/")[2]
     dump = f"gunzip --stdout {path} | grep -c -e 'CREATE SCHEMA ops' -e 'CREATE SCHEMA analytics'"
     assert host.check_output(dump) == "2"
 
@@ -61,7 +66,7 @@ def test_a_backup_that_was_cut_replaces_the_database(host: Host) -> None:
     cut = "/tmp/milkbot-cut.sql.gz"
     host.check_output(f"gunzip --stdout {whole} | head -n 200 | gzip > {cut}")
     try:
-        done = host.run(f"{SCRIPTS}/restore-database.sh {cut}")
+        done = host.run(f"{SCRIPTS}/restore-database.sh --foreign {cut}")
     finally:
         host.check_output(f"rm {cut}")
     assert done.rc == 1
