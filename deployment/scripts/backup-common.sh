@@ -80,11 +80,13 @@ holder() {
     printf '%s' "${found:-a migration or a restore}"
 }
 
-# Every backup that has its manifest, of one kind or of all, the newest first.
+# Every backup that has its manifest and the size that it says, of one kind or of all, the newest first.
 good_backups() { # kind, or '' for all
     local path
     find "$backup_dir${1:+/$1}" -maxdepth 2 -not -path '*/.*' -name 'milkbot_*.sql.gz' -printf '%f\t%p\n' | sort --reverse | cut -f2 |
-        while IFS= read -r path; do [[ ! -s $path.json ]] || printf '%s\n' "$path"; done
+        while IFS= read -r path; do
+            [[ $(jq .bytes "$path.json" 2>/dev/null) != "$(stat --format=%s "$path")" ]] || printf '%s\n' "$path"
+        done
 }
 
 # rclone with the settings of this host, and an end to every wait for the other side.

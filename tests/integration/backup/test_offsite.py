@@ -1,0 +1,105 @@
+"""offsite-backup.sh and fetch-backup.sh, with rclone's and age's own programs and a folder as the other side."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.integration.backup.host import BACKUPS, Host
+
+STORE = "/opt/milkbot/store"
+
+
+@pytest.fixture
+def away(host: Host) -> Host:
+    """A host whose backups go, encrypted, into a folder; its identity is there as well, which no real host has."""
+    made = subprocess.run(["age-keygen"], check=True, capture_output=True, text=True)
+    host.path("/opt/milkbot/identity").write_text(made.stdout, "utf-8")
+    public = made.stderr.removeprefix("Public key: ")
+    host.path("/etc/milkbot/backup-recipients").write_text(public, "utf-8")
+    host.path("/etc/milkbot/backup-rclone.conf").write_text(f"[store]\ntype = alias\nremote = {STORE}\n", "utf-8")
+    host.settings(RESERVE_MB=0, OFFSITE="yes", ENCRYPT="yes", OFFSITE_TARGET="store:one", OFFSITE_KEEP_DAILY=2)
+    return host
+
+
+def _there(host: Host) -> list[str]:
+    store = host.path(f"{STORE}/one")
+    return sorted(str(path.relative_to(store)) for path in store.rglob("*") if path.is_file())
+
+
+def _name(path: Path) -> str:
+    return f"daily/{path.name.removesuffix('.sql.gz')}.tar.age"
+
+
+def _forget(host: Host) -> None:
+    for path in host.path(f"{BACKUPS}/daily").iterdir():
+        path.unlink()
+
+
+def test_a_copy_cannot_be_fetched_back(away: Host) -> None:
+    backup = away.backup()
+    before = {path.name: path.read_bytes() for path in backup.parent.iterdir()}
+    assert _there(away) == [_name(backup)]
+    assert away.path(f"{STORE}/one/{_name(backup)}").read_bytes().startswith(b"age-encryption.org/v1")
+    _forget(away)
+    listed = away.script("fetch-backup.sh", "--list")
+    assert listed.stdout.splitlines() == [_name(backup)]
+    refused = away.script("fetch-backup.sh")
+    assert (refused.returncode, "is encrypted; give the identity" in refused.stderr) == (1, True)
+    fetched = away.script("fetch-backup.sh", "--identity", "/opt/milkbot/identity")
+    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.stdout.strip() == f"{BACKUPS}/daily/{backup.name}"
+    assert {path.name: path.read_bytes() for path in backup.parent.iterdir()} == before
+    again = away.script("fetch-backup.sh", "--identity", "/opt/milkbot/identity")
+    assert (again.returncode, "is here already" in again.stderr) == (0, True)
+
+
+def test_a_night_without_the_other_side_is_not_made_up_for(away: Host) -> None:
+    first = away.backup()
+    away.program("rclone", "echo 'rclone: no route to host' >&2; exit 1")
+    time.sleep(1)
+    second = away.backup()
+    failed = away.state("offsite")
+    assert failed["result"] == "failed"
+    assert failed["last_good_file"] == f"store:one/{_name(first)}"
+    assert away.state("daily")["result"] == "good"
+    away.path("/usr/local/sbin/rclone").unlink()
+    time.sleep(1)
+    third = away.backup()
+    assert away.state("offsite")["last_good_file"] == f"store:one/{_name(third)}"
+    # The two that are kept; the first went when both were there.
+    assert _there(away) == [_name(second), _name(third)]
+
+
+def test_a_copy_that_was_cut_on_its_way_gets_a_name(away: Host) -> None:
+    cut = 'case "$*" in *copyto*) truncate --size=-1 "${@: -1}" 2>/dev/null ;; esac'
+    to_folder = f'last=${{@: -1}}; set -- "${{@:1:$#-1}}" "${{last/store:/{STORE}/}}"; {cut}'
+    away.program("rclone", f'/usr/bin/rclone "$@" || exit; {to_folder}')
+    away.backup()
+    failed = away.state("offsite")
+    assert "is there something else than what was sent" in failed["reason"]
+    assert [name for name in _there(away) if not name.endswith(".part")] == []
+    away.path("/usr/local/sbin/rclone").unlink()
+    assert away.script("offsite-backup.sh").returncode == 0
+    assert len(_there(away)) == 1
+
+
+def test_a_copy_that_was_changed_there_is_restored(away: Host) -> None:
+    backup = away.backup()
+    _forget(away)
+    there = away.path(f"{STORE}/one/{_name(backup)}")
+    whole = there.read_bytes()
+    for at in range(200, len(whole), len(whole) // 5):
+        there.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        done = away.script("fetch-backup.sh", "--identity", "/opt/milkbot/identity")
+        assert done.returncode == 1
+        assert "could not be fetched" in done.stderr
+        assert list(backup.parent.iterdir()) == []
+
+
+def test_a_copy_is_made_to_nowhere(host: Host) -> None:
+    done = host.script("offsite-backup.sh")
+    assert done.returncode == 1
+    assert "set backup_offsite_enabled" in done.stderr
