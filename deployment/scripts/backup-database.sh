@@ -11,7 +11,7 @@ set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
-# shellcheck source=backup-common.sh
+# shellcheck source=deployment/scripts/backup-common.sh
 source "$scripts/backup-common.sh"
 cd / # runuser keeps the directory, which may be one that only root can enter
 

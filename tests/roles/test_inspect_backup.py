@@ -9,6 +9,7 @@ import sys
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.roles.backups import HEAD, ROWS, SCRIPTS, dump, loss, manifest, text, write
@@ -110,7 +111,7 @@ def test_sql_that_was_cut_before_it_was_compressed_is_used(tmp_path: Path, lines
     assert "it was cut before it was compressed" in _refused(path, foreign=not with_manifest)
 
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another name": ({"file": "milkbot_20261124_020000.sql.gz"}, "is the manifest of milkbot_20261124_020000.sql.gz"),
     "another digest": ({"sha256": "0" * 64}, "SHA-256 differs"),
     "another schema": ({"schema": "0007"}, "holds the schema 0008, and its manifest says 0007"),

@@ -35,6 +35,35 @@ exec "$@"
 """
 
 
+# Each program that a script starts is a moment at which it can be killed; at which one stands in the environment.
+_COUNTED = [
+    *(
+        "basename",
+        "chmod",
+        "df",
+        "fallocate",
+        "find",
+        "flock",
+        "jq",
+        "mkdir",
+        "mkfifo",
+        "mktemp",
+        "mv",
+        "readlink",
+        "rm",
+    ),
+    *("runuser", "sort", "stat", "sync", "systemctl"),
+]
+_COUNT = """
+echo x >>"$COUNT_IN"
+if [[ $(wc -l <"$COUNT_IN") -eq $KILL_AT ]]; then
+    if [[ $KILL_WHAT == script ]]; then kill -9 $(cat "$COUNT_IN.script"); else kill -9 0; fi
+fi
+[[ ${0##*/} != systemctl ]] || exit 0
+for real in /usr/sbin/${0##*/} /usr/bin/${0##*/}; do [[ ! -x $real ]] || exec "$real" "$@"; done
+"""
+
+
 @dataclass(slots=True)
 class Host:
     """The platform's directories below `root`, and the database that the scripts find as milkbot."""
@@ -102,6 +131,29 @@ class Host:
     def script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of the scripts."""
         return self.run(f"{SCRIPTS}/{name}", *arguments)
+
+    def killed_at(self, moment: int, what: str, *command: str) -> bool:
+        """Run a script that is killed, alone or with its `group`, when it starts its `moment`th program.
+
+        Returns whether it came that far.
+        """
+        counter = self.root / "count"
+        counter.write_text("")
+        for name in _COUNTED:
+            self.program(name, _COUNT)
+        started = f'echo $$ >{counter}.script; exec "$@"'
+        done = self.run(
+            *("bash", "-c", started, "start", *command), COUNT_IN=str(counter), KILL_AT=str(moment), KILL_WHAT=what
+        )
+        for name in _COUNTED:
+            self.path(f"/usr/local/sbin/{name}").unlink()
+        self.program("systemctl", "exit 0")
+        return done.returncode != 0
+
+    def moments(self, *command: str) -> int:
+        """How many programs a whole run starts."""
+        assert not self.killed_at(-1, "group", *command)
+        return len((self.root / "count").read_text().splitlines())
 
     def backup(self, kind: str = "daily") -> Path:
         """Back up; returns where the backup is on this machine."""

@@ -162,68 +162,19 @@ def test_a_migration_runs_while_a_dump_does(host: Host) -> None:
     assert host.path(f"{BACKUPS}/was-free").exists()
 
 
-# Each program that the scripts start is a moment at which they can be killed; at which one stands in the environment.
-_COUNTED = [
-    *(
-        "basename",
-        "chmod",
-        "df",
-        "fallocate",
-        "find",
-        "flock",
-        "jq",
-        "mkdir",
-        "mkfifo",
-        "mktemp",
-        "mv",
-        "readlink",
-        "rm",
-    ),
-    *("runuser", "sort", "stat", "sync"),
-]
-_COUNT = """
-echo x >>"$COUNT_IN"
-if [[ $(wc -l <"$COUNT_IN") -eq $KILL_AT ]]; then
-    if [[ $KILL_WHAT == script ]]; then kill -9 $(cat "$COUNT_IN.script"); else kill -9 0; fi
-fi
-for real in /usr/sbin/${0##*/} /usr/bin/${0##*/}; do [[ ! -x $real ]] || exec "$real" "$@"; done
-"""
-
-
-def _killed_at(host: Host, moment: int, what: str, *command: str) -> bool:
-    """Run a script that is killed when it starts its `moment`th program; returns whether it came that far."""
-    counter = host.root / "count"
-    counter.write_text("")
-    for name in _COUNTED:
-        host.program(name, _COUNT)
-    started = f'echo $$ >{counter}.script; exec "$@"'
-    done = host.run(
-        "bash", "-c", started, "start", *command, COUNT_IN=str(counter), KILL_AT=str(moment), KILL_WHAT=what
-    )
-    for name in _COUNTED:
-        host.path(f"/usr/local/sbin/{name}").unlink()
-    return done.returncode != 0
-
-
-def _moments(host: Host, *command: str) -> int:
-    """How many programs a whole run starts."""
-    assert not _killed_at(host, -1, "group", *command)
-    return len((host.root / "count").read_text().splitlines())
-
-
 @pytest.mark.parametrize("what", ["script", "group"])
 @pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.matrix)])
 def test_a_backup_that_is_killed_leaves_half_a_file(host: Host, what: str, every: int) -> None:
     host.settings(RESERVE_MB=0, KEEP_DAILY=3)
     host.fill(200)
     command = (f"{SCRIPTS}/backup-database.sh", "daily")
-    moments = _moments(host, *command)
+    moments = host.moments(*command)
     assert moments > 30
     for moment in range(1, moments + 1, every):
         before = {path.name for path in host.backups()}
         good = host.state("daily")
         time.sleep(1)  # the names are of the second
-        _killed_at(host, moment, what, *command)
+        host.killed_at(moment, what, *command)
         published = {path.name for path in host.backups()} - before
         for name in published:
             checked = host.script("inspect-backup.py", "--check", f"{BACKUPS}/daily/{name}")

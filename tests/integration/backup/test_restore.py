@@ -6,13 +6,14 @@ import gzip
 import hashlib
 import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.backup.host import BACKUPS, Host
+from tests.integration.backup.host import BACKUPS, SCRIPTS, Host
 
 DAMAGED = f"{BACKUPS}/daily/milkbot_20260101_000000.sql.gz"
 
@@ -90,6 +91,10 @@ def _schema(revision: str) -> Callable[[bytes], bytes]:
     return lambda sql: sql.replace(b"FROM stdin;\n0008\n", b"FROM stdin;\n" + revision.encode() + b"\n")
 
 
+def _shorter(lines: int) -> Callable[[bytes], bytes]:
+    return lambda sql: b"".join(sql.splitlines(keepends=True)[:-lines])
+
+
 def _cut(tenth: int) -> Callable[[Path], None]:
     return lambda path: os.truncate(path, path.stat().st_size * tenth // 10)
 
@@ -115,7 +120,7 @@ def _damages(host: Host, backup: Path) -> Iterator[tuple[str, str]]:
         yield f"a flipped byte in block {block}", "daily/milkbot_20260101_000000.sql.gz"
     whole = json.loads(backup.with_name(backup.name + ".json").read_text("utf-8"))
     for lines in (8, 100, 1000):
-        _forge(host, backup, lambda sql, lines=lines: b"".join(sql.splitlines(keepends=True)[:-lines]))
+        _forge(host, backup, _shorter(lines))
         yield f"{lines} lines less, before it was compressed", "it was cut before it was compressed"
     _forge(host, backup, lambda sql: sql, file=backup.name)
     yield "the manifest of another file", f"is the manifest of {backup.name}"
@@ -183,3 +188,60 @@ def test_a_restore_that_fails_changes_the_database(host: Host, program: str, bod
     assert "nothing was changed" in done.stderr
     assert (host.checksums(), host.databases()) == (before, databases)
     assert host.run("ls", "/run/lock/milkbot-deploy.json").returncode != 0
+
+
+@pytest.mark.parametrize("what", ["script", "group"])
+@pytest.mark.parametrize("every", [30, pytest.param(1, marks=pytest.mark.matrix)])
+def test_a_restore_that_is_killed_leaves_half_a_database(host: Host, what: str, every: int) -> None:
+    host.fill(50)
+    command = (f"{SCRIPTS}/restore-database.sh", f"{BACKUPS}/daily/{host.backup().name}")
+    moments = host.moments(*command)
+    assert moments > 30
+    for moment in range(2, moments + 1, every):
+        host.fill(1)
+        before = host.checksums()
+        host.killed_at(moment, what, *command)
+        after = host.checksums()
+        if after["oid"] == before["oid"]:
+            assert after == before, moment
+        else:
+            assert host.ask("SELECT count(*) FROM ops.ticks") == ["50"], moment
+            assert _halted(host) == {"shadow halted", "demo halted", "live halted"}
+        again = host.run(*command)
+        assert again.returncode == 0, (moment, again.stderr)
+        assert host.ask("SELECT count(*) FROM ops.ticks") == ["50"], moment
+        assert not [name for name in host.databases() if name.startswith("milkbot_restore_")], moment
+        assert len(host.databases()) <= 4
+        assert not host.path("/run/lock/milkbot-deploy.json").exists()
+
+
+@pytest.fixture
+def small_disk(host: Host) -> Iterator[Path]:
+    """A disk of no room yet, on which the tables of a restored database come to lie."""
+    disk = host.root / "small"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700,uid=postgres", "none", disk], check=True)
+    try:
+        host.ask(f"CREATE TABLESPACE small LOCATION '{disk}'", "postgres")
+        there = "s/^SET default_tablespace = '';/SET default_tablespace = small;/"
+        host.program("gunzip", f'/usr/bin/gunzip "$@" | sed "{there}"')
+        yield disk
+        host.ask("DROP TABLESPACE small", "postgres")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+# While the tables are filled, and while the indexes are built.
+@pytest.mark.parametrize("size", ["5m", *(pytest.param(size, marks=pytest.mark.matrix) for size in ("2m", "8m"))])
+def test_a_restore_that_fills_the_disk_changes_the_database(host: Host, small_disk: Path, size: str) -> None:
+    host.fill(6000, "(SELECT string_agg(md5(random()::text || n), '') FROM generate_series(1, 30) AS n)")
+    backup = f"{BACKUPS}/daily/{host.backup().name}"
+    subprocess.run(["mount", "-o", f"remount,size={size}", small_disk], check=True)
+    before, databases = host.checksums(), host.databases()
+    done = host.script("restore-database.sh", backup)
+    assert done.returncode == 1, done.stderr
+    assert "No space left on device" in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert (host.checksums(), host.databases()) == (before, databases)
+    host.path("/usr/local/sbin/gunzip").unlink()
+    assert host.script("restore-database.sh", backup).returncode == 0
