@@ -140,6 +140,14 @@ WHERE datname = '$database'
 EOF_SQL
 }
 
+fill_new_database() {
+    create_and_fill "$file" || fail "$file could not be restored; take another"
+    as_postgres "$scripts/check-restored.py" "$restored" <<<"$facts" || fail "$file was restored, and is not what was backed up; take another"
+    if [[ -n $upgrade_by ]]; then
+        runuser -u "$owner" -- env POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
+    fi
+}
+
 # Before the swap, in every mode: so that at no moment a database is live in which trading goes on.
 halt() {
     sql "$restored" <<EOF_SQL
@@ -255,14 +263,6 @@ else
 fi
 cd / # runuser keeps the directory, which may be one that only root can enter
 [[ -z $show ]] || exec "$scripts/inspect-backup.py" "${foreign[@]}" "$file"
-
-fill_new_database() {
-    create_and_fill "$file" || fail "$file could not be restored; take another"
-    as_postgres "$scripts/check-restored.py" "$restored" <<<"$facts" || fail "$file was restored, and is not what was backed up; take another"
-    if [[ -n $upgrade_by ]]; then
-        runuser -u "$owner" -- env POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
-    fi
-}
 
 if [[ -n $swap_back ]]; then
     restored=$swap_back
