@@ -154,6 +154,7 @@ def test_a_drill_that_is_killed_stands_in_the_next_ones_way(platform: Platform) 
     assert platform.ssh(f"ls {STATE}/drill 2>/dev/null || true") == ""
 
 
+@pytest.mark.matrix
 def test_a_backup_of_books_that_do_not_agree_is_proved(platform: Platform) -> None:
     platform.ssh("systemctl stop milkbot-trader.timer")
     sql = "runuser -u postgres -- psql -XAt milkbot -c"
