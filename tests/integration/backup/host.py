@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.postgres import TestDatabase
 from tests.roles.rendering import ROOT
 
@@ -54,6 +55,8 @@ _COUNTED = [
     ),
     *("runuser", "sort", "stat", "sync", "systemctl"),
 ]
+# Which of those moments a test goes through: a few, and all of them in parts.
+MOMENTS = [(20, 25), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
 _COUNT = """
 echo x >>"$COUNT_IN"
 if [[ $(wc -l <"$COUNT_IN") -eq $KILL_AT ]]; then

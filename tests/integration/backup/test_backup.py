@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from tests.integration.backup.host import BACKUPS, SCRIPTS, Host
+from tests.integration.backup.host import BACKUPS, MOMENTS, SCRIPTS, Host
 
 
 def test_a_backup_counts_other_rows_than_its_snapshot(host: Host) -> None:
@@ -163,14 +163,14 @@ def test_a_migration_runs_while_a_dump_does(host: Host) -> None:
 
 
 @pytest.mark.parametrize("what", ["script", "group"])
-@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.matrix)])
-def test_a_backup_that_is_killed_leaves_half_a_file(host: Host, what: str, every: int) -> None:
+@pytest.mark.parametrize(("begin", "every"), MOMENTS)
+def test_a_backup_that_is_killed_leaves_half_a_file(host: Host, what: str, begin: int, every: int) -> None:
     host.settings(RESERVE_MB=0, KEEP_DAILY=3)
     host.fill(200)
     command = (f"{SCRIPTS}/backup-database.sh", "daily")
     moments = host.moments(*command)
     assert moments > 30
-    for moment in range(1, moments + 1, every):
+    for moment in range(begin, moments + 1, every):
         before = {path.name for path in host.backups()}
         good = host.state("daily")
         time.sleep(1)  # the names are of the second

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.backup.host import BACKUPS, SCRIPTS, Host
+from tests.integration.backup.host import BACKUPS, MOMENTS, SCRIPTS, Host
 
 DAMAGED = f"{BACKUPS}/daily/milkbot_20260101_000000.sql.gz"
 
@@ -191,13 +191,13 @@ def test_a_restore_that_fails_changes_the_database(host: Host, program: str, bod
 
 
 @pytest.mark.parametrize("what", ["script", "group"])
-@pytest.mark.parametrize("every", [30, pytest.param(1, marks=pytest.mark.matrix)])
-def test_a_restore_that_is_killed_leaves_half_a_database(host: Host, what: str, every: int) -> None:
+@pytest.mark.parametrize(("begin", "every"), MOMENTS)
+def test_a_restore_that_is_killed_leaves_half_a_database(host: Host, what: str, begin: int, every: int) -> None:
     host.fill(50)
     command = (f"{SCRIPTS}/restore-database.sh", f"{BACKUPS}/daily/{host.backup().name}")
     moments = host.moments(*command)
     assert moments > 30
-    for moment in range(2, moments + 1, every):
+    for moment in range(begin, moments + 1, every):
         host.fill(1)
         before = host.checksums()
         host.killed_at(moment, what, *command)
