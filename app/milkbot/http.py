@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -21,6 +23,7 @@ Authorize = Callable[[str, str], Mapping[str, str]]
 _TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _RETRY_STATUS: Final = frozenset({408, 429})
+_TOO_MANY: Final = 429
 
 
 class TransportError(Exception):
@@ -53,6 +56,23 @@ class Reply:
         return " ".join(self.content[:200].decode("utf-8", "replace").split())
 
 
+@dataclass(slots=True)
+class Traffic:
+    """Requests of a session so far: how many by answer, and the seconds that they took together.
+
+    An answer is the class of its status ("2xx"), "429" apart from the others of its class, or "none".
+    """
+
+    answers: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def add(self, status: int | None, seconds: float) -> None:
+        """Count a request; without a status no reply came."""
+        answer = "none" if status is None else "429" if status == _TOO_MANY else f"{status // 100}xx"
+        self.answers[answer] += 1
+        self.seconds += seconds
+
+
 class HttpSession:
     """Connections to one base address. Proxies of the environment are ignored: they could read and redirect orders."""
 
@@ -72,6 +92,7 @@ class HttpSession:
             follow_redirects=follow_redirects,
             trust_env=False,
         )
+        self.traffic = Traffic()
 
     def send(
         self,
@@ -90,12 +111,16 @@ class HttpSession:
         if authorize is not None:
             wire_path = request.url.raw_path.partition(b"?")[0].decode("ascii")
             request.headers.update(authorize(method, wire_path))
+        started, status = time.monotonic(), None
         try:
             response = self._client.send(request)
+            status = response.status_code
         except httpx2.RequestError as error:
             sent = not isinstance(error, _NEVER_SENT)
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise TransportError(f"{method} {request.url.host}{path}: {reason}", possibly_sent=sent) from error
+        finally:
+            self.traffic.add(status, time.monotonic() - started)
         return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
 
     def close(self) -> None:

@@ -66,7 +66,7 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     log_file: OptionalPath = None
-    milkbot_metrics_file: OptionalPath = None
+    milkbot_metrics_directory: OptionalPath = None
     milkbot_cache_directory: OptionalPath = None
 
     analytics_host: str = "127.0.0.1"

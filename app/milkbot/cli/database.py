@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from milkbot.analytics import metrics
 from milkbot.analytics.rollups import run_rollups
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import show
@@ -19,6 +20,7 @@ from milkbot.db.migrate import TIMEOUTS, Timeouts
 from milkbot.db.session import first_line
 from milkbot.errors import DatabaseUnavailableError, ExitCode, MilkbotError
 from milkbot.smoke import suite
+from milkbot.textfile import recorded_run
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Rebuild this day whether it changed or not.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
@@ -44,8 +46,10 @@ db = typer.Typer(help="Migrate the schema, and ask where it stands.", no_args_is
 def rollups(day: Day = None, every: All = False) -> None:
     """Recompute the rollups whose facts changed. The systemd timer calls this."""
     settings = settings_of_host("rollups")
-    with open_database(settings, "rollups") as engine:
+    directory = settings.milkbot_metrics_directory
+    with recorded_run(directory, "rollups"), open_database(settings, "rollups") as engine:
         done = run_rollups(engine, bankroll=settings.bankroll, day=day.date() if day else None, everything=every)
+        metrics.publish(directory, engine, done)
     kinds = (("city", done.cities), ("strategy", done.strategies), ("equity", done.equity_days))
     shown = (f"{number} {kind} day{'' if number == 1 else 's'}" for kind, number in kinds)
     typer.echo(f"recomputed: {', '.join(shown)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from milkbot.cli.context import open_database, settings_of_host
+from milkbot.textfile import recorded_run
 from milkbot.trader.doors import open_trading_loop
 
 
@@ -15,6 +16,10 @@ def tick() -> None:
     armed, 78 the configuration is wrong. In each case but 0 no order was sent after the failure.
     """
     settings = settings_of_host("trader")
-    with open_database(settings, "tick") as engine, open_trading_loop(settings, engine) as loop:
+    with (
+        recorded_run(settings.milkbot_metrics_directory, "trader"),
+        open_database(settings, "tick") as engine,
+        open_trading_loop(settings, engine) as loop,
+    ):
         report = loop.run_once()
     typer.echo(report.line())

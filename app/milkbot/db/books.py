@@ -110,6 +110,12 @@ def save_balance(session: Session, **values: Any) -> None:
     session.execute(insert(BalanceSnapshot).values(**values))
 
 
+def newest_balance(session: Session, mode: TradingMode) -> BalanceSnapshot | None:
+    """The account's balance as it was reported last, None before the first tick."""
+    wanted = select(BalanceSnapshot).where(BalanceSnapshot.trading_mode == mode)
+    return session.scalars(wanted.order_by(BalanceSnapshot.captured_at.desc()).limit(1)).first()
+
+
 def realized_since(session: Session, mode: TradingMode, since: datetime) -> Cash:
     """Dollars won or lost from `since` on: settlements and closing fills, less all fees."""
     settled = select(func.coalesce(func.sum(SettlementRow.realized_pnl), ZERO)).where(

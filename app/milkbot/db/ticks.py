@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,23 @@ def latest_tick(session: Session, mode: TradingMode) -> Tick | None:
     """The tick of that mode that began last."""
     wanted = select(Tick).where(Tick.trading_mode == mode).order_by(Tick.started_at.desc(), Tick.id.desc()).limit(1)
     return session.scalars(wanted).first()
+
+
+def counted_since(session: Session, mode: TradingMode, since: datetime) -> tuple[Counter[str], Counter[str]]:
+    """How the ticks that began from `since` on ended, and the sum of what they counted.
+
+    One without an end is "killed", unless it is the newest: that one may be at work.
+    """
+    wanted = select(Tick.outcome, Tick.counts).where(Tick.trading_mode == mode, Tick.started_at >= since)
+    rows = session.execute(wanted.order_by(Tick.started_at, Tick.id)).all()
+    outcomes: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for row in rows:
+        outcomes[row.outcome or "killed"] += 1
+        counts.update(row.counts)
+    if rows and rows[-1].outcome is None:
+        outcomes["killed"] -= 1
+    return outcomes, counts
 
 
 def save_weather(session: Session, rows: list[dict[str, Any]]) -> list[int]:

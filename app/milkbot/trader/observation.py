@@ -68,6 +68,16 @@ def observe(venue: KalshiClient, weather: WeatherClient, series: Sequence[str], 
     )
 
 
+def oldest_forecasts(observed: Sequence[Observed]) -> dict[str, datetime]:
+    """By city code, when the oldest of its forecasts was issued; cities without one are left out."""
+    oldest: dict[str, datetime] = {}
+    for seen in observed:
+        if seen.weather.forecast is not None:
+            issued = seen.weather.forecast.issued_at
+            oldest[seen.city.code] = min(issued, oldest.get(seen.city.code, issued))
+    return oldest
+
+
 def _weather_of(weather: WeatherClient, city: City, day: date, now: datetime) -> CityWeather:
     start, end = city.day_bounds(day)
     measured: list[Observation] = []

@@ -19,11 +19,11 @@ from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.release import release_id
 from milkbot.risk.engine import DenialCode
 from milkbot.settings import Settings
-from milkbot.trader import breakers, observation
+from milkbot.trader import breakers, metrics, observation
 from milkbot.trader.decision import Decider, ReadyOrder
 from milkbot.trader.order_management import OrderManager
 from milkbot.trader.reconciliation import Reconciled, Reconciler
-from milkbot.trader.report import Outcome, TickReport, write_metrics
+from milkbot.trader.report import Outcome, TickReport
 from milkbot.venue.client import KalshiClient
 from milkbot.weather.client import WeatherClient
 
@@ -94,11 +94,13 @@ class TradingLoop:
             report.message = "the exchange is paused"
             return Outcome.PAUSED
         account = self._reconcile(report)
+        report.blocked_events = len(account.blocked_events)
         if not status.trading_active:
             report.message = "trading is paused at the exchange"
             return Outcome.PAUSED
         allowed = self._trading_state(report)
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
+        report.forecasts = observation.oldest_forecasts(observed)
         decider = Decider(self._settings, self._engine, self._clock)
         proposals = decider.decide(report, observed, account.cash, account.blocked_events, allowed)
         if self._sends and proposals:
@@ -206,14 +208,7 @@ class TradingLoop:
             log.error("tick report not written", problem=str(error))
             if not failed:
                 raise
-        self._write_metrics(report)
+        doors = metrics.Doors(self._venue.traffic, self._weather.traffic, self._venue.clock_skew_seconds)
+        metrics.publish(self._settings, self._engine, report, doors)
         log.info("tick finished", outcome=report.outcome, message=report.message, **report.counts)
         structlog.contextvars.clear_contextvars()
-
-    def _write_metrics(self, report: TickReport) -> None:
-        """Write the metrics file. That it cannot be written is no reason to call a tick that traded a failed one."""
-        if self._settings.milkbot_metrics_file is not None:
-            try:
-                write_metrics(self._settings.milkbot_metrics_file, report)
-            except OSError as error:
-                log.error("metrics file not written", problem=str(error))

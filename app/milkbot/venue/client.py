@@ -16,7 +16,7 @@ from milkbot.domain.markets import Event
 from milkbot.domain.orders import OrderIntent
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import ZERO, Count
-from milkbot.http import Backoff, Params, Transport, TransportError
+from milkbot.http import Backoff, Params, Traffic, Transport, TransportError
 from milkbot.validation import reason
 from milkbot.venue import convert, outcomes
 from milkbot.venue.errors import CancelFailedError, OrderNotSentError, VenueReadError
@@ -64,6 +64,11 @@ class KalshiClient:
     def clock_skew_seconds(self) -> float | None:
         """How far our clock is ahead of the exchange's; None before the first reply that carried a Date."""
         return self._session.clock_skew_seconds
+
+    @property
+    def traffic(self) -> Traffic:
+        """The requests that were sent so far, repeated ones too."""
+        return self._session.traffic
 
     def adopt_account_limits(self) -> None:
         """Size the token buckets by the account's own tier; without this call they have those of Basic."""

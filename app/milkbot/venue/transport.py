@@ -10,7 +10,7 @@ from typing import Final
 
 from milkbot.domain.clock import Clock
 from milkbot.errors import ConfigError
-from milkbot.http import Backoff, HttpSession, Params, Reply, Transport, TransportError, send_read
+from milkbot.http import Backoff, HttpSession, Params, Reply, Traffic, Transport, TransportError, send_read
 from milkbot.venue.errors import VenueReadError
 from milkbot.venue.outcomes import read_error_body
 from milkbot.venue.rate_limits import BASIC_READ, BASIC_WRITE, DEFAULT_COST, TokenBucket
@@ -41,6 +41,11 @@ class VenueSession:
         self.reads = TokenBucket(clock, BASIC_READ)
         self.writes = TokenBucket(clock, BASIC_WRITE)
         self.clock_skew_seconds: float | None = None
+
+    @property
+    def traffic(self) -> Traffic:
+        """The requests that were sent, repeated ones too."""
+        return self._http.traffic
 
     def read_reply(self, path: str, params: Params = ()) -> Reply:
         """GET, repeated where that may help; the last reply stands. Raises VenueReadError if none came."""

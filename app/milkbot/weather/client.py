@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from milkbot.domain.cities import City
 from milkbot.domain.clock import Clock
-from milkbot.http import Backoff, Transport
+from milkbot.http import Backoff, Traffic, Transport
 from milkbot.validation import reason
 from milkbot.weather import wire
 from milkbot.weather.errors import WeatherReadError
@@ -45,6 +45,11 @@ class WeatherClient:
     ) -> None:
         self._cache_seconds = cache_seconds
         self._session = WeatherSession(base_url, user_agent, clock, transport, cache_directory, backoff)
+
+    @property
+    def traffic(self) -> Traffic:
+        """The requests that were sent so far, repeated ones too; what the cache answered is none."""
+        return self._session.traffic
 
     def point(self, city: City) -> GridPoint:
         """The grid cell of a city's station, kept for a day: the mapping changes rarely, but it does."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from milkbot.domain.clock import Clock
 from milkbot.errors import ConfigError
-from milkbot.http import Backoff, HttpSession, Params, Reply, Transport, TransportError, send_read
+from milkbot.http import Backoff, HttpSession, Params, Reply, Traffic, Transport, TransportError, send_read
 from milkbot.weather.cache import CachedReply, ReplyCache
 from milkbot.weather.errors import WeatherReadError
 
@@ -36,6 +36,11 @@ class WeatherSession:
         self._clock = clock
         self._backoff = backoff
         self._cache = ReplyCache(cache_directory)
+
+    @property
+    def traffic(self) -> Traffic:
+        """The requests that were sent, repeated ones too; what the cache answered is none."""
+        return self._http.traffic
 
     def read(self, path: str, params: Params = ()) -> Reply:
         """GET. Raises WeatherReadError for anything but a success."""

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from milkbot.analytics.service.cache import AnswerCache
 from milkbot.analytics.service.health import check
+from milkbot.analytics.service.metrics import add_metrics
 from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
 from milkbot.analytics.service.queries import read_equity, read_hero, read_status, read_trades
 from milkbot.analytics.service.schemas import Equity, Health, Hero, Problem, Status, Trades
@@ -58,6 +59,7 @@ def create_app(engine: Engine) -> FastAPI:
         lifespan=lifespan,
     )
     add_problem_handlers(app)
+    add_metrics(app, engine)
     cache = AnswerCache(CACHE_SECONDS)
 
     @app.get("/v1/health", response_model=Health, responses={503: {"model": Health}})

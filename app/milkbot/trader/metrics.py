@@ -1,0 +1,207 @@
+"""What a tick tells Prometheus: how it ended, where the money is, and what the day has counted so far.
+
+Money is a float here, and nowhere else: these numbers are looked at, not reckoned with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from milkbot.db import books, state, ticks
+from milkbot.db import orders as order_rows
+from milkbot.db.session import transaction
+from milkbot.domain.orders import OPEN, OrderState
+from milkbot.domain.trading_state import TradingState
+from milkbot.domain.units import ZERO, Cash
+from milkbot.errors import MilkbotError
+from milkbot.http import Traffic
+from milkbot.risk.engine import DenialCode, Exposure
+from milkbot.settings import Settings
+from milkbot.textfile import Page, save
+from milkbot.trader.exposure import current_exposure, limits_of
+from milkbot.trader.report import Outcome, TickReport
+from milkbot.trader.strategy import Reason
+
+_log = structlog.get_logger(__name__)
+FILE: Final = "trader.prom"
+_KILLED: Final = "killed"
+_ANSWERS: Final = ("2xx", "3xx", "4xx", "429", "5xx", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What went through the doors of the tick, and how far our clock is ahead of the exchange's."""
+
+    exchange: Traffic
+    weather: Traffic
+    clock_skew_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the books of a mode stand. `balance_at` is None in shadow, whose cash is the bankroll."""
+
+    state: TradingState
+    cash: Cash
+    portfolio_value: Cash
+    balance_at: datetime | None
+    exposure: Exposure
+    positions: int
+    open_orders: Counter[str]
+    realized_today: Cash
+    ticks_today: Counter[str]
+    counts_today: Counter[str]
+
+
+def publish(settings: Settings, engine: Engine, report: TickReport, doors: Doors) -> None:
+    """Write the file of a tick that ended, also of one that failed; nothing without a directory for it.
+
+    Without an answer of the database the file says nothing of the books. Raises nothing: a tick that traded is good
+    whether it could be told or not.
+    """
+    if settings.milkbot_metrics_directory is None:
+        return
+    standing = None
+    try:
+        with transaction(engine) as session:
+            standing = read_standing(session, settings, report.finished_at or report.started_at)
+    except (MilkbotError, SQLAlchemyError) as error:
+        _log.warning("metrics without the books", problem=str(error))
+    save(page_of(settings, report, doors, standing), settings.milkbot_metrics_directory / FILE)
+
+
+def read_standing(session: Session, settings: Settings, now: datetime) -> Standing:
+    """The standing of the settings' mode. "Today" is the UTC day. Raises DatabaseUnavailableError."""
+    mode = settings.trading_mode
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    balance = books.newest_balance(session, mode)
+    cash = Cash(balance.cash if balance else settings.bankroll)
+    record = state.current_state(session, mode)
+    ticks_today, counts_today = ticks.counted_since(session, mode, midnight)
+    return Standing(
+        state=record.at(now) if record else TradingState.ACTIVE,
+        cash=cash,
+        portfolio_value=Cash(balance.portfolio_value if balance else ZERO),
+        balance_at=balance.captured_at if balance else None,
+        exposure=current_exposure(session, mode, cash, frozenset()),
+        positions=len(books.held_positions(session, mode)),
+        open_orders=Counter(order.state for order in order_rows.open_orders(session, mode)),
+        realized_today=books.realized_since(session, mode, midnight),
+        ticks_today=ticks_today,
+        counts_today=counts_today,
+    )
+
+
+def page_of(settings: Settings, report: TickReport, doors: Doors, standing: Standing | None) -> Page:
+    """The metrics of a tick. Every state, reason and code is there, at zero too: an increase needs a beginning."""
+    page = Page(mode=str(settings.trading_mode))
+    _add_tick(page, report)
+    _add_doors(page, doors)
+    if standing is not None:
+        _add_books(page, standing)
+        _add_limits(page, settings, standing)
+        _add_day(page, standing)
+    return page
+
+
+def _add_tick(page: Page, report: TickReport) -> None:
+    ended = report.finished_at or report.started_at
+    page.gauge("milkbot_tick_finished_timestamp_seconds", "When the newest tick ended.", ended.timestamp())
+    duration = (ended - report.started_at).total_seconds()
+    page.gauge("milkbot_tick_duration_seconds", "How long it took.", duration)
+    page.gauge("milkbot_tick_outcome", "1 for how it ended.", _one_of(Outcome, report.outcome), by="outcome")
+    page.gauge("milkbot_tick_events", "Events that it saw.", report.counts["events"])
+    reasons = _by(Reason, report.counts, "reason ")
+    page.gauge("milkbot_tick_decisions", "Markets that it decided on, by the first reason.", reasons, by="reason")
+    page.gauge("milkbot_blocked_events", "Events that may take no new risk.", report.blocked_events)
+    issued = {city: moment.timestamp() for city, moment in sorted(report.forecasts.items())}
+    text = "When the oldest forecast that it read for a city was issued."
+    page.gauge("milkbot_forecast_issued_timestamp_seconds", text, issued, by="city")
+
+
+def _add_doors(page: Page, doors: Doors) -> None:
+    for name, traffic in (("exchange", doors.exchange), ("weather", doors.weather)):
+        answers = {answer: float(traffic.answers[answer]) for answer in _ANSWERS}
+        page.gauge(f"milkbot_tick_{name}_requests", "Requests of the newest tick, by answer.", answers, by="answer")
+        page.gauge(f"milkbot_tick_{name}_seconds", "Seconds that those took together.", traffic.seconds)
+    if doors.clock_skew_seconds is not None:
+        text = "How far our clock is ahead of the exchange's, good to half a second."
+        page.gauge("milkbot_clock_skew_seconds", text, doors.clock_skew_seconds)
+
+
+def _add_books(page: Page, standing: Standing) -> None:
+    now_in = _one_of(TradingState, standing.state)
+    page.gauge("milkbot_trading_state", "1 for the state that is in force.", now_in, by="state")
+    equity = standing.cash + standing.portfolio_value
+    page.gauge("milkbot_cash_dollars", "Cash that is free, as the exchange says.", float(standing.cash))
+    page.gauge("milkbot_equity_dollars", "Cash, and positions at the exchange's marks.", float(equity))
+    if standing.balance_at is not None:
+        stamp = standing.balance_at.timestamp()
+        page.gauge("milkbot_balance_timestamp_seconds", "When the exchange said so.", stamp)
+    page.gauge("milkbot_positions", "Markets held.", standing.positions)
+    open_orders = {str(name): float(standing.open_orders[name]) for name in sorted(OPEN)}
+    page.gauge("milkbot_open_orders", "Orders that are not at their end, by state.", open_orders, by="state")
+    realized = float(standing.realized_today)
+    page.gauge("milkbot_realized_today_dollars", "Won or lost since midnight UTC, after fees.", realized)
+
+
+def _add_limits(page: Page, settings: Settings, standing: Standing) -> None:
+    exposure, limits = standing.exposure, limits_of(settings)
+    daily_loss = settings.bankroll * settings.max_daily_loss_pct / Decimal(100)
+    used = {
+        "event": _most(exposure.by_event.values()),
+        "city": _most(exposure.by_city.values()),
+        "cluster": _most(exposure.by_cluster.values()),
+        "open_risk": float(exposure.total),
+        "daily_loss": float(max(ZERO, -standing.realized_today)),
+    }
+    allowed = {
+        "event": float(limits.event),
+        "city": float(limits.city),
+        "cluster": float(limits.cluster),
+        "open_risk": float(limits.open_risk),
+        "daily_loss": float(daily_loss),
+    }
+    page.gauge("milkbot_risk_dollars", "Dollars used of a limit, by the fullest one of its kind.", used, by="limit")
+    page.gauge("milkbot_risk_limit_dollars", "The limit.", allowed, by="limit")
+
+
+def _add_day(page: Page, standing: Standing) -> None:
+    """Counters that begin again at midnight UTC, as the report rows of the day's ticks add up to them."""
+    counts = standing.counts_today
+    ended = {**_by(Outcome, standing.ticks_today), _KILLED: float(standing.ticks_today[_KILLED])}
+    page.counter("milkbot_ticks", "Ticks of the UTC day, by how they ended.", ended, by="outcome")
+    orders = _by(OrderState, counts, "orders ")
+    page.counter("milkbot_orders", "Orders sent in the UTC day, by the state that this left.", orders, by="state")
+    denied = _by(DenialCode, counts, "denied ")
+    page.counter("milkbot_denials", "Orders that the risk engine refused in the UTC day.", denied, by="code")
+    for name, text in (
+        ("fills", "Fills found in the UTC day."),
+        ("settlements", "Settlements found in the UTC day."),
+        ("mismatches", "Positions in the UTC day that were not what the exchange holds."),
+        ("canceled", "Orders canceled in the UTC day that a dead tick had left resting."),
+    ):
+        page.counter(f"milkbot_{name}", text, counts[name])
+
+
+def _by(names: type[StrEnum], counts: Mapping[str, int], prefix: str = "") -> dict[str, float]:
+    return {str(name): float(counts.get(f"{prefix}{name}", 0)) for name in names}
+
+
+def _one_of(names: type[StrEnum], chosen: StrEnum) -> dict[str, float]:
+    return {str(name): float(name is chosen) for name in names}
+
+
+def _most(amounts: Iterable[Cash]) -> float:
+    return float(max(amounts, default=ZERO))
