@@ -23,7 +23,7 @@ _READABLE: Final = 0o644
 
 
 class Page(Collector):
-    """The metrics of one file, all with the same `labels`. One with several values names the label that tells them apart."""
+    """The metrics of one file, all with the same `labels`; several values of one are told apart `by` one label more."""
 
     def __init__(self, **labels: str) -> None:
         self._labels = labels

@@ -51,6 +51,29 @@ need_packages() {
         die "apt-get install ${missing[*]} failed: ${output}"
 }
 
+# need_promtool: have Prometheus' own checker in PATH, out of the distribution's package. That is unpacked and not
+# installed: its server would start, and listen to the world.
+need_promtool() {
+    local version directory
+    version=$(apt-cache policy prometheus 2>/dev/null | sed -n 's/^  Candidate: //p')
+    if [ -z "$version" ] || [ "$version" = "(none)" ]; then
+        as_root apt-get -qq -o DPkg::Lock::Timeout=120 update || die "apt-get update failed"
+        version=$(apt-cache policy prometheus | sed -n 's/^  Candidate: //p')
+    fi
+    directory=$cache/prometheus-${version//[^0-9A-Za-z.]/-}
+    if [ ! -x "$directory/usr/bin/promtool" ]; then
+        note "unpacking prometheus $version into $directory"
+        rm -rf -- "$directory" "$directory.new"
+        mkdir -p -- "$directory.new"
+        (cd "$directory.new" && apt-get -qq download "prometheus=$version" 2>/dev/null) ||
+            die "apt-get download prometheus=$version failed"
+        dpkg-deb --extract "$directory.new"/prometheus_*.deb "$directory.new"
+        rm -f -- "$directory.new"/prometheus_*.deb
+        mv -- "$directory.new" "$directory"
+    fi
+    export PATH=$directory/usr/bin:$PATH
+}
+
 # need_uv: set $uv to the pinned uv, installed with its hash checked into a directory named after it.
 need_uv() {
     local python=/usr/bin/python3 digest directory

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -27,27 +29,53 @@ _EQUITY = text(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class CurveEnd:
+    """Where a mode's equity curve stands, in dollars."""
+
+    mode: str
+    cumulative_pnl: Decimal
+    drawdown: Decimal
+    high_water_mark: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the run left: buckets that wait for their facts to be public, and the end of each mode's curve."""
+
+    waiting: int
+    curves: tuple[CurveEnd, ...]
+
+
 def publish(directory: Path | None, engine: Engine, report: RollupReport) -> None:
     """Write the file of a run that succeeded; nothing without a directory for it. Raises nothing."""
     if directory is None:
         return
+    standing = None
+    try:
+        with transaction(engine) as session:
+            curves = tuple(CurveEnd(*row) for row in session.execute(_EQUITY))
+            standing = Standing(session.scalar(_WAITING) or 0, curves)
+    except (MilkbotError, SQLAlchemyError) as error:
+        _log.warning("metrics without the books", problem=str(error))
+    save(page_of(report, standing), directory / FILE)
+
+
+def page_of(report: RollupReport, standing: Standing | None) -> Page:
+    """The metrics of a run that succeeded now."""
     page = Page()
     page.gauge("milkbot_rollups_completed_timestamp_seconds", "When the rollups succeeded last.", time.time())
     computed = {"city": report.cities, "strategy": report.strategies, "equity": report.equity_days}
     page.gauge("milkbot_rollups_buckets", "Buckets that the run computed.", computed, by="bucket")
-    try:
-        with transaction(engine) as session:
-            waiting = session.scalar(_WAITING) or 0
-            curve = session.execute(_EQUITY).all()
-    except (MilkbotError, SQLAlchemyError) as error:
-        _log.warning("metrics without the books", problem=str(error))
-    else:
-        page.gauge("milkbot_rollups_waiting_buckets", "Buckets with facts that are not public yet.", waiting)
-        for name, column, documentation in (
-            ("milkbot_realized_dollars", "cumulative_pnl", "Won or lost since the start, after fees; an hour behind."),
-            ("milkbot_drawdown_dollars", "drawdown", "Below the highest equity so far; an hour behind."),
-            ("milkbot_high_water_mark_dollars", "high_water_mark", "The highest equity so far; an hour behind."),
-        ):
-            values = {row.trading_mode: float(getattr(row, column)) for row in curve}
-            page.gauge(name, documentation, values, by="mode")
-    save(page, directory / FILE)
+    if standing is None:
+        return page
+    page.gauge("milkbot_rollups_waiting_buckets", "Buckets with facts that are not public yet.", standing.waiting)
+    realized = {curve.mode: float(curve.cumulative_pnl) for curve in standing.curves}
+    page.gauge(
+        "milkbot_realized_dollars", "Won or lost since the start, after fees; an hour behind.", realized, by="mode"
+    )
+    drawdown = {curve.mode: float(curve.drawdown) for curve in standing.curves}
+    page.gauge("milkbot_drawdown_dollars", "Below the highest equity so far; an hour behind.", drawdown, by="mode")
+    highest = {curve.mode: float(curve.high_water_mark) for curve in standing.curves}
+    page.gauge("milkbot_high_water_mark_dollars", "The highest equity so far; an hour behind.", highest, by="mode")
+    return page

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from tests.cli import Milkbot, finished, start_milkbot
 from tests.exchange import TRADER, Keys, environment
 from tests.integration.trader.stage import cut_off, reconnect
+from tests.metrics import samples
 from tests.postgres import Cluster, TestDatabase
 
 
@@ -111,18 +113,33 @@ def test_stopped_exchange_is_one_sentence_and_a_failed_row(milkbot: Milkbot, dat
     assert outcomes(database) == ["failed"]
 
 
-def test_tick_prints_its_line_and_writes_its_metrics(
-    connected: Milkbot, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    metrics = tmp_path_factory.mktemp("metrics") / "milkbot.prom"
-    done = connected("tick", MILKBOT_METRICS_FILE=str(metrics))
+def test_tick_prints_its_line_and_writes_its_metrics(connected: Milkbot, tmp_path: Path) -> None:
+    done = connected("tick", MILKBOT_METRICS_DIRECTORY=str(tmp_path))
     assert done.code == 0
     assert done.out.startswith("tick 1 ")
-    assert "milkbot_tick_ok 1.0" in metrics.read_text("utf-8")
+    assert _metrics(tmp_path, "trader")['milkbot_tick_outcome{mode="demo",outcome="failed"}'] == 0
+    assert _metrics(tmp_path, "trader_run")['milkbot_run_exit_code{component="trader"}'] == 0
+    assert connected("rollups", MILKBOT_METRICS_DIRECTORY=str(tmp_path)).code == 0
+    assert "milkbot_rollups_completed_timestamp_seconds" in _metrics(tmp_path, "rollups")
+    assert _metrics(tmp_path, "rollups_run")['milkbot_run_exit_code{component="rollups"}'] == 0
+
+
+def test_tick_without_a_database_leaves_the_end_of_the_one_before(connected: Milkbot, tmp_path: Path) -> None:
+    assert connected("tick", MILKBOT_METRICS_DIRECTORY=str(tmp_path)).code == 0
+    before = _metrics(tmp_path, "trader")
+    nowhere = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": "1"}
+    assert connected("tick", MILKBOT_METRICS_DIRECTORY=str(tmp_path), **nowhere).code == 71
+    assert _metrics(tmp_path, "trader_run")['milkbot_run_exit_code{component="trader"}'] == 71
+    # The numbers of the books are those of the tick that saw them, and their time says so.
+    assert _metrics(tmp_path, "trader") == before
+
+
+def _metrics(directory: Path, name: str) -> dict[str, float]:
+    return samples((directory / f"{name}.prom").read_text("utf-8"))
 
 
 def test_metrics_file_that_cannot_be_written_does_not_fail_the_tick(connected: Milkbot, database: TestDatabase) -> None:
-    done = connected("tick", MILKBOT_METRICS_FILE="/nowhere/milkbot.prom")
+    done = connected("tick", MILKBOT_METRICS_DIRECTORY="/nowhere")
     assert done.code == 0
     assert "metrics file not written" in done.err
     assert outcomes(database) in (["completed"], ["paused"])

@@ -16,7 +16,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
@@ -119,8 +119,8 @@ class _Process(Collector):
         yield GaugeMetricFamily(
             "milkbot_api_started_timestamp_seconds", "When this process began to serve.", self._began
         )
-        yield GaugeMetricFamily(
-            "milkbot_api_cpu_seconds", "Seconds of the processor that it has used.", time.process_time()
+        yield CounterMetricFamily(
+            "milkbot_api_cpu_seconds", "Seconds of the processor that it used.", time.process_time()
         )
 
 

@@ -1,0 +1,244 @@
+"""Each alert, tried by Prometheus itself: it is silent while all is well, and speaks when its case is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.roles.promql import ALERTS, promtool, rules
+
+HOST = 'instance="milkbot.ai"'
+NODE = f'{{{HOST},job="node"}}'
+TRADER = f'{{component="trader",{HOST}}}'
+HOURS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Series in promtool's notation, a step a minute; the alert speaks at `loud` and not yet at `quiet` minutes."""
+
+    series: dict[str, str]
+    quiet: int
+    loud: int
+
+
+def _host(name: str, labels: str = "") -> str:
+    return f"{name}{{{labels}{',' if labels else ''}{HOST}}}"
+
+
+def _disk(name: str) -> str:
+    return _host(name, 'mountpoint="/",fstype="ext4"')
+
+
+def _unit(name: str, state: str) -> str:
+    return _host("node_systemd_unit_state", f'name="{name}",state="{state}"')
+
+
+_FINISHED = _host("milkbot_tick_finished_timestamp_seconds")
+_CONNECTIONS = _host("milkbot_api_database_connections", 'use="in_use"')
+
+CASES = {
+    "MilkbotTickLate": Case({_FINISHED: "0x60"}, 15, 16),
+    "MilkbotTickMissing": Case({f"up{NODE}": "1x60"}, 14, 15),
+    "MilkbotTickFails": Case({f"milkbot_run_exit_code{TRADER}": "0x4 69x30"}, 14, 16),
+    "MilkbotTickHangs": Case({f"milkbot_run_started_timestamp_seconds{TRADER}": "60x30"}, 6, 7),
+    "MilkbotTickKilled": Case({_host("milkbot_ticks_total", 'outcome="killed"'): "0x9 1x40"}, 9, 12),
+    "MilkbotTickSlow": Case({_host("milkbot_tick_duration_seconds"): "150x60"}, 19, 20),
+    "MilkbotNotTrading": Case({_host("milkbot_trading_state", 'mode="demo",state="active"'): "1x3 0x30"}, 8, 9),
+    "MilkbotOrderUnresolved": Case({_host("milkbot_open_orders", 'mode="demo",state="unknown"'): "1x60"}, 14, 15),
+    "MilkbotPositionsDiffer": Case({_host("milkbot_mismatches_total"): "0x9 1x40"}, 9, 12),
+    "MilkbotOrdersRejected": Case({_host("milkbot_orders_total", 'state="rejected"'): "0x9 3x9 5x60"}, 15, 25),
+    "MilkbotDailyLossNear": Case(
+        {
+            _host("milkbot_risk_dollars", 'limit="daily_loss"'): "39x4 41x9",
+            _host("milkbot_risk_limit_dollars", 'limit="daily_loss"'): "50x14",
+        },
+        4,
+        5,
+    ),
+    "MilkbotOverLimit": Case(
+        {
+            _host("milkbot_risk_dollars", 'limit="event"'): "30x4 31x30",
+            _host("milkbot_risk_limit_dollars", 'limit="event"'): "30x34",
+        },
+        14,
+        15,
+    ),
+    "MilkbotNothingToTrade": Case({_host("milkbot_tick_events"): "4x4 0x500"}, 365, 380),
+    "MilkbotForecastOld": Case({_host("milkbot_forecast_issued_timestamp_seconds", 'city="NYC"'): "0x800"}, 735, 736),
+    "MilkbotClockSkew": Case({_host("milkbot_clock_skew_seconds"): "-3x30"}, 9, 10),
+    "MilkbotExchangeFails": Case(
+        {
+            _host("milkbot_tick_exchange_requests", 'answer="2xx",mode="demo"'): "30x30",
+            _host("milkbot_tick_exchange_requests", 'answer="none",mode="demo"'): "10x30",
+        },
+        14,
+        15,
+    ),
+    "MilkbotRollupsLate": Case({_host("milkbot_rollups_completed_timestamp_seconds"): "0x60"}, 45, 46),
+    "MilkbotApiFails": Case(
+        {
+            _host("milkbot_api_requests_total", 'route="/v1/trades/recent",status="200"'): "0+90x30",
+            _host("milkbot_api_requests_total", 'route="/v1/trades/recent",status="503"'): "0+10x30",
+        },
+        5,
+        8,
+    ),
+    "MilkbotApiSlow": Case(
+        {
+            _host("milkbot_api_request_seconds_bucket", 'le="1.0"'): "0+90x30",
+            _host("milkbot_api_request_seconds_bucket", 'le="2.5"'): "0+100x30",
+            _host("milkbot_api_request_seconds_bucket", 'le="+Inf"'): "0+100x30",
+        },
+        10,
+        13,
+    ),
+    "MilkbotApiWaitsForConnections": Case({_CONNECTIONS: "7x4 8x30"}, 6, 7),
+    "MilkbotTargetDown": Case({f'up{{{HOST},job="postgres"}}': "1x4 0x9"}, 6, 7),
+    "MilkbotServiceDown": Case({_unit("milkbot-analytics.service", "active"): "1x4 0x9"}, 6, 7),
+    "MilkbotTimerStopped": Case({_unit("milkbot-trader.timer", "active"): "0x60"}, 19, 20),
+    "MilkbotUnitFailed": Case({_unit("milkbot-rollups.service", "failed"): "1x30"}, 5, 6),
+    "MilkbotServiceRestarts": Case(
+        {_host("node_systemd_service_restart_total", 'name="milkbot-analytics.service"'): "0x9 3x9 5x30"}, 15, 25
+    ),
+    "MilkbotNginxDown": Case({_host("nginx_up"): "0x9"}, 1, 2),
+    "MilkbotDatabaseDown": Case({_host("pg_up"): "1x4 0x9"}, 5, 6),
+    "MilkbotDatabaseFull": Case(
+        {
+            _host("pg_stat_activity_count", 'datname="milkbot",state="idle"'): "60x30",
+            _host("pg_stat_activity_count", 'datname="milkbot",state="active"'): "25x30",
+            _host("pg_settings_max_connections"): "100x30",
+        },
+        4,
+        5,
+    ),
+    "MilkbotLongTransaction": Case(
+        {_host("pg_stat_activity_max_tx_duration", 'datname="milkbot",state="active"'): "0+60x60"}, 35, 36
+    ),
+    "MilkbotArchivingFails": Case({_host("pg_stat_archiver_failed_count"): "0x9 3x30"}, 13, 16),
+    "MilkbotBackupFailed": Case({_host("milkbot_backup_good", 'kind="drill"'): "1x4 0x4"}, 4, 5),
+    "MilkbotBackupOld": Case(
+        {_host("milkbot_backup_last_good_timestamp_seconds", 'kind="daily"'): "0x2000"}, 26 * 60, 26 * 60 + 1
+    ),
+    "MilkbotBackupMissing": Case({f"up{NODE}": "1x2000"}, 26 * 60 - 1, 26 * 60),
+    "MilkbotJobMetricsStale": Case({_host("milkbot_job_metrics_timestamp_seconds"): "0x30"}, 10, 11),
+    "MilkbotDiskFull": Case(
+        {_disk("node_filesystem_avail_bytes"): "11x4 9x30", _disk("node_filesystem_size_bytes"): "100x34"}, 9, 10
+    ),
+    "MilkbotDiskFills": Case(
+        {_disk("node_filesystem_avail_bytes"): "2900-1x600", _disk("node_filesystem_size_bytes"): "10000x600"},
+        119,
+        121,
+    ),
+    "MilkbotInodesGone": Case(
+        {_disk("node_filesystem_files_free"): "9x30", _disk("node_filesystem_files"): "100x30"}, 4, 5
+    ),
+    "MilkbotMemoryLow": Case(
+        {_host("node_memory_MemAvailable_bytes"): "7x30", _host("node_memory_MemTotal_bytes"): "100x30"}, 9, 10
+    ),
+    "MilkbotOutOfMemory": Case({_host("node_vmstat_oom_kill"): "5x9 6x30"}, 9, 12),
+    "MilkbotClockNotSynchronized": Case({_host("node_timex_sync_status"): "0x60"}, 29, 30),
+    "MilkbotCertificateEnds": Case(
+        {_host("milkbot_certificate_end_timestamp_seconds"): f"{14 * 86400 + 300}x30"}, 5, 6
+    ),
+    "MilkbotMetricsUnreadable": Case({_host("node_textfile_scrape_error"): "1x30"}, 9, 10),
+}
+
+# A day and a quarter in which all is well: a tick every five minutes that sends, some of it refused.
+_WELL = {
+    _FINISHED: "0+60x{minutes}",
+    f"up{NODE}": "1x{minutes}",
+    f"milkbot_run_exit_code{TRADER}": "0x{minutes}",
+    f"milkbot_run_started_timestamp_seconds{TRADER}": "0+60x{minutes}",
+    f"milkbot_run_finished_timestamp_seconds{TRADER}": "1+60x{minutes}",
+    _host("milkbot_ticks_total", 'outcome="killed"'): "0x{minutes}",
+    _host("milkbot_trading_state", 'mode="demo",state="active"'): "1x{minutes}",
+    _host("milkbot_open_orders", 'mode="demo",state="unknown"'): "0x{minutes}",
+    _host("milkbot_orders_total", 'state="rejected"'): "0+0.01x{minutes}",
+    _host("milkbot_risk_dollars", 'limit="daily_loss"'): "10x{minutes}",
+    _host("milkbot_risk_limit_dollars", 'limit="daily_loss"'): "50x{minutes}",
+    _host("milkbot_risk_dollars", 'limit="open_risk"'): "100x{minutes}",
+    _host("milkbot_risk_limit_dollars", 'limit="open_risk"'): "100x{minutes}",
+    _host("milkbot_tick_events"): "4x{minutes}",
+    _host("milkbot_forecast_issued_timestamp_seconds", 'city="NYC"'): "0+60x{minutes}",
+    _host("milkbot_clock_skew_seconds"): "0.4x{minutes}",
+    _host("milkbot_tick_exchange_requests", 'answer="2xx",mode="demo"'): "30x{minutes}",
+    _host("milkbot_tick_exchange_requests", 'answer="none",mode="demo"'): "1x{minutes}",
+    _host("milkbot_rollups_completed_timestamp_seconds"): "0+60x{minutes}",
+    _host("milkbot_api_requests_total", 'route="/v1/health",status="200"'): "0+60x{minutes}",
+    _host("milkbot_api_requests_total", 'route="/v1/health",status="503"'): "0+1x{minutes}",
+    _CONNECTIONS: "1x{minutes}",
+    _unit("milkbot-analytics.service", "active"): "1x{minutes}",
+    _unit("milkbot-analytics-next.service", "active"): "0x{minutes}",
+    _unit("milkbot-trader.timer", "active"): "1x{minutes}",
+    _unit("milkbot-trader.service", "active"): "0x{minutes}",
+    _unit("milkbot-trader.service", "failed"): "0x{minutes}",
+    _host("nginx_up"): "1x{minutes}",
+    _host("pg_up"): "1x{minutes}",
+    _host("milkbot_backup_good", 'kind="daily"'): "1x{minutes}",
+    _host("milkbot_backup_last_good_timestamp_seconds", 'kind="daily"'): "0x1440 86400x{minutes}",
+    _host("milkbot_job_metrics_timestamp_seconds"): "0+60x{minutes}",
+    _disk("node_filesystem_avail_bytes"): "60x{minutes}",
+    _disk("node_filesystem_size_bytes"): "100x{minutes}",
+    _host("node_memory_MemAvailable_bytes"): "50x{minutes}",
+    _host("node_memory_MemTotal_bytes"): "100x{minutes}",
+    _host("node_timex_sync_status"): "1x{minutes}",
+    _host("node_timex_offset_seconds"): "0.001x{minutes}",
+    _host("milkbot_certificate_end_timestamp_seconds"): "9000000x{minutes}",
+    _host("node_textfile_scrape_error"): "0x{minutes}",
+}
+
+
+def _tried(directory: Path, series: dict[str, str], expected: list[tuple[int, str, bool]]) -> str:
+    """What promtool complains of: at those minutes, whether that alert (or any, for none) speaks."""
+    tests = []
+    for minute, alert, speaks in expected:
+        named = f',alertname="{alert}"' if alert else ""
+        wanted = [{"labels": f'{{alertname="{alert}"}}', "value": 1}] if speaks else []
+        query = f'max by (alertname) (ALERTS{{alertstate="firing"{named}}})'
+        tests.append({"expr": query, "eval_time": f"{minute}m", "exp_samples": wanted})
+    document = {
+        "rule_files": [str(ALERTS)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": tests,
+            }
+        ],
+    }
+    file = directory / "case.yml"
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = promtool("test", "rules", file)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def test_prometheus_does_not_understand_the_rules() -> None:
+    done = promtool("check", "rules", ALERTS)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("alert", CASES)
+def test_an_alert_speaks_too_early_or_not_at_all(tmp_path: Path, alert: str) -> None:
+    case = CASES[alert]
+    assert not _tried(tmp_path, case.series, [(case.quiet, alert, False), (case.loud, alert, True)])
+
+
+def test_an_alert_speaks_while_all_is_well(tmp_path: Path) -> None:
+    minutes = HOURS * 60
+    series = {name: values.format(minutes=minutes) for name, values in _WELL.items()}
+    assert not _tried(tmp_path, series, [(minute, "", False) for minute in range(0, minutes, 30)])
+
+
+def test_an_alert_was_never_tried() -> None:
+    assert {rule["alert"] for rule in rules()} == set(CASES)
+
+
+def test_an_alert_does_not_say_what_to_do() -> None:
+    for rule in rules():
+        assert rule["labels"]["severity"] in {"critical", "warning"}
+        assert set(rule["annotations"]) == {"summary", "mend"}
+        assert rule["annotations"]["summary"].endswith(".")

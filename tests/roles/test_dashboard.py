@@ -1,0 +1,189 @@
+"""What dashboard and alerts ask for is there: in our own metrics, or in what the exporters are known to tell."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import create_engine
+from tests.metrics import names
+from tests.roles.conftest import make_pair
+from tests.roles.exported import EXPORTED
+from tests.roles.promql import DASHBOARD, dashboard_queries, metrics_of, panels, promtool, rules
+from tests.roles.rendering import ROOT, plugin
+
+from milkbot.analytics import metrics as rollup_metrics
+from milkbot.analytics.rollups import RollupReport
+from milkbot.analytics.service.application import create_app
+from milkbot.domain.trading_state import TradingState
+from milkbot.domain.units import ZERO, Cash
+from milkbot.http import Traffic
+from milkbot.load_settings import load_settings
+from milkbot.risk.engine import Exposure
+from milkbot.textfile import Page, recorded_run
+from milkbot.trader import metrics as tick_metrics
+from milkbot.trader.report import TickReport
+
+NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
+JOBS = plugin("../deployment/monitoring/job-metrics.py")
+STATE = {
+    "at": "2026-11-25T02:00:41Z",
+    "result": "good",
+    "reason": "",
+    "file": "/var/backups/milkbot/daily/milkbot_20261125_020000.sql.gz",
+    "seconds": 12.3,
+    "last_good_at": "2026-11-25T02:00:41Z",
+    "last_good_file": "/var/backups/milkbot/daily/milkbot_20261125_020000.sql.gz",
+    "taken_at": "2026-11-24T02:00:41Z",
+}
+
+
+def _text(page: Page) -> str:
+    registry = CollectorRegistry()
+    registry.register(page)
+    return generate_latest(registry).decode()
+
+
+def _of_a_tick() -> str:
+    settings = load_settings({"TRADING_MODE": "shadow"})
+    report = TickReport(1, NOW, forecasts={"NYC": NOW})
+    standing = tick_metrics.Standing(
+        state=TradingState.ACTIVE,
+        cash=Cash(Decimal(900)),
+        portfolio_value=Cash(ZERO),
+        balance_at=NOW,
+        exposure=Exposure(Cash(Decimal(900))),
+        positions=0,
+        open_orders=Counter(),
+        realized_today=Cash(ZERO),
+        ticks_today=Counter(),
+        counts_today=Counter(),
+    )
+    return _text(tick_metrics.page_of(settings, report, tick_metrics.Doors(Traffic(), Traffic(), 0.1), standing))
+
+
+def _of_the_rollups() -> str:
+    curve = rollup_metrics.CurveEnd("demo", Decimal(1), Decimal(2), Decimal(3))
+    return _text(rollup_metrics.page_of(RollupReport(1, 1, 1), rollup_metrics.Standing(0, (curve,))))
+
+
+def _of_a_run(directory: Path) -> str:
+    with recorded_run(directory, "trader"):
+        pass
+    return (directory / "trader_run.prom").read_text("utf-8")
+
+
+def _of_the_api() -> str:
+    with TestClient(create_app(create_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing"))) as client:
+        client.get("/v1/openapi.json")
+        return client.get("/metrics").text
+
+
+def _of_the_jobs(directory: Path) -> str:
+    (directory / "drill.json").write_text(json.dumps(STATE), "utf-8")
+    return str(JOBS.render(directory, _certificate(directory)))
+
+
+def _certificate(directory: Path) -> Path:
+    path = directory / "certificate.pem"
+    path.write_text(make_pair().certificate, "ascii")
+    return path
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names of all metrics that this repository's programs write."""
+    texts = [
+        _of_a_tick(),
+        _of_the_rollups(),
+        _of_a_run(tmp_path_factory.mktemp("run")),
+        _of_the_api(),
+        _of_the_jobs(tmp_path_factory.mktemp("jobs")),
+    ]
+    found = {name for text in texts for name in names(text)}
+    assert all(name.startswith("milkbot_") for name in found)
+    return found
+
+
+def test_a_metric_that_is_asked_for_is_not_there(ours: set[str]) -> None:
+    queries = [*dashboard_queries(), *(rule["expr"] for rule in rules())]
+    asked = {name for query in queries for name in metrics_of(query)}
+    assert len(asked) > 60
+    assert asked - ours - EXPORTED == set()
+
+
+def test_an_exporters_metric_is_vouched_for_that_nobody_asks_for() -> None:
+    queries = [*dashboard_queries(), *(rule["expr"] for rule in rules())]
+    assert {name for query in queries for name in metrics_of(query)} >= EXPORTED
+
+
+def test_the_names_of_a_query_are_read_wrongly() -> None:
+    query = 'sum by (le) (rate(a_bucket{b="c_d", e=~"f|g"}[5m])) / on (h) group_left (i) max(j_total) > 0 unless k'
+    assert metrics_of(query) == {"a_bucket", "j_total", "k"}
+
+
+def test_a_metric_is_not_explained(ours: set[str]) -> None:
+    documented = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
+    bare = {re.sub(r"_(bucket|count|sum)$", "", name) for name in ours}
+    assert [name for name in sorted(bare) if f"`{name}" not in documented] == []
+
+
+def test_prometheus_would_complain_of_our_metrics(ours: set[str], tmp_path: Path) -> None:
+    assert ours
+    for text in (_of_a_tick(), _of_the_rollups(), _of_the_api(), _of_the_jobs(tmp_path)):
+        file = tmp_path / "metrics.txt"
+        file.write_text(text, "utf-8")
+        with file.open(encoding="utf-8") as stream:
+            done = promtool("check", "metrics", stdin=stream)
+        assert done.stdout + done.stderr == ""
+
+
+def test_prometheus_does_not_understand_a_panel(tmp_path: Path) -> None:
+    queries = dashboard_queries()
+    document = {
+        "groups": [
+            {"name": "panels", "rules": [{"record": f"panel:{n}", "expr": query} for n, query in enumerate(queries)]}
+        ]
+    }
+    file = tmp_path / "panels.yml"
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = promtool("check", "rules", file)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(queries)} rules found" in done.stdout
+
+
+def test_a_panel_says_nothing_of_itself_or_shows_every_host() -> None:
+    assert len(list(panels())) > 30
+    for panel in panels():
+        assert panel["title"]
+        for target in panel["targets"]:
+            assert 'instance="$instance"' in target["expr"] or "ALERTS" in target["expr"]
+            assert target["datasource"]["uid"] == "${datasource}"
+
+
+def test_panels_lie_on_each_other() -> None:
+    taken: dict[tuple[int, int], str] = {}
+    for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]:
+        place = panel["gridPos"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert x < 24
+                assert (x, y) not in taken, (panel["title"], taken[x, y])
+                taken[x, y] = panel["title"]
+
+
+def test_the_dashboard_begins_with_something_else_than_whether_it_is_well() -> None:
+    rows = [
+        panel["title"]
+        for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+        if panel["type"] == "row"
+    ]
+    assert rows == ["Is it well?", "Money", "Orders", "Latency", "Host"]
