@@ -1,4 +1,4 @@
-"""Monitoring turned on and off again on a real machine: everything is up, every question has an answer, nothing is public."""
+"""Monitoring on a real machine: all is up, every question has an answer, nothing is public, and off leaves nothing."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ pytestmark = pytest.mark.matrix
 
 PROMETHEUS = "http://127.0.0.1:9090"
 UNITS = ("prometheus", "prometheus-node-exporter", "prometheus-postgres-exporter", "prometheus-nginx-exporter")
-# Told only of what a machine has had: nothing is archived or killed on this one, and no drill has proved a backup.
-_LATER = {"ALERTS"}
+# The steps of site.yml that the switch touches.
+TOUCHED = "postgres,environment,systemd,nginx,monitoring"
+# Told only once an alert is pending; and the clock's state, which a container may not ask the kernel for.
+_LATER = {"ALERTS", "node_timex_sync_status", "node_timex_offset_seconds"}
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +90,9 @@ def test_a_tick_leaves_no_file(watched: Platform) -> None:
 
 
 def test_the_world_can_read_the_metrics(watched: Platform) -> None:
-    listening = watched.ssh("ss -Hltn").splitlines()
-    open_to_all = {
-        line.split()[3].rpartition(":")[2] for line in listening if not line.split()[3].startswith(("127.", "[::1]"))
-    }
-    assert open_to_all == {"22", "80", "443"}
+    listening = watched.ssh("ss -Hltn | awk '{print $4}'").split()
+    public = {port.rpartition(":")[2] for port in listening if not port.startswith(("127.", "[::1]"))}
+    assert public == {"22", "80", "443"}
     for path in ("/api/metrics", "/api//metrics", "/api/./metrics", "/api/%6detrics", "/api/x/../metrics", "/metrics"):
         url = f"https://{DOMAIN}{path}"
         answer = watched.ssh(f"curl -sk --path-as-is --resolve {DOMAIN}:443:127.0.0.1 {shlex.quote(url)}")
@@ -114,9 +114,9 @@ def test_a_unit_has_more_rights_than_it_needs(watched: Platform) -> None:
 
 
 def test_a_second_run_changes_something(watched: Platform) -> None:
-    again = watched.play("site.yml", "--tags", "postgres,environment,systemd,nginx,monitoring", monitoring_enabled=True)
+    again = watched.play("site.yml", "--tags", TOUCHED, monitoring_enabled=True)
     assert again.returncode == 0, again.stdout
-    assert "changed=0 " in again.stdout.splitlines()[-2] or "changed=0 " in again.stdout, again.stdout[-600:]
+    assert "changed=0 " in again.stdout, again.stdout
 
 
 def test_the_switch_leaves_something_running(watched: Platform) -> None:
@@ -130,9 +130,7 @@ def test_the_switch_leaves_something_running(watched: Platform) -> None:
     assert watched.ssh(f"cd / && runuser -u postgres -- psql -XAtc '{role}'") == "0"
     ports = watched.ssh("ss -Hltn | awk '{print $4}'")
     assert not [port for port in ("9090", "9100", "9113", "9187", "8089") if f":{port}" in ports]
-    again = watched.play(
-        "site.yml", "--tags", "postgres,environment,systemd,nginx,monitoring", monitoring_enabled=False
-    )
-    assert "changed=0 " in again.stdout, again.stdout[-600:]
+    again = watched.play("site.yml", "--tags", TOUCHED, monitoring_enabled=False)
+    assert "changed=0 " in again.stdout, again.stdout
     watched.ssh("systemctl start milkbot-trader.service")
     assert watched.ssh("ls /var/lib/milkbot-metrics") == ""
