@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from milkbot.analytics.rollups import RollupReport
 from milkbot.db.session import transaction
@@ -54,11 +55,16 @@ def publish(directory: Path | None, engine: Engine, report: RollupReport) -> Non
     standing = None
     try:
         with transaction(engine) as session:
-            curves = tuple(CurveEnd(*row) for row in session.execute(_EQUITY))
-            standing = Standing(session.scalar(_WAITING) or 0, curves)
+            standing = read_standing(session)
     except (MilkbotError, SQLAlchemyError) as error:
         _log.warning("metrics without the books", problem=str(error))
     save(page_of(report, standing), directory / FILE)
+
+
+def read_standing(session: Session) -> Standing:
+    """What stands in the rollups, of every mode."""
+    curves = tuple(CurveEnd(*row) for row in session.execute(_EQUITY))
+    return Standing(session.scalar(_WAITING) or 0, curves)
 
 
 def page_of(report: RollupReport, standing: Standing | None) -> Page:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics import daily_metrics, equity, rollups, touched
+from milkbot.analytics import daily_metrics, equity, metrics, rollups, touched
 from milkbot.analytics.service import queries
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.trader import STRATEGY, Sample
@@ -39,6 +39,7 @@ def run_rollups(check: Checks, sample: Sample) -> None:
     check(daily_metrics.compute_strategies, session, [strategy])
     check(equity.compute_equity, session, sample.mode, [sample.day], _BANKROLL)
     check(rollups.copy_health, session)
+    check(metrics.read_standing, session)
 
 
 def run_api(check: Checks, sample: Sample) -> None:

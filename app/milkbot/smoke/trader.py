@@ -238,6 +238,7 @@ def _tell(check: Checks, sample: Sample, tick_id: int) -> None:
         cash=Decimal(100),
         portfolio_value=ZERO,
     )
+    check(books.newest_balance, session, mode)
     check(
         ticks.save_risk_event,
         session,
@@ -270,3 +271,4 @@ def _tell(check: Checks, sample: Sample, tick_id: int) -> None:
     check(state.live_is_armed, session, now)
     check(ticks.finish_tick, session, tick_id, finished_at=now, outcome="completed", message=None, counts={})
     check(ticks.latest_tick, session, mode)
+    check(ticks.counted_since, session, mode, sample.newest)
