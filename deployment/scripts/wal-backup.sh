@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# wal-backup.sh full|diff|incr|verify
+#
+# Has pgBackRest make a backup in each of its repositories, which the archived WAL then follows; or checks that the WAL
+# arrives there, that every file of the repositories is what was written, and that no WAL is missing behind the newest
+# backup. How it ended stands in the state file, which the health check reads.
+# Exit codes: 0 done · 1 failed · 2 wrong usage · 75 another one is at work, or a restore
+set -Eeuo pipefail
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+cd / # runuser keeps the directory, which may be one that only root can enter
+
+settings=/etc/milkbot/pgbackrest.env
+state_dir=/var/lib/milkbot-backup
+state=$state_dir/pgbackrest.json
+lock=/run/lock/milkbot-wal.lock
+REPOSITORIES=1
+
+log() { printf '%s wal-backup: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2; }
+pgbackrest() { runuser -u postgres -- pgbackrest --stanza=milkbot --log-level-console=info --log-level-stderr=off "$@" 9>&-; }
+
+# What went wrong, for the state file: the first line that tells of it.
+because() {
+    { grep -E -m 1 'ERROR:|WARN:|invalid (checksum|size|result)|file missing' || echo 'it did not say why'; } | sed 's/^.* P[0-9]* *//' | cut -c1-300
+}
+
+newest_backup() {
+    pgbackrest info --output=json 2>/dev/null | jq --raw-output '.[0].backup | max_by(.timestamp.stop) | .label // ""' || true
+}
+
+# Of each job the last run, and of all together whether one failed that no later one of its kind, or of a greater kind, made
+# good again. `file` is the name of the newest backup.
+record() { # result, reason
+    local now before='{}' temporary
+    now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    [[ ! -s $state ]] || before=$(<"$state")
+    jq --exit-status . >/dev/null 2>&1 <<<"$before" || before='{}'
+    install -d -m 0755 "$state_dir"
+    temporary=$(mktemp "$state_dir/.pgbackrest.XXXXXX")
+    jq --null-input --argjson before "$before" --arg job "$job" --arg at "$now" --arg result "$1" --arg reason "$2" \
+        --arg file "$(newest_backup)" --argjson seconds "$SECONDS" '
+        def greater: {"incr": ["incr", "diff", "full"], "diff": ["diff", "full"], "full": ["full"], "verify": ["verify"]};
+        ($before.jobs // {}) as $jobs
+        | {at: $at, result: $result, reason: $reason, file: $file, seconds: $seconds} as $run
+        | (if $result == "good" then {last_good_at: $at, last_good_file: $file}
+           else ($jobs[$job] // {} | {last_good_at: (.last_good_at // ""), last_good_file: (.last_good_file // "")}) end) as $good
+        | ($jobs + {($job): ($run + $good)}) as $jobs
+        | [$jobs | to_entries[] | . as $it | select(.value.result == "failed")
+            | select(all(greater[$it.key][] as $other | $jobs[$other] // {}; (.last_good_at // "") < $it.value.at))
+            | "\(.key): \(.value.reason)"] as $failing
+        | ([$jobs | to_entries[] | select(.key != "verify") | .value] | max_by(.last_good_at)) as $best
+        | {at: $at, result: (if $failing == [] then "good" else "failed" end), reason: ($failing | join("; ")), file: $file,
+           seconds: $seconds, last_good_at: ($best.last_good_at // ""), last_good_file: ($best.last_good_file // ""), jobs: $jobs}
+        ' >"$temporary"
+    chmod 0644 "$temporary"
+    sync "$temporary"
+    mv -- "$temporary" "$state"
+}
+
+fail() {
+    log "$job failed: $*"
+    record failed "$*"
+    exit 1
+}
+
+back_up() {
+    local repository
+    for repository in $REPOSITORIES; do
+        pgbackrest --repo="$repository" --type="$job" backup 2>&1 | tee "$said" >&2 ||
+            fail "repository $repository: $(because <"$said")"
+    done
+}
+
+# verify exits with 0 whatever it finds, so only its own word that all is well counts.
+verify() {
+    local repository
+    pgbackrest check 2>&1 | tee "$said" >&2 || fail "$(because <"$said")"
+    for repository in $REPOSITORIES; do
+        pgbackrest --repo="$repository" verify --output=text --verbose 2>&1 | tee "$said" >&2 ||
+            fail "repository $repository: $(because <"$said")"
+        if grep -q 'status: error' "$said" || ! grep -q 'status: ok' "$said"; then
+            fail "repository $repository: $(because <"$said"); see journalctl -u milkbot-wal@verify"
+        fi
+        "$scripts/point-in-time.py" --check --repo "$repository" 2>"$said" ||
+            fail "repository $repository: $(<"$said"); systemctl start milkbot-wal@full begins anew"
+    done
+}
+
+job=${1:-}
+case $job in
+    full | diff | incr | verify) ;;
+    *)
+        echo "wal-backup.sh: kind is '$job'; give full, diff, incr or verify" >&2
+        exit 2
+        ;;
+esac
+[[ $EUID -eq 0 ]] || { echo "wal-backup.sh: run it as root (sudo $0 $*)" >&2; exit 2; }
+# shellcheck source=/dev/null
+[[ ! -r $settings ]] || source "$settings"
+
+exec 9>"$lock"
+flock --wait 600 9 || { log "another backup, or a restore, is at work; it was left alone"; exit 75; }
+said=$(mktemp)
+trap 'rm -f -- "$said"' EXIT
+SECONDS=0
+if [[ $job == verify ]]; then verify; else back_up; fi
+record good ''
+log "$job: $(newest_backup) in $SECONDS seconds"
