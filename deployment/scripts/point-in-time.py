@@ -105,10 +105,9 @@ def read_archive(listing: dict[str, Any], histories: dict[int, str]) -> Archive:
     # A timeline's file holds a line for each one before it, and where that was left.
     lines = [line.split("\t") for line in histories.get(newest, "").splitlines() if "\t" in line]
     parents = [(int(parent), position_of(position)) for parent, position, *_ in lines]
-    left_at = {parents[0][0] if parents else newest: 0}
-    for (_, position), timeline in zip(parents, [*(parent for parent, _ in parents[1:]), newest], strict=True):
-        left_at[timeline] = position
-    return Archive(segments, left_at)
+    timelines = [*(parent for parent, _ in parents), newest]
+    begun = zip(timelines[1:], (position for _, position in parents), strict=True)
+    return Archive(segments, {timelines[0]: 0, **dict(begun)})
 
 
 def read_backups(stanza: dict[str, Any], database: dict[str, int]) -> list[Backup]:

@@ -30,7 +30,7 @@ stamp=$(date -u +%Y%m%d_%H%M%S)
 port=5439 # of the socket in our own directory; nothing listens on an address
 DATA_DIR='' UNIT='' BIN_DIR=''
 
-yes='' repository=1 dump_only='' cluster='' target='' now='' label='' file='' finished='' running=()
+yes='' repository=1 dump_only='' cluster='' target='' now='' label='' file='' begun='' finished='' running=()
 
 log() { printf '%s restore: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2; }
 fail() { log "failed: $*"; exit 1; }
@@ -308,7 +308,7 @@ leave() {
         # One that is about to take its place may be all that there is.
         [[ -e $work/ready ]] || remove_side
         release_ticks
-        record failed "to ${target:-the last moment}: see the words of restore-to-time.sh"
+        [[ -z $begun ]] || record failed "to ${target:-the last moment}: see the words of restore-to-time.sh"
     fi
     "$scripts/deploy-lock.py" free --run "$MILKBOT_RUN"
     exit "$code"
@@ -348,10 +348,12 @@ flock --wait 3600 8 || fail 'a backup of pgBackRest has been at work for an hour
 
 if [[ -n $cluster && ! -e $DATA_DIR && -e $work/ready ]]; then
     log "an earlier run was killed while the cluster of $(<"$work/ready") took its place; this ends it"
+    begun=yes
     hand_over_cluster
 else
     plan
     [[ -z $cluster ]] || ask "Shall the whole cluster, every database in it, become what it was at ${target:-the last moment that can be had}?"
+    begun=yes
     build
     recover
     check

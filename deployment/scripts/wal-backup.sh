@@ -82,7 +82,7 @@ verify() {
             fail "repository $repository: $(because <"$said"); see journalctl -u milkbot-wal@verify"
         fi
         "$scripts/point-in-time.py" --check --repo "$repository" 2>"$said" ||
-            fail "repository $repository: $(<"$said"); systemctl start milkbot-wal@full begins anew"
+            fail "repository $repository: $(tail -n 1 "$said"); systemctl start milkbot-wal@full begins anew"
     done
 }
 
