@@ -46,7 +46,7 @@ def taken(data: Path) -> int:
     for directory, _, names in os.walk(data):
         for name in names:
             try:
-                total += os.lstat(os.path.join(directory, name)).st_size
+                total += Path(directory, name).lstat().st_size
             except FileNotFoundError:
                 continue
     return total
