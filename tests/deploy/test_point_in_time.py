@@ -108,17 +108,13 @@ def test_a_table_that_was_dropped_is_lost(platform: Platform, moment: str) -> No
     assert (entry["action"], entry["result"], entry["reason"]) == ("restore", "good", f"to {moment}")
 
 
-@pytest.mark.parametrize(
-    ("target", "code", "why"),
-    [
-        ("2020-01-01 00:00:00+00", 1, "cannot be restored; what can be restored is from 20"),
-        ("2099-01-01 00:00:00+00", 1, "cannot be restored; what can be restored is from 20"),
-        ("2026-01-01 00:00:00", 2, "is no time with a zone"),
-    ],
-)
-def test_a_moment_that_cannot_be_had_becomes_another(platform: Platform, target: str, code: int, why: str) -> None:
+def test_a_moment_that_cannot_be_had_becomes_another(platform: Platform) -> None:
     before, history = platform.state(), platform.history()
-    assert why in _said_by(platform, f"{SCRIPTS}/restore-to-time.sh --yes '{target}'", code)
+    for target in ("2020-01-01 00:00:00+00", "2099-01-01 00:00:00+00"):
+        refused = _said_by(platform, f"{SCRIPTS}/restore-to-time.sh --yes '{target}'")
+        assert f"{target} cannot be restored; what can be restored is from 20" in refused
+    refused = _said_by(platform, f"{SCRIPTS}/restore-to-time.sh --yes '2026-01-01 00:00:00'", code=2)
+    assert "'2026-01-01 00:00:00' is no time with a zone" in refused
     assert platform.state() == before
     assert platform.history() == history
 

@@ -150,14 +150,14 @@ def test_a_time_that_nobody_knows_is_guessed(text: str) -> None:
     assert f"'{text}' is no time" in done.stderr
 
 
-def _room(directory: Path, minimum: int, **given: Any) -> dict[str, Any]:
-    asked = {
-        "repository": str(directory / "var/backups/repository"),
-        "config": str(directory / "config"),
-        "data": str(directory / "data"),
-        "minimum": minimum,
-    }
-    return ask("pgbackrest/library/pgbackrest_room.py", **asked | given)
+def _room(directory: Path, minimum: int) -> dict[str, Any]:
+    return ask(
+        "pgbackrest/library/pgbackrest_room.py",
+        repository=str(directory / "var/backups/repository"),
+        config=str(directory / "config"),
+        data=str(directory / "data"),
+        minimum=minimum,
+    )
 
 
 def test_a_disk_that_fills_switches_the_archiving_off(tmp_path: Path) -> None:
