@@ -344,12 +344,3 @@ def test_settings_that_nobody_applied_stay_so(platform: Platform) -> None:
     assert done.returncode == 0, said(done)
     assert _sql(platform, "SHOW archive_mode") == "on"
     platform.ssh(f"{SCRIPTS}/wal-backup.sh incr")
-
-
-def test_somebody_else_reads_what_was_archived(platform: Platform) -> None:
-    owned = platform.ssh(f"stat -c '%a %U %n' {REPOSITORY} /etc/pgbackrest/conf.d/* /etc/pgbackrest/pgbackrest.conf")
-    assert owned.splitlines() == [
-        f"700 postgres {REPOSITORY}",
-        "600 postgres /etc/pgbackrest/conf.d/milkbot-secrets.conf",
-        "640 postgres /etc/pgbackrest/pgbackrest.conf",
-    ]
