@@ -89,6 +89,11 @@ def number_of(segment: str) -> int:
     return int(segment[8:16], 16) * _PER_LOG + int(segment[16:24], 16)
 
 
+def name_of(timeline: int, number: int) -> str:
+    """The name of the file of a segment."""
+    return f"{timeline:08X}{number // _PER_LOG:08X}{number % _PER_LOG:08X}"
+
+
 def position_of(text: str) -> int:
     """A position in the WAL as PostgreSQL writes it: 16/B374D848."""
     high, low = text.split("/")
@@ -167,7 +172,7 @@ def missing(backups: list[Backup], archive: Archive) -> str:
     last, end = archive.reach(newest.first), archive.newest()
     if last >= end and last >= newest.stop >> SEGMENT_BITS:
         return ""
-    return f"WAL is missing behind backup {newest.label}: segment number {last + 1} of {end}"
+    return f"WAL is missing behind backup {newest.label}: segment {name_of(archive.owner(last + 1), last + 1)}"
 
 
 def shown(moment: float) -> str:

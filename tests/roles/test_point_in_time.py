@@ -100,7 +100,7 @@ def test_a_gap_is_found_by_nobody() -> None:
         read = POINT.read_backups({"backup": [_backup(number) for number in backups]}, {"id": 1, "repo-key": 1})
         return str(POINT.missing(read, POINT.read_archive(_segments(1, *segments), {})))
 
-    assert missing([2], 2, 3, 5) == "WAL is missing behind backup backup-2: segment number 4 of 5"
+    assert missing([2], 2, 3, 5) == "WAL is missing behind backup backup-2: segment 000000010000000000000004"
     assert missing([2, 5], 2, 3, 5, 6) == ""
     assert missing([4], 2, 3) != ""
     assert missing([], 2, 3) == "there is no backup yet"
@@ -110,6 +110,7 @@ def test_a_gap_at_the_border_of_two_logs_is_seen_where_none_is() -> None:
     names = ("0000000100000000000000FE", "0000000100000000000000FF", "000000010000000100000000")
     numbers = [POINT.number_of(name) for name in names]
     assert numbers == [254, 255, 256]
+    assert tuple(POINT.name_of(1, number) for number in numbers) == names
 
 
 # A restore of the whole cluster left the first timeline within segment 6, and the second one goes on from there.
