@@ -277,13 +277,15 @@ EOF_SQL
 
 hand_over_cluster() {
     hold_ticks
-    systemctl stop "$UNIT"
-    if [[ -e $DATA_DIR ]]; then
-        mv -- "$DATA_DIR" "$DATA_DIR.lost_$stamp"
-        log "what was there before is kept as $DATA_DIR.lost_$stamp, until you remove it"
+    if [[ -e $work/data ]]; then
+        systemctl stop "$UNIT"
+        if [[ -e $DATA_DIR ]]; then
+            mv -- "$DATA_DIR" "$DATA_DIR.lost_$stamp"
+            log "what was there before is kept as $DATA_DIR.lost_$stamp, until you remove it"
+        fi
+        mv -- "$work/data" "$DATA_DIR"
+        sync "$(dirname "$DATA_DIR")"
     fi
-    mv -- "$work/data" "$DATA_DIR"
-    sync "$(dirname "$DATA_DIR")"
     systemctl start "$UNIT" || fail "PostgreSQL does not start; journalctl -u $UNIT"
     until is_live; do sleep 0.2; done
     finished=yes
@@ -346,8 +348,10 @@ trap leave EXIT
 exec 8>"$wal_lock"
 flock --wait 3600 8 || fail 'a backup of pgBackRest has been at work for an hour; look at it: systemctl status "milkbot-wal@*"'
 
-if [[ -n $cluster && ! -e $DATA_DIR && -e $work/ready ]]; then
-    log "an earlier run was killed while the cluster of $(<"$work/ready") took its place; this ends it"
+if [[ -e $work/ready && (! -e $DATA_DIR || ! -e $work/data) ]]; then
+    [[ -n $cluster ]] || fail 'an earlier run was killed while a cluster took its place; restore-to-time.sh --cluster ends that'
+    target=$(<"$work/ready")
+    log "an earlier run was killed while the cluster of $target took its place; this ends it, for another moment run it again then"
     begun=yes
     hand_over_cluster
 else

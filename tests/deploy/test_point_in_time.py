@@ -289,6 +289,29 @@ def test_a_cluster_that_is_lost_takes_more_than_a_minute_along(platform: Platfor
     platform.ssh("milkbot resume --reason 'the test is over'")
 
 
+# Between the renames there is no cluster, and what was restored is all there is.
+@pytest.mark.matrix
+@pytest.mark.parametrize("when", ["no cluster", "not started"])
+def test_a_cluster_that_takes_its_place_is_killed_for_good(platform: Platform, when: str) -> None:
+    data = platform.ssh("ls -d /var/lib/postgresql/*/main")
+    side, unit = f"{data.removesuffix('main')}milkbot-at-time", "'postgresql@*-main'"
+    _sql(platform, "CREATE TABLE ops.keepsake AS SELECT 1 AS id")
+    # As the script leaves it there: its mark, its word, and the directory on one side or the other.
+    platform.ssh(
+        f"systemctl stop {unit}; install -d -m 0700 -o postgres {side}; touch {side}/mark; echo last >{side}/ready"
+    )
+    if when == "no cluster":
+        platform.ssh(f"mv {data} {side}/data")
+    refused = _said_by(platform, f"{SCRIPTS}/restore-to-time.sh '2026-01-01 00:00:00+00'")
+    assert "restore-to-time.sh --cluster ends that" in refused
+    again = platform.ssh(f"{SCRIPTS}/restore-to-time.sh --cluster --yes 2>&1")
+    assert "this ends it" in again
+    assert _sql(platform, "SELECT id FROM ops.keepsake") == "1"
+    assert platform.ssh(f"ls -d {side} {data}.lost_* 2>/dev/null || true") == ""
+    _sql(platform, "DROP TABLE ops.keepsake")
+    platform.ssh("until [ $(systemctl is-active milkbot-wal@full) = inactive ]; do sleep 1; done")
+
+
 @pytest.mark.matrix
 def test_a_second_repository_is_not_needed_for_a_restore(platform: Platform) -> None:
     given = {
