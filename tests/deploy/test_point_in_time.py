@@ -55,7 +55,7 @@ def _state(platform: Platform) -> dict[str, Any]:
 
 def _leftovers(platform: Platform) -> str:
     return platform.ssh(
-        f"ls -d {SIDE} 2>/dev/null; ls -A /var/backups/milkbot/to-time; pgrep -fa milkbot-at-time || true"
+        f"ls -d {SIDE} 2>/dev/null; ls -A /var/backups/milkbot/to-time; pgrep -u postgres -fa milkbot-at-time || true"
     )
 
 
@@ -256,7 +256,7 @@ def test_a_restore_that_is_interrupted_leaves_something(platform: Platform, mome
         platform.ssh(f"systemctl stop $(ps -o unit= {process})")
     assert platform.state() == before
     assert "afterwards|1" in _tables(platform)
-    assert platform.ssh(f"ls -d {SIDE} 2>/dev/null; pgrep -fa milkbot-at-time || true") == ""
+    assert platform.ssh(f"ls -d {SIDE} 2>/dev/null; pgrep -u postgres -fa milkbot-at-time || true") == ""
     assert platform.history()[-1]["result"] == "failed"
 
 
