@@ -1,0 +1,79 @@
+"""The endpoints: the API and the dashboard as the live release, and the page through nginx."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from milkbot_health.host import Host
+from milkbot_health.row import Row, fail, ok, plain, warn
+
+_ENOUGH = 65536
+
+
+def rows(host: Host) -> Iterator[Row]:
+    settings = host.settings
+    yield _service(host, "analytics API", settings.analytics_port, "/v1/health", "milkbot-analytics")
+    yield _service(host, "dashboard", settings.dashboard_port, "/_stcore/health", "milkbot-dashboard")
+    yield _page(host)
+
+
+def _service(host: Host, name: str, port: int, path: str, unit: str) -> Row:
+    mend, limit = f"journalctl -u {unit} -n 50; systemctl restart {unit}", f"200 within {host.seconds:g} s"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=host.seconds)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read(_ENOUGH)
+    except (OSError, http.client.HTTPException) as error:
+        return fail(name, f"no answer: {_said(error)}", mend, limit)
+    finally:
+        connection.close()
+    if answer.status != 200:
+        return fail(name, f"answers {answer.status}", mend, limit)
+    release = answer.headers.get("X-Milkbot-Release", "")
+    if release != host.release:
+        value = f"another release answers: {plain(release) or 'unknown'}, live is {host.release or 'none'}"
+        return fail(name, value, f"systemctl restart {unit}, or finish what was begun: update.yml", "the live release")
+    return ok(name, f"answers as {release}", limit)
+
+
+def _page(host: Host) -> Row:
+    """The page as nginx serves it, at this host's own address; its certificate has a row of its own."""
+    name, limit = "page through nginx", f"200 within {host.seconds:g} s"
+    mend = "nginx -t; systemctl status nginx; tail /var/log/nginx/milkbot-error.log"
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPConnection(host.settings.domain or "localhost", timeout=host.seconds)
+    try:
+        raw = socket.create_connection(("127.0.0.1", 443), timeout=host.seconds)
+        connection.sock = secured = context.wrap_socket(raw, server_hostname=host.settings.domain)
+        served = secured.getpeercert(binary_form=True)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read(_ENOUGH)
+    except (OSError, http.client.HTTPException) as error:
+        return fail(name, f"no answer: {_said(error)}", mend, limit)
+    finally:
+        connection.close()
+    if answer.status != 200:
+        return fail(name, f"answers {answer.status}", mend, limit)
+    if served != _on_disk(host.settings.domain):
+        return warn(name, "answers 200, with another certificate than the file's", "systemctl reload nginx", limit)
+    return ok(name, "answers 200", limit)
+
+
+def _on_disk(domain: str) -> bytes | None:
+    try:
+        chain = Path(f"/etc/ssl/certs/{domain}.pem").read_text(encoding="ascii")
+        end = "-----END CERTIFICATE-----"
+        return ssl.PEM_cert_to_DER_cert(chain[chain.index("-----BEGIN CERTIFICATE-----") : chain.index(end) + len(end)])
+    except (OSError, ValueError):
+        return None
+
+
+def _said(error: Exception) -> str:
+    return plain(str(error) or type(error).__name__)

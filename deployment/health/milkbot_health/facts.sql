@@ -1,0 +1,58 @@
+-- What the health check asks the database, in one session: each statement prints one JSON object, or an error and nothing.
+-- `mode` is the trading mode of this host.
+
+-- A real write, taken back: a read-only or recovering server refuses it. The books are the same afterwards.
+BEGIN;
+INSERT INTO ops.component_health (component_name, status, last_check)
+VALUES ('health check', 'ok', now())
+ON CONFLICT (component_name) DO UPDATE SET last_check = now()
+RETURNING json_build_object('about', 'write');
+ROLLBACK;
+
+-- And one that has to reach the disk: a commit of a message that nobody reads.
+SELECT json_build_object('about', 'flush', 'at', pg_logical_emit_message(true, 'milkbot-health', ''));
+
+SELECT json_build_object(
+    'about', 'server', 'recovery', pg_is_in_recovery(), 'read_only', current_setting('default_transaction_read_only'),
+    'most', current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int,
+    'used', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+    'archive_mode', current_setting('archive_mode'));
+
+-- Segments that wait to be archived, and for how long the oldest does.
+SELECT json_build_object(
+    'about', 'archive', 'waiting', count(*),
+    'oldest', coalesce(extract(epoch FROM now() - min(modification)), 0))
+FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready';
+
+SELECT json_build_object(
+    'about', 'archiver', 'archived_age', extract(epoch FROM now() - last_archived_time),
+    'failed_age', extract(epoch FROM now() - last_failed_time),
+    'failing', coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false),
+    'failed_wal', last_failed_wal)
+FROM pg_stat_archiver;
+
+SELECT json_build_object('about', 'schema', 'revision', version_num) FROM ops.alembic_version;
+
+SELECT json_build_object(
+    'about', 'states', 'rows', coalesce(json_agg(json_build_object(
+        'mode', trading_mode, 'state', state, 'reason', reason, 'by', set_by,
+        'age', extract(epoch FROM now() - since))), '[]'::json))
+FROM (
+    SELECT DISTINCT ON (trading_mode) * FROM ops.trading_states ORDER BY trading_mode, id DESC
+) AS latest
+WHERE state <> 'active' AND (until IS NULL OR until > now());
+
+SELECT json_build_object(
+    'about', 'unknown', 'count', count(*), 'oldest', coalesce(extract(epoch FROM now() - min(updated_at)), 0),
+    'first', min(client_order_id))
+FROM ops.orders WHERE state = 'unknown';
+
+SELECT json_build_object(
+    'about', 'tick', 'age', extract(epoch FROM now() - started_at), 'outcome', outcome, 'message', message)
+FROM ops.ticks WHERE trading_mode = :'mode' ORDER BY started_at DESC, id DESC LIMIT 1;
+
+SELECT json_build_object('about', 'rollup', 'age', extract(epoch FROM now() - recorded_at))
+FROM analytics.v_current_health WHERE component_name = 'rollups';
+
+SELECT json_build_object('about', 'armed', 'left', extract(epoch FROM max(expires_at) - now())) FROM ops.live_armings;

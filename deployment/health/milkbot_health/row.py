@@ -1,0 +1,96 @@
+"""One row of the health check."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+# What a table's line, a log and a chat can hold.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_LONGEST = 240
+
+
+class State(str, Enum):
+    """How a check went."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was looked at, how it stands, against which limit, and the mend.
+
+    `known` is false for a row that could not be judged: nothing is concluded from it, no recovery either.
+    """
+
+    name: str
+    state: State
+    value: str
+    limit: str = ""
+    mend: str = ""
+    known: bool = True
+
+    def line(self) -> str:
+        """The row in the table: state, name in 28 columns, value with its limit, mend when it is not well."""
+        limit = f" (limit: {self.limit})" if self.limit else ""
+        mend = f"  -> {self.mend}" if self.mend and self.state is not State.OK else ""
+        return f"{self.state.value:<5} {self.name:<28} {self.value}{limit}{mend}"
+
+    def as_json(self) -> dict[str, str]:
+        mend = self.mend if self.state is not State.OK else ""
+        return {
+            "name": self.name,
+            "state": self.state.value,
+            "value": self.value,
+            "limit": self.limit,
+            "mend": mend,
+        }
+
+
+def plain(text: object) -> str:
+    """Text of others as one line that is not too long."""
+    line = _UNPRINTABLE.sub(" ", str(text)).strip()
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + " ..."
+
+
+def ok(name: str, value: str, limit: str = "") -> Row:
+    return Row(name, State.OK, value, limit)
+
+
+def warn(name: str, value: str, mend: str, limit: str = "") -> Row:
+    return Row(name, State.WARN, value, limit, mend)
+
+
+def fail(name: str, value: str, mend: str, limit: str = "") -> Row:
+    return Row(name, State.FAIL, value, limit, mend)
+
+
+def unknown(name: str, why: str, mend: str) -> Row:
+    return Row(name, State.WARN, f"cannot be judged: {why}", "", mend, known=False)
+
+
+def by_limits(name: str, number: float, limits: tuple[float, float], value: str, limit: str, mend: str) -> Row:
+    """A row by a number that should be small: `limits` are from where on it warns, and fails."""
+    state = State.FAIL if number >= limits[1] else State.WARN if number >= limits[0] else State.OK
+    return Row(name, state, value, limit, mend)
+
+
+def worst(rows: list[Row]) -> State:
+    """The state of the whole."""
+    states = {row.state for row in rows}
+    return State.FAIL if State.FAIL in states else State.WARN if State.WARN in states else State.OK
+
+
+def span(seconds: float) -> str:
+    """A length of time in words: 40 s, 12 min, 5 h, 3 days."""
+    seconds = max(0.0, seconds)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 2 * 86400:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86400:.0f} days"

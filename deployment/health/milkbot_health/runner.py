@@ -1,0 +1,68 @@
+"""All checks at once, none of which can hold up the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from milkbot_health import (
+    backups,
+    certificate,
+    database,
+    deploys,
+    disks,
+    endpoints,
+    journals,
+    machine,
+    own,
+    units,
+)
+from milkbot_health.host import Host
+from milkbot_health.row import Row, unknown
+
+Check = Callable[[Host], Iterable[Row]]
+
+# In the order of the table.
+CHECKS: dict[str, Check] = {
+    "units": units.rows,
+    "endpoints": endpoints.rows,
+    "certificate": certificate.rows,
+    "database": database.rows,
+    "releases": deploys.rows,
+    "journals": journals.rows,
+    "backups": backups.rows,
+    "disks": disks.rows,
+    "machine": machine.rows,
+    "own": own.rows,
+}
+# Beyond the time of one part: a check may ask two programs in turn.
+_GRACE_SECONDS = 1.0
+
+
+def _run(name: str, check: Check, host: Host, done: dict[str, list[Row]]) -> None:
+    try:
+        done[name] = list(check(host))
+    except Exception as error:  # noqa: BLE001 - a check that breaks is a row, and hides no other
+        why = f"{type(error).__name__}: {error}"
+        done[name] = [unknown(f"check of {name}", why, "report it: the health check itself is broken here")]
+
+
+def check_everything(host: Host, checks: dict[str, Check] | None = None) -> dict[str, list[Row]]:
+    """The rows of each check. One that has not ended in time is a row that says so; it is left behind."""
+    checks = CHECKS if checks is None else checks
+    done: dict[str, list[Row]] = {}
+    threads = {
+        name: threading.Thread(target=_run, args=(name, check, host, done), daemon=True)
+        for name, check in checks.items()
+    }
+    until = time.monotonic() + host.seconds + _GRACE_SECONDS
+    for thread in threads.values():
+        thread.start()
+    for thread in threads.values():
+        thread.join(max(0.0, until - time.monotonic()))
+    mend = "find what hangs: ps -eo pid,stat,wchan:20,args"
+    return {
+        name: done.get(name) or [unknown(f"check of {name}", f"no end within {host.seconds:g} s", mend)]
+        for name in checks
+    }

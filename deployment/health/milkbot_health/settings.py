@@ -1,0 +1,129 @@
+"""What the health check has to expect of this host: /etc/milkbot/health.env, and the channels beside it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+SETTINGS = Path("/etc/milkbot/health.env")
+# The addresses hold tokens: a file of their own, which root alone reads.
+CHANNELS = Path("/etc/milkbot/health-channels.json")
+
+
+class SettingsError(Exception):
+    """A setting is not what it should be; the message names it, its value and the mend."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a row warns and fails. health_limits of the role sets others; docs/health.md explains each."""
+
+    answer_seconds: float = 4
+    disk_warn_percent: float = 85
+    disk_fail_percent: float = 95
+    disk_warn_free_mb: float = 2048
+    disk_fail_free_mb: float = 512
+    inode_warn_percent: float = 85
+    inode_fail_percent: float = 95
+    memory_warn_percent: float = 10
+    memory_fail_percent: float = 4
+    connections_warn_percent: float = 80
+    connections_fail_percent: float = 95
+    archive_warn_seconds: float = 300
+    archive_fail_seconds: float = 900
+    tick_fail_intervals: float = 3
+    rollup_fail_intervals: float = 3
+    unknown_fail_minutes: float = 30
+    backup_grace_hours: float = 2
+    drill_warn_days: float = 8
+    drill_fail_days: float = 15
+    offsite_fail_hours: float = 26
+    certificate_warn_days: float = 21
+    certificate_fail_days: float = 3
+    clock_warn_seconds: float = 1
+    clock_fail_seconds: float = 5
+    lock_warn_minutes: float = 30
+    lock_fail_minutes: float = 120
+    restarts_fail: float = 3
+    alerts_warn_minutes: float = 15
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the file says. What it lacks has its default: the check has to work on a host that is half set up."""
+
+    domain: str = ""
+    trading_mode: str = ""
+    postgres_unit: str = "postgresql.service"
+    analytics_port: int = 8000
+    dashboard_port: int = 8501
+    trader_interval_minutes: float = 5
+    rollups_interval_minutes: float = 15
+    backup_offsite: bool = False
+    pgbackrest: bool = False
+    drill: bool = False
+    alert_on: tuple[str, ...] = ("fail",)
+    alert_repeat_hours: float = 4
+    alert_timeout: int = 10
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Whom alerts are told, and the dead man's switch. Never shown."""
+
+    urls: tuple[str, ...] = ()
+    ping: str = ""
+
+
+def _value(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text not in ("yes", "no"):
+            raise SettingsError(f"{name}={text} in {SETTINGS}: give yes or no")
+        return text == "yes"
+    if isinstance(default, tuple):
+        return tuple(text.split())
+    if isinstance(default, str):
+        return text
+    try:
+        return type(default)(text)
+    except ValueError:
+        raise SettingsError(f"{name}={text} in {SETTINGS}: give a number") from None
+
+
+def read(path: Path = SETTINGS) -> Settings:
+    """The settings of the host. Raises SettingsError for a value that is none; without the file all is as usual."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return Settings()
+    given: dict[str, str] = {}
+    for line in lines:
+        name, equals, text = line.partition("=")
+        if equals and not name.startswith("#"):
+            given[name.strip()] = " ".join(shlex.split(text))
+    known: dict[str, Any] = {}
+    for entry in fields(Settings):
+        name = entry.name.upper()
+        if name in given:
+            known[entry.name] = _value(name, given[name], entry.default)
+    limits = {
+        entry.name: _value(f"LIMIT_{entry.name.upper()}", given[f"LIMIT_{entry.name.upper()}"], 0.0)
+        for entry in fields(Limits)
+        if f"LIMIT_{entry.name.upper()}" in given
+    }
+    return Settings(**known, limits=Limits(**limits))
+
+
+def read_channels(path: Path = CHANNELS) -> Channels:
+    """Whom to tell. Raises SettingsError when the file is not the role's; its content is not shown."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Channels(tuple(str(url) for url in found["urls"]), str(found["ping"]))
+    except FileNotFoundError:
+        return Channels()
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(f"{path} is not what the role writes: site.yml --tags health") from None

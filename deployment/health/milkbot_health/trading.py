@@ -1,0 +1,98 @@
+"""What the books say: the trading state, orders whose outcome is unknown, the last tick and the last rollup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from milkbot_health.host import Host
+from milkbot_health.row import Row, fail, ok, plain, span, unknown, warn
+
+NAMES = ("trading state", "UNKNOWN orders", "last tick", "last rollup")
+_MINUTE = 60.0
+
+
+def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
+    """`facts` are what facts.sql printed, by what each is about; one that is missing could not be read."""
+    yield _state(host, facts.get("states"))
+    if host.settings.trading_mode == "live":
+        yield _armed(facts.get("armed"))
+    yield _unknown(host, facts.get("unknown"))
+    settings, limits = host.settings, host.settings.limits
+    # A table without a row prints nothing, and neither does one that cannot be read: then its neighbour is missing too.
+    readable = "states" in facts
+    tick_limit = limits.tick_fail_intervals * settings.trader_interval_minutes * _MINUTE
+    yield _tick(host, facts.get("tick"), tick_limit, readable=readable)
+    rollup_limit = limits.rollup_fail_intervals * settings.rollups_interval_minutes * _MINUTE
+    yield _rollup(host, facts.get("rollup"), rollup_limit, readable=readable)
+
+
+def _state(host: Host, found: dict[str, Any] | None) -> Row:
+    name, limit = "trading state", "active"
+    if found is None:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    mode = host.settings.trading_mode
+    mine = next((row for row in found["rows"] if row["mode"] == mode), None)
+    others = ", ".join(f"{row['mode']} is {row['state']}" for row in found["rows"] if row["mode"] != mode)
+    also = f" ({others})" if others else ""
+    if mine is None:
+        return ok(name, f"{mode or 'this mode'} is active{also}", limit)
+    value = f"{mode} is {mine['state'].upper()} for {span(mine['age'])}, by {mine['by']}: {mine['reason']}{also}"
+    return warn(name, plain(value), "look at milkbot positions, then: milkbot resume --reason ...", limit)
+
+
+def _armed(found: dict[str, Any] | None) -> Row:
+    name, mend = "live arming", "milkbot arm-live"
+    if found is None:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    left = found["left"]
+    if left is None or left <= 0:
+        return fail(name, "live trading is not armed: no order is sent", mend, "armed")
+    if left < 2 * 3600:
+        return warn(name, f"ends in {span(left)}", mend, "armed")
+    return ok(name, f"armed for {span(left)} more", "armed")
+
+
+def _unknown(host: Host, found: dict[str, Any] | None) -> Row:
+    name, deadline = "UNKNOWN orders", host.settings.limits.unknown_fail_minutes * _MINUTE
+    limit = f"none, fails when one is older than {span(deadline)}"
+    mend = "ticks find it out: journalctl -u milkbot-trader -n 50, milkbot orders; if it stays, the exchange's own site"
+    if found is None:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    if not found["count"]:
+        return ok(name, "none", limit)
+    value = plain(f"{found['count']}, the oldest for {span(found['oldest'])}, such as {found['first']}")
+    return fail(name, value, mend, limit) if found["oldest"] > deadline else warn(name, value, mend, limit)
+
+
+def _tick(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:
+    name, limit = "last tick", f"within {span(late)}, not failed"
+    mend = "systemctl list-timers milkbot-trader.timer; journalctl -u milkbot-trader -n 50"
+    if found is None:
+        return _never(host, name, late, limit, mend, readable=readable)
+    age, outcome = found["age"], found["outcome"] or "not ended"
+    value = f"{span(age)} ago: {outcome}"
+    if age < -_MINUTE:
+        return fail(name, f"is {span(-age)} in the future: the clock went back", "timedatectl; chronyc tracking", limit)
+    if age > late:
+        return fail(name, value, mend, limit)
+    if outcome == "failed":
+        return fail(name, plain(f"{value}: {found['message'] or 'no reason was left'}"), mend, limit)
+    return ok(name, value, limit)
+
+
+def _rollup(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:
+    name, limit = "last rollup", f"within {span(late)}"
+    mend = "systemctl list-timers milkbot-rollups.timer; journalctl -u milkbot-rollups -n 50"
+    if found is None:
+        return _never(host, name, late, limit, mend, readable=readable)
+    value = f"{span(found['age'])} ago"
+    return fail(name, value, mend, limit) if found["age"] > late else ok(name, value, limit)
+
+
+def _never(host: Host, name: str, late: float, limit: str, mend: str, *, readable: bool) -> Row:
+    if not readable:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    if host.now - host.installed_at() <= late:
+        return ok(name, "none yet, and none is due", limit)
+    return fail(name, f"there was never one in mode {host.settings.trading_mode or 'unknown'}", mend, limit)
