@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.roles.receiver import Receiver, receiving
 from tests.roles.rendering import ROLES, ROOT, plugin
 
 NOTIFICATION = plugin("notify/action_plugins/notification.py")
@@ -28,61 +26,10 @@ SECRET = "hush-hush-42"
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
 
 
-class Server(ThreadingHTTPServer):
-    """Keeps what is posted to it, and answers with `status`, or not at all until it is closed."""
-
-    daemon_threads = True
-
-    def __init__(self, status: int | None) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.status, self.taken, self.closing = status, list[tuple[str, Any]](), threading.Event()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.taken.append((self.path, body))
-        if self.server.status is None:
-            self._drip()
-            return
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def _drip(self) -> None:
-        """Never silent for long enough to count as gone, and never done."""
-        while not self.server.closing.wait(0.2):
-            try:
-                self.wfile.write(b"H")
-            except OSError:
-                return
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing on stderr."""
-
-
-@contextmanager
-def serving(status: int | None = 200) -> Iterator[Server]:
-    with Server(status) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.closing.set()
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
+def serve() -> Iterator[Callable[..., Receiver]]:
     with ExitStack() as stack:
-        yield lambda status=200: stack.enter_context(serving(status))
+        yield lambda status=200: stack.enter_context(receiving(status))
 
 
 @pytest.fixture
@@ -147,7 +94,7 @@ def play(tmp_path: Path) -> Play:
     return Play(tmp_path)
 
 
-def test_a_webhook_gets_what_chat_services_do_not_take(play: Play, serve: Callable[..., Server]) -> None:
+def test_a_webhook_gets_what_chat_services_do_not_take(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     done = play.run(FAILURE, notify_urls=[f"http://{server.address}/hook/a%2Fb?token={SECRET}"])
     assert (done.returncode, "WARNING" in done.stdout) == (0, False), done.stdout
@@ -167,7 +114,7 @@ def test_a_webhook_gets_what_chat_services_do_not_take(play: Play, serve: Callab
     ]
 
 
-def test_a_webhook_of_apprise_or_ntfy_gets_nothing(play: Play, serve: Callable[..., Server]) -> None:
+def test_a_webhook_of_apprise_or_ntfy_gets_nothing(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     urls = [f"json://{server.address}/hook", f"ntfy://{server.address}/topic"]
     done = play.run(START, SUCCESS, notify_urls=urls)
@@ -179,7 +126,7 @@ def test_a_webhook_of_apprise_or_ntfy_gets_nothing(play: Play, serve: Callable[.
 
 
 def test_a_channel_that_takes_nothing_fails_the_deploy_or_stops_the_others(
-    play: Play, serve: Callable[..., Server], dead: str
+    play: Play, serve: Callable[..., Receiver], dead: str
 ) -> None:
     well, broken = serve(), serve(500)
     urls = [f"json://{dead}/{SECRET}", f"http://{broken.address}/{SECRET}", f"ntfy://{well.address}/topic"]
@@ -196,7 +143,7 @@ def test_a_channel_that_takes_nothing_fails_the_deploy_or_stops_the_others(
     assert SECRET not in done.stdout
 
 
-def test_a_channel_that_never_answers_holds_the_deploy_up(play: Play, serve: Callable[..., Server]) -> None:
+def test_a_channel_that_never_answers_holds_the_deploy_up(play: Play, serve: Callable[..., Receiver]) -> None:
     slow, well = serve(None), serve()
     urls = [f"http://{slow.address}/{SECRET}", f"http://{slow.address}/2", f"http://{well.address}/"]
     began = time.monotonic()
@@ -209,7 +156,7 @@ def test_a_channel_that_never_answers_holds_the_deploy_up(play: Play, serve: Cal
 
 
 def test_an_address_that_is_not_understood_is_found_only_when_it_is_needed(
-    play: Play, serve: Callable[..., Server]
+    play: Play, serve: Callable[..., Receiver]
 ) -> None:
     server = serve()
     urls = [f"http://{server.address}/", f"slak://{SECRET}/x", SECRET, f"slack://{SECRET}", f"http://[{SECRET}"]
@@ -239,19 +186,19 @@ def test_a_wrong_setting_is_found_only_when_it_is_needed(play: Play, name: str, 
     assert name in done.stdout
 
 
-def test_what_nobody_asked_for_is_told(play: Play, serve: Callable[..., Server]) -> None:
+def test_what_nobody_asked_for_is_told(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     play.run(START, SUCCESS, FAILURE, notify_urls=[f"json://{server.address}"], notify_on=["failure"])
     assert [body["type"] for _, body in server.taken] == ["failure"]
 
 
-def test_check_mode_tells(play: Play, serve: Callable[..., Server]) -> None:
+def test_check_mode_tells(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     done = play.run(CHECK, START, SUCCESS, FAILURE, notify_urls=[f"json://{server.address}"], options=("--check",))
     assert (done.returncode, server.taken) == (0, []), done.stdout
 
 
-def test_without_apprise_the_deploy_fails(play: Play, serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_without_apprise_the_deploy_fails(play: Play, serve: Callable[..., Receiver], tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden/apprise.py").write_text("raise ImportError", "utf-8")
     server = serve()
@@ -276,7 +223,7 @@ FAIL = {"ansible.builtin.fail": {"msg": "the way back failed too"}, "name": "Go 
 PING = {"ansible.builtin.ping": {}, "name": "Go on"}
 
 
-def test_a_host_that_is_lost_fails_untold(play: Play, serve: Callable[..., Server], dead: str) -> None:
+def test_a_host_that_is_lost_fails_untold(play: Play, serve: Callable[..., Receiver], dead: str) -> None:
     server = serve()
     gone = {"gone": {"ansible_host": "127.0.0.1", "ansible_port": int(dead.partition(":")[2])}}
     done = play.run(START, PING, hosts=gone, notify_urls=[f"json://{server.address}/{SECRET}"])
@@ -288,7 +235,7 @@ def test_a_host_that_is_lost_fails_untold(play: Play, serve: Callable[..., Serve
     assert SECRET not in done.stdout
 
 
-def test_a_deploy_whose_way_back_fails_too_fails_untold(play: Play, serve: Callable[..., Server]) -> None:
+def test_a_deploy_whose_way_back_fails_too_fails_untold(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     play.run(START, FAIL, notify_urls=[f"json://{server.address}"])
     assert [body["type"] for _, body in server.taken] == ["info", "failure"]
@@ -297,7 +244,7 @@ def test_a_deploy_whose_way_back_fails_too_fails_untold(play: Play, serve: Calla
     assert "result: failed" in message
 
 
-def test_what_a_task_keeps_secret_is_told(play: Play, serve: Callable[..., Server]) -> None:
+def test_what_a_task_keeps_secret_is_told(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     secret = {"ansible.builtin.fail": {"msg": SECRET}, "name": "Write it", "no_log": True}
     play.run(START, secret, notify_urls=[f"json://{server.address}"])
@@ -308,14 +255,14 @@ def test_what_a_task_keeps_secret_is_told(play: Play, serve: Callable[..., Serve
 
 @pytest.mark.parametrize("tasks", [(START, FAILURE, FAIL), (START, SUCCESS, FAIL), (FAIL,), (START, PING)])
 def test_an_end_is_told_twice_or_that_of_a_deploy_that_never_began(
-    play: Play, serve: Callable[..., Server], tasks: tuple[dict[str, Any], ...]
+    play: Play, serve: Callable[..., Receiver], tasks: tuple[dict[str, Any], ...]
 ) -> None:
     server = serve()
     play.run(*tasks, notify_urls=[f"json://{server.address}"])
     assert len(server.taken) == sum(task in (START, SUCCESS, FAILURE) for task in tasks)
 
 
-def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..., Receiver], tmp_path: Path) -> None:
     server, at_work = serve(), tmp_path / "at work"
     pause = {"ansible.builtin.command": {"argv": ["sh", "-c", 'touch "$0" && exec sleep 60', str(at_work)]}}
     command = play.command(START, pause, notify_urls=[f"json://{server.address}"])
@@ -362,7 +309,7 @@ def test_a_reason_of_many_lines_fills_a_screen() -> None:
     assert max(len(line) for line in told["body"].splitlines()) < 320
 
 
-def test_the_message_itself_is_taken_for_the_reason(serve: Callable[..., Server]) -> None:
+def test_the_message_itself_is_taken_for_the_reason(serve: Callable[..., Receiver]) -> None:
     asked = {"title": "Connection refused", "body": "error=404", "type": "info"}
     settings = NOTIFICATION.Settings([f"json://{serve(418).address}"], [], 5)
     assert settings.ask(**asked) == ["it answered 418 (I'm a Teapot)"]

@@ -19,8 +19,8 @@ def ping(url: str, rows: Sequence[Row]) -> str:
     # The address is a secret: it goes in by standard input, not by the arguments that everybody can read.
     settings = {"url": where(url) if not failing else where(url, "fail"), "data-raw": body}
     given = "".join(f'{name} = "{value.translate(_ESCAPES)}"\n' for name, value in settings.items())
-    command = ["curl", "--silent", "--fail", f"--max-time={_SECONDS}", "--output=/dev/null", "--config=-"]
-    command += ["--header=Content-Type: text/plain; charset=utf-8", "--write-out=%{http_code}"]
+    command = ["curl", "--silent", "--fail", "--max-time", str(_SECONDS), "--output", "/dev/null", "--config", "-"]
+    command += ["--header", "Content-Type: text/plain; charset=utf-8", "--write-out", "%{http_code}"]
     answer = ask(command, _SECONDS + 2, given=given)
     if answer.code == 0:
         return ""
