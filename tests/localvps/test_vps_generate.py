@@ -45,7 +45,7 @@ def test_lost_variables_are_written_again_with_the_same_secrets(tmp_path: Path) 
 def test_a_new_address_renews_the_certificate_and_nothing_else(tmp_path: Path) -> None:
     first = _make(tmp_path)
     second = _make(tmp_path, ipaddress.IPv4Address("10.89.0.99"))
-    assert {key for key in first if first[key] != second[key]} == {"nginx_certificate"}
+    assert {key for key in first if first[key] != second[key]} == {"nginx_certificate", "verify_address"}
 
 
 @pytest.mark.parametrize("lost", ["server-key.pem", "ca-key.pem", "ca.pem", "server.pem"])

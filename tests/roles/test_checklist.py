@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.roles.modules import ask
 
 ROWS = (
@@ -35,6 +36,7 @@ def test_a_failing_row_passes() -> None:
     assert answer["failing"] == ["log of milkbot-trader"]
     assert "fail log of milkbot-trader bad -> look" in answer["msg"]
     assert "nginx" not in answer["msg"].split(":", 1)[1]
+    assert [line.split()[0] for line in answer["table"]] == ["ok", "fail"]
 
 
 def test_what_failed_before_is_blamed_on_the_update() -> None:
@@ -48,5 +50,19 @@ def test_a_look_ends_the_run() -> None:
     assert (answer.get("failed", False), answer["failing"]) == (False, ["log of milkbot-trader"])
 
 
-def test_a_health_check_that_breaks_off_passes() -> None:
-    assert _ask({"command": "sh -c 'exit 2'", "rows": True})["failed"] is True
+@pytest.mark.parametrize("code", [0, 1, 2, 64, 70, 127])
+def test_a_health_check_that_breaks_off_passes(code: int) -> None:
+    assert _ask({"command": f"sh -c 'exit {code}'", "rows": True})["failed"] is True
+
+
+@pytest.mark.parametrize("code", [70, 75, 78])
+def test_a_health_check_that_breaks_off_after_some_rows_passes(code: int) -> None:
+    rows = f"""sh -c "printf '%s\\n' 'ok    nginx.service                active'; exit {code}" """
+    assert _ask({"command": rows, "rows": True})["failed"] is True
+
+
+@pytest.mark.parametrize(("state", "code", "failed"), [("ok", 0, False), ("warn", 1, False), ("fail", 2, True)])
+def test_a_warning_ends_an_update_or_a_failure_does_not(state: str, code: int, *, failed: bool) -> None:
+    row = f"{state:<5} {'nginx.service':<28} it is so"
+    answer = _ask({"command": f"""sh -c "printf '%s\\n' '{row}'; exit {code}" """, "rows": True})
+    assert (answer.get("failed", False), answer["table"]) == (failed, [row])

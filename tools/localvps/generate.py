@@ -47,6 +47,9 @@ def generate(directory: Path, address: ipaddress.IPv4Address, variables: Path) -
         "simulator_account_public_key": pki.public_key(account),
         "nginx_certificate": (tls / "server.pem").read_text(encoding="ascii"),
         "nginx_private_key": (tls / "server-key.pem").read_text(encoding="ascii"),
+        # No DNS knows the name, and no browser the authority.
+        "verify_address": str(address),
+        "verify_ca_file": str((tls / "ca.pem").resolve()),
     }
     text = "---\n# Made by `bin/vps secrets`; not for git.\n" + "".join(_entry(*item) for item in values.items())
     if not variables.is_file() or variables.read_text(encoding="utf-8") != text:

@@ -71,19 +71,20 @@ def last_due(kind: str, now: float) -> float:
 
 def _backup(host: Host, kind: str) -> Row:
     name, grace = f"{kind} backup", host.settings.limits.backup_grace_hours * _HOUR
-    due, limit = last_due(kind, host.now), f"good, at most {span(grace)} after it is due"
+    # The last one that has had its time to come.
+    due, limit = last_due(kind, host.now - grace), f"good, at most {span(grace)} after it is due"
     mend = f"tail /var/log/milkbot/backup.log; {_SCRIPT} {kind}"
     if (state := _state(kind, name, mend)) is None or isinstance(state, Row):
         if state is not None:
             return state
-        if host.installed_at() > due or host.now <= due + grace:
+        if host.installed_at() > due:
             return ok(name, "none yet, and none is due", limit)
         return fail(name, f"there was never one, and one was due {span(host.now - due)} ago", mend, limit)
     good = stamp(state.get("last_good_at"))
     last = f"the last good one is {span(host.now - good)} old" if good else "there is no good one"
     if state.get("result") != "good":
         return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), mend, limit)
-    if good is None or (good < due and host.now > due + grace and host.installed_at() <= due):
+    if good is None or good < due >= host.installed_at():
         return fail(name, f"the one that was due {span(host.now - due)} ago did not come; {last}", mend, limit)
     file = Path(str(state.get("last_good_file", "")))
     if not file.is_file() or file.stat().st_size == 0:
@@ -132,5 +133,6 @@ def _offsite(host: Host) -> Row:
         return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), mend, limit)
     age = host.now - (good or host.installed_at())
     if age > hours * _HOUR:
-        return fail(name, f"{'the last one was' if good else 'there was never one, in'} {span(age)}", mend, limit)
+        value = f"the last one was {span(age)} ago" if good else f"there was never one, in {span(age)}"
+        return fail(name, value, mend, limit)
     return ok(name, f"{span(age)} ago" if good else "none yet, and none is due", limit)

@@ -1,4 +1,4 @@
-"""Errors in the journals since the last check, and processes that were killed for want of memory."""
+"""Errors in the journals since the last check that alerts: each is reported by one such check, and not for ever."""
 
 from __future__ import annotations
 
@@ -66,9 +66,8 @@ def _unit_of(entry: dict[str, Any]) -> str:
 
 def _row(host: Host, unit: str, errors: int) -> Row:
     name = f"log of {unit}"
-    ago = span(host.now - host.last_at) if host.last_at else "1 h"
+    since = f"since the last check, {span(host.now - host.last_at)} ago" if host.last_at else "within an hour"
     if errors == 0:
-        return ok(name, f"no errors since the last check, {ago} ago", "none")
+        return ok(name, f"no errors {since}", "none")
     count = f"{errors} or more" if errors >= _MOST else f"{errors}"
-    mend = f"journalctl -u {unit} -p err -n 50"
-    return warn(name, f"{count} errors since the last check, {ago} ago", mend, "none")
+    return warn(name, f"{count} errors {since}", f"journalctl -u {unit} -p err -n 50", "none")

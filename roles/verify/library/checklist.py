@@ -28,7 +28,7 @@ options:
 """
 
 RETURN = r"""
-table: {description: A line for each check., returned: always, type: list}
+table: {description: "A line for each check, and for each row of such a table.", returned: always, type: list}
 wrong: {description: What is wrong in words., returned: always, type: list}
 failing: {description: Checks of the tables of healthcheck.sh that fail., returned: always, type: list}
 """
@@ -36,7 +36,10 @@ failing: {description: Checks of the tables of healthcheck.sh that fail., return
 _AT_ONCE = 4
 _PATIENCE = 120
 # A row is: state, two spaces or more, and the check's name in 28 columns.
+_ROW = re.compile(r"^(?:ok|warn|fail) +.{1,28} .*$", re.MULTILINE)
 _FAILING_ROW = re.compile(r"^fail +(.{1,28}) ", re.MULTILINE)
+# All is well, something warns, something fails: whatever else it leaves with, it has not looked at everything.
+_LOOKED = (0, 1, 2)
 
 
 def run(check: dict[str, Any]) -> tuple[int, str, str]:
@@ -61,13 +64,19 @@ def judge(check: dict[str, Any], answer: tuple[int, str, str], excused: list[str
     """What is wrong with the answer; empty when nothing is."""
     code, output, complaints = answer
     said = " ".join((output + " " + complaints).split())
-    if check["rows"] and code in (0, 1):
+    if check["rows"] and code in _LOOKED and _ROW.search(output):
         wrong = [name for name in failing_rows(output) if name not in excused]
         lines = [line for line in output.splitlines() if set(failing_rows(line)) & set(wrong)]
         return f"{check['command']}: {'; '.join(' '.join(line.split()) for line in lines)}" if wrong else ""
-    if code != 0 or not re.search(check["answer"], output, re.MULTILINE):
+    if code != 0 or check["rows"] or not re.search(check["answer"], output, re.MULTILINE):
         return f"{check['command']} left with {code} and said: {said or 'nothing'}"
     return ""
+
+
+def lines(check: dict[str, Any], answer: tuple[int, str, str], wrong: str) -> list[str]:
+    """What the table shows of a check: its rows as they came, or whether its answer was right."""
+    rows = _ROW.findall(answer[1]) if check["rows"] else []
+    return rows or [("fail  " if wrong else "ok    ") + check["command"]]
 
 
 def main() -> None:
@@ -95,7 +104,9 @@ def main() -> None:
     judged = [judge(check, answer, module.params["excused"]) for check, answer in answered]
     known = {
         "table": [
-            ("fail  " if wrong else "ok    ") + check["command"] for check, wrong in zip(checks, judged, strict=True)
+            line
+            for (check, answer), wrong in zip(answered, judged, strict=True)
+            for line in lines(check, answer, wrong)
         ],
         "wrong": [wrong for wrong in judged if wrong],
         "failing": [name for check, answer in answered if check["rows"] for name in failing_rows(answer[1])],
