@@ -15,7 +15,9 @@ UNITS = ("milkbot-analytics", "milkbot-dashboard", "milkbot-trader", "milkbot-ro
 _MOST = 1000
 # A look that alerts has never happened: this far back.
 _FIRST_LOOK = "-1h"
-_JSON = ("--quiet", "--no-pager", "--output=json", "--output-fields=UNIT,_SYSTEMD_UNIT")
+# Which unit an entry is about, if it is not the one that wrote it: a crash, a tool's word, systemd's own.
+_ABOUT = ("COREDUMP_UNIT", "OBJECT_SYSTEMD_UNIT", "UNIT", "_SYSTEMD_UNIT")
+_JSON = ("--quiet", "--no-pager", "--output=json", f"--output-fields={','.join(_ABOUT)}")
 
 
 def rows(host: Host) -> Iterator[Row]:
@@ -59,8 +61,8 @@ def _entries(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _unit_of(entry: dict[str, Any]) -> str:
-    """Which of ours it is about: systemd's own words name the unit in another field. A helper counts as its service."""
-    name = str(entry.get("UNIT") or entry.get("_SYSTEMD_UNIT") or "")
+    """Which of ours it is about; a helper of a deploy counts as its service."""
+    name = str(next((entry[field] for field in _ABOUT if entry.get(field)), ""))
     return name.partition(".")[0].removesuffix("-next")
 
 

@@ -1,0 +1,422 @@
+"""Every row of the health check, how to make it fail for real, and how to mend that: shell commands of root's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_ENV = "/etc/milkbot/health.env"
+_STATE = "/var/lib/milkbot-backup"
+_FULL = "dd if=/dev/zero of={0}/full bs=1M status=none || true"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`state` is what the row becomes after `wreck`, and `said` stands in its value.
+
+    `checks` is by which check in a row it is told. What does not last is well again by itself: it is told of once.
+    `quick` runs in every bin/test.
+    """
+
+    row: str
+    wreck: str
+    mend: str
+    state: str = "fail"
+    said: str = ""
+    checks: int = 1
+    quick: bool = False
+    name: str = ""
+    lasts: bool = True
+
+    def __str__(self) -> str:
+        return self.name or self.row
+
+
+def _psql(sql: str) -> str:
+    return f'runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 -d milkbot -c "{sql}"'
+
+
+def _setting(line: str) -> tuple[str, str]:
+    """A line of the settings, and its end."""
+    return f"cp -p {_ENV} {_ENV}.kept; echo '{line}' >>{_ENV}", f"mv {_ENV}.kept {_ENV}"
+
+
+def _limit(row: str, line: str, **more: object) -> Case:
+    wreck, mend = _setting(line)
+    return Case(row, wreck, mend, name=f"{row}, by its limit", **more)  # type: ignore[arg-type]
+
+
+def _mounted(row: str, path: str, options: str, wreck: str, **more: object) -> Case:
+    return Case(row, f"mount -t tmpfs -o {options} none {path}; {wreck}", f"umount -l {path}", **more)  # type: ignore[arg-type]
+
+
+def _job(row: str, job: str, content: str, said: str, setting: str = "", name: str = "") -> Case:
+    """What a job left; what was there before comes back."""
+    file = f"{_STATE}/{job}.json"
+    wreck = f"mkdir -p {_STATE}; if [ -e {file} ]; then mv {file} {file}.kept; fi; echo '{content}' >{file}"
+    mend = f"if [ -e {file}.kept ]; then mv {file}.kept {file}; else rm {file}; fi"
+    if setting:
+        before, after = _setting(setting)
+        wreck, mend = f"{before}; {wreck}", f"{after}; {mend}"
+    return Case(row, wreck, mend, said=said, name=name)
+
+
+_BAD_RUN = '{"at":"2026-01-02T02:00:41Z","result":"failed","reason":"the disk is full","last_good_at":""}'
+_GOOD_RUN = '{{"at":"{0}","result":"good","last_good_at":"{0}","last_good_file":"{1}"}}'
+_OLD_RUN = _GOOD_RUN.format("2026-01-02T02:00:41Z", "/etc/hostname")
+_GONE = _GOOD_RUN.format("2099-01-02T02:00:41Z", "/nowhere.sql.gz")
+_ORDER = (
+    "SET session_replication_role = replica; INSERT INTO ops.orders (trading_mode, client_order_id, ticker, "
+    "event_ticker, city_code, climate_day, strategy_name, side, price, count, time_in_force, exchange_index, attempt, "
+    "state, created_at, updated_at) VALUES ('shadow', 'health-test', 'T', 'E', 'NYC', '2026-01-01', 's', 'bid', 0.5, "
+    "1, 'gtc', 0, 1, 'unknown', now() - interval '{0}', now() - interval '{0}')"
+)
+_NO_ORDER = _psql(
+    "SET session_replication_role = replica; DELETE FROM ops.orders WHERE client_order_id = 'health-test'"
+)
+_TICK = "systemctl start milkbot-trader.service"
+
+
+def _older(table: str, column: str, where: str, by: str) -> str:
+    return _psql(f"UPDATE {table} SET {column} = {column} - interval '{by}' WHERE {where}")
+
+
+def _journal(*fields: str) -> str:
+    """An entry of the journal with those fields."""
+    return f"printf '%s\\n' 'MESSAGE=a test' {' '.join(fields)} | logger --journald; sleep 1"
+
+
+def _unit(name: str, *, quick: bool = False) -> Case:
+    return Case(name, f"systemctl stop {name}", f"systemctl start {name}", said="inactive", quick=quick)
+
+
+def _listening(name: str) -> Case:
+    """Its socket would start it again."""
+    units = f"milkbot-{name}.socket milkbot-{name}.service"
+    return Case(f"milkbot-{name}.service", f"systemctl stop {units}", f"systemctl start {units}", said="inactive")
+
+
+_OTHER = "/opt/milkbot/releases/20200101T000000Z-000000000000"
+_ANOTHER_RELEASE = (
+    f"cp -al $(readlink -f /opt/milkbot/current) {_OTHER}; readlink /opt/milkbot/current >/run/was; "
+    f"ln -sfnT releases/$(basename {_OTHER}) /opt/milkbot/current"
+)
+_RELEASE_AGAIN = f"ln -sfnT $(cat /run/was) /opt/milkbot/current; rm -rf {_OTHER} /run/was"
+_BROKEN = "/run/systemd/system/milkbot-rollups.service.d"
+_DROP_IN = "/etc/systemd/system/milkbot-rollups.timer.d"
+_HELD = (
+    '{"run":"elsewhere:x:1:1:1","purpose":"a test","user":"ann","host":"desk","pid":1,'
+    '"since":"2026-01-02T03:04:05+00:00"}'
+)
+_POSTMASTER = "head -n 1 /var/lib/postgresql/*/main/postmaster.pid"
+
+CASES = [
+    # units
+    Case(
+        "postgresql@15-main.service",
+        "systemctl stop postgresql",
+        f"systemctl start postgresql; sleep 2; {_TICK}",
+        said="inactive",
+    ),
+    _unit("milkbot-analytics.socket"),
+    _unit("milkbot-dashboard.socket"),
+    _listening("analytics"),
+    _listening("dashboard"),
+    _unit("nginx.service", quick=True),
+    _unit("cron.service"),
+    Case(
+        "milkbot-simulator.service", "systemctl stop milkbot-simulator", f"systemctl start milkbot-simulator; {_TICK}"
+    ),
+    _unit("milkbot-trader.timer"),
+    _unit("milkbot-rollups.timer"),
+    Case(
+        "milkbot-rollups.timer",
+        "systemctl disable milkbot-rollups.timer",
+        "systemctl enable milkbot-rollups.timer",
+        said="stays away after a reboot",
+        name="milkbot-rollups.timer, disabled",
+    ),
+    Case(
+        "milkbot-rollups.timer",
+        f"mkdir {_DROP_IN}; printf '[Timer]\\nOnCalendar=\\nOnCalendar=2001-01-01\\n' >{_DROP_IN}/never.conf; "
+        "systemctl daemon-reload; systemctl restart milkbot-rollups.timer",
+        f"rm -r {_DROP_IN}; systemctl daemon-reload; systemctl restart milkbot-rollups.timer",
+        said="never runs again",
+        name="milkbot-rollups.timer, without a next run",
+    ),
+    Case(
+        "nginx.service",
+        "touch -d tomorrow /lib/systemd/system/nginx.service",
+        "systemctl daemon-reload",
+        state="warn",
+        said="file has changed",
+        name="nginx.service, its file newer",
+    ),
+    Case(
+        "milkbot-trader.service",
+        f"systemctl stop milkbot-simulator; {_TICK} || true",
+        f"systemctl start milkbot-simulator; {_TICK}",
+        said="the exchange did not answer",
+        checks=2,
+    ),
+    Case(
+        "milkbot-rollups.service",
+        f"mkdir -p {_BROKEN}; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{_BROKEN}/test.conf; "
+        "systemctl daemon-reload; systemctl start milkbot-rollups || true",
+        f"rm -r {_BROKEN}; systemctl daemon-reload; systemctl start milkbot-rollups",
+        said="left with 1",
+        checks=2,
+    ),
+    Case(
+        "restarts",
+        "kill -9 $(systemctl show -P MainPID milkbot-analytics); sleep 8",
+        "true",
+        state="warn",
+        said="milkbot-analytics.service 1 times",
+        lasts=False,
+    ),
+    Case(
+        "other units",
+        "systemd-run --quiet --unit=milkbot-test-fails false; sleep 1",
+        "systemctl reset-failed milkbot-test-fails",
+        said="milkbot-test-fails",
+    ),
+    # endpoints
+    Case(
+        "analytics API",
+        "kill -STOP $(systemctl show -P MainPID milkbot-analytics)",
+        "kill -CONT $(systemctl show -P MainPID milkbot-analytics)",
+        said="timed out",
+    ),
+    Case(
+        "analytics API",
+        _ANOTHER_RELEASE,
+        _RELEASE_AGAIN,
+        said="another release answers",
+        quick=True,
+        name="analytics API, of another release",
+    ),
+    Case(
+        "dashboard",
+        "kill -STOP $(systemctl show -P MainPID milkbot-dashboard)",
+        "kill -CONT $(systemctl show -P MainPID milkbot-dashboard)",
+        said="timed out",
+    ),
+    Case("page through nginx", "systemctl stop nginx", "systemctl start nginx", said="refused"),
+    Case(
+        "page through nginx",
+        "cp -p /etc/ssl/certs/milkbot.test.pem /run/kept.pem; cp {new} /etc/ssl/certs/milkbot.test.pem",
+        "cp -p /run/kept.pem /etc/ssl/certs/milkbot.test.pem",
+        state="warn",
+        said="another certificate",
+        name="page through nginx, after a renewal",
+    ),
+    *(
+        Case(
+            "certificate",
+            f"cp -p /etc/ssl/certs/milkbot.test.pem /run/kept.pem; cp {{{pem}}} /etc/ssl/certs/milkbot.test.pem",
+            "cp -p /run/kept.pem /etc/ssl/certs/milkbot.test.pem",
+            state=state,
+            said=said,
+            quick=pem == "expired",
+            name=f"certificate, {pem}",
+        )
+        for pem, state, said in (("expired", "fail", "expired on"), ("ending", "warn", "19 days left"))
+    ),
+    # database
+    Case(
+        "database",
+        "systemctl stop postgresql",
+        f"systemctl start postgresql; sleep 2; {_TICK}",
+        said="answers no query",
+    ),
+    Case(
+        "database",
+        f"kill -STOP $({_POSTMASTER})",
+        f"kill -CONT $({_POSTMASTER}); {_TICK}",
+        said="answers no query",
+        name="database, hung",
+    ),
+    Case(
+        "database writable",
+        _psql("ALTER SYSTEM SET default_transaction_read_only = on") + "; " + _psql("SELECT pg_reload_conf()"),
+        _psql("ALTER SYSTEM RESET default_transaction_read_only")
+        + "; "
+        + _psql("SELECT pg_reload_conf()")
+        + f"; {_TICK}",
+        said="read-only",
+        quick=True,
+    ),
+    _limit("connections", "LIMIT_CONNECTIONS_FAIL_PERCENT=0", checks=2, said="used"),
+    Case(
+        "schema",
+        _psql("UPDATE ops.alembic_version SET version_num = '0001'"),
+        _psql("UPDATE ops.alembic_version SET version_num = (SELECT '{schema}')"),
+        said="revision 0001",
+    ),
+    Case(
+        "WAL archive",
+        _setting("PGBACKREST=yes")[0]
+        + "; "
+        + _psql("ALTER SYSTEM SET archive_mode = on")
+        + "; "
+        + _psql("ALTER SYSTEM SET archive_command = 'false'")
+        + "; systemctl restart postgresql; sleep 2; "
+        + _psql("SELECT pg_switch_wal()")
+        + "; sleep 3",
+        _setting("")[1]
+        + "; "
+        + _psql("ALTER SYSTEM RESET archive_mode")
+        + "; "
+        + _psql("ALTER SYSTEM RESET archive_command")
+        + f"; systemctl restart postgresql; sleep 2; {_TICK}",
+        said="fails",
+    ),
+    # books
+    Case(
+        "trading state",
+        "milkbot halt --reason 'a test'",
+        "milkbot resume --reason 'a test'",
+        state="warn",
+        said="HALTED",
+    ),
+    _limit("live arming", "TRADING_MODE=live", said="not armed"),
+    Case("UNKNOWN orders", _psql(_ORDER.format("1 hour")), _NO_ORDER, said="1, the oldest for 60 min", quick=True),
+    Case(
+        "UNKNOWN orders",
+        _psql(_ORDER.format("1 minute")),
+        _NO_ORDER,
+        state="warn",
+        said="1, the oldest",
+        name="UNKNOWN orders, a young one",
+    ),
+    Case(
+        "last tick",
+        "systemctl stop milkbot-trader.timer; " + _older("ops.ticks", "started_at", "trading_mode = 'demo'", "1 hour"),
+        _older("ops.ticks", "started_at", "trading_mode = 'demo'", "-1 hour")
+        + f"; systemctl start milkbot-trader.timer; {_TICK}",
+        said="60 min ago",
+        checks=2,
+    ),
+    Case(
+        "last tick",
+        f"systemctl stop milkbot-simulator; {_TICK} || true",
+        f"systemctl start milkbot-simulator; {_TICK}",
+        said="failed",
+        checks=2,
+        name="last tick, failed",
+    ),
+    Case(
+        "last rollup",
+        "systemctl stop milkbot-rollups.timer; "
+        + _older("analytics.health_metrics", "recorded_at", "component_name = 'rollups'", "1 day"),
+        _older("analytics.health_metrics", "recorded_at", "component_name = 'rollups'", "-1 day")
+        + "; systemctl start milkbot-rollups.timer milkbot-rollups.service",
+        said="h ago",
+    ),
+    # releases
+    Case(
+        "live release",
+        "readlink /opt/milkbot/current >/run/was; ln -sfnT releases/nothing /opt/milkbot/current",
+        f"ln -sfnT $(cat /run/was) /opt/milkbot/current; {_TICK}",
+        said="is not whole",
+    ),
+    Case("running code", _ANOTHER_RELEASE, _RELEASE_AGAIN, said="milkbot-analytics.service runs"),
+    Case(
+        "deploy lock",
+        f"echo '{_HELD}' >/run/lock/milkbot-deploy.json",
+        "rm /run/lock/milkbot-deploy.json",
+        said="of ann on desk",
+    ),
+    # journals
+    Case(
+        "log of milkbot-trader",
+        f"systemctl stop milkbot-simulator; {_TICK} || true",
+        f"systemctl start milkbot-simulator; {_TICK}",
+        state="warn",
+        said="errors since the last check",
+        lasts=False,
+    ),
+    *(
+        Case(
+            f"log of milkbot-{name}",
+            _journal(f"OBJECT_SYSTEMD_UNIT=milkbot-{name}.service", "PRIORITY=3"),
+            "true",
+            state="warn",
+            said="1 errors since the last check",
+            lasts=False,
+        )
+        for name in ("analytics", "dashboard", "rollups")
+    ),
+    # backups
+    *(_job(f"{kind} backup", kind, _BAD_RUN, "failed: the disk is full") for kind in ("daily", "weekly", "monthly")),
+    _job("daily backup", "daily", _OLD_RUN, "did not come", name="daily backup, not made"),
+    _job("daily backup", "daily", _GONE, "/nowhere.sql.gz is gone", name="daily backup, removed"),
+    _job("restore drill", "drill", _BAD_RUN, "failed: the disk is full", "DRILL=yes"),
+    _job("restore drill", "drill", _OLD_RUN, "proved", "DRILL=yes", name="restore drill, long ago"),
+    _job("off-site copy", "offsite", _BAD_RUN, "failed: the disk is full", "BACKUP_OFFSITE=yes"),
+    # disks
+    _mounted(
+        "disk of /var/backups/milkbot",
+        "/var/backups/milkbot",
+        "size=8m",
+        _FULL.format("/var/backups/milkbot"),
+        said="100 % full",
+        quick=True,
+    ),
+    _mounted(
+        "inodes /var/backups/milkbot",
+        "/var/backups/milkbot",
+        "size=4g,nr_inodes=9",
+        "touch /var/backups/milkbot/{1..9} 2>/dev/null || true",
+        said="100 % used",
+    ),
+    _mounted("disk of /var/log", "/var/log", "size=8m", _FULL.format("/var/log"), said="100 % full"),
+    _mounted(
+        "inodes /var/log",
+        "/var/log",
+        "size=4g,nr_inodes=9",
+        "touch /var/log/{1..9} 2>/dev/null || true",
+        said="100 % used",
+    ),
+    _mounted(
+        "disk of /var/lib/postgresql",
+        "/var/lib/postgresql",
+        "size=8m",
+        _FULL.format("/var/lib/postgresql"),
+        said="100 % full",
+    ),
+    _mounted(
+        "inodes /var/lib/postgresql",
+        "/var/lib/postgresql",
+        "size=4g,nr_inodes=9",
+        "touch /var/lib/postgresql/{1..9} 2>/dev/null || true",
+        said="100 % used",
+    ),
+    _limit("disk of /", "LIMIT_DISK_FAIL_PERCENT=1", said="% full"),
+    _limit("inodes /", "LIMIT_INODE_FAIL_PERCENT=0", said="% used"),
+    Case(
+        "reserve file",
+        "mv /var/backups/milkbot/.reserve /var/backups/milkbot/.r",
+        "mv /var/backups/milkbot/.r /var/backups/milkbot/.reserve",
+        state="warn",
+        said="is missing",
+    ),
+    # machine
+    _limit("memory", "LIMIT_MEMORY_FAIL_PERCENT=101", checks=2, said="% available"),
+    Case(
+        "kills for want of memory",
+        _journal("MESSAGE_ID=fe6faa94e7774663a0da52717891d8ef"),
+        "true",
+        said="1 processes",
+        lasts=False,
+    ),
+    Case(
+        "clock",
+        "mount --bind /bin/false /usr/bin/systemd-detect-virt",
+        "umount /usr/bin/systemd-detect-virt",
+        said="nothing keeps it",
+        checks=2,
+    ),
+    Case("firewall", "ufw disable >/dev/null", "ufw --force enable >/dev/null", said="lets everything in"),
+    Case("reboot", "touch /run/reboot-required", "rm /run/reboot-required", state="warn", said="due"),
+]

@@ -1,0 +1,257 @@
+"""What the health check is told to expect, and what it makes of what others left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.deploy.health_cases import CASES
+from tests.roles.rendering import ROLES, ROOT, render
+
+from milkbot_health import backups, deploys, endpoints, machine, runner, units
+from milkbot_health.host import Host
+from milkbot_health.memory import Memory
+from milkbot_health.row import Row, State, by_limits, ok, plain, span, worst
+from milkbot_health.settings import Limits, Settings, SettingsError, read, read_channels
+
+HOUR, DAY = 3600.0, 86400.0
+
+
+def test_the_role_knows_other_limits_than_the_check() -> None:
+    spec = yaml.safe_load((ROLES / "health/meta/argument_specs.yml").read_text("utf-8"))
+    options = spec["argument_specs"]["main"]["options"]["health_limits"]["options"]
+    assert set(options) == {entry.name for entry in fields(Limits)}
+    for entry in fields(Limits):
+        assert options[entry.name]["description"].endswith(f"usually {entry.default:g}.")
+
+
+@pytest.mark.parametrize("entry", fields(Limits), ids=lambda entry: entry.name)
+def test_a_limit_is_documented_otherwise(entry: Any) -> None:
+    assert f"| `{entry.name}` | {entry.default:g} |" in (ROOT / "docs/health.md").read_text("utf-8")
+
+
+def test_a_row_is_never_broken_on_a_machine_or_never_documented() -> None:
+    documented = (ROOT / "docs/health.md").read_text("utf-8")
+    for case in CASES:
+        word = case.row.replace("postgresql@15-main", "postgresql@…-main")
+        patterns = (
+            word,
+            "milkbot-*.socket",
+            "milkbot-*.service",
+            "milkbot-*.timer",
+            "disk of …",
+            "inodes …",
+            "log of …",
+        )
+        assert any(f"`{pattern}`" in documented and _fits(word, pattern) for pattern in patterns), case.row
+
+
+def _fits(word: str, pattern: str) -> bool:
+    begin, _, end = pattern.replace("…", "*").partition("*")
+    return word.startswith(begin) and word.endswith(end)
+
+
+def test_what_the_host_installs_is_not_what_is_locked() -> None:
+    kept = (ROOT / "requirements/alerts.txt").read_text("utf-8").splitlines()
+    command = kept[0].partition(": ")[2].partition(" -o ")[0].split()
+    done = subprocess.run([*command, "--offline", "--quiet"], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert kept[1:] == done.stdout.splitlines()
+
+
+def test_the_check_reads_other_settings_than_the_role_writes(tmp_path: Path) -> None:
+    text = render(
+        "health/health.env.j2",
+        milkbot_domain="milkbot.test",
+        pgbackrest_enabled=True,
+        backup_offsite_enabled=True,
+        backup_drill_enabled=True,
+        health_alert_on=["fail", "warn"],
+        health_limits={"disk_warn_percent": 70},
+        systemd_trader_interval_minutes=1,
+    )
+    (tmp_path / "health.env").write_text(text, "utf-8")
+    found = read(tmp_path / "health.env")
+    assert found == Settings(
+        domain="milkbot.test",
+        trading_mode="demo",
+        postgres_unit="postgresql@15-main.service",
+        trader_interval_minutes=1,
+        backup_offsite=True,
+        pgbackrest=True,
+        drill=True,
+        alert_on=("fail", "warn"),
+        limits=Limits(disk_warn_percent=70),
+    )
+    assert read(tmp_path / "missing.env") == Settings()
+
+
+@pytest.mark.parametrize("line", ["DRILL=true", "ANALYTICS_PORT=many", "LIMIT_DISK_WARN_PERCENT=a lot"])
+def test_a_wrong_setting_is_taken_for_another(tmp_path: Path, line: str) -> None:
+    (tmp_path / "health.env").write_text(f"{line}\n", "utf-8")
+    with pytest.raises(SettingsError, match=line.split("=", maxsplit=1)[0]):
+        read(tmp_path / "health.env")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"urls": 1}', '{"urls": ["hush"]}'])
+def test_channels_that_cannot_be_read_are_none_or_are_shown(tmp_path: Path, text: str) -> None:
+    (tmp_path / "channels.json").write_text(text, "utf-8")
+    with pytest.raises(SettingsError) as error:
+        read_channels(tmp_path / "channels.json")
+    assert "hush" not in str(error.value)
+
+
+def test_a_row_breaks_the_table() -> None:
+    line = by_limits("disk of /var/backups/milkbot", 90, (85, 95), "90 % full", "85 %", "make room").line()
+    assert line == "warn  disk of /var/backups/milkbot 90 % full (limit: 85 %)  -> make room"
+    assert "->" not in ok("a", "well").line()
+    assert plain("a\nb\x1b[31m\x00c" + "d" * 500) == "a b [31m c" + "d" * 230 + " ..."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-5, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (2 * DAY, "2 days")],
+)
+def test_a_span_is_hard_to_read(seconds: float, words: str) -> None:
+    assert span(seconds) == words
+
+
+def test_one_failure_among_warnings_is_a_warning() -> None:
+    rows = [Row("a", state, "") for state in (State.WARN, State.FAIL, State.OK)]
+    assert (worst(rows), worst(rows[2:]), worst(rows[:1])) == (State.FAIL, State.OK, State.WARN)
+
+
+def test_a_check_that_breaks_or_hangs_hides_another() -> None:
+    def breaks(_: Host) -> list[Row]:
+        raise RuntimeError("of the test")
+
+    def hangs(_: Host) -> list[Row]:
+        time.sleep(60)
+        return []
+
+    host = Host(Settings(limits=Limits(answer_seconds=0.2)))
+    began = time.monotonic()
+    found = runner.check_everything(host, {"breaks": breaks, "hangs": hangs, "works": lambda _: [ok("a", "well")]})
+    assert time.monotonic() - began < 5
+    assert [row.line() for row in found["works"]] == [ok("a", "well").line()]
+    assert "RuntimeError: of the test" in found["breaks"][0].value
+    assert found["hangs"][0].value == "cannot be judged: no end within 0.2 s"
+    assert not any(row.known for name in ("breaks", "hangs") for row in found[name])
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+@pytest.mark.usefixtures("utc")
+@pytest.mark.parametrize(
+    ("kind", "now", "due"),
+    [
+        ("daily", "2026-11-25T01:59:59Z", "2026-11-24T02:00:00Z"),
+        ("daily", "2026-11-25T02:00:00Z", "2026-11-25T02:00:00Z"),
+        ("weekly", "2026-11-25T12:00:00Z", "2026-11-22T03:00:00Z"),
+        ("weekly", "2026-11-22T02:59:00Z", "2026-11-15T03:00:00Z"),
+        ("monthly", "2026-11-25T12:00:00Z", "2026-11-01T04:00:00Z"),
+        ("monthly", "2026-03-01T03:59:00Z", "2026-02-01T04:00:00Z"),
+        ("monthly", "2026-01-01T04:00:00Z", "2026-01-01T04:00:00Z"),
+    ],
+)
+def test_a_backup_is_expected_at_another_time_than_cron_makes_it(kind: str, now: str, due: str) -> None:
+    moment, wanted = backups.stamp(now), backups.stamp(due)
+    assert moment is not None
+    assert backups.last_due(kind, moment) == wanted
+
+
+Left = Callable[..., Row]
+
+
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Left:
+    """The daily backup's row at noon of 2026-11-25, by what the job left."""
+    del utc
+    monkeypatch.setattr(backups, "STATE", tmp_path)
+    noon = backups.stamp("2026-11-25T12:00:00Z")
+    assert noon is not None
+    (tmp_path / "dump").write_text("x", "utf-8")
+
+    def judge(*, installed_days: float = 30, hours: float = 0, text: str = "", **state: Any) -> Row:
+        if state or text:
+            content = text or json.dumps({"result": "good", "last_good_file": str(tmp_path / "dump"), **state})
+            (tmp_path / "daily.json").write_text(content, "utf-8")
+        monkeypatch.setattr(Host, "installed_at", lambda _: noon - installed_days * DAY)
+        host = Host(Settings(), now=noon + hours * HOUR)
+        return next(row for row in backups.rows(host) if row.name == "daily backup")
+
+    return judge
+
+
+def test_a_new_host_is_blamed_for_a_backup_that_was_never_due(left: Left) -> None:
+    assert left(installed_days=0.1).state is State.OK
+    assert left(installed_days=2).value == "there was never one, and one was due 10 h ago"
+
+
+def test_a_backup_that_did_not_come_is_excused(left: Left) -> None:
+    assert left(last_good_at="2026-11-25T02:00:41Z").state is State.OK
+    assert left(last_good_at="2026-11-24T02:00:41Z").state is State.FAIL
+    # At half past three the night's one has half an hour left, and yesterday's counts.
+    assert left(last_good_at="2026-11-24T02:00:41Z", hours=-8.5).state is State.OK
+    assert left(last_good_at="2026-11-23T02:00:41Z", hours=-8.5).state is State.FAIL
+
+
+def test_a_state_file_that_is_none_breaks_the_check_or_counts_as_good(left: Left) -> None:
+    for text in ("{", "[]", "null"):
+        assert not left(text=text).known
+    assert left(result="good").state is State.FAIL
+
+
+def test_a_deploy_of_unknown_age_is_young(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lock = tmp_path / "lock.json"
+    monkeypatch.setattr(deploys, "LOCK", lock)
+    monkeypatch.setattr(deploys, "_LOCK_PROGRAM", ROLES / "lock/module_utils/milkbot_lock.py")
+    assert deploys.lock_holder() is None
+    lock.write_text("not ours", "utf-8")
+    held = deploys.lock_holder()
+    assert held == ({}, False)
+    assert deploys.lock_age({}, time.time() + 100) > 99
+    here = f"{Path('/proc/sys/kernel/random/boot_id').read_text('ascii').strip()}"
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
+    lock.write_text(json.dumps({"run": f"x:{here}:999999999:1:{namespace}"}), "utf-8")
+    assert deploys.lock_holder() == ({"run": f"x:{here}:999999999:1:{namespace}"}, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "state"),
+    [(None, 7, "ok"), (7, 7, "ok"), (7, 8, "warn"), (7, 10, "fail"), (7, 0, "ok"), (7, 2, "warn")],
+)
+def test_a_start_by_hand_counts_as_a_restart(before: int | None, now: int, state: str) -> None:
+    seen = {} if before is None else {"restarts": {"a.service": before}}
+    host = Host(Settings(), Memory(seen=seen))
+    row = units._restarts(host, {"a.service": now})  # noqa: SLF001
+    assert row.state.value == state
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "value"),
+    [
+        ("C0,x,3,1,0.000012,0,0,0,0,0,0,0,0,Normal", "ok", "synchronized, off by 0.000 s"),
+        ("C0,x,3,1,-1.5,0,0,0,0,0,0,0,0,Normal", "warn", "synchronized, off by 1.500 s"),
+        ("C0,x,3,1,6,0,0,0,0,0,0,0,0,Normal", "fail", "synchronized, off by 6.000 s"),
+        ("0,,0,0,0,0,0,0,0,0,0,0,0,Not synchronised", "warn", "not synchronized yet"),
+        ("506 Cannot talk to daemon", "warn", "cannot be judged: chronyc said 506 Cannot talk to daemon"),
+    ],
+)
+def test_a_clock_that_is_off_is_right(said: str, state: str, value: str) -> None:
+    row = machine._chrony("clock", said, (1, 5), "", "")  # noqa: SLF001
+    assert (row.state.value, row.value) == (state, value)
+
+
+def test_a_domain_without_a_certificate_breaks_the_page() -> None:
+    assert endpoints._on_disk("nowhere.invalid") is None  # noqa: SLF001
