@@ -412,8 +412,8 @@ CASES = [
     ),
     Case(
         "clock",
-        "mount --bind /bin/false /usr/bin/systemd-detect-virt",
-        "umount /usr/bin/systemd-detect-virt",
+        "mv /run/systemd/container /run/systemd/container.kept",
+        "mv /run/systemd/container.kept /run/systemd/container",
         said="nothing keeps it",
         checks=2,
     ),

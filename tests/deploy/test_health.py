@@ -142,11 +142,11 @@ def test_a_part_that_hangs_holds_up_the_check(health: Health) -> None:
     finally:
         for program in programs:
             health.platform.ssh(f"umount $(readlink -f {program})")
-    assert took < 10
+    assert took < 20
     for name in ("firewall", "certificate", "log of milkbot-trader", "last tick", "UNKNOWN orders"):
         assert "cannot be judged" in rows[name]["value"]
     assert rows["database"]["state"] == "fail"
-    assert "no answer within 4 s" in rows["database"]["value"]
+    assert "no answer within 8 s" in rows["database"]["value"]
 
 
 @pytest.mark.matrix

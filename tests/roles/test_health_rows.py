@@ -141,7 +141,7 @@ def test_a_check_that_breaks_or_hangs_hides_another() -> None:
     assert time.monotonic() - began < 5
     assert [row.line() for row in found["works"]] == [ok("a", "well").line()]
     assert "RuntimeError: of the test" in found["breaks"][0].value
-    assert found["hangs"][0].value == "cannot be judged: no end within 0.2 s"
+    assert found["hangs"][0].value == "cannot be judged: no end within 1.4 s"
     assert not any(row.known for name in ("breaks", "hangs") for row in found[name])
 
 

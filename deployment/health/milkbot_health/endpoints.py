@@ -14,11 +14,12 @@ from milkbot_health.row import Row, fail, ok, plain, warn
 _ENOUGH = 65536
 
 
-def rows(host: Host) -> Iterator[Row]:
-    settings = host.settings
-    yield _service(host, "analytics API", settings.analytics_port, "/v1/health", "milkbot-analytics")
-    yield _service(host, "dashboard", settings.dashboard_port, "/_stcore/health", "milkbot-dashboard")
-    yield _page(host)
+def api(host: Host) -> Iterator[Row]:
+    yield _service(host, "analytics API", host.settings.analytics_port, "/v1/health", "milkbot-analytics")
+
+
+def dashboard(host: Host) -> Iterator[Row]:
+    yield _service(host, "dashboard", host.settings.dashboard_port, "/_stcore/health", "milkbot-dashboard")
 
 
 def _service(host: Host, name: str, port: int, path: str, unit: str) -> Row:
@@ -41,8 +42,12 @@ def _service(host: Host, name: str, port: int, path: str, unit: str) -> Row:
     return ok(name, f"answers as {release}", limit)
 
 
-def _page(host: Host) -> Row:
+def page(host: Host) -> Iterator[Row]:
     """The page as nginx serves it, at this host's own address; its certificate has a row of its own."""
+    yield _page(host)
+
+
+def _page(host: Host) -> Row:
     name, limit = "page through nginx", f"200 within {host.seconds:g} s"
     mend = "nginx -t; systemctl status nginx; tail /var/log/nginx/milkbot-error.log"
     context = ssl.create_default_context()

@@ -11,21 +11,18 @@ from milkbot_health.journals import since
 from milkbot_health.row import Row, by_limits, fail, ok, plain, span, unknown, warn
 
 MEMINFO, VMSTAT = Path("/proc/meminfo"), Path("/proc/vmstat")
+CONTAINER = Path("/run/systemd/container")
 REBOOT = Path("/run/reboot-required")
 # systemd's message that a unit's process was killed for want of memory (SD_MESSAGE_UNIT_OUT_OF_MEMORY).
 _OUT_OF_MEMORY = "MESSAGE_ID=fe6faa94e7774663a0da52717891d8ef"
 
 
-def rows(host: Host) -> Iterator[Row]:
-    container = ask(["systemd-detect-virt", "--quiet", "--container"], host.seconds).code == 0
-    yield _memory(host)
-    yield _kills(host, container=container)
-    yield _clock(host, container=container)
-    yield _firewall(host)
-    yield _reboot()
+def in_container() -> bool:
+    """As systemd has noted it at boot: such a machine shares its host's clock and counters."""
+    return CONTAINER.exists()
 
 
-def _memory(host: Host) -> Row:
+def memory(host: Host) -> Iterator[Row]:
     limits = host.settings.limits
     known = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="ascii").splitlines())
     total, available = (int(known[name].split()[0]) / 1024 for name in ("MemTotal", "MemAvailable"))
@@ -33,28 +30,34 @@ def _memory(host: Host) -> Row:
     turned = (-limits.memory_warn_percent, -limits.memory_fail_percent)
     value = f"{percent:.0f} % available, {available:.0f} of {total:.0f} MB"
     limit = f"warns below {limits.memory_warn_percent:g} %, fails below {limits.memory_fail_percent:g} %"
-    return by_limits("memory", -percent, turned, value, limit, "see who has it: ps -eo rss,args --sort=-rss | head")
+    yield by_limits("memory", -percent, turned, value, limit, "see who has it: ps -eo rss,args --sort=-rss | head")
 
 
-def _kills(host: Host, *, container: bool) -> Row:
+def kills(host: Host) -> Iterator[Row]:
     """By the kernel's counter and by systemd's words. A container sees its host's counter: there the words alone."""
     name, mend = "kills for want of memory", "journalctl -k -g 'out of memory|oom'; systemctl status 'milkbot-*'"
     known = dict(line.split() for line in VMSTAT.read_text(encoding="ascii").splitlines())
-    counted = 0 if container else int(known.get("oom_kill", 0))
+    counted = 0 if in_container() else int(known.get("oom_kill", 0))
     host.note["oom_kills"] = counted
     before = int(host.seen.get("oom_kills", counted))
     # Less than before: it was rebooted, and counts from nought.
     killed = counted - before if counted >= before else counted
     said = since(host, [_OUT_OF_MEMORY])
     if said.code != 0 and killed == 0:
-        return unknown(name, said.why(), mend)
+        yield unknown(name, said.why(), mend)
+        return
     killed = max(killed, len(said.output.splitlines()))
     if killed:
-        return fail(name, f"{killed} processes since the last check", mend, "none")
-    return ok(name, "none since the last check", "none")
+        yield fail(name, f"{killed} processes since the last check", mend, "none")
+    else:
+        yield ok(name, "none since the last check", "none")
 
 
-def _clock(host: Host, *, container: bool) -> Row:
+def clock(host: Host) -> Iterator[Row]:
+    yield _clock(host)
+
+
+def _clock(host: Host) -> Row:
     """Never by asking the network: what keeps the clock knows how far it is off, and whether it is kept at all."""
     name, limits = "clock", host.settings.limits
     mend = "timedatectl set-ntp true; timedatectl timesync-status, or chronyc tracking"
@@ -65,10 +68,10 @@ def _clock(host: Host, *, container: bool) -> Row:
     if chrony.code == 0:
         return _chrony(name, chrony.output, (limits.clock_warn_seconds, limits.clock_fail_seconds), limit, mend)
     answer = ask(["timedatectl", "show", "--property=NTP", "--property=NTPSynchronized"], host.seconds)
-    if answer.code != 0 and not container:
+    if answer.code != 0 and not in_container():
         return unknown(name, answer.why(), mend)
     known = dict(line.split("=", 1) for line in answer.output.splitlines() if "=" in line)
-    if container and known.get("NTP") != "yes":
+    if in_container() and known.get("NTP") != "yes":
         return ok(name, "kept by the host of this container", limit)
     if known.get("NTP") != "yes":
         return fail(name, "nothing keeps it: no time service is active", mend, limit)
@@ -88,20 +91,21 @@ def _chrony(name: str, output: str, limits: tuple[float, float], limit: str, men
     return by_limits(name, offset, limits, f"synchronized, off by {offset:.3f} s", limit, mend)
 
 
-def _firewall(host: Host) -> Row:
+def firewall(host: Host) -> Iterator[Row]:
     answer = ask(["ufw", "status"], host.seconds)
     if answer.code != 0:
-        return unknown("firewall", answer.why(), "ufw status")
-    active = answer.output.startswith("Status: active")
-    if active:
-        return ok("firewall", "active", "active")
-    return fail("firewall", "it lets everything in", "ufw enable; then site.yml --tags ufw", "active")
+        yield unknown("firewall", answer.why(), "ufw status")
+    elif answer.output.startswith("Status: active"):
+        yield ok("firewall", "active", "active")
+    else:
+        yield fail("firewall", "it lets everything in", "ufw enable; then site.yml --tags ufw", "active")
 
 
-def _reboot() -> Row:
+def reboot(_: Host) -> Iterator[Row]:
     if not REBOOT.exists():
-        return ok("reboot", "none is due")
+        yield ok("reboot", "none is due")
+        return
     packages = REBOOT.with_name("reboot-required.pkgs")
     named = sorted(set(packages.read_text(encoding="utf-8").split())) if packages.exists() else []
     why = f", for {', '.join(named)}" if named else ""
-    return warn("reboot", plain(f"due{why}"), "in a quiet hour: systemctl reboot", "none due")
+    yield warn("reboot", plain(f"due{why}"), "in a quiet hour: systemctl reboot", "none due")

@@ -21,7 +21,7 @@ class SettingsError(Exception):
 class Limits:
     """Where a row warns and fails. health_limits of the role sets others; docs/health.md explains each."""
 
-    answer_seconds: float = 4
+    answer_seconds: float = 8
     disk_warn_percent: float = 85
     disk_fail_percent: float = 95
     disk_warn_free_mb: float = 2048

@@ -39,11 +39,20 @@ def timers() -> list[str]:
     return sorted({*TIMERS, *(path.name for path in UNITS.glob("milkbot-*.timer"))})
 
 
-def rows(host: Host) -> Iterator[Row]:
+def services_of(host: Host) -> list[str]:
+    """What has to be active all the time; the simulator where it is installed."""
     simulator = [OPTIONAL] if (UNITS / OPTIONAL).exists() else []
-    services = [host.settings.postgres_unit, *SOCKETS, *SERVICES, *simulator]
-    oneshots = [timer.replace(".timer", ".service") for timer in timers()]
-    asked = [*services, *timers(), *oneshots]
+    return [host.settings.postgres_unit, *SOCKETS, *SERVICES, *simulator]
+
+
+def oneshots() -> list[str]:
+    """What the timers start."""
+    return [timer.replace(".timer", ".service") for timer in timers()]
+
+
+def rows(host: Host) -> Iterator[Row]:
+    services = services_of(host)
+    asked = [*services, *timers(), *oneshots()]
     answer = ask(["systemctl", "show", f"--property={_PROPERTIES}", *asked], host.seconds)
     if answer.code != 0:
         yield unknown("units", answer.why(), "systemctl status; journalctl -b -u init.scope -n 50")
@@ -54,10 +63,9 @@ def rows(host: Host) -> Iterator[Row]:
         yield _unit(name, found[name])
     for name in timers():
         yield _timer(name, found[name], host.now)
-    for name in oneshots:
+    for name in oneshots():
         yield _oneshot(name, found[name])
     yield _restarts(host, {name: int(found[name].get("NRestarts") or 0) for name in services if "socket" not in name})
-    yield from _failed(host, {*services, *oneshots})
 
 
 def _unit(name: str, known: Known) -> Row:
@@ -117,17 +125,18 @@ def _restarts(host: Host, counted: dict[str, int]) -> Row:
     return judge("restarts", f"started again since the last check: {listed}", mend, limit)
 
 
-def _failed(host: Host, have_rows: set[str]) -> Iterator[Row]:
+def others(host: Host) -> Iterator[Row]:
+    """Whatever has failed and has no row of its own."""
     command = ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager", "--full"]
     answer = ask(command, host.seconds)
     if answer.code != 0:
         yield unknown("other units", answer.why(), "systemctl --failed")
         return
     names = [line.split()[0] for line in answer.output.splitlines() if line.split()]
-    others = sorted(set(names) - have_rows)
-    if not others:
+    failed = sorted(set(names) - {*services_of(host), *oneshots()})
+    if not failed:
         yield ok("other units", "none has failed", "none failed")
         return
-    judge = fail if any(name.startswith(_OURS) for name in others) else warn
-    mend = f"journalctl -u {others[0]} -n 50; when mended: systemctl reset-failed {others[0]}"
-    yield judge("other units", plain(f"failed: {', '.join(others)}"), mend, "none failed")
+    judge = fail if any(name.startswith(_OURS) for name in failed) else warn
+    mend = f"journalctl -u {failed[0]} -n 50; when mended: systemctl reset-failed {failed[0]}"
+    yield judge("other units", plain(f"failed: {', '.join(failed)}"), mend, "none failed")
