@@ -57,7 +57,8 @@ def test_secrets_can_be_read_by_others(host: Host, domain: str) -> None:
     assert (key.user, key.mode) == ("milkbot", 0o400)
     tls = host.file(f"/etc/ssl/private/{domain}.key")
     assert (tls.user, tls.mode) == ("root", 0o600)
-    assert host.file("/etc/milkbot/health.env").mode == 0o600
+    for path in ("/etc/milkbot/health.env", "/etc/milkbot/health-channels.json", "/var/lib/milkbot-health/state.json"):
+        assert (host.file(path).user, host.file(path).mode) == ("root", 0o600)
 
 
 def test_a_secret_lies_in_a_file_that_everybody_reads(host: Host) -> None:

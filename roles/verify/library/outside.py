@@ -275,12 +275,8 @@ def ports(outside: Outside) -> str:
         found = [port for port, is_open in zip(asked, answers, strict=True) if is_open]
     more, missing = set(found) - set(wanted), set(wanted) - set(found)
     if more or missing:
-        said = [
-            f"{', '.join(map(str, sorted(some)))} {word}"
-            for some, word in ((more, "open"), (missing, "closed"))
-            if some
-        ]
-        raise WrongError("; ".join(said), "ufw status; ss -ltnp; site.yml --tags ufw")
+        said = [f"{port} is open" for port in sorted(more)] + [f"{port} is closed" for port in sorted(missing)]
+        raise WrongError(", ".join(said), "ufw status; ss -ltnp; site.yml --tags ufw")
     return f"{', '.join(map(str, found))} of {len(asked)} tried"
 
 
