@@ -46,7 +46,7 @@ WHERE state <> 'active' AND (until IS NULL OR until > now());
 SELECT json_build_object(
     'about', 'unknown', 'count', count(*), 'oldest', coalesce(extract(epoch FROM now() - min(updated_at)), 0),
     'first', min(client_order_id))
-FROM ops.orders WHERE state = 'unknown';
+FROM ops.orders WHERE trading_mode IN ('shadow', 'demo', 'live') AND state = 'unknown';
 
 SELECT json_build_object(
     'about', 'tick', 'age', extract(epoch FROM now() - started_at), 'outcome', outcome, 'message', message)
