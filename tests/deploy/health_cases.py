@@ -192,7 +192,6 @@ CASES = [
         _ANOTHER_RELEASE,
         _RELEASE_AGAIN,
         said="another release answers",
-        quick=True,
         name="analytics API, of another release",
     ),
     Case(
@@ -244,7 +243,6 @@ CASES = [
         + _psql("SELECT pg_reload_conf()")
         + f"; {_TICK}",
         said="read-only",
-        quick=True,
     ),
     _limit("connections", "LIMIT_CONNECTIONS_FAIL_PERCENT=0", checks=2, said="used"),
     Case(

@@ -21,6 +21,7 @@ from milkbot_health.deploys import lock_age, lock_holder
 from milkbot_health.host import Host, live_release
 from milkbot_health.row import Row, State, worst
 from milkbot_health.runner import check_everything
+from milkbot_health.saying import complain
 from milkbot_health.settings import Channels, Settings, SettingsError, read, read_channels
 
 LOCK = "/run/lock/milkbot-health.lock"
@@ -59,26 +60,24 @@ def main(arguments: Sequence[str]) -> NoReturn:
     except SystemExit as ending:
         code = int(ending.code or 0)
     except SettingsError as error:
-        print(f"healthcheck.sh: {error}", file=sys.stderr)
+        complain(f"{error}")
         code = WRONG_SETTINGS
     except Exception:  # noqa: BLE001 - Python's own exit code would be 1, which says that nothing fails
-        traceback.print_exc()
+        complain(f"it is broken itself\n{traceback.format_exc()}")
         code = BROKEN
     # When the log's disk is full, a row has said so.
     with suppress(OSError):
         sys.stdout.flush()
-    with suppress(OSError):
-        sys.stderr.flush()
     os._exit(code)
 
 
 def _run(options: argparse.Namespace) -> int:
     if os.geteuid() != 0:
-        print("healthcheck.sh: run it as root: sudo /opt/milkbot/deployment/scripts/healthcheck.sh", file=sys.stderr)
+        complain("run it as root: sudo /opt/milkbot/deployment/scripts/healthcheck.sh")
         return NOT_ROOT
     settings = read()
     if options.alert and not _alone():
-        print("healthcheck.sh: another check that alerts is at work; it was left alone", file=sys.stderr)
+        complain("another check that alerts is at work; it was left alone")
         return BUSY
     host = Host(settings, memory.load(), alerts=options.alert, release=live_release())
     checks = check_everything(host)
@@ -119,7 +118,7 @@ def _show(host: Host, rows: Sequence[Row], options: argparse.Namespace) -> None:
         sys.stdout.flush()
     except OSError as error:
         # A full disk must not keep the alert from going out.
-        print(f"healthcheck.sh: nothing can be printed: {error}", file=sys.stderr)
+        complain(f"nothing can be printed: {error}")
 
 
 def _alert(host: Host, checks: dict[str, list[Row]], rows: list[Row]) -> None:
@@ -154,7 +153,7 @@ def _tell(kept: memory.Memory, channels: Channels, settings: Settings, rows: lis
     count = len(channels.urls)
     kept.told |= {"channels": problem, "channels_are": f"{count} set" if count else "none is set: health_alert_urls"}
     if problem:
-        print(f"healthcheck.sh: not told yet, tried again by the next check: {problem}", file=sys.stderr)
+        complain(f"not told yet, tried again by the next check: {problem}")
     pinging.join()
 
 
@@ -162,7 +161,7 @@ def _ping(kept: memory.Memory, channels: Channels, rows: list[Row]) -> None:
     why = ping.ping(channels.ping, rows) if channels.ping else ""
     kept.told |= {"ping_failed": why, "ping_is": "pinged" if channels.ping else "none is set: health_ping_url"}
     if why:
-        print(f"healthcheck.sh: the dead man's switch was not reached: {why}", file=sys.stderr)
+        complain(f"the dead man's switch was not reached: {why}")
 
 
 def _remember(kept: memory.Memory) -> None:
@@ -170,4 +169,4 @@ def _remember(kept: memory.Memory) -> None:
         memory.save(kept)
     except OSError as error:
         # What is told now may then be told again; that is better than not at all.
-        print(f"healthcheck.sh: what was found cannot be remembered: {error}", file=sys.stderr)
+        complain(f"what was found cannot be remembered: {error}")

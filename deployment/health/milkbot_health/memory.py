@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from milkbot_health.saying import complain
 
 # The second is in memory: when the disk is full, the alert that says so must go out once, and not every five minutes.
 FILES = (Path("/var/lib/milkbot-health/state.json"), Path("/run/milkbot-health/state.json"))
@@ -44,7 +45,7 @@ def _load(file: Path) -> Memory | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"healthcheck.sh: {file} cannot be read ({error}); put aside as {file.name}.broken", file=sys.stderr)
+        complain(f"{file} cannot be read ({error}); put aside as {file.name}.broken")
         with suppress(OSError):
             file.replace(file.with_name(f"{file.name}.broken"))
         return None
