@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -60,8 +61,9 @@ def _fits(word: str, pattern: str) -> bool:
 
 def test_what_the_host_installs_is_not_what_is_locked() -> None:
     kept = (ROOT / "requirements/alerts.txt").read_text("utf-8").splitlines()
-    command = kept[0].partition(": ")[2].partition(" -o ")[0].split()
-    done = subprocess.run([*command, "--offline", "--quiet"], check=True, capture_output=True, text=True, cwd=ROOT)
+    uv, *words = kept[0].partition(": ")[2].partition(" -o ")[0].split()
+    command = [Path(sys.executable).with_name(uv), *words, "--offline", "--quiet"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     assert kept[1:] == done.stdout.splitlines()
 
 
