@@ -241,7 +241,7 @@ CASES = [
         _psql("ALTER SYSTEM RESET default_transaction_read_only")
         + "; "
         + _psql("SELECT pg_reload_conf()")
-        + f"; {_TICK}",
+        + f"; sleep 1; {_TICK}",
         said="read-only",
     ),
     _limit("connections", "LIMIT_CONNECTIONS_FAIL_PERCENT=0", checks=2, said="used"),

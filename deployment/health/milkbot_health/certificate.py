@@ -24,7 +24,7 @@ def rows(host: Host) -> Iterator[Row]:
         return
     end = answer.output.strip().partition("=")[2]
     left = (ssl.cert_time_to_seconds(end) - host.now) / _DAY
-    value = f"expired on {end}" if left <= 0 else f"{left:.0f} days left, until {end}"
+    value = f"expired on {end}" if left <= 0 else f"{int(left)} days left, until {end}"
     # The shorter the time, the worse: turned around.
     turned = (-limits.certificate_warn_days, -limits.certificate_fail_days)
     limit = f"warns from {limits.certificate_warn_days:g} days, fails from {limits.certificate_fail_days:g}"

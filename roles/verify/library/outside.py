@@ -164,7 +164,7 @@ def certificate(outside: Outside) -> str:
             found = secured.getpeercert() or {}
     end = str(found["notAfter"])
     days = (ssl.cert_time_to_seconds(end) - time.time()) / _DAY
-    said = f"{days:.0f} days left, until {end}"
+    said = f"{int(days)} days left, until {end}"
     if days < _FAIL_DAYS:
         raise WrongError(said, "renew it: site.yml --tags nginx, or at the proxy in front")
     return f"warn: {said} -> renew it: site.yml --tags nginx, or at the proxy in front" if days < _WARN_DAYS else said
