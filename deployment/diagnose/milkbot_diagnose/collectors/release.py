@@ -1,0 +1,125 @@
+"""The release that is live: its links, its environment, what it says itself, the history, the lock, the backups."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import milkbot_lock
+
+from milkbot_diagnose import places
+from milkbot_diagnose.bounded import Ask, Look
+
+_MODULES = [
+    "milkbot.trader.trading_loop",
+    "milkbot.analytics.service.application",
+    "milkbot.dashboard.snapshot",
+    "uvicorn",
+]
+_IMPORT = "import importlib,sys; [importlib.import_module(name) for name in sys.argv[1:]]; print('OK')"
+
+
+def questions() -> list[Ask | Look]:
+    python = str(places.CURRENT / "venv/bin/python")
+    program = str(places.CURRENT / "venv/bin/milkbot")
+    return [
+        Ask("release/doctor", [program, "doctor", "--json"], 45, user="milkbot"),
+        Ask("release/imports", [python, "-I", "-B", "-c", _IMPORT, *_MODULES], 30, user="milkbot"),
+        Look("release/links", _links),
+        Look("release/list", _releases),
+        Look("release/history", lambda: _tail(places.HOME / "deploys.jsonl")),
+        Look("release/lock", _lock),
+        Ask("release/files", ["ls", "-la", str(places.HOME), str(places.RELEASES), str(places.CURRENT) + "/"]),
+        Ask("backups/files", ["find", str(places.BACKUPS), "-type", "f", "-printf", "%TY-%Tm-%Td %TH:%TM %s %m %p\n"]),
+        Look("backups/state", _backup_state),
+        Look("backups/newest", _newest_backups),
+        Look("backups/log", lambda: _tail(places.LOGS / "backup.log")),
+        Look("health/log", lambda: _tail(places.LOGS / "healthcheck.log")),
+        *(
+            Look(f"logs/{name}", lambda name=name: _tail(places.LOGS / f"{name}.log"))
+            for name in ("trader", "rollups", "analytics", "dashboard", "simulator")
+        ),  # type: ignore[misc]
+    ]
+
+
+def _tail(path: Path, longest: int = 100_000) -> str:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - longest))
+        text = file.read().decode("utf-8", "replace")
+    return text if size <= longest else text.partition("\n")[2]
+
+
+def _links() -> str:
+    rows = []
+    for path in (
+        places.CURRENT,
+        places.HOME / "venv",
+        places.CURRENT / "venv/bin/python",
+        Path("/usr/local/bin/milkbot"),
+    ):
+        target = str(path.readlink()) if path.is_symlink() else ""
+        rows.append(
+            {
+                "path": str(path),
+                "target": target,
+                "link": path.is_symlink(),
+                "exists": path.exists(),
+                "real": str(path.resolve()),
+            }
+        )
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def _releases() -> str:
+    """A row for each release, the oldest first; `complete` once it has its record."""
+    live = places.CURRENT.resolve()
+    rows = []
+    for path in sorted(places.RELEASES.iterdir()):
+        if not path.is_dir():
+            continue
+        try:
+            record = json.loads((path / "release.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            record = None
+        rows.append({"id": path.name, "live": path == live, "complete": record is not None, "record": record or {}})
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def _lock() -> str:
+    holder = milkbot_lock.holder_of(milkbot_lock.LOCK)
+    if holder is None:
+        return json.dumps({"held": False}) + "\n"
+    known = {name: holder.get(name, "") for name in ("host", "pid", "purpose", "since", "user")}
+    row = {"held": True, "dead": milkbot_lock.provably_dead(holder), "shown": milkbot_lock.described(holder), **known}
+    # Whether it ran on this host, whose processes we see.
+    row["here"] = str(holder.get("run", "")).split(":")[1:2] == [milkbot_lock.boot_id()]
+    return json.dumps(row) + "\n"
+
+
+def _backup_state() -> str:
+    rows = []
+    for path in sorted(places.BACKUP_STATE.glob("*.json")):
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            found = {"result": "failed", "reason": f"{path} cannot be read: {error}"}
+        rows.append({"kind": path.stem, **found})
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def _newest_backups() -> str:
+    """The newest file of each kind and its age in hours; a kind that has none says so."""
+    rows = []
+    for kind in ("daily", "weekly", "monthly", "pre-deploy"):
+        directory = places.BACKUPS / kind
+        times = sorted(
+            (path.stat().st_mtime, path.name) for path in directory.glob("milkbot_*.sql.gz*") if ".gz." not in path.name
+        )
+        row: dict[str, object] = {"kind": kind, "there": directory.is_dir(), "files": len(times)}
+        if times:
+            row |= {"newest": times[-1][1], "hours": round((time.time() - times[-1][0]) / 3600, 1)}
+        rows.append(row)
+    return "".join(f"{json.dumps(row)}\n" for row in rows)

@@ -1,0 +1,68 @@
+"""Backups, and the cron that makes them."""
+
+from __future__ import annotations
+
+import re
+
+from milkbot_diagnose.collection import Collection
+from milkbot_diagnose.diagnosis import DISK, Diagnosis, judge
+
+_BY_HAND = "/opt/milkbot/deployment/scripts/backup-database.sh daily"
+_OLD_HOURS = 26.0
+
+
+@judge()
+def cron(collection: Collection) -> Diagnosis | None:
+    unit = collection.unit("cron.service")
+    stopped = bool(unit) and unit.get("ActiveState") != "active"
+    absent = collection.code("cron/root") is not None and not collection.lines(
+        "cron/root", r"^[^#].*backup-database\.sh"
+    )
+    if not (stopped or absent):
+        return None
+    return Diagnosis(
+        "cron-broken",
+        "cron makes no backup and no health check",
+        (
+            *((f"cron.service is {unit.get('ActiveState')}",) if stopped else ()),
+            *(("root's crontab names no backup-database.sh",) if absent else ()),
+        ),
+        "somebody stopped it" if stopped else "root's crontab was changed",
+        (
+            *(("systemctl enable --now cron.service",) if stopped else ()),
+            *(("ansible-playbook -i INVENTORY site.yml --tags cron",) if absent else ()),
+        ),
+    )
+
+
+@judge(DISK, "postgresql-stopped", "postgresql-no-space", "postgresql-full", "database-missing", "cron-broken")
+def backups_fail(collection: Collection) -> Diagnosis | None:
+    failed = [row for row in collection.rows("backups/state") if row.get("result") == "failed"]
+    evidence = [
+        f"{row['kind']} failed at {row.get('at')}: {row.get('reason')}; last good: {row.get('last_good_at') or 'never'}"
+        for row in failed
+    ]
+    log = [line for line in collection.lines("backups/log") if re.search(r" backup: ", line)]
+    if not collection.rows("backups/state") and log and " failed: " in log[-1]:
+        evidence.append(log[-1][:200])
+    daily = next((row for row in collection.rows("backups/newest") if row["kind"] == "daily"), {})
+    up = float((collection.text("host/uptime").split() or ["0"])[0]) / 3600
+    if daily.get("there") is False:
+        evidence.append("/var/backups/milkbot/daily is missing")
+    elif daily.get("hours", 0.0) > _OLD_HOURS:
+        evidence.append(f"the newest daily backup is {daily['hours']:.0f} hours old: {daily['newest']}")
+    elif daily and not daily.get("files") and up > _OLD_HOURS:
+        evidence.append("there is no daily backup")
+    if not evidence:
+        return None
+    return Diagnosis(
+        "backups-fail",
+        "Backups fail",
+        tuple(evidence[:3]),
+        "the reason stands in the line above, and in /var/log/milkbot/backup.log",
+        (
+            *(("ansible-playbook -i INVENTORY site.yml --tags user",) if daily.get("there") is False else ()),
+            f"{_BY_HAND}   # shows the reason; then it is well",
+            "tail -n 50 /var/log/milkbot/backup.log",
+        ),
+    )

@@ -1,0 +1,80 @@
+"""One page of a terminal: what is wrong, why we think so, what to type."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from milkbot_diagnose.bounded import NOT_FOUND, TIMED_OUT
+from milkbot_diagnose.collection import Collection
+from milkbot_diagnose.diagnosis import Diagnosis
+
+WIDTH, LINES = 100, 40
+_IN_FULL = 3
+
+
+def page(collection: Collection, found: Sequence[Diagnosis], archive: str = "") -> list[str]:
+    """At most LINES lines of at most WIDTH: the first diagnosis in full, the others as far as there is room."""
+    live = next((str(row["id"]) for row in collection.rows("release/list") if row.get("live")), "none")
+    head = [f"{collection.facts.get('host')}  {collection.facts.get('at')}  release {live}"]
+    if not collection.facts.get("root"):
+        head.append("asked without root: half of the questions had no answer; run it as root")
+    head.append("")
+    foot = ["", *_unknown(collection), *([f"everything that was collected: {archive}"] if archive else [])]
+    roots = [diagnosis for diagnosis in found if not diagnosis.follows]
+    body = [] if found else ["Nothing wrong was found."]
+    room = LINES - len(head) - len(foot)
+    short = []
+    for number, diagnosis in enumerate(found, 1):
+        full = _in_full(number, diagnosis)
+        if number == 1 or (diagnosis in roots and number <= _IN_FULL and len(body) + len(full) + len(found) <= room):
+            body += full
+        else:
+            short.append(_in_short(number, diagnosis))
+    left = max(1, room - len(body))
+    if len(short) > left:
+        short = [*short[: left - 1], f"and {len(short) - left + 1} more: see diagnosis.txt in the archive, or --all"]
+    return [line[:WIDTH].rstrip() for line in [*head, *body, *short, *foot]]
+
+
+def everything(collection: Collection, found: Sequence[Diagnosis]) -> list[str]:
+    """All diagnoses in full, however long."""
+    lines = page(collection, [])[:2] if not found else []
+    for number, diagnosis in enumerate(found, 1):
+        lines += _in_full(number, diagnosis)
+    return [*lines, *_unknown(collection)]
+
+
+def _in_full(number: int, diagnosis: Diagnosis) -> list[str]:
+    lines = [f"{number}. {diagnosis.title}  [{diagnosis.name}]{'' if diagnosis.serious else '  (no harm yet)'}"]
+    if diagnosis.follows:
+        lines.append(f"   follows {', '.join(diagnosis.follows)}")
+    for label, texts in (("seen", diagnosis.evidence), ("cause", (diagnosis.cause,)), ("do", diagnosis.mend)):
+        for place, text in enumerate(filter(None, texts)):
+            first = f"   {label if place == 0 else '':<6}"
+            wrapped = textwrap.wrap(" ".join(text.split()), WIDTH - 9, break_on_hyphens=False) or [""]
+            # A command is never broken: it is to be copied.
+            pieces = [" ".join(text.split())] if label == "do" else wrapped[:3]
+            lines += [f"{first if index == 0 else ' ' * 9}{piece}" for index, piece in enumerate(pieces)]
+    return lines
+
+
+def _in_short(number: int, diagnosis: Diagnosis) -> str:
+    why = f"follows {', '.join(diagnosis.follows)}" if diagnosis.follows else diagnosis.mend[0]
+    return f"{number}. {diagnosis.title}  [{diagnosis.name}]  {'<-' if diagnosis.follows else '->'} {why}"
+
+
+def _unknown(collection: Collection) -> list[str]:
+    """What had no answer: a judge that knows nothing says nothing, and the reader has to know that."""
+    late = [name for name, answer in collection.answers.items() if answer.code == TIMED_OUT]
+    absent = {
+        answer.command.split()[0].rpartition("/")[2]
+        for answer in collection.answers.values()
+        if answer.code == NOT_FOUND and answer.command and not answer.command.startswith("chronyc")
+    }
+    lines = []
+    if late:
+        lines.append(f"no answer in time: {', '.join(late)}")
+    if absent:
+        lines.append(f"not asked, for want of the program: {', '.join(sorted(absent))}")
+    return lines
