@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 CANNOT_RUN, NOT_FOUND, TIMED_OUT = 126, 127, 124
 _PIECE = 1 << 16
@@ -86,7 +87,7 @@ def run(asked: Ask) -> Answer:
 
 def _start(asked: Ask) -> subprocess.Popen[bytes]:
     given = {**ENVIRONMENT, **asked.environment}
-    options = {}
+    options: dict[str, Any] = {}
     if asked.user:
         entry = pwd.getpwnam(asked.user)
         if os.geteuid() == 0:
@@ -95,7 +96,7 @@ def _start(asked: Ask) -> subprocess.Popen[bytes]:
                 "group": entry.pw_gid,
                 "extra_groups": os.getgrouplist(asked.user, entry.pw_gid),
             }
-    return subprocess.Popen(  # noqa: S603 - our own words
+    started: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own words
         list(asked.command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -103,8 +104,9 @@ def _start(asked: Ask) -> subprocess.Popen[bytes]:
         start_new_session=True,
         cwd="/",
         env=given,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
+    return started
 
 
 def _listen(process: subprocess.Popen[bytes], asked: Ask, deadline: float) -> tuple[bytes, bool, bool]:

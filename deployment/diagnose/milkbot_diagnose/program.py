@@ -1,7 +1,7 @@
 """diagnose.sh [--archive FILE] [--hours N] [--all] | diagnose.sh ARCHIVE
 
 Collects what tells how this host is, and prints what is wrong, why, and what to type. Changes nothing.
-Collects what tells how this host is, and prints what is wrong, why, and what to type. Changes nothing.
+Exit codes: 0 collected and judged, whatever was found · 1 could not collect, or not keep it · 2 wrong usage
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from milkbot_diagnose import places
 from milkbot_diagnose.bounded import Ask, Look
+from milkbot_diagnose.collectors.files import beginning_of, look_at
 
 _ENV_FILES = [
     places.ENV_FILE,
     *(places.CONFIG / f"{name}.env" for name in ("trader", "rollups", "analytics", "dashboard")),
 ]
-_LONGEST = 100_000
 
 # The release's own reading, for each service with what its unit gives it: no database and no exchange is asked.
 _CHECK = """
@@ -44,7 +44,7 @@ def questions() -> list[Ask | Look]:
     return [
         Ask("config/check", [python, "-I", "-B", "-c", _CHECK], 20, user="milkbot"),
         Look("config/files", _permissions),
-        *(Look(f"config{path}", lambda path=path: _text(path)) for path in shown),  # type: ignore[misc]
+        *(look_at(f"config{path}", path) for path in shown),
     ]
 
 
@@ -52,14 +52,9 @@ def _is_key(path: Path) -> bool:
     if path.suffix in (".pem", ".key", ".crt"):
         return True
     try:
-        return "PRIVATE KEY-----" in _text(path)
+        return "PRIVATE KEY-----" in beginning_of(path)
     except OSError:
         return False
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(_LONGEST).decode("utf-8", "replace")
 
 
 def _permissions() -> str:

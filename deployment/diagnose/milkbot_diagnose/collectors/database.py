@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from milkbot_diagnose import places
 from milkbot_diagnose.bounded import Ask, Look
 from milkbot_diagnose.collection import parse_settings
+from milkbot_diagnose.collectors.files import end_of
 from milkbot_diagnose.collectors.queries import OF_CLUSTER, OF_DATABASE
 
 _SOCKETS = "/run/postgresql"
@@ -67,14 +67,7 @@ def _as_role(role: str, host: str, database: str = "milkbot") -> list[str]:
     ]
 
 
-def _log(longest: int = 200_000) -> str:
+def _log() -> str:
     """The newest log of the server, its end; of one that was just rotated, the one before as well."""
     paths = sorted(Path("/var/log/postgresql").glob("*.log*"), key=lambda path: path.stat().st_mtime)
-    texts = []
-    for path in [path for path in paths if path.suffix != ".gz"][-2:]:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - longest))
-            text = file.read().decode("utf-8", "replace")
-        texts.append(text if size <= longest else text.partition("\n")[2])
-    return "".join(texts)
+    return "".join(end_of(path, 200_000) for path in [path for path in paths if path.suffix != ".gz"][-2:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import subprocess
@@ -65,7 +66,9 @@ def first_failure(command: list[str]) -> str:
     deadline = time.monotonic() + _SECONDS
     try:
         while after < _AFTER and (left := deadline - time.monotonic()) > 0:
-            if not select.select([process.stdout], [], [], left)[0] or not (piece := process.stdout.read1(1 << 16)):
+            if not select.select([process.stdout], [], [], left)[0] or not (
+                piece := os.read(process.stdout.fileno(), 1 << 16)
+            ):
                 break
             *lines, rest = (rest + piece).split(b"\n")
             for line in (raw.decode("utf-8", "replace")[:4000] for raw in lines):

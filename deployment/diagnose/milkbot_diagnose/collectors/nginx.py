@@ -8,6 +8,7 @@ from pathlib import Path
 
 from milkbot_diagnose import places
 from milkbot_diagnose.bounded import Ask, Look, run
+from milkbot_diagnose.collectors.files import look_at_end
 
 # A test of the configuration makes the pid file and the logs that are not there: here in a view of its own.
 _APART = "mount -t tmpfs none /run && mount -t tmpfs none /var/log/nginx && exec nginx -T"
@@ -17,29 +18,16 @@ _KEY = re.compile(r"^\s*ssl_certificate_key\s+(\S+?);", re.MULTILINE)
 
 
 def questions() -> list[Ask | Look]:
+    logs = sorted(Path("/var/log/nginx").glob("*error.log"))
     return [
         Ask("nginx/test", _TEST, 15, 400_000, keep_beginning=True),
         Look("nginx/certificates", _certificates),
         Ask(
             "nginx/sites", ["ls", "-la", "/etc/nginx/sites-enabled", "/etc/nginx/conf.d", "/etc/nginx/modules-enabled"]
         ),
-        *(
-            Look(f"nginx/{path.name}", lambda path=path: _tail(path))
-            for path in Path("/var/log/nginx").glob("*error.log")
-        ),  # type: ignore[misc]
-        Look("nginx/milkbot-access.log", lambda: _tail(Path("/var/log/nginx/milkbot-access.log"), 40_000)),
+        *(look_at_end(f"nginx/{path.name}", path) for path in logs),
+        look_at_end("nginx/milkbot-access.log", Path("/var/log/nginx/milkbot-access.log"), 40_000),
     ]
-
-
-def _tail(path: Path, longest: int = 100_000) -> str:
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - longest))
-        return (
-            file.read()
-            .decode("utf-8", "replace")
-            .partition("\n" if size > longest else "\0")[2 if size > longest else 0]
-        )
 
 
 def _certificates() -> str:

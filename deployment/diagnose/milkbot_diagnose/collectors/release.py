@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import milkbot_lock
 
 from milkbot_diagnose import places
 from milkbot_diagnose.bounded import Ask, Look
+from milkbot_diagnose.collectors.files import look_at_end
 
 _MODULES = [
     "milkbot.trader.trading_loop",
@@ -29,27 +29,19 @@ def questions() -> list[Ask | Look]:
         Ask("release/imports", [python, "-I", "-B", "-c", _IMPORT, *_MODULES], 30, user="milkbot"),
         Look("release/links", _links),
         Look("release/list", _releases),
-        Look("release/history", lambda: _tail(places.HOME / "deploys.jsonl")),
+        look_at_end("release/history", places.HOME / "deploys.jsonl"),
         Look("release/lock", _lock),
         Ask("release/files", ["ls", "-la", str(places.HOME), str(places.RELEASES), str(places.CURRENT) + "/"]),
         Ask("backups/files", ["find", str(places.BACKUPS), "-type", "f", "-printf", "%TY-%Tm-%Td %TH:%TM %s %m %p\n"]),
         Look("backups/state", _backup_state),
         Look("backups/newest", _newest_backups),
-        Look("backups/log", lambda: _tail(places.LOGS / "backup.log")),
-        Look("health/log", lambda: _tail(places.LOGS / "healthcheck.log")),
+        look_at_end("backups/log", places.LOGS / "backup.log"),
+        look_at_end("health/log", places.LOGS / "healthcheck.log"),
         *(
-            Look(f"logs/{name}", lambda name=name: _tail(places.LOGS / f"{name}.log"))
+            look_at_end(f"logs/{name}", places.LOGS / f"{name}.log")
             for name in ("trader", "rollups", "analytics", "dashboard", "simulator")
-        ),  # type: ignore[misc]
+        ),
     ]
-
-
-def _tail(path: Path, longest: int = 100_000) -> str:
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - longest))
-        text = file.read().decode("utf-8", "replace")
-    return text if size <= longest else text.partition("\n")[2]
 
 
 def _links() -> str:

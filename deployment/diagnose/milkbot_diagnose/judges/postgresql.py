@@ -208,11 +208,8 @@ def _idle(collection: Collection) -> Diagnosis | None:
         if "idle in transaction" in str(row.get("state")) and (row.get("transaction_seconds") or 0) > _IDLE_SECONDS:
             return Diagnosis(
                 "idle-transaction",
-                f"Process {row['pid']} left a transaction open",
-                (
-                    f"{row.get('usename')} ({row.get('application_name')}), {row['transaction_seconds']} s:"
-                    f" {_short(row.get('query'))}",
-                ),
+                f"Process {row['pid']} left a transaction open for {row['transaction_seconds']} s",
+                (f"{row.get('usename')} ({row.get('application_name')}): {_short(row.get('query'))}",),
                 "it holds its locks, and keeps the tables from being cleaned",
                 (f"runuser -u postgres -- psql -c 'SELECT pg_terminate_backend({row['pid']})'",),
                 serious=False,
