@@ -24,8 +24,8 @@ _SECRET_NAME = re.compile(_NAMED, re.IGNORECASE)
 _NO_SECRET_NAME = re.compile(r"(?:_path|_file|_encryption|_dir|_enabled|_timeout|_on)$|^key_id$", re.IGNORECASE)
 # NAME=value, "name": "value", name: value, also inside of a string of JSON.
 _VALUE = r"""(\\"(?:[^"\\]|\\\\.)*\\"|"(?:[^"\\]|\\.)*"|'[^']*'|(?:(?:Basic|Bearer|Digest)\s+)?[^\s,;&"'\\]+)"""
-_PAIR = re.compile(rf"""(?<![\w.-])({_NAMED})(\\?["']?\s*[=:]\s*){_VALUE}""", re.IGNORECASE)
-_OPTION = re.compile(rf"(--{_NAMED})(\s+)(\S+)", re.IGNORECASE)
+_PAIR = re.compile(rf"""(?<![\w.-])({_NAMED})(\\?["']?[^\S\n]*[=:][^\S\n]*){_VALUE}""", re.IGNORECASE)
+_OPTION = re.compile(rf"(--{_NAMED})([^\S\n]+)(\S+)", re.IGNORECASE)
 _KEY_LINES = r"(?:[A-Za-z0-9+/=]{16,}(?:\\n|\s)+)"
 
 # Shapes that are a secret wherever they stand; what group 1 and 2 hold is kept.

@@ -11,6 +11,8 @@ from milkbot_diagnose.diagnosis import Diagnosis
 
 WIDTH, LINES = 100, 40
 _IN_FULL = 3
+# Of each of these a host has this one or another.
+_OPTIONAL = {"chronyc", "nft"}
 
 
 def page(collection: Collection, found: Sequence[Diagnosis], archive: str = "") -> list[str]:
@@ -27,14 +29,14 @@ def page(collection: Collection, found: Sequence[Diagnosis], archive: str = "") 
     short = []
     for number, diagnosis in enumerate(found, 1):
         full = _in_full(number, diagnosis)
-        if number == 1 or (diagnosis in roots and number <= _IN_FULL and len(body) + len(full) + len(found) <= room):
+        if number == 1 or (diagnosis in roots and number <= _IN_FULL and _height(body + full) + len(found) <= room):
             body += full
         else:
             short.append(_in_short(number, diagnosis))
-    left = max(1, room - len(body))
+    left = max(1, room - _height(body))
     if len(short) > left:
         short = [*short[: left - 1], f"and {len(short) - left + 1} more: see diagnosis.txt in the archive, or --all"]
-    return [line[:WIDTH].rstrip() for line in [*head, *body, *short, *foot]]
+    return [line.rstrip() for line in [*(text[:WIDTH] for text in head), *body, *short, *foot]]
 
 
 def everything(collection: Collection, found: Sequence[Diagnosis]) -> list[str]:
@@ -46,22 +48,30 @@ def everything(collection: Collection, found: Sequence[Diagnosis]) -> list[str]:
 
 
 def _in_full(number: int, diagnosis: Diagnosis) -> list[str]:
-    lines = [f"{number}. {diagnosis.title}  [{diagnosis.name}]{'' if diagnosis.serious else '  (no harm yet)'}"]
+    title = textwrap.shorten(diagnosis.title, WIDTH - 40, placeholder="...")
+    lines = [f"{number}. {title}  [{diagnosis.name}]{'' if diagnosis.serious else '  (no harm yet)'}"]
     if diagnosis.follows:
         lines.append(f"   follows {', '.join(diagnosis.follows)}")
     for label, texts in (("seen", diagnosis.evidence), ("cause", (diagnosis.cause,)), ("do", diagnosis.mend)):
         for place, text in enumerate(filter(None, texts)):
             first = f"   {label if place == 0 else '':<6}"
             wrapped = textwrap.wrap(" ".join(text.split()), WIDTH - 9, break_on_hyphens=False) or [""]
-            # A command is never broken: it is to be copied.
+            # A command is neither broken nor cut: it is to be copied. The terminal breaks it.
             pieces = [" ".join(text.split())] if label == "do" else wrapped[:3]
             lines += [f"{first if index == 0 else ' ' * 9}{piece}" for index, piece in enumerate(pieces)]
     return lines
 
 
 def _in_short(number: int, diagnosis: Diagnosis) -> str:
-    why = f"follows {', '.join(diagnosis.follows)}" if diagnosis.follows else diagnosis.mend[0]
-    return f"{number}. {diagnosis.title}  [{diagnosis.name}]  {'<-' if diagnosis.follows else '->'} {why}"
+    """One line; the command stands in it where there is room for the whole of it."""
+    what = f"{number}. {diagnosis.title}  [{diagnosis.name}]"
+    why = f"  follows {', '.join(diagnosis.follows)}" if diagnosis.follows else f"  do: {diagnosis.mend[0]}"
+    return what + why if len(what + why) <= WIDTH else textwrap.shorten(what, WIDTH, placeholder="...")
+
+
+def _height(lines: Sequence[str]) -> int:
+    """How many lines of a terminal they take."""
+    return sum(max(1, -(-len(line) // WIDTH)) for line in lines)
 
 
 def _unknown(collection: Collection) -> list[str]:
@@ -70,11 +80,11 @@ def _unknown(collection: Collection) -> list[str]:
     absent = {
         answer.command.split()[0].rpartition("/")[2]
         for answer in collection.answers.values()
-        if answer.code == NOT_FOUND and answer.command and not answer.command.startswith("chronyc")
+        if answer.code == NOT_FOUND and answer.command
     }
     lines = []
     if late:
-        lines.append(f"no answer in time: {', '.join(late)}")
-    if absent:
+        lines.append(textwrap.shorten(f"no answer in time: {', '.join(late)}", WIDTH, placeholder="..."))
+    if absent := absent - _OPTIONAL:
         lines.append(f"not asked, for want of the program: {', '.join(sorted(absent))}")
     return lines

@@ -30,7 +30,7 @@ def certificate(collection: Collection) -> Diagnosis | None:
 
 def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
     path, key = str(row["certificate"]), str(row["key"])
-    new = f"put the certificate and its key into the vault (nginx_certificate, nginx_private_key), then: {_APPLY}"
+    new = ("put the certificate and its key into the vault: nginx_certificate, nginx_private_key", _APPLY)
     if (
         row.get("certificate_missing")
         or row.get("key_missing")
@@ -56,7 +56,7 @@ def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
             "The certificate and its private key are not a pair",
             (f"the public key of {path} is not that of {key}",),
             "only one of the two was replaced",
-            (new,),
+            new,
         )
     begins, ends = _moment(row, "notBefore"), _moment(row, "notAfter")
     said = re.findall(r"^not(?:Before|After)=.*", str(row.get("details", "")), re.MULTILINE)
@@ -66,7 +66,7 @@ def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
             "The certificate has expired",
             (f"{path}: {said[-1]}",),
             "it was not renewed in time",
-            (new,),
+            new,
         )
     if begins is not None and now < begins:
         return Diagnosis(
@@ -74,7 +74,7 @@ def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
             "The certificate is not valid yet",
             (f"{path}: {said[0]}",),
             "it begins later, or this clock is behind",
-            ("date -u   # is it right?", new),
+            ("date -u   # is it right?", *new),
         )
     names = re.findall(r"DNS:([\w.*-]+)", str(row.get("details", "")))
     other = [domain for domain in row.get("domains", []) if names and not any(_covers(name, domain) for name in names)]
@@ -84,7 +84,7 @@ def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
             f"The certificate is not for {other[0]}",
             (f"{path} is for {', '.join(names[:4])}",),
             "it was made for another name",
-            (new,),
+            new,
         )
     if ends is not None and ends - now < _SOON_SECONDS:
         return Diagnosis(
@@ -92,7 +92,7 @@ def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
             f"The certificate ends in {(ends - now) / 86400:.0f} days",
             (f"{path}: {said[-1]}",),
             "it has to be renewed",
-            (new,),
+            new,
             serious=False,
         )
     return None

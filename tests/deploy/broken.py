@@ -1,0 +1,320 @@
+"""Ways to break a host for real, and to mend it again: a table for the tests of what finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_ENV = "/opt/milkbot/.env"
+_PG = "systemctl {} postgresql@$(ls /etc/postgresql)-main"
+_HBA = "$(ls -d /etc/postgresql/*/main)/pg_hba.conf"
+_SQL = 'cd / && runuser -u postgres -- psql -Xq milkbot -c "{}"'
+_LOOP = "/milkbot/trader/trading_loop.py"
+_SITE = "$(echo /opt/milkbot/current/venv/lib/python3*/site-packages)"
+_DATA = "/var/lib/postgresql"
+_SERVICES = "milkbot-analytics milkbot-dashboard"
+_CERTIFICATE = "/etc/ssl/certs/milkbot.test.pem"
+_KEY = "/etc/ssl/private/milkbot.test.key"
+_APART = "systemd-run --quiet --collect --unit={}"
+
+# A server whose clock is five minutes ahead; it knows no path, and needs to know none.
+_AHEAD = """
+import http.server, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(time.time() - 300)
+    def do_GET(self):
+        self.send_response(404)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8900), Handler).serve_forever()
+"""
+
+
+def saved(path: str, change: str) -> tuple[str, str]:
+    """Commands that keep a file and change it, and that bring it back."""
+    return (
+        f"cp -a {path} /root/test-saved && {change}",
+        f"if [ -e /root/test-saved ]; then cp -a /root/test-saved {path}; rm /root/test-saved; fi",
+    )
+
+
+def setting(name: str, value: str) -> tuple[str, str]:
+    """The same for one line of .env."""
+    return saved(_ENV, f"sed -i 's|^{name}=.*|{name}={value}|' {_ENV}")
+
+
+def stopped(unit: str) -> tuple[str, str]:
+    return f"systemctl stop {unit}", f"systemctl start {unit}"
+
+
+def written(path: str, text: str) -> tuple[str, str]:
+    """Commands that make a file, and that remove it."""
+    return f"printf '%s\\n' '{text}' >{path}", f"rm -f {path}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`first` is what has to be named first; `by_page` says that what the page says to type mends it."""
+
+    first: str
+    break_it: str
+    mend_it: str
+    word: str = ""
+    by_page: bool = False
+    often: bool = False
+
+
+def _case(first: str, both: tuple[str, str], word: str = "", *, by_page: bool = False, often: bool = False) -> Case:
+    return Case(first, *both, word, by_page, often)
+
+
+def _small_disk(mount: str, fill: str) -> tuple[str, str]:
+    """A small disk on a directory, filled; the directory is as before when it goes."""
+    return f"mount -t tmpfs {mount} && {fill}", f"umount -l {mount.rsplit(maxsplit=1)[-1]}"
+
+
+_FULL_DATA = (
+    f"{_PG.format('stop')}; mount -t tmpfs -o size=160m,mode=0755 none /mnt && cp -a {_DATA}/. /mnt/ && "
+    f"mount --move /mnt {_DATA} && {_PG.format('start')} && "
+    f"{{ dd if=/dev/zero of={_DATA}/filler bs=1M 2>/dev/null || true; }}; "
+    f"{_PG.format('kill --signal=SIGKILL')}; sleep 2; {_PG.format('restart')} || true"
+)
+
+CASES = [
+    # Appendix A: a service does not start.
+    _case(
+        "import-error",
+        saved(
+            f"{_SITE}{_LOOP}",
+            f"cp {_SITE}{_LOOP} /run/test-new && echo 'raise NameError(\"broken\")' >>/run/test-new && "
+            f"mv /run/test-new {_SITE}{_LOOP} && {{ systemctl start milkbot-trader || true; }}",
+        ),
+        "NameError: broken",
+    ),
+    _case("env-broken", setting("KELLY_FRACTION", "lots"), "KELLY_FRACTION", often=True),
+    _case("env-broken", saved(_ENV, f"echo 'no setting at all' >>{_ENV}"), "line"),
+    _case(
+        "env-missing",
+        (
+            f"mv {_ENV} /opt/milkbot/.env-away; systemctl start milkbot-trader || true",
+            f"mv /opt/milkbot/.env-away {_ENV}",
+        ),
+        "No such file",
+    ),
+    _case(
+        "env-missing",
+        (
+            "mv /etc/milkbot/analytics.env /root/; systemctl restart milkbot-analytics || true",
+            "mv /root/analytics.env /etc/milkbot/; systemctl reset-failed milkbot-analytics; "
+            "systemctl start milkbot-analytics",
+        ),
+        "analytics.env",
+    ),
+    _case("env-unreadable", (f"chown root {_ENV}", f"chown milkbot {_ENV}"), "owner root", by_page=True),
+    # No connection to the database.
+    _case("postgresql-stopped", (_PG.format("stop"), _PG.format("start")), "inactive", by_page=True, often=True),
+    _case(
+        "postgresql-stopped",
+        (
+            f"cp -a {_HBA} /root/test-saved && echo 'hots all all' >>{_HBA}; {_PG.format('restart')} || true",
+            f"cp -a /root/test-saved {_HBA}; rm /root/test-saved; {_PG.format('restart')}",
+        ),
+        "pg_hba.conf",
+    ),
+    _case(
+        "access-refused",
+        (
+            f"cp -a {_HBA} /root/test-saved && sed -i '/peer map=milkbot/d' {_HBA}; {_PG.format('reload')}",
+            f"cp -a /root/test-saved {_HBA}; rm /root/test-saved; {_PG.format('reload')}",
+        ),
+        "no pg_hba.conf entry",
+    ),
+    _case(
+        "access-rules-broken",
+        (
+            f"cp -a {_HBA} /root/test-saved && echo 'hots all all' >>{_HBA}; {_PG.format('reload')}",
+            f"cp -a /root/test-saved {_HBA}; rm /root/test-saved; {_PG.format('reload')}",
+        ),
+        "invalid connection type",
+    ),
+    _case(
+        "password-wrong",
+        setting("POSTGRES_PASSWORD", "not-the-password"),
+        "password authentication failed",
+    ),
+    _case(
+        "role-missing",
+        (
+            _SQL.format("ALTER ROLE milkbot_api RENAME TO milkbot_away"),
+            _SQL.format("ALTER ROLE milkbot_away RENAME TO milkbot_api"),
+        ),
+        "milkbot_api",
+    ),
+    _case(
+        "database-closed",
+        (
+            "cd / && runuser -u postgres -- psql -Xq -c 'ALTER DATABASE milkbot ALLOW_CONNECTIONS false'",
+            "cd / && runuser -u postgres -- psql -Xq -c 'ALTER DATABASE milkbot ALLOW_CONNECTIONS true'",
+        ),
+        "datallowconn=False",
+    ),
+    # nginx answers 502.
+    _case(
+        "milkbot-analytics-down",
+        stopped("milkbot-analytics.socket milkbot-analytics.service"),
+        "milkbot-analytics.service is inactive",
+        by_page=True,
+        often=True,
+    ),
+    _case("milkbot-dashboard-down", stopped("milkbot-dashboard.socket milkbot-dashboard.service"), by_page=True),
+    _case("nginx-config", written("/etc/nginx/conf.d/test.conf", "nonsense on;"), "unknown directive"),
+    # The next most common ones.
+    _case(
+        "disk-full",
+        _small_disk(
+            "-o size=20m none /var/backups/milkbot", "! dd if=/dev/zero of=/var/backups/milkbot/x bs=1M 2>/dev/null"
+        ),
+        "/var/backups/milkbot: 100 %",
+    ),
+    _case(
+        "disk-full",
+        (_FULL_DATA, f"{_PG.format('stop')}; umount -l {_DATA}; {_PG.format('reset-failed')}; {_PG.format('start')}"),
+        "No space left on device",
+    ),
+    _case(
+        "inodes-full",
+        _small_disk(
+            "-o nr_inodes=40,size=20m none /var/backups/milkbot",
+            "! (for n in $(seq 60); do touch /var/backups/milkbot/$n || exit; done) 2>/dev/null",
+        ),
+        "inodes used",
+    ),
+    _case(
+        "clock-off",
+        (
+            (
+                f"systemctl stop milkbot-simulator; printf %s '{_AHEAD}' >/run/test-server.py; "
+                f"{_APART.format('test-server')} python3 -B /run/test-server.py; sleep 1"
+            ),
+            "systemctl stop test-server; rm /run/test-server.py; systemctl start milkbot-simulator",
+        ),
+        "seconds ahead",
+    ),
+    _case("timer-stopped", stopped("milkbot-trader.timer"), "milkbot-trader.timer is inactive", by_page=True),
+    _case(
+        "trading-halted",
+        ("milkbot halt --reason 'the test halts it'", "milkbot resume --reason 'the test is over'"),
+        "the test halts it",
+    ),
+    _case("exchange-refuses", setting("KALSHI_API_KEY_ID", "11111111-2222-3333-4444-555555555555"), "HTTP 401"),
+    _case(
+        "exchange-key-file",
+        ("chmod 0000 /opt/milkbot/kalshi_private_key.pem", "chmod 0400 /opt/milkbot/kalshi_private_key.pem"),
+        "cannot be read",
+    ),
+    _case("mode-and-exchange", setting("TRADING_MODE", "live"), "does not fit"),
+    _case(
+        "schema-mismatch",
+        (
+            "{} && {}".format(
+                _SQL.format("CREATE TABLE ops.test_saved AS SELECT version_num FROM ops.alembic_version"),
+                _SQL.format("UPDATE ops.alembic_version SET version_num = '0001'"),
+            ),
+            "{} && {}".format(
+                _SQL.format("UPDATE ops.alembic_version SET version_num = (SELECT version_num FROM ops.test_saved)"),
+                _SQL.format("DROP TABLE ops.test_saved"),
+            ),
+        ),
+        "is at 0001",
+    ),
+    _case(
+        "port-taken",
+        (
+            (
+                "systemctl stop milkbot-analytics.socket milkbot-analytics.service; "
+                f"{_APART.format('test-server')} python3 -B -m http.server --bind 127.0.0.1 --directory /run/lock 8000; "
+                "sleep 2; "
+                "systemctl start milkbot-analytics.socket || true"
+            ),
+            (
+                "systemctl stop test-server; systemctl reset-failed 'milkbot-analytics*'; "
+                "systemctl start milkbot-analytics.socket milkbot-analytics.service"
+            ),
+        ),
+        "python3",
+        by_page=True,
+    ),
+    _case(
+        "deploy-lock-dead",
+        (
+            "sh -c '/opt/milkbot/deployment/scripts/deploy-lock.py take --pid $$ --purpose test'",
+            "rm -f /run/lock/milkbot-deploy.json",
+        ),
+        "that process is gone",
+    ),
+    _case(
+        "blocked",
+        (
+            (
+                f"{_APART.format('test-holder')} --uid=postgres sh -c "
+                "'(echo \"BEGIN; LOCK TABLE ops.signals;\"; sleep 300) | psql -X milkbot'; sleep 1; "
+                f"{_APART.format('test-waiter')} --uid=postgres --setenv=PGAPPNAME='milkbot migrate' "
+                "psql -X milkbot -c 'BEGIN; LOCK TABLE ops.signals; ROLLBACK'; sleep 8"
+            ),
+            "systemctl stop test-holder test-waiter || true",
+        ),
+        "idle in transaction",
+        by_page=True,
+    ),
+    _case("firewall-off", ("ufw --force disable", "ufw --force enable"), "inactive"),
+    _case("firewall-closed", ("ufw --force delete allow 443/tcp", "ufw allow 443/tcp comment web"), "80"),
+    _case(
+        "current-dangling",
+        (
+            "readlink /opt/milkbot/current >/root/test-current; ln -sfnT releases/gone /opt/milkbot/current",
+            "ln -sfnT $(cat /root/test-current) /opt/milkbot/current",
+        ),
+        "releases/gone",
+        by_page=True,
+    ),
+    _case(
+        "environment-broken",
+        (f"mv {_SITE}/structlog /opt/milkbot/away", f"mv /opt/milkbot/away {_SITE}/structlog"),
+        "structlog",
+    ),
+    _case(
+        "environment-broken",
+        (
+            "mv /opt/milkbot/current/venv/bin/python /opt/milkbot/away",
+            "mv /opt/milkbot/away /opt/milkbot/current/venv/bin/python",
+        ),
+        "its python is missing",
+    ),
+    _case("names-fail", setting("KALSHI_API_BASE", "https://demo-api.kalshi.co/trade-api/v2"), "demo-api.kalshi.co"),
+    _case(
+        "backups-fail",
+        (
+            (
+                "mv /var/backups/milkbot/daily /root/; /opt/milkbot/deployment/scripts/backup-database.sh daily "
+                ">>/var/log/milkbot/backup.log 2>&1 || true"
+            ),
+            (
+                "mv /root/daily /var/backups/milkbot/; /opt/milkbot/deployment/scripts/backup-database.sh daily "
+                ">>/var/log/milkbot/backup.log 2>&1"
+            ),
+        ),
+        "daily is missing",
+    ),
+    _case("cron-broken", stopped("cron"), "cron.service is inactive", by_page=True),
+    _case("nginx-stopped", stopped("nginx"), "nginx.service is inactive", by_page=True),
+    _case("simulator-down", stopped("milkbot-simulator"), "milkbot-simulator.service is inactive", by_page=True),
+    _case(
+        "milkbot-analytics-down",
+        (
+            "systemctl stop milkbot-analytics.service; systemctl mask --runtime milkbot-analytics.service; sleep 1",
+            "systemctl unmask --runtime milkbot-analytics.service; systemctl start milkbot-analytics.service",
+        ),
+        "masked",
+    ),
+]
+
+PAIR_FILES = (_CERTIFICATE, _KEY)

@@ -1,0 +1,103 @@
+"""The program of deployment/diagnose, which stands apart from the packages, and collections to judge."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from tests.roles.rendering import ROOT
+
+PROGRAM = ROOT / "deployment/diagnose"
+AT = "2026-11-25T12:00:00Z"
+
+_ROLES = ("", "_trader", "_rollups", "_api")
+
+# What units are like when all is well.
+_WELL = {
+    **dict.fromkeys(
+        ("milkbot-analytics.service", "milkbot-dashboard.service", "nginx.service", "cron.service"), "active"
+    ),
+    **dict.fromkeys(("milkbot-analytics.socket", "milkbot-dashboard.socket", "postgresql@15-main.service"), "active"),
+    **dict.fromkeys(("milkbot-trader.timer", "milkbot-rollups.timer"), "active"),
+    **dict.fromkeys(("milkbot-trader.service", "milkbot-rollups.service"), "inactive"),
+}
+
+
+def module(name: str) -> ModuleType:
+    """A module of the program."""
+    for path in (str(PROGRAM), str(ROOT / "roles/lock/module_utils")):
+        if path not in sys.path:
+            sys.path.insert(0, path)
+    return import_module(f"milkbot_diagnose.{name}")
+
+
+def rows(*given: dict[str, Any]) -> str:
+    return "".join(f"{json.dumps(row)}\n" for row in given)
+
+
+def properties(**changed: dict[str, str]) -> str:
+    """Units as systemctl shows them, all well but for what is given by the unit's name with _ for - and . alike."""
+    blocks = []
+    for name, state in _WELL.items():
+        known = {
+            "Id": name,
+            "LoadState": "loaded",
+            "ActiveState": state,
+            "Result": "success",
+            "UnitFileState": "enabled",
+        }
+        known |= changed.get(name.replace("-", "_").replace(".", "_").replace("@", "_"), {})
+        blocks.append("\n".join(f"{key}={value}" for key, value in known.items()))
+    return "\n\n".join(blocks) + "\n"
+
+
+def collection(texts: dict[str, str] | None = None, codes: dict[str, int] | None = None) -> Any:
+    """A collection in which all is well, and what is given instead."""
+    well = {
+        "units/properties": properties(),
+        "disk/space": "Filesystem Type 1024-blocks Used Available Capacity Mounted on\n"
+        "/dev/vda1 ext4 41000000 9000000 30000000 24% /\n",
+        "disk/inodes": (
+            "Filesystem Type Inodes IUsed IFree IUse% Mounted on\n/dev/vda1 ext4 2600000 90000 2510000 4% /\n"
+        ),
+        "postgres/answers": "up since 2026-11-01\n",
+        "postgres/databases": rows({"datname": "milkbot", "datallowconn": True, "datconnlimit": -1}),
+        "postgres/roles": rows(*({"rolname": f"milkbot{name}", "rolcanlogin": True} for name in _ROLES)),
+        "postgres/schema": rows({"version_num": "0008"}),
+        "release/list": rows(
+            {
+                "id": "20261101T000000Z-aaaaaaaaaaaa",
+                "live": False,
+                "complete": True,
+                "record": {"result": "good", "schema": "0008"},
+            },
+            {
+                "id": "20261120T000000Z-bbbbbbbbbbbb",
+                "live": True,
+                "complete": True,
+                "record": {"result": "good", "schema": "0008"},
+            },
+        ),
+        "release/links": rows({"path": "/opt/milkbot/current", "target": "releases/x", "link": True, "exists": True}),
+        "release/imports": "OK\n",
+        "config/opt/milkbot/.env": "TRADING_MODE=demo\n",
+        "cron/root": "0 2 * * * /opt/milkbot/deployment/scripts/backup-database.sh daily\n",
+        "network/firewall": "Status: active\nDefault: deny (incoming), allow (outgoing), disabled (routed)\n\n"
+        "22/tcp ALLOW IN Anywhere\n80/tcp ALLOW IN Anywhere\n443/tcp ALLOW IN Anywhere\n",
+        "network/routes": "default via 10.0.0.1 dev eth0\n",
+        "nginx/sites": "lrwxrwxrwx 1 root root 38 milkbot.conf -> /etc/nginx/sites-available/milkbot.conf\n",
+        "probes/api": "status 200 in 0.01 s\n",
+    } | (texts or {})
+    answer = module("bounded").Answer
+    codes = codes or {}
+    answers = {name: answer(text, codes.get(name, 0)) for name, text in well.items()}
+    answers |= {name: answer("", code) for name, code in codes.items() if name not in answers}
+    return module("collection").Collection(answers, {"at": AT, "host": "vps", "root": True})
+
+
+def judged(texts: dict[str, str] | None = None, codes: dict[str, int] | None = None) -> list[Any]:
+    """What is wrong there."""
+    return list(module("program").judged(collection(texts, codes)))

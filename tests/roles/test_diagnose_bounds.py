@@ -1,0 +1,176 @@
+"""A collection ends, whatever the host does, and is no longer than it may be."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.roles.diagnosis import PROGRAM, collection, judged, module
+from tests.roles.rendering import ROOT
+
+BOUNDED = module("bounded")
+COLLECTION = module("collection")
+PAGE = module("page")
+
+
+def test_a_command_that_hangs_keeps_the_rest_waiting() -> None:
+    began = time.monotonic()
+    # Its child holds the pipe as well.
+    answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", "echo before; sleep 60 & sleep 60"], seconds=0.5))
+    assert time.monotonic() - began < 5
+    assert answer.code == BOUNDED.TIMED_OUT
+    assert answer.text.startswith("before\n")
+    assert "no end within 0.5 seconds" in answer.text
+
+
+def test_a_command_that_left_a_child_behind_never_ends() -> None:
+    began = time.monotonic()
+    answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", "sleep 60 & echo done"], seconds=1.0))
+    assert time.monotonic() - began < 5
+    assert "done" in answer.text
+
+
+def test_a_program_that_is_missing_ends_the_collection() -> None:
+    answers = BOUNDED.ask_all([BOUNDED.Ask("a", ["no-such-program"]), BOUNDED.Ask("b", ["echo", "here"])], 10)
+    assert answers["a"].code == BOUNDED.NOT_FOUND
+    assert answers["b"].text == "here\n"
+
+
+def test_a_question_that_raises_or_hangs_ends_the_collection() -> None:
+    def hangs() -> str:
+        time.sleep(30)
+        return ""
+
+    began = time.monotonic()
+    looks = [BOUNDED.Look("a", lambda: str(1 / 0)), BOUNDED.Look("b", hangs, 0.3), BOUNDED.Look("c", lambda: "well")]
+    answers = BOUNDED.ask_all(looks, 5)
+    assert time.monotonic() - began < 4
+    assert (answers["a"].code, answers["b"].code, answers["c"].code) == (1, BOUNDED.TIMED_OUT, 0)
+    assert "ZeroDivisionError" in answers["a"].text
+
+
+def test_all_together_take_longer_than_they_may() -> None:
+    began = time.monotonic()
+    asked = [BOUNDED.Ask(str(number), ["sleep", "5"], seconds=5) for number in range(8)]
+    answers = BOUNDED.ask_all(asked, 1.0, at_once=2)
+    assert time.monotonic() - began < 3
+    assert {answer.code for answer in answers.values()} == {BOUNDED.TIMED_OUT}
+
+
+@pytest.mark.parametrize("kept", ["beginning", "end"])
+def test_half_a_line_at_the_cut_is_half_a_secret(kept: str) -> None:
+    beginning = kept == "beginning"
+    script = "for n in $(seq 1000); do echo secret-of-line-$n; done"
+    answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", script], limit=1000, keep_beginning=beginning))
+    assert answer.cut
+    lines = answer.text.splitlines()
+    assert 0 < len(answer.text) <= 1000
+    assert all(line.startswith("secret-of-line-") for line in lines)
+    assert lines[0 if beginning else -1] == ("secret-of-line-1" if beginning else "secret-of-line-1000")
+
+
+def test_an_archive_grows_without_bound() -> None:
+    long = "a line of a log\n" * 200_000
+    whole = collection({"journal/a": long, "journal/b": long, "disk/mounts": "short\n"})
+    cut = COLLECTION.bounded(whole, 1_000_000)
+    assert sum(len(answer.text) for answer in cut.answers.values()) <= 1_000_000
+    assert cut.text("disk/mounts") == "short\n"
+    assert cut.answers["journal/a"].cut
+    assert cut.text("journal/a").endswith("a line of a log\n")
+
+
+def test_an_archive_is_judged_otherwise_than_its_host() -> None:
+    whole = collection({"postgres/answers": "no\n"}, {"postgres/answers": 2, "host/kernel": 127})
+    packed = COLLECTION.pack(whole, "the page")
+    again = COLLECTION.unpack(packed, "it")
+    program = module("program")
+    assert program.judged(again) == program.judged(whole)
+    assert again.facts == dict(whole.facts)
+    assert again.code("host/kernel") == 127
+    with tarfile.open(fileobj=io.BytesIO(packed)) as opened:
+        assert {member.mode for member in opened} == {0o600}
+        assert all(member.name.startswith("milkbot-diagnosis/") for member in opened)
+
+
+@pytest.mark.parametrize("wrong", [b"", b"no gzip", b"\x1f\x8b\x08", "cut", "empty tar", "bomb"])
+def test_what_is_no_archive_is_read_as_one(wrong: Any, tmp_path: Path) -> None:
+    if wrong == "cut":
+        wrong = COLLECTION.pack(collection(), "")[:-100]
+    elif wrong in ("empty tar", "bomb"):
+        held = io.BytesIO()
+        with tarfile.open(fileobj=held, mode="w:gz", compresslevel=1) as made:
+            if wrong == "bomb":
+                member = tarfile.TarInfo("milkbot-diagnosis/x")
+                member.size = 100_000_000
+                with Path("/dev/zero").open("rb") as zeros:
+                    made.addfile(member, zeros)
+        wrong = held.getvalue()
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(wrong)
+    done = _program(str(path))
+    assert done.returncode == 1
+    assert f"diagnose: {path}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program as it is installed on a host: beside the lock's own module."""
+    code = f"import sys; sys.path[:0] = {[str(PROGRAM), str(ROOT / 'roles/lock/module_utils')]!r}\n"
+    code += "from milkbot_diagnose.program import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run(
+        [sys.executable, "-I", "-B", "-c", code, *arguments], check=False, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_an_archive_is_not_judged_on_another_machine(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(COLLECTION.pack(collection({"network/firewall": "Status: inactive\n"}), ""))
+    done = _program(str(path))
+    assert done.returncode == 0, done.stderr
+    assert "vps  2026-11-25T12:00:00Z" in done.stdout
+    assert "1. The firewall is off  [firewall-off]" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--hours", "0"], ["--hours", "x"], ["--what"], ["x.tar.gz", "--archive", "y"]])
+def test_wrong_usage_collects(arguments: list[str]) -> None:
+    done = _program(*arguments)
+    assert done.returncode == 2
+    assert arguments[-1] in done.stderr or "--archive" in done.stderr
+
+
+def test_a_page_is_longer_than_a_screen() -> None:
+    many = {
+        "units/properties": "\n\n".join(
+            f"Id={name}\nLoadState=loaded\nActiveState=failed\nResult=exit-code\nUnitFileState=disabled"
+            for name in module("places").UNITS
+        ),
+        "network/firewall": "Status: inactive\n",
+        "network/reach": "KALSHI_API_BASE example.com: the name does not resolve\n" + "x" * 500,
+        "config/check": "".join(f"trader: NAME{number} is wrong: {'long ' * 60}\n" for number in range(50)),
+        "release/lock": '{"held": true, "dead": true, "shown": "update of x"}\n',
+        "disk/space": "\n" + "".join(f"/dev/vd{n} ext4 100000 99999 1 99% /mnt/{n}\n" for n in range(30)),
+    }
+    found = judged(many, {"postgres/answers": 2})
+    shown = PAGE.page(collection(many, {"postgres/answers": 2}), found, "/x/y.tar.gz")
+    assert len(found) > 8
+    assert sum(max(1, -(-len(line) // PAGE.WIDTH)) for line in shown) <= PAGE.LINES
+    assert shown[2].startswith("1. ")
+    assert shown[-1].endswith("/x/y.tar.gz")
+    # None is left out without a word.
+    assert f"{len(found)}. " in "\n".join(shown) or "more: see" in "\n".join(shown)
+
+
+def test_it_writes_where_others_read(tmp_path: Path) -> None:
+    program = module("program")
+    path = tmp_path / "x.tar.gz"
+    assert program._store(b"it", str(path)) == ""  # noqa: SLF001
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "exists already" in program._store(b"other", str(path))  # noqa: SLF001
+    assert path.read_bytes() == b"it"
+    assert "cannot be written" in program._store(b"it", str(tmp_path / "no" / "x"))  # noqa: SLF001

@@ -1,0 +1,549 @@
+"""Each judge, on what a broken host says: the trouble is named, its root first, and nothing where all is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.roles.diagnosis import collection, judged, module, properties, rows
+
+_DOWN = {"postgres/answers": 2}
+_STOPPED = {"ActiveState": "inactive", "Result": "success"}
+_FAILED = {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}
+_REFUSED = {"logins/milkbot_api": 2}
+_PAIR = {"certificate": "/etc/ssl/certs/x.pem", "key": "/k", "readable": True, "key_readable": True, "fits": True}
+_DATES = "notBefore=Nov  1 00:00:00 2026 GMT\nnotAfter=Feb  1 00:00:00 2027 GMT\nDNS:milkbot.ai"
+_BLOCKED = {
+    "pid": 10,
+    "usename": "milkbot",
+    "application_name": "milkbot migrate",
+    "seconds": 30,
+    "query": "ALTER TABLE ops.orders",
+    "by_pid": 7,
+    "by_usename": "operator",
+    "by_application": "psql",
+    "by_state": "idle in transaction",
+    "by_seconds": 90,
+    "by_query": "SELECT * FROM ops.orders",
+}
+
+
+def _df(percent: int, place: str = "/") -> str:
+    return f"Filesystem\n/dev/vda1 ext4 41000000 {410000 * percent} {410000 * (100 - percent)} {percent}% {place}\n"
+
+
+def _pair(**changed: Any) -> str:
+    return rows({**_PAIR, "details": _DATES, "domains": ["milkbot.ai"], **changed})
+
+
+# The first diagnosis, what is said otherwise than when all is well, exit codes, a word of the evidence, of the mend.
+CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
+    ("disk-full", {"disk/space": _df(100)}, {}, "100 %", "du -xh"),
+    ("disk-full", {"disk/space": _df(92)}, {}, "92 %", "du -xh"),
+    ("inodes-full", {"disk/inodes": _df(99)}, {}, "99 %", "--inodes"),
+    (
+        "disk-errors",
+        {"journal/kernel-trouble": "kernel: blk_update_request: I/O error, dev vda\n"},
+        {},
+        "I/O error",
+        "journalctl -k",
+    ),
+    ("disk-read-only", {"disk/mounts": "/dev/vda1 / ext4 ro,relatime 0 0\n"}, {}, "ext4 ro", "remount,rw"),
+    (
+        "out-of-memory",
+        {"units/properties": properties(milkbot_analytics_service={"ActiveState": "failed", "Result": "oom-kill"})},
+        {},
+        "oom-kill",
+        "restart",
+    ),
+    (
+        "clock-off",
+        {"probes/clock": "ahead 301.0 seconds of demo (its Date: x)\n"},
+        {},
+        "301 seconds ahead",
+        "timedatectl",
+    ),
+    (
+        "postgresql-stopped",
+        {"units/properties": properties(postgresql_15_main_service=_STOPPED)},
+        _DOWN,
+        "inactive",
+        "systemctl start postgresql@15-main",
+    ),
+    (
+        "postgresql-stopped",
+        {
+            "units/properties": properties(postgresql_15_main_service=_FAILED),
+            "postgres/log": (
+                'LOG: invalid connection type "hots"\nFATAL:  could not load /etc/postgresql/15/main/pg_hba.conf\n'
+            ),
+        },
+        _DOWN,
+        "could not load",
+        "--tags postgres",
+    ),
+    (
+        "postgresql-starting",
+        {"postgres/answers": "FATAL:  the database system is starting up\n"},
+        _DOWN,
+        "starting up",
+        "tail -f",
+    ),
+    (
+        "postgresql-full",
+        {"postgres/answers": "FATAL:  sorry, too many clients already\n"},
+        _DOWN,
+        "too many clients",
+        "pg_stat_activity",
+    ),
+    (
+        "postgresql-silent",
+        {"postgres/answers": "psql: no end within 8 seconds; it was stopped\n"},
+        {"postgres/answers": 124},
+        "no end within",
+        "restart",
+    ),
+    (
+        "database-missing",
+        {"postgres/databases": rows({"datname": "postgres"}, {"datname": "milkbot_old_20261124"})},
+        {},
+        "milkbot_old",
+        "restore-database.sh",
+    ),
+    (
+        "database-closed",
+        {"postgres/databases": rows({"datname": "milkbot", "datallowconn": False})},
+        {},
+        "datallowconn=False",
+        "ALLOW_CONNECTIONS true",
+    ),
+    (
+        "role-missing",
+        {"postgres/roles": rows({"rolname": "milkbot", "rolcanlogin": True})},
+        {},
+        "milkbot_api",
+        "--tags postgres",
+    ),
+    (
+        "access-rules-broken",
+        {"postgres/access-rules": rows({"line_number": 7, "error": 'invalid connection type "hots"'})},
+        {},
+        "line 7",
+        "--tags postgres",
+    ),
+    (
+        "access-refused",
+        {"logins/milkbot_api": 'FATAL:  no pg_hba.conf entry for host "[local]", user "milkbot_api"\n'},
+        _REFUSED,
+        "no pg_hba.conf entry",
+        "--tags postgres",
+    ),
+    (
+        "access-refused",
+        {"logins/milkbot_api": 'FATAL:  Peer authentication failed for user "milkbot_api"\n'},
+        _REFUSED,
+        "Peer",
+        "--tags postgres",
+    ),
+    (
+        "password-wrong",
+        {"logins/password": 'FATAL:  password authentication failed for user "milkbot"\n'},
+        {"logins/password": 2},
+        "password authentication",
+        "--tags postgres,environment",
+    ),
+    (
+        "rights-missing",
+        {"logins/milkbot_api": 'FATAL:  permission denied for database "milkbot"\n'},
+        _REFUSED,
+        "permission denied",
+        "milkbot db smoke",
+    ),
+    ("schema-mismatch", {"postgres/schema": rows({"version_num": "0007"})}, {}, "0007", "milkbot db upgrade"),
+    ("schema-mismatch", {"postgres/schema": rows({"version_num": "0009"})}, {}, "0009", "rollback.yml"),
+    ("blocked", {"postgres/blocked": rows(_BLOCKED)}, {}, "idle in transaction", "pg_terminate_backend(7)"),
+    (
+        "idle-transaction",
+        {"postgres/activity": rows({"pid": 7, "state": "idle in transaction", "transaction_seconds": 4000})},
+        {},
+        "None",
+        "pg_terminate_backend(7)",
+    ),
+    (
+        "env-missing",
+        {"config/files": rows({"path": "/opt/milkbot/.env", "missing": True})},
+        {},
+        "No such file",
+        "--tags environment",
+    ),
+    (
+        "env-unreadable",
+        {"config/files": rows({"path": "/opt/milkbot/.env", "missing": False, "mode": "0600", "owner": "root"})},
+        {},
+        "owner root",
+        "chown milkbot",
+    ),
+    (
+        "env-open",
+        {"config/files": rows({"path": "/opt/milkbot/.env", "missing": False, "mode": "0644", "owner": "milkbot"})},
+        {},
+        "0644",
+        "chmod 0600",
+    ),
+    (
+        "env-broken",
+        {"config/check": "trader: KELLY_FRACTION is 'x': input should be a valid decimal\nchecked\n"},
+        {},
+        "KELLY_FRACTION",
+        "--tags environment",
+    ),
+    (
+        "env-broken",
+        {"config/opt/milkbot/.env": "TRADING_MODE=demo\nthis is no setting\n"},
+        {},
+        "line 2",
+        "--tags environment",
+    ),
+    (
+        "mode-and-exchange",
+        {"config/check": "trader: TRADING_MODE=live does not fit KALSHI_API_BASE=https://demo-api.kalshi.co, x\n"},
+        {},
+        "does not fit",
+        "environment_trading_mode",
+    ),
+    (
+        "exchange-key-file",
+        {"config/check": "trader: KALSHI_PRIVATE_KEY_PATH=/k cannot be read: No such file or directory\n"},
+        {},
+        "cannot be read",
+        "--tags environment",
+    ),
+    (
+        "exchange-refuses",
+        {"release/doctor": '[{"check": "exchange", "verdict": "fail", "detail": "GET /portfolio: HTTP 401 x"}]'},
+        {"release/doctor": 1},
+        "HTTP 401",
+        "new key",
+    ),
+    (
+        "current-dangling",
+        {
+            "release/links": rows(
+                {"path": "/opt/milkbot/current", "target": "releases/gone", "link": True, "exists": False}
+            )
+        },
+        {},
+        "releases/gone",
+        "ln -sfnT releases/20261120T000000Z-bbbbbbbbbbbb",
+    ),
+    (
+        "environment-broken",
+        {"release/imports": "Traceback\nModuleNotFoundError: No module named 'structlog'\n"},
+        {"release/imports": 1},
+        "structlog",
+        "release.json",
+    ),
+    (
+        "import-error",
+        {"release/imports": 'Traceback\n  File "/opt/milkbot/x/milkbot/trader/a.py", line 3\nNameError: name\n'},
+        {"release/imports": 1},
+        "NameError",
+        "rollback.yml",
+    ),
+    (
+        "deploy-lock-dead",
+        {"release/lock": rows({"held": True, "dead": True, "shown": "update of a"})},
+        {},
+        "update of a",
+        "unlock.yml",
+    ),
+    (
+        "deploy-lock-old",
+        {"release/lock": rows({"held": True, "dead": False, "shown": "x", "since": "2026-11-25T02:00:00+00:00"})},
+        {},
+        "x",
+        "unlock.yml",
+    ),
+    (
+        "deploy-running",
+        {"release/lock": rows({"held": True, "dead": False, "shown": "x", "since": "2026-11-25T11:59:00+00:00"})},
+        {},
+        "x",
+        "wait",
+    ),
+    (
+        "no-route",
+        {"network/routes": "", "network/reach": "NWS_API_BASE api.weather.gov: the name does not resolve\n"},
+        {},
+        "no default route",
+        "ip route",
+    ),
+    (
+        "names-fail",
+        {"network/reach": "KALSHI_API_BASE a.kalshi.co: the name does not resolve\n"},
+        {},
+        "a.kalshi.co",
+        "resolv.conf",
+    ),
+    (
+        "unreachable",
+        {"network/reach": "NWS_API_BASE api.weather.gov: no connection to port 443: timed out\n"},
+        {},
+        "timed out",
+        "curl",
+    ),
+    ("firewall-off", {"network/firewall": "Status: inactive\n"}, {}, "inactive", "--tags ufw"),
+    (
+        "firewall-closed",
+        {"network/firewall": "Status: active\n\n22/tcp ALLOW IN Anywhere\n80/tcp ALLOW IN Anywhere\n"},
+        {},
+        "80/tcp",
+        "ufw allow 443/tcp",
+    ),
+    (
+        "port-taken",
+        {
+            "units/properties": properties(milkbot_analytics_socket=_FAILED, milkbot_analytics_service=_FAILED),
+            "network/listening": 'tcp LISTEN 0 5 127.0.0.1:8000 0.0.0.0:* users:(("python3",pid=77,fd=3))\n',
+        },
+        {},
+        "process 77",
+        "kill 77",
+    ),
+    (
+        "milkbot-analytics-down",
+        {"units/properties": properties(milkbot_analytics_service=_FAILED, milkbot_analytics_socket=_STOPPED)},
+        {},
+        "exit 1",
+        "systemctl start milkbot-analytics.socket",
+    ),
+    (
+        "milkbot-analytics-down",
+        {"units/properties": properties(milkbot_analytics_service={**_STOPPED, "LoadState": "masked"})},
+        {},
+        "inactive",
+        "unmask",
+    ),
+    (
+        "milkbot-dashboard-down",
+        {
+            "units/properties": properties(
+                milkbot_dashboard_service={**_FAILED, "ActiveState": "activating", "SubState": "auto-restart"}
+            )
+        },
+        {},
+        "activating",
+        "milkbot-dashboard",
+    ),
+    ("api-answers-badly", {"probes/api": "status 500 in 0.1 s\nx: y\n\nno\n"}, {}, "status 500", "restart"),
+    (
+        "not-enabled",
+        {"units/properties": properties(nginx_service={"UnitFileState": "disabled"})},
+        {},
+        "nginx.service",
+        "enable --now",
+    ),
+    (
+        "certificate-expired",
+        {"nginx/certificates": _pair(details=_DATES.replace("Feb  1 00:00:00 2027", "Nov 20 00:00:00 2026"))},
+        {},
+        "Nov 20",
+        "--tags nginx",
+    ),
+    (
+        "certificate-too-young",
+        {"nginx/certificates": _pair(details=_DATES.replace("Nov  1", "Nov 30"))},
+        {},
+        "Nov 30",
+        "date -u",
+    ),
+    (
+        "certificate-ends-soon",
+        {"nginx/certificates": _pair(details=_DATES.replace("Feb  1 00:00:00 2027", "Nov 30 00:00:00 2026"))},
+        {},
+        "Nov 30",
+        "--tags nginx",
+    ),
+    ("certificate-key-mismatch", {"nginx/certificates": _pair(fits=False)}, {}, "is not that of", "--tags nginx"),
+    (
+        "certificate-missing",
+        {"nginx/certificates": _pair(key_missing=True, key_readable=False)},
+        {},
+        "/k: No such file",
+        "--tags nginx",
+    ),
+    (
+        "certificate-of-another",
+        {"nginx/certificates": _pair(domains=["other.example"])},
+        {},
+        "milkbot.ai",
+        "--tags nginx",
+    ),
+    (
+        "nginx-config",
+        {"nginx/test": 'nginx: [emerg] unknown directive "x" in /etc/nginx/a:3\n'},
+        {"nginx/test": 1},
+        "unknown directive",
+        "--tags nginx",
+    ),
+    (
+        "nginx-stopped",
+        {"units/properties": properties(nginx_service=_STOPPED)},
+        {},
+        "inactive",
+        "systemctl start nginx",
+    ),
+    ("site-missing", {"nginx/sites": "total 0\n"}, {}, "no milkbot.conf", "--tags nginx"),
+    ("nginx-answers-badly", {"probes/https-api": "status 502 in 0.1 s\n"}, {}, "502", "reload nginx"),
+    (
+        "timer-stopped",
+        {"units/properties": properties(milkbot_trader_timer=_STOPPED)},
+        {},
+        "inactive",
+        "enable --now milkbot-trader.timer",
+    ),
+    (
+        "trading-halted",
+        {
+            "postgres/trading": rows(
+                {"trading_mode": "demo", "state": "halted", "reason": "the restore", "since": "2026"}
+            )
+        },
+        {},
+        "the restore",
+        "milkbot resume",
+    ),
+    (
+        "not-armed",
+        {"config/opt/milkbot/.env": "TRADING_MODE=live\n", "postgres/arming": rows({"until": None, "armed": False})},
+        {},
+        "never",
+        "arm-live",
+    ),
+    ("tick-fails", {"units/properties": properties(milkbot_trader_service=_FAILED)}, {}, "exit-code", "milkbot doctor"),
+    (
+        "tick-fails",
+        {"postgres/ticks": rows({"started_at": "2026-11-25T11:00:00+00:00"})},
+        {},
+        "60 minutes",
+        "milkbot doctor",
+    ),
+    (
+        "rollups-fail",
+        {"units/properties": properties(milkbot_rollups_service=_FAILED)},
+        {},
+        "exit-code",
+        "milkbot-rollups",
+    ),
+    (
+        "orders-unknown",
+        {"postgres/unknown-orders": rows({"trading_mode": "demo", "client_order_id": "mb-1", "ticker": "T"})},
+        {},
+        "mb-1",
+        "milkbot orders",
+    ),
+    ("cron-broken", {"cron/root": "no crontab for root\n"}, {"cron/root": 1}, "crontab", "--tags cron"),
+    ("cron-broken", {"units/properties": properties(cron_service=_STOPPED)}, {}, "inactive", "enable --now cron"),
+    (
+        "backups-fail",
+        {"backups/state": rows({"kind": "daily", "result": "failed", "reason": "no room", "at": "x"})},
+        {},
+        "no room",
+        "backup-database.sh daily",
+    ),
+    (
+        "backups-fail",
+        {"backups/newest": rows({"kind": "daily", "there": True, "files": 1, "newest": "a", "hours": 50.0})},
+        {},
+        "50 hours",
+        "backup-database.sh daily",
+    ),
+    (
+        "backups-fail",
+        {"backups/log": "2026-11-25T02:00:00Z backup: failed: pg_dump\n"},
+        {},
+        "pg_dump",
+        "backup-database.sh daily",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "codes", "seen", "do"), CASES, ids=[f"{number}-{case[0]}" for number, case in enumerate(CASES)]
+)
+def test_a_trouble_is_not_named(name: str, texts: dict[str, str], codes: dict[str, int], seen: str, do: str) -> None:
+    found = judged(texts, codes)
+    assert found, "nothing was found"
+    assert found[0].name == name
+    assert seen in " ".join(found[0].evidence)
+    assert do in " ".join(found[0].mend)
+    assert found[0].title
+    assert found[0].cause
+
+
+def test_a_host_that_is_well_has_a_trouble() -> None:
+    assert judged() == []
+    shown = module("page").page(collection(), [])
+    assert "Nothing wrong was found." in shown
+    assert "release 20261120T000000Z-bbbbbbbbbbbb" in shown[0]
+
+
+def test_a_host_of_which_nothing_is_known_is_judged() -> None:
+    empty = module("collection").Collection({}, {})
+    assert module("program").judged(empty) == []
+
+
+def test_garbage_silences_all_judges() -> None:
+    garbage = dict.fromkeys(collection().answers, 'null\n{"a": [1]}\n=\n\n\x00%% {"path": 1}\n')
+    found = judged({**garbage, "network/firewall": "Status: inactive\n"})
+    assert "firewall-off" in [diagnosis.name for diagnosis in found]
+
+
+def test_what_follows_from_a_full_disk_stands_before_it() -> None:
+    texts = {
+        "disk/space": _df(100),
+        "units/properties": properties(
+            postgresql_15_main_service=_FAILED, milkbot_trader_service={**_FAILED, "ExecMainStatus": "71"}
+        ),
+        "postgres/log": "PANIC:  could not write to file: No space left on device\n",
+        "probes/api": "status 503 in 0.1 s\n\n",
+    }
+    found = judged(texts, _DOWN)
+    assert found[0].name == "disk-full"
+    assert "No space left on device" in " ".join(found[0].evidence)
+    assert "systemctl start postgresql@15-main" in " ".join(found[0].mend)
+    follows = {diagnosis.name: diagnosis.follows for diagnosis in found[1:]}
+    assert set(follows) == {"postgresql-no-space", "postgresql-stopped", "tick-fails", "api-answers-badly"}
+    assert all("disk-full" in roots for roots in follows.values())
+
+
+def test_a_postgresql_that_lacked_room_is_started_without_a_word_of_it() -> None:
+    texts = {
+        "units/properties": properties(postgresql_15_main_service=_FAILED),
+        "postgres/log": "PANIC:  could not write to file: No space left on device\n",
+    }
+    found = judged(texts, _DOWN)
+    assert [diagnosis.name for diagnosis in found[:2]] == ["postgresql-no-space", "postgresql-stopped"]
+    assert found[1].follows == ("postgresql-no-space",)
+
+
+def test_what_does_no_harm_yet_stands_before_what_does() -> None:
+    texts = {"disk/space": _df(92), "units/properties": properties(nginx_service=_STOPPED)}
+    assert [diagnosis.name for diagnosis in judged(texts)] == ["nginx-stopped", "disk-full"]
+
+
+def test_a_chain_of_waiting_statements_ends_at_one_that_waits_itself() -> None:
+    waiting = {**_BLOCKED, "pid": 11, "by_pid": 10, "seconds": 40, "application_name": "milkbot-analytics"}
+    found = judged({"postgres/blocked": rows(waiting, _BLOCKED)})
+    assert "pg_terminate_backend(7)" in " ".join(found[0].mend)
+
+
+def test_a_service_that_a_request_would_start_is_told_as_down() -> None:
+    found = judged({"units/properties": properties(milkbot_analytics_service=_STOPPED)})
+    assert [(diagnosis.name, diagnosis.serious) for diagnosis in found] == [("milkbot-analytics-down", False)]
+    assert "the next request starts it" in found[0].title
+
+
+def test_the_failure_of_an_earlier_run_is_held_against_a_service_that_runs() -> None:
+    last = "== milkbot-analytics.service\n2026-11-25T11:00:00+0000 vps uvicorn[1]: Error: x\n"
+    assert judged({"journal/last-runs": last, "journal/errors": last, "journal/first-failure": last}) == []
