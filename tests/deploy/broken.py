@@ -104,8 +104,10 @@ CASES = [
         "env-missing",
         (
             "mv /etc/milkbot/analytics.env /root/; systemctl restart milkbot-analytics || true",
-            "mv /root/analytics.env /etc/milkbot/; systemctl reset-failed milkbot-analytics; "
-            "systemctl start milkbot-analytics",
+            (
+                "mv /root/analytics.env /etc/milkbot/; systemctl reset-failed milkbot-analytics; "
+                "systemctl start milkbot-analytics"
+            ),
         ),
         "analytics.env",
     ),
@@ -231,7 +233,7 @@ CASES = [
         (
             (
                 "systemctl stop milkbot-analytics.socket milkbot-analytics.service; "
-                f"{_APART.format('test-server')} python3 -B -m http.server --bind 127.0.0.1 --directory /run/lock 8000; "
+                f"{_APART.format('test-server')} python3 -B -m http.server -b 127.0.0.1 -d /run/lock 8000; "
                 "sleep 2; "
                 "systemctl start milkbot-analytics.socket || true"
             ),
