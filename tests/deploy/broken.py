@@ -74,7 +74,7 @@ def _small_disk(mount: str, fill: str) -> tuple[str, str]:
 
 _FULL_DATA = (
     f"{_PG.format('stop')}; mount -t tmpfs -o size=160m,mode=0755 none /mnt && cp -a {_DATA}/. /mnt/ && "
-    f"mount --move /mnt {_DATA} && {_PG.format('start')} && "
+    f"mount --bind /mnt {_DATA} && umount /mnt && {_PG.format('start')} && "
     f"{{ dd if=/dev/zero of={_DATA}/filler bs=1M 2>/dev/null || true; }}; "
     f"{_PG.format('kill --signal=SIGKILL')}; sleep 2; {_PG.format('restart')} || true"
 )
@@ -90,7 +90,7 @@ CASES = [
         ),
         "NameError: broken",
     ),
-    _case("env-broken", setting("KELLY_FRACTION", "lots"), "KELLY_FRACTION", often=True),
+    _case("env-broken", setting("LOG_LEVEL", "LOUD"), "LOG_LEVEL is", often=True),
     _case("env-broken", saved(_ENV, f"echo 'no setting at all' >>{_ENV}"), "line"),
     _case(
         "env-missing",

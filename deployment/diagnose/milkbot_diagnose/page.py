@@ -11,6 +11,7 @@ from milkbot_diagnose.diagnosis import Diagnosis
 
 WIDTH, LINES = 100, 40
 _IN_FULL = 3
+_WELL = "Nothing wrong was found."
 # Of each of these a host has this one or another.
 _OPTIONAL = {"chronyc", "nft"}
 
@@ -24,7 +25,7 @@ def page(collection: Collection, found: Sequence[Diagnosis], archive: str = "") 
     head.append("")
     foot = ["", *_unknown(collection), *([f"everything that was collected: {archive}"] if archive else [])]
     roots = [diagnosis for diagnosis in found if not diagnosis.follows]
-    body = [] if found else ["Nothing wrong was found."]
+    body = [] if found else [_WELL]
     room = LINES - len(head) - len(foot)
     short = []
     for number, diagnosis in enumerate(found, 1):
@@ -41,7 +42,9 @@ def page(collection: Collection, found: Sequence[Diagnosis], archive: str = "") 
 
 def everything(collection: Collection, found: Sequence[Diagnosis]) -> list[str]:
     """All diagnoses in full, however long."""
-    lines = page(collection, [])[:2] if not found else []
+    lines = page(collection, [])[:2]
+    if not found:
+        lines.append(_WELL)
     for number, diagnosis in enumerate(found, 1):
         lines += _in_full(number, diagnosis)
     return [*lines, *_unknown(collection)]
