@@ -547,3 +547,43 @@ def test_a_service_that_a_request_would_start_is_told_as_down() -> None:
 def test_the_failure_of_an_earlier_run_is_held_against_a_service_that_runs() -> None:
     last = "== milkbot-analytics.service\n2026-11-25T11:00:00+0000 vps uvicorn[1]: Error: x\n"
     assert judged({"journal/last-runs": last, "journal/errors": last, "journal/first-failure": last}) == []
+
+
+def test_of_two_roots_the_deeper_one_comes_later() -> None:
+    texts = {
+        "cron/root": "no crontab for root\n",
+        "logins/milkbot_api": "FATAL:  no pg_hba.conf entry for host\n",
+        "network/firewall": "Status: inactive\n",
+        "disk/inodes": _df(99),
+        "nginx/test": "nginx: [emerg] unknown directive\n",
+    }
+    found = judged(texts, {"logins/milkbot_api": 2, "nginx/test": 1, "cron/root": 1})
+    names = [diagnosis.name for diagnosis in found]
+    assert names == ["inodes-full", "access-refused", "firewall-off", "nginx-config", "cron-broken"]
+
+
+@pytest.mark.parametrize(
+    "code", [module("bounded").NOT_FOUND, module("bounded").CANNOT_RUN, module("bounded").TIMED_OUT]
+)
+def test_a_question_that_could_not_be_asked_is_taken_for_a_trouble(code: int) -> None:
+    silent = dict.fromkeys(
+        ("cron/root", "network/firewall", "nginx/test", "logins/password", "config/check", "network/reach"),
+        "x: there is no such program\n",
+    )
+    codes = dict.fromkeys(silent, code)
+    assert judged(silent, codes) == []
+    assert "postgresql-stopped" not in [
+        found.name for found in judged({"postgres/answers": ""}, {"postgres/answers": code})
+    ]
+
+
+def test_who_may_not_look_says_what_he_did_not_see() -> None:
+    seen = {
+        "cron/root": "must be privileged to use -u\n",
+        "nginx/certificates": _pair(key_readable=False),
+        "network/firewall": "ERROR: You need to be root to run this script\n",
+    }
+    given = collection(seen, {"cron/root": 1, "network/firewall": 1})
+    asked = module("collection").Collection(given.answers, {**given.facts, "root": False})
+    assert module("program").judged(asked) == []
+    assert "run it as root" in module("page").page(asked, [])[1]

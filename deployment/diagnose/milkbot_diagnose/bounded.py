@@ -90,6 +90,8 @@ def _start(asked: Ask) -> subprocess.Popen[bytes]:
     options: dict[str, Any] = {}
     if asked.user:
         entry = pwd.getpwnam(asked.user)
+        if os.geteuid() not in (0, entry.pw_uid):
+            raise PermissionError(f"only root may ask as {asked.user}")
         if os.geteuid() == 0:
             options = {
                 "user": entry.pw_uid,

@@ -35,7 +35,8 @@ class Judge:
     explained_by: frozenset[str]
 
 
-JUDGES: list[Judge] = []
+# Every judge, by the modules' own order; judges/__init__.py orders the modules.
+ENTERED: list[Judge] = []
 
 # Groups of roots, to be named in `explained_by`.
 DISK = frozenset({"disk-full", "inodes-full", "disk-read-only", "disk-errors"})
@@ -68,7 +69,7 @@ def judge(*explained_by: str | frozenset[str]) -> Callable[[Judging], Judging]:
     names = frozenset[str]().union(*({given} if isinstance(given, str) else given for given in explained_by))
 
     def enter(find: Judging) -> Judging:
-        JUDGES.append(Judge(find, names))
+        ENTERED.append(Judge(find, names))
         return find
 
     return enter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from milkbot_diagnose.diagnosis import Diagnosis
 
 WIDTH, LINES = 100, 40
 _IN_FULL = 3
+_MISSING = re.compile(r"([\w./-]+): (?:there is no such program|not found$)", re.MULTILINE)
 _WELL = "Nothing wrong was found."
 # Of each of these a host has this one or another.
 _OPTIONAL = {"chronyc", "nft"}
@@ -80,11 +82,8 @@ def _height(lines: Sequence[str]) -> int:
 def _unknown(collection: Collection) -> list[str]:
     """What had no answer: a judge that knows nothing says nothing, and the reader has to know that."""
     late = [name for name, answer in collection.answers.items() if answer.code == TIMED_OUT]
-    absent = {
-        answer.command.split()[0].rpartition("/")[2]
-        for answer in collection.answers.values()
-        if answer.code == NOT_FOUND and answer.command
-    }
+    missing = (_MISSING.search(answer.text) for answer in collection.answers.values() if answer.code in (1, NOT_FOUND))
+    absent = {found[1].rpartition("/")[2] for found in missing if found}
     lines = []
     if late:
         lines.append(textwrap.shorten(f"no answer in time: {', '.join(late)}", WIDTH, placeholder="..."))

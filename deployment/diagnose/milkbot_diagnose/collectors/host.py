@@ -7,14 +7,17 @@ from pathlib import Path
 
 from milkbot_diagnose.bounded import Ask, Look
 
-_DU = ["nice", "-n", "19", "du", "-xk", "--max-depth=3", "--exclude=/proc", "--exclude=/sys", "/"]
+_DU = ["nice", "-n", "19", "du", "-xk", "--max-depth=3"]
+# Disks of this machine. One that comes by a network may hang, and is not this machine's to clear.
+_LOCAL = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "overlay", "tmpfs"}
+_NO_DISK = ("/dev", "/sys", "/proc", "/run", "/snap")
 _UPGRADES = ["apt", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "list", "--upgradable"]
 _PS = ["ps", "-eo", "pid,ppid,user:20,stat,etimes,rss,pcpu,args", "--sort=-rss"]
 
 
 def questions() -> list[Ask | Look]:
     return [
-        Ask("disk/all-directories", _DU, 25, 4_000_000),
+        Ask("disk/all-directories", [*_DU, *_disks()], 25, 4_000_000),
         Ask("host/upgrades", _UPGRADES, 20),
         Ask("disk/space", ["df", "-kPT"], 5),
         Ask("disk/inodes", ["df", "-iPT"], 5),
@@ -40,6 +43,12 @@ def questions() -> list[Ask | Look]:
         Look("host/reboot-required", lambda: "yes\n" if Path("/run/reboot-required").exists() else "no\n"),
         Ask("host/logins", ["last", "-n", "20", "-w"]),
     ]
+
+
+def _disks() -> list[str]:
+    """Where the disks of this machine are mounted."""
+    mounted = (line.split() for line in _proc("mounts").splitlines())
+    return sorted({place for _, place, kind, *_ in mounted if kind in _LOCAL and not place.startswith(_NO_DISK)})
 
 
 def _proc(name: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 from milkbot_diagnose import places
-from milkbot_diagnose.bounded import Ask, Look, run
+from milkbot_diagnose.bounded import CANNOT_RUN, NOT_FOUND, Ask, Look, run
 from milkbot_diagnose.collection import parse_settings
 
 
@@ -37,6 +37,9 @@ def _reach() -> str:
             continue
         # A program of its own: a resolver in this process cannot be stopped.
         found = run(Ask("", ["getent", "ahosts", host], 8))
+        if found.code in (CANNOT_RUN, NOT_FOUND):
+            lines.append(f"{name} {host}: {found.text.strip()}")
+            continue
         if found.code != 0:
             lines.append(f"{name} {host}: the name does not resolve")
             continue

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 from milkbot_diagnose import places
-from milkbot_diagnose.bounded import Ask, Look, run
+from milkbot_diagnose.bounded import ENVIRONMENT, Ask, Look, run
 from milkbot_diagnose.collectors.files import look_at_end
 
 # A test of the configuration makes the pid file and the logs that are not there: here in a view of its own.
@@ -33,6 +34,8 @@ def questions() -> list[Ask | Look]:
 def _certificates() -> str:
     """A row for each pair in our site. Of a key only its public half is looked at."""
     site = places.NGINX_SITE.read_text("utf-8")
+    if shutil.which("openssl", path=ENVIRONMENT["PATH"]) is None:
+        raise FileNotFoundError("openssl: there is no such program")
     pairs = sorted(set(zip(_CERTIFICATE.findall(site), _KEY.findall(site), strict=False)))
     name = re.findall(r"^\s*server_name\s+([\w.-]+);", site, re.MULTILINE)
     domains = sorted({found for found in name if "." in found})

@@ -1,8 +1,8 @@
-"""The judges. The order in which they are read here is their order: from the ground up."""
+"""The judges, from the ground up: of two roots the deeper one comes first."""
 
 from __future__ import annotations
 
-from milkbot_diagnose.diagnosis import JUDGES
+from milkbot_diagnose.diagnosis import ENTERED
 from milkbot_diagnose.judges import (
     access,
     backups,
@@ -17,17 +17,5 @@ from milkbot_diagnose.judges import (
     trader,
 )
 
-__all__ = [
-    "JUDGES",
-    "access",
-    "backups",
-    "disk",
-    "machine",
-    "network",
-    "nginx",
-    "postgresql",
-    "release",
-    "services",
-    "settings",
-    "trader",
-]
+_ORDER = (disk, machine, postgresql, access, settings, release, network, services, nginx, trader, backups)
+JUDGES = tuple(judge for module in _ORDER for judge in ENTERED if judge.find.__module__ == module.__name__)

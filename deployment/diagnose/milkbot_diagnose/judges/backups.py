@@ -15,8 +15,10 @@ _OLD_HOURS = 26.0
 def cron(collection: Collection) -> Diagnosis | None:
     unit = collection.unit("cron.service")
     stopped = bool(unit) and unit.get("ActiveState") != "active"
-    absent = collection.code("cron/root") is not None and not collection.lines(
-        "cron/root", r"^[^#].*backup-database\.sh"
+    absent = (
+        bool(collection.facts.get("root"))
+        and collection.code("cron/root") in (0, 1)
+        and not collection.lines("cron/root", r"^[^#].*backup-database\.sh")
     )
     if not (stopped or absent):
         return None

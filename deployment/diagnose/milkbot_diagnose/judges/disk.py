@@ -50,7 +50,7 @@ def disk_full(collection: Collection) -> Diagnosis | None:
         return None
     worst = max(full or nearly, key=lambda mount: mount.percent)
     said = collection.lines("postgres/log", r"No space left on device")[-1:] if full else []
-    stopped = collection.code("postgres/answers") not in (0, None)
+    stopped = collection.code("postgres/answers") in (1, 2, 3)
     start = f"systemctl start {places.postgres_unit_of(collection.units())}"
     return Diagnosis(
         "disk-full",

@@ -22,7 +22,11 @@ def _moment(row: dict[str, Any], name: str) -> float | None:
 
 @judge("clock-off")
 def certificate(collection: Collection) -> Diagnosis | None:
-    for row in collection.rows("nginx/certificates"):
+    rows = collection.rows("nginx/certificates")
+    if not collection.facts.get("root"):
+        # Only root may look at the key.
+        rows = [{**row, "key_readable": True, "fits": None} for row in rows]
+    for row in rows:
         if (found := _judged(row, collection.now)) is not None:
             return found
     return None

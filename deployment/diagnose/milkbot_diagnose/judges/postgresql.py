@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from milkbot_diagnose import places
+from milkbot_diagnose.bounded import CANNOT_RUN, NOT_FOUND
 from milkbot_diagnose.collection import Collection
 from milkbot_diagnose.diagnosis import DISK, MACHINE, Diagnosis, judge
 
@@ -56,7 +57,8 @@ def answers(collection: Collection) -> bool:
 
 
 def asked(collection: Collection) -> bool:
-    return collection.code("postgres/answers") is not None
+    """Whether it could be asked: by psql, and by root."""
+    return collection.code("postgres/answers") not in (None, CANNOT_RUN, NOT_FOUND)
 
 
 def _unit(collection: Collection) -> tuple[str, dict[str, str]]:
