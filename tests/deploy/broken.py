@@ -72,11 +72,15 @@ def _small_disk(mount: str, fill: str) -> tuple[str, str]:
     return f"mount -t tmpfs {mount} && {fill}", f"umount -l {mount.rsplit(maxsplit=1)[-1]}"
 
 
+# Room is left for less than one more file of its log: then it ends by itself, and cannot start again.
 _FULL_DATA = (
     f"{_PG.format('stop')}; mount -t tmpfs -o size=160m,mode=0755 none /mnt && cp -a {_DATA}/. /mnt/ && "
-    f"mount --bind /mnt {_DATA} && umount /mnt && {_PG.format('start')} && "
-    f"{{ dd if=/dev/zero of={_DATA}/filler bs=1M 2>/dev/null || true; }}; "
-    f"{_PG.format('kill --signal=SIGKILL')}; sleep 2; {_PG.format('restart')} || true"
+    f"mount --bind /mnt {_DATA} && umount /mnt && {_PG.format('start')}; "
+    f"dd if=/dev/zero of={_DATA}/filler bs=1M count=$(($(df --output=avail -m {_DATA} | tail -n 1) - 6)) 2>/dev/null; "
+    "cd /; for n in $(seq 12); do "
+    "runuser -u postgres -- psql -Xq -c 'SELECT txid_current()' -c 'SELECT pg_switch_wal()' >/dev/null 2>&1 || true; "
+    "done; "
+    f"dd if=/dev/zero of={_DATA}/filler2 bs=4k 2>/dev/null || true; {_PG.format('restart')} || true"
 )
 
 CASES = [

@@ -587,3 +587,9 @@ def test_who_may_not_look_says_what_he_did_not_see() -> None:
     asked = module("collection").Collection(given.answers, {**given.facts, "root": False})
     assert module("program").judged(asked) == []
     assert "run it as root" in module("page").page(asked, [])[1]
+
+
+def test_a_full_disk_of_yesterday_is_why_the_database_hangs_today() -> None:
+    log = "FATAL:  No space left on device\nLOG:  database system is ready to accept connections\nLOG:  checkpoint\n"
+    found = judged({"postgres/log": log, "postgres/answers": "psql: timeout expired\n"}, _DOWN)
+    assert [diagnosis.name for diagnosis in found] == ["postgresql-silent"]

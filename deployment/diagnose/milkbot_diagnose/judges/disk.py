@@ -12,6 +12,9 @@ from milkbot_diagnose.diagnosis import Diagnosis, judge
 _FULL, _NEARLY = 98, 90
 _OF_NO_MATTER = ("/dev", "/sys", "/proc", "/run", "/snap", "/boot/efi")
 _MEGABYTE = 1 << 10
+# PostgreSQL may start on a full disk, and then let nobody in.
+_NO_ROOM = r"No space left on device|could not write init file"
+_TELL_OF_IT = ("postgres/log", "postgres/answers")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def disk_full(collection: Collection) -> Diagnosis | None:
     if not nearly and not full:
         return None
     worst = max(full or nearly, key=lambda mount: mount.percent)
-    said = collection.lines("postgres/log", r"No space left on device")[-1:] if full else []
+    said = [line for name in _TELL_OF_IT for line in collection.lines(name, _NO_ROOM)][-1:] if full else []
     stopped = collection.code("postgres/answers") in (1, 2, 3)
     start = f"systemctl start {places.postgres_unit_of(collection.units())}"
     return Diagnosis(

@@ -67,8 +67,9 @@ def _unit(collection: Collection) -> tuple[str, dict[str, str]]:
 
 
 def _newest_log(collection: Collection) -> list[str]:
-    """The server's last lines of the run that ended."""
-    return collection.text("postgres/log").splitlines()[-_NEWEST_LINES:]
+    """The server's last lines since it was well the last time: what was mended is told of before that."""
+    since = collection.text("postgres/log").rpartition("database system is ready to accept connections\n")[2]
+    return since.splitlines()[-_NEWEST_LINES:]
 
 
 @judge(DISK)
