@@ -25,6 +25,9 @@ _ITS_OWN = (
     "/run/udev",
     "/run/postgresql",
     "/run/utmp",
+    "/run/motd.dynamic",
+    "/tmp/systemd-private-",
+    "/var/tmp/systemd-private-",
     "/run/sudo",
     "/run/lock/milkbot",
     "/run/milkbot-",
@@ -125,7 +128,7 @@ def _touched(platform: Platform) -> set[str]:
     found = platform.ssh(
         f"find / -xdev {newer} -print 2>/dev/null; find /run /tmp /dev/shm -xdev {newer} -print 2>/dev/null || true"
     )
-    skipped = ("/run", "/", "/dev/shm", "/tmp", "/run/lock", "/opt/milkbot")
+    skipped = ("/run", "/", "/dev/shm", "/tmp", "/var/tmp", "/run/lock", "/opt/milkbot")
     return {line for line in found.splitlines() if not line.startswith(_ITS_OWN) and line not in skipped}
 
 
