@@ -33,6 +33,7 @@ last_status:
 
 _RESUME = "milkbot-resume"
 _PAUSE = 0.1
+_SETTLED = "active, enabled"
 
 
 class TimersError(Exception):
@@ -95,8 +96,20 @@ def run(names: list[str], changed_units: list[str]) -> None:
         _systemctl("stop", f"{_RESUME}.timer")
 
 
-def _settled(name: str) -> bool:
-    return _shown(f"{name}.timer", "ActiveState") == "active" and _shown(f"{name}.timer", "UnitFileState") == "enabled"
+def _state(name: str) -> str:
+    return f"{_shown(f'{name}.timer', 'ActiveState')}, {_shown(f'{name}.timer', 'UnitFileState')}"
+
+
+def differences(names: list[str], rewritten: list[str]) -> list[dict[str, str]]:
+    """What running them would change, a difference for each timer."""
+    found = []
+    for name in names:
+        unit, before = f"{name}.timer", _state(name)
+        after = _SETTLED + (", with its new unit" if unit in rewritten else "")
+        if before != after:
+            sides = {"before": f"{before}\n", "after": f"{after}\n"}
+            found.append({"before_header": unit, "after_header": unit, **sides})
+    return found
 
 
 def main() -> None:
@@ -111,6 +124,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     asked: dict[str, Any] = module.params
+    diff: list[dict[str, str]] = []
     try:
         names = installed(asked["names"])
         statuses = {f"{name}.service": _shown(f"{name}.service", "ExecMainStatus") for name in names}
@@ -119,13 +133,13 @@ def main() -> None:
             if names and not module.check_mode:
                 hold(names, asked["resume_after"], asked["wait"])
         else:
-            rewritten = any(f"{name}.timer" in asked["changed_units"] for name in names)
-            changed = rewritten or not all(_settled(name) for name in names)
+            diff = differences(names, asked["changed_units"])
+            changed = bool(diff)
             if names and not module.check_mode:
                 run(names, asked["changed_units"])
     except TimersError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=changed, last_status=statuses)
+    module.exit_json(changed=changed, last_status=statuses, diff=diff)
 
 
 if __name__ == "__main__":

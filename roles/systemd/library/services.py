@@ -38,6 +38,11 @@ options:
     required: true
   current: {description: "Link to the release that has to answer, known by its name.", type: path, required: true}
   changed_units: {description: Names of the units that were just written., type: list, elements: str, default: []}
+  again:
+    description: Names of the services that are taken over though they have read everything.
+    type: list
+    elements: str
+    default: []
   wait: {description: Seconds for the services to become healthy., type: int, default: 60}
 """
 
@@ -60,6 +65,7 @@ class Unit:
     url: str
     reads: tuple[Path, ...]
     socket_changed: bool
+    again: bool
 
     @property
     def main(self) -> str:
@@ -83,7 +89,8 @@ class Unit:
         if self.state() != "active" or not begun.is_dir():
             return "started"
         read_at = begun.lstat().st_mtime_ns
-        if not any(path.lstat().st_mtime_ns > read_at for path in self.reads if path.is_symlink() or path.exists()):
+        unread = (path.lstat().st_mtime_ns > read_at for path in self.reads if path.is_symlink() or path.exists())
+        if not self.again and not any(unread):
             return ""
         return "restarted with its socket" if self.socket_changed else "taken over"
 
@@ -155,6 +162,7 @@ def main() -> None:
             },
             "current": {"type": "path", "required": True},
             "changed_units": {"type": "list", "elements": "str", "default": []},
+            "again": {"type": "list", "elements": "str", "default": []},
             "wait": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
@@ -166,6 +174,7 @@ def main() -> None:
             entry["url"],
             tuple(Path(path) for path in entry["reads"]),
             f"{entry['name']}.socket" in asked["changed_units"],
+            entry["name"] in asked["again"],
         )
         for entry in asked["services"]
     ]
