@@ -18,14 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.milkbot_gate import GateError, Service, forget_failures, journal, systemctl, wait_for
+from ansible.module_utils.milkbot_gate import (
+    GateError,
+    Service,
+    forget_failures,
+    journal,
+    properties,
+    systemctl,
+    wait_for,
+)
 
 DOCUMENTATION = r"""
 module: interruption
 short_description: Take PostgreSQL away for a moment, and say who noticed
 description:
-  - The service that asks it is stopped first, and answers what it was asked already. What is asked from then on waits
-    in its socket, which systemd keeps, until PostgreSQL is back and the service has begun anew. No backup is cut off.
+  - The service that asks it is begun anew first, and answers what it was asked already. What is asked from then on
+    waits in its socket, which systemd keeps, until PostgreSQL is back and the new process begins. No backup is cut off.
   - Whatever fails, or is killed on the way, the service begins again by itself.
   - The service is asked ten times a second meanwhile, and what that found is returned.
 options:
@@ -158,7 +166,7 @@ def without_backups(lock: Path, seconds: int) -> Iterator[None]:
 
 @contextmanager
 def waiting(service: Service, socket_dir: str, patience: int) -> Iterator[None]:
-    """The service is stopped, and whatever starts it waits until the block has ended and PostgreSQL is back."""
+    """The service's old process has ended, and a new one waits until the block has ended and PostgreSQL is back."""
     name = service.unit.removesuffix(".service")
     drop_in = Path(f"/run/systemd/system/{service.unit}.d/milkbot-interruption.conf")
     drop_in.parent.mkdir(parents=True, exist_ok=True)
@@ -167,14 +175,30 @@ def waiting(service: Service, socket_dir: str, patience: int) -> Iterator[None]:
     _GATE.touch()
     try:
         systemctl("daemon-reload")
-        systemctl("stop", f"{name}-next.service", service.unit)
+        systemctl("stop", f"{name}-next.service")
         forget_failures([service.unit])
+        # No stop: the next request would cancel that, by its start.
+        before = properties(service.unit, "InvocationID")
+        systemctl("restart", "--no-block", service.unit)
+        until_begun_anew(service.unit, before["InvocationID"], patience)
         yield
     finally:
         _GATE.unlink(missing_ok=True)
         systemctl("start", service.unit)
         drop_in.unlink(missing_ok=True)
         systemctl("daemon-reload")
+
+
+def until_begun_anew(unit: str, before: str, patience: int) -> None:
+    """Until its old process has answered what it owes, and ended."""
+    deadline = time.monotonic() + patience
+    while True:
+        state = properties(unit, "InvocationID", "ActiveState")
+        if state["ActiveState"] == "activating" and state["InvocationID"] != before:
+            return
+        if state["ActiveState"] == "failed" or time.monotonic() >= deadline:
+            raise GateError(unit, f"did not begin anew within {patience} seconds: it is {state['ActiveState']}")
+        time.sleep(_PAUSE / 2)
 
 
 def take_away(command: list[str]) -> None:

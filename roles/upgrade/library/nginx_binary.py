@@ -23,6 +23,7 @@ options:
 """
 
 _PAUSE = 0.1
+_STAYS = "nginx goes on with its old program"
 
 
 def number(path: Path) -> int:
@@ -33,12 +34,14 @@ def number(path: Path) -> int:
 
 
 def main() -> None:
-    module = AnsibleModule({"pid_file": {"type": "path", "default": "/run/nginx.pid"}, "wait": {"type": "int", "default": 15}})
+    module = AnsibleModule(
+        {"pid_file": {"type": "path", "default": "/run/nginx.pid"}, "wait": {"type": "int", "default": 15}}
+    )
     file = Path(module.params["pid_file"])
     old_file = file.with_name(file.name + ".oldbin")
     tried = subprocess.run(["nginx", "-t", "-q"], check=False, capture_output=True, text=True)  # noqa: S607
     if tried.returncode != 0:
-        module.fail_json(msg=f"nginx goes on with its old program; the new one refuses its files: {tried.stderr.strip()}")
+        module.fail_json(msg=f"{_STAYS}: the new one refuses its files: {tried.stderr.strip()}")
     # What a killed run left: the old master still there, beside the new one.
     if left := number(old_file):
         with suppress(ProcessLookupError):
@@ -50,13 +53,13 @@ def main() -> None:
     deadline = time.monotonic() + module.params["wait"]
     while number(file) in (0, old) or number(old_file) != old:
         if time.monotonic() >= deadline:
-            module.fail_json(msg="nginx goes on with its old program: the new one did not come; see journalctl -u nginx")
+            module.fail_json(msg=f"{_STAYS}: the new one did not come; see journalctl -u nginx")
         time.sleep(_PAUSE)
     new = number(file)
     # A master that cannot go on ends at once.
     time.sleep(1)
     if not Path(f"/proc/{new}").exists():
-        module.fail_json(msg="nginx goes on with its old program: the new one ended; see /var/log/nginx/error.log")
+        module.fail_json(msg=f"{_STAYS}: the new one ended; see /var/log/nginx/error.log")
     os.kill(old, signal.SIGQUIT)
     module.exit_json(changed=True, before=old, after=new)
 

@@ -15,14 +15,14 @@ DOCUMENTATION = r"""
 module: upgrade_plan
 short_description: Say what apt would upgrade, and which services run what was replaced
 options:
-  postgres_version: {description: "The major version that the platform runs on, which stays.", type: int, required: true}
+  postgres_version: {description: "The major version of PostgreSQL, which stays.", type: int, required: true}
   policy: {description: "File by which we keep package scripts from restarting services.", type: path, required: true}
   policy_mark: {description: A line of that file that says that it is ours., type: str, required: true}
   marker: {description: File that an upgrade leaves which did not come to its end., type: path, required: true}
 """
 
 RETURN = r"""
-packages: {description: "C(name), C(before) (empty when new) and C(after) of each package.", returned: always, type: list}
+packages: {description: "C(name), C(before) (empty when new) and C(after) of each.", returned: always, type: list}
 table: {description: "The same as lines of text, and what is held back.", returned: always, type: list}
 services: {description: Units that run code which was replaced., returned: always, type: list}
 kernel: {description: Whether another kernel waits for a reboot., returned: always, type: bool}
@@ -124,7 +124,7 @@ def no_room(text: str) -> list[Problem]:
         {
             "name": f"disk at {path}",
             "value": f"{shutil.disk_usage(path).free / 1e6:.0f} MB free",
-            "mend": f"make room: the upgrade takes {wanted / 1e6:.0f} MB (apt-get clean, journalctl --vacuum-size=200M)",
+            "mend": f"make room, the upgrade takes {wanted / 1e6:.0f} MB: apt-get clean, journalctl --vacuum-size=200M",
         }
         for path in short[:1]
     ]

@@ -1,0 +1,148 @@
+"""rotate-secrets.yml on a machine that trades and is asked all the time."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from tests.deploy.load import asking
+from tests.deploy.platform import DOMAIN, Platform, run, said
+
+ACCOUNTS = "/etc/milkbot-simulator/accounts.json"
+SECRETS = ("/opt/milkbot/.env", "/opt/milkbot/kalshi_private_key.pem")
+
+
+def _pem(key: Any) -> str:
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    text: str = key.private_bytes(*form).decode()
+    return text
+
+
+@pytest.fixture
+def inventory(platform: Platform) -> dict[str, Any]:
+    """The secrets that the machine was provisioned with."""
+    found: dict[str, Any] = yaml.safe_load(
+        (platform.inventory.parent / "group_vars/all/generated.yml").read_text("utf-8")
+    )
+    return found
+
+
+def _another_certificate(platform: Platform, inventory: dict[str, Any]) -> dict[str, str]:
+    """The same certificate with another key and number, by the machine's own authority."""
+    authority = platform.authority.parent
+    signer = serialization.load_pem_private_key((authority / "ca-key.pem").read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    old = x509.load_pem_x509_certificate(inventory["nginx_certificate"].encode())
+    key = ec.generate_private_key(ec.SECP256R1())
+    new = x509.CertificateBuilder(
+        issuer_name=old.issuer,
+        subject_name=old.subject,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=old.not_valid_before_utc,
+        not_valid_after=old.not_valid_after_utc,
+    )
+    for extension in old.extensions:
+        if extension.oid != x509.oid.ExtensionOID.SUBJECT_KEY_IDENTIFIER:
+            new = new.add_extension(extension.value, extension.critical)
+    return {
+        "nginx_certificate": new.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode(),
+        "nginx_private_key": _pem(key),
+    }
+
+
+def _accept(platform: Platform, public_key: str) -> None:
+    """Have the exchange take that key, and no other, under the one id that it knows."""
+    account = json.loads(platform.ssh(f"cat {ACCOUNTS}"))[0]
+    text = json.dumps([account | {"public_key_pem": public_key}])
+    platform.ssh(f"printf %s {shlex.quote(text)} >{ACCOUNTS} && systemctl restart milkbot-simulator")
+    answers = "curl --silent --fail http://127.0.0.1:8900/trade-api/v2/exchange/status"
+    platform.ssh(f"timeout 60 sh -c 'until {answers}; do sleep 0.2; done'")
+
+
+def _served(platform: Platform) -> str:
+    command = f"openssl s_client -connect {platform.address}:443 -servername {DOMAIN} </dev/null 2>/dev/null"
+    return run("sh", "-c", f"{command} | openssl x509 -noout -serial")
+
+
+def _opens(platform: Platform, password: str) -> bool:
+    psql = "psql -XAt -h localhost -U milkbot milkbot -c 'SELECT 1'"
+    return platform.ssh(f"PGPASSWORD={shlex.quote(password)} {psql} 2>&1 || true") == "1"
+
+
+@pytest.fixture
+def _as_provisioned(platform: Platform, inventory: dict[str, Any]) -> Iterator[None]:
+    """Brings the inventory's own secrets back."""
+    yield
+    _accept(platform, inventory["simulator_account_public_key"])
+    done = platform.play("rotate-secrets.yml")
+    assert done.returncode == 0, said(done)
+
+
+@pytest.mark.usefixtures("_as_provisioned")
+def test_rotated_secrets_cost_a_request_or_are_shown(
+    platform: Platform, inventory: dict[str, Any], tmp_path: Path
+) -> None:
+    before, served, old = platform.state(), _served(platform), inventory["environment_postgres_password"]
+    settings = platform.ssh("grep -v -e ^POSTGRES_PASSWORD -e ^KALSHI_ /opt/milkbot/.env")
+    modes = platform.ssh(f"stat --format '%a %U' {' '.join(SECRETS)}")
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    new = {
+        "environment_postgres_password": 'another "one\\ $HOME `x` # %',
+        "environment_kalshi_private_key": _pem(key),
+        **_another_certificate(platform, inventory),
+    }
+    given = tmp_path / "vault.yml"
+    given.write_text(yaml.safe_dump(new), "utf-8")
+    _accept(platform, public.decode())
+    with asking(platform.address, DOMAIN, platform.authority, again=True) as answers:
+        done = platform.play("rotate-secrets.yml", "-vvv", "--diff", "-e", f"@{given}")
+    assert done.returncode == 0, said(done)
+    print(done.stdout[-1200:])
+    assert answers.failures == []
+    shown = done.stdout + done.stderr
+    lines = [line for text in new.values() for line in text.splitlines() if len(line) > 20 and "CERT" not in line]
+    secret = [line for line in lines if line not in new["nginx_certificate"] and "-----" not in line]
+    assert [line for line in secret if line in shown] == []
+    assert 'another "one' not in shown
+    assert "the old one does not any more" in said(done)
+    assert _opens(platform, new["environment_postgres_password"])
+    assert not _opens(platform, old)
+    assert _served(platform) != served
+    assert platform.ssh("milkbot doctor --json | grep -A1 account | grep -c '\"ok\"'") == "1"
+    assert platform.ssh("grep -v -e ^POSTGRES_PASSWORD -e ^KALSHI_ /opt/milkbot/.env") == settings
+    assert platform.ssh(f"stat --format '%a %U' {' '.join(SECRETS)}") == modes
+    assert (
+        platform.ssh("ls -d /run/milkbot-exchange-key /opt/milkbot/*.next /opt/milkbot/.env.* 2>/dev/null || true")
+        == ""
+    )
+    logged = platform.ssh("cat /var/log/postgresql/*.log; journalctl --since=-5min --output=cat")
+    assert 'another "one' not in logged
+    assert platform.state() == before
+    again = platform.play("rotate-secrets.yml", "-e", f"@{given}")
+    assert "changed=0" in said(again)
+    assert "nothing, all is as the inventory says" in said(again)
+
+
+def test_a_key_that_the_exchange_does_not_take_goes_live(platform: Platform, tmp_path: Path) -> None:
+    before, files = platform.state(), platform.ssh(f"sha256sum {' '.join(SECRETS)}")
+    given = tmp_path / "vault.yml"
+    key = {"environment_kalshi_private_key": _pem(rsa.generate_private_key(65537, 2048))}
+    given.write_text(yaml.safe_dump(key), "utf-8")
+    done: subprocess.CompletedProcess[str] = platform.play(
+        "rotate-secrets.yml", "--tags", "exchange", "-e", f"@{given}"
+    )
+    assert done.returncode != 0
+    assert "the exchange did not take the new key, and the old one stays" in said(done)
+    assert "environment_kalshi_api_key_id" in said(done)
+    assert platform.ssh(f"sha256sum {' '.join(SECRETS)}") == files
+    assert platform.state() == before

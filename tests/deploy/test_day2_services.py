@@ -1,0 +1,97 @@
+"""restart.yml and upgrade.yml on a machine that trades and is asked all the time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import pytest
+from tests.deploy.load import asking
+from tests.deploy.platform import DOMAIN, Platform, said
+
+SERVICES = ("milkbot-analytics", "milkbot-dashboard")
+
+
+def _invocations(platform: Platform, *units: str) -> list[str]:
+    return platform.ssh(f"systemctl show --value --property=InvocationID {' '.join(units)}").split()
+
+
+def _postgres(platform: Platform) -> str:
+    """When the server began, by its own word."""
+    return platform.ssh("cd / && runuser -u postgres -- psql -XAtc 'SELECT pg_postmaster_start_time()'")
+
+
+def test_a_restart_loses_a_request(platform: Platform) -> None:
+    before, processes, server = platform.state(), _invocations(platform, *SERVICES), _postgres(platform)
+    with asking(platform.address, DOMAIN, platform.authority) as answers:
+        done = platform.play("restart.yml")
+    assert done.returncode == 0, said(done)
+    assert answers.failures == []
+    assert len(answers.seconds) > 300
+    assert set(_invocations(platform, *SERVICES)).isdisjoint(processes)
+    assert _postgres(platform) == server
+    assert platform.state() == before
+
+
+def test_a_restart_of_postgresql_fails_a_request(platform: Platform) -> None:
+    before, server = platform.state(), _postgres(platform)
+    with asking(platform.address, DOMAIN, platform.authority) as answers:
+        done = platform.play("restart.yml", postgres="yes", only="trader")
+    assert done.returncode == 0, said(done)
+    assert _postgres(platform) != server
+    assert answers.failures == []
+    slowest, path = max(answers.seconds)
+    print(f"{len(answers.seconds)} answers, the slowest after {slowest:.1f} s ({path})")
+    assert re.search(r"took no connection for [0-9.]+ s\. Of \d+ requests .* none failed", said(done))
+    assert platform.state() == before
+
+
+def _older(platform: Platform, *packages: str) -> dict[str, str]:
+    """Bring the version before the newest that the archive has of each package; returns the newest of each."""
+    wanted, newest = [], {}
+    for package in packages:
+        versions = platform.ssh(f"apt-cache madison {package} | cut -d '|' -f 2").split()
+        assert len(set(versions)) > 1, f"the archive has one version of {package} only"
+        newest[package] = versions[0]
+        wanted.append(f"{package}={versions[1]}")
+    install = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --allow-downgrades --no-remove"
+    platform.ssh(f"NEEDRESTART_SUSPEND=1 {install} -o Dpkg::Options::=--force-confold {' '.join(wanted)}")
+    return newest
+
+
+def _installed(platform: Platform, packages: Iterable[str]) -> dict[str, str]:
+    shown = platform.ssh(f"dpkg-query --show --showformat '${{Package}} ${{Version}}\\n' {' '.join(packages)}")
+    return dict(line.split() for line in shown.splitlines())
+
+
+UPGRADED = ("postgresql-15", "postgresql-client-15", "libpq5", "nginx", "nginx-common", "libssl3", "openssl")
+
+
+@pytest.mark.matrix
+def test_an_upgrade_cuts_off_a_request_or_a_tick(platform: Platform) -> None:
+    newest = _older(platform, *UPGRADED)
+    platform.ssh("systemctl is-active --quiet milkbot-analytics milkbot-dashboard nginx postgresql@15-main")
+    before, server, nginx = platform.state(), _postgres(platform), platform.ssh("cat /run/nginx.pid")
+    shown = platform.play("upgrade.yml", "--check")
+    assert shown.returncode == 0, said(shown)
+    assert all(f"{name} " in said(shown) for name in newest)
+    assert _postgres(platform) == server
+    assert _installed(platform, newest) != newest
+    with asking(platform.address, DOMAIN, platform.authority, again=True) as answers:
+        done = platform.play("upgrade.yml")
+    print(done.stdout[-1500:])
+    assert done.returncode == 0, said(done)
+    assert _installed(platform, newest) == newest
+    slowest, path = max(answers.seconds)
+    print(f"{len(answers.seconds)} answers, the slowest after {slowest:.1f} s ({path})")
+    assert answers.failures == []
+    assert _postgres(platform) != server
+    assert platform.ssh("cat /run/nginx.pid") != nginx
+    assert platform.ssh("systemctl is-active nginx") == "active"
+    assert platform.ssh("needrestart -b -r l | grep -E 'SVC: (milkbot|postgres|nginx)' || true") == ""
+    assert platform.ssh("ls /usr/sbin/policy-rc.d /var/lib/milkbot-upgrading 2>/dev/null || true") == ""
+    assert platform.state() == before
+    assert platform.history()[-1]["action"] == "upgrade"
+    again = platform.play("upgrade.yml")
+    assert again.returncode == 0, said(again)
+    assert "changed=0" in said(again)
