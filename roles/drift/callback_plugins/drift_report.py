@@ -105,7 +105,7 @@ def differences(action: str, task: str, result: Mapping[str, Any]) -> Iterator[D
     shown = result.get("diff") or []
     listed = [shown] if isinstance(shown, Mapping) else [entry for entry in shown if entry]
     by_name = {str(entry.get("before_header") or ""): unified(entry) for entry in listed}
-    paths = result.get("changed_paths") or [name for name in by_name if name and len(by_name) > 1]
+    paths = result.get("changed_paths") or [name for name in by_name if name]
     if paths:
         for path in paths:
             yield {"kind": kind, "name": str(path), "diff": by_name.get(str(path), "owner or mode differ")}
