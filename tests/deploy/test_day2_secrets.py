@@ -138,9 +138,7 @@ def test_a_key_that_the_exchange_does_not_take_goes_live(platform: Platform, tmp
     given = tmp_path / "vault.yml"
     key = {"environment_kalshi_private_key": _pem(rsa.generate_private_key(65537, 2048))}
     given.write_text(yaml.safe_dump(key), "utf-8")
-    done = platform.play(
-        "rotate-secrets.yml", "--tags", "exchange", "-e", f"@{given}"
-    )
+    done = platform.play("rotate-secrets.yml", "--tags", "exchange", "-e", f"@{given}")
     assert done.returncode != 0
     assert "the exchange did not take the new key, and the old one stays" in said(done)
     assert "environment_kalshi_api_key_id" in said(done)

@@ -26,7 +26,10 @@ Inst libnew1 (2.0-1 Debian:12.15/oldstable [amd64])
 Remv libold1 [1.0-1]
 Conf libpq5 (15.20-0+deb12u1 Debian-Security:12/oldstable-security [amd64])
 """
-SIZES = "Need to get 12.5 MB/13.0 MB of archives.\nAfter this operation, 1,024 kB of additional disk space will be used.\n"
+SIZES = """\
+Need to get 12.5 MB/13.0 MB of archives.
+After this operation, 1,024 kB of additional disk space will be used.
+"""
 
 upgrade_plan = plugin("upgrade/library/upgrade_plan.py")
 drift_report = plugin("drift/callback_plugins/drift_report.py")

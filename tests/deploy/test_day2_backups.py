@@ -1,0 +1,80 @@
+"""backup.yml and restore.yml on a machine that trades."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.deploy.platform import Platform, said
+
+MARK = "after the fetched backup"
+
+
+def _sql(platform: Platform, query: str) -> str:
+    return platform.ssh(f"cd / && runuser -u postgres -- psql -XAt milkbot -c {shlex.quote(query)}")
+
+
+def _is_there(platform: Platform) -> bool:
+    return _sql(platform, f"SELECT count(*) FROM ops.risk_events WHERE message = '{MARK}'") != "0"
+
+
+@pytest.fixture
+def _trading_goes_on(platform: Platform) -> Iterator[None]:
+    yield
+    platform.ssh("milkbot resume --reason 'the test is over'")
+
+
+@pytest.mark.usefixtures("_trading_goes_on")
+def test_a_fetched_backup_does_not_bring_the_books_back(platform: Platform, tmp_path: Path) -> None:
+    directory = tmp_path / "brought"
+    done = platform.play("backup.yml", fetch_to=str(directory))
+    assert done.returncode == 0, said(done)
+    (file,) = directory.glob("*.sql.gz")
+    assert file.name in said(done)
+    assert file.stat().st_mode & 0o777 == 0o600
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert file.with_name(f"{file.name}.sha256").read_text("ascii").split()[0] == digest
+    listed = platform.play("backup.yml", "--tags", "list")
+    assert file.name in said(listed)
+    before = platform.state()
+
+    _sql(
+        platform,
+        "INSERT INTO ops.risk_events (trading_mode, event_type, severity, message, event_time) "
+        f"VALUES ('demo', 'operator', 'info', '{MARK}', now())",
+    )
+    shown = platform.play("restore.yml", backup_from=str(file))
+    assert shown.returncode != 0
+    assert "ops.risk_events" in said(shown)
+    assert "nobody said yes" in said(shown)
+    assert _is_there(platform)
+    restored = platform.play("restore.yml", backup_from=str(file), confirm="yes")
+    assert restored.returncode == 0, said(restored)
+    assert not _is_there(platform)
+    assert platform.ssh("ls -d /var/lib/milkbot-brought 2>/dev/null || true") == ""
+    assert platform.state() == before
+    assert platform.history()[-1]["action"] == "restore"
+
+
+@pytest.mark.matrix
+def test_a_backup_that_was_changed_is_restored(platform: Platform, tmp_path: Path) -> None:
+    before = platform.state()
+    file = tmp_path / "milkbot_20260101_020000.sql.gz"
+    file.write_bytes(b"changed")
+    file.with_name(f"{file.name}.sha256").write_text(f"{'0' * 64}  {file.name}\n", "ascii")
+    wrong = {
+        "its SHA-256 is not the one in": {"backup_from": str(file), "confirm": "yes"},
+        "there is no such file here": {"backup_from": str(tmp_path / "milkbot_20260102_020000.sql.gz")},
+        "give one of them": {"backup_from": str(file), "backup": "/var/backups/milkbot/daily/x.sql.gz"},
+    }
+    for words, given in wrong.items():
+        done = platform.play("restore.yml", **given)
+        assert done.returncode != 0
+        assert words in said(done)
+        assert "Nothing was changed" in said(done)
+    kind = platform.play("backup.yml", kind="hourly")
+    assert "kind = hourly: give one of daily, weekly, monthly, pre-deploy" in said(kind)
+    assert platform.state() == before

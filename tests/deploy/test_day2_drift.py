@@ -1,0 +1,63 @@
+"""drift.yml on a machine that is as it was provisioned, and on one that somebody changed by hand."""
+
+from __future__ import annotations
+
+import pytest
+from tests.deploy.platform import Platform, said
+
+SECRET = "a-token-of-somebody"
+# What somebody does by hand, and what has to be said of it: its kind and name.
+EDITS = {
+    "echo '# by hand' >>/etc/systemd/system/milkbot-analytics.service": "file milkbot-analytics.service",
+    "echo '# by hand' >>/etc/nginx/sites-available/milkbot.conf": "file /etc/nginx/sites-available/milkbot.conf",
+    "systemctl --quiet disable --now milkbot-rollups.timer": "unit milkbot-rollups.timer",
+    "sed -i 's/^log_lock_waits = on/log_lock_waits = off/' /etc/postgresql/*/main/conf.d/milkbot.conf": (
+        "file /conf.d/milkbot.conf"
+    ),
+    "sed -i s/tcp_be_liberal=1/tcp_be_liberal=0/ /etc/ufw/sysctl.conf": "kernel setting net.netfilter",
+    "ufw delete allow 443/tcp": "firewall 443/tcp",
+    "crontab -l | sed '/weekly/d' | crontab -": "cron Milkbot weekly backup",
+    f"echo KALSHI_EMAIL={SECRET} >>/opt/milkbot/.env": "file Write the settings of the platform",
+    "chmod 0644 /etc/milkbot/health.env": "file Install the script",
+    "apt-get remove --yes --quiet htop": "package htop",
+}
+
+
+def _named(done: str) -> list[str]:
+    """The lines that name something, and not a difference of it."""
+    kinds = ("file ", "unit ", "package ", "cron ", "firewall ", "kernel setting ", "database ", "user ", "repository ")
+    return [line.strip() for line in done.splitlines() if line.strip().startswith(kinds) and line.endswith(")")]
+
+
+def test_a_change_by_hand_is_not_told_or_one_is_that_nobody_made(platform: Platform) -> None:
+    clean = platform.play("drift.yml", release_repository=str(platform.inventory.parents[4]))
+    assert clean.returncode == 0, said(clean)
+    assert "nothing differs" in said(clean)
+    for edit in EDITS:
+        platform.ssh(edit)
+    try:
+        done = platform.play("drift.yml", release_repository=str(platform.inventory.parents[4]))
+    finally:
+        mended = platform.play("site.yml", release_repository=str(platform.inventory.parents[4]))
+    assert mended.returncode == 0, said(mended)
+    assert done.returncode != 0
+    named = _named(done.stdout)
+    print("\n".join(named))
+    missing = [
+        f"{kind} {name}"
+        for kind, name in (wanted.split(" ", 1) for wanted in EDITS.values())
+        if not any(line.startswith(kind.split()[0]) and name.removeprefix("setting ") in line for line in named)
+    ]
+    assert missing == []
+    assert len(named) == len(EDITS)
+    assert SECRET not in done.stdout + done.stderr
+    assert "-# by hand" in done.stdout
+
+
+@pytest.mark.matrix
+def test_a_host_that_cannot_be_looked_at_counts_as_one_without_differences(platform: Platform) -> None:
+    done = platform.play("drift.yml", milkbot_domain="another.example.com")
+    assert done.returncode != 0
+    assert "could not be looked at" in said(done)
+    # Said by the preflight of that run.
+    assert "take a certificate for another.example.com" in said(done)
