@@ -50,7 +50,7 @@ RETURN = r"""
 away: {description: Seconds for which PostgreSQL took no connection., returned: success, type: float}
 seconds: {description: Seconds for which the service's requests waited., returned: success, type: float}
 asked: {description: How many requests were made of it meanwhile., returned: success, type: int}
-failed: {description: "Of those, the answers that were no 200, in words.", returned: success, type: list}
+wrong: {description: "Of those, the answers that were no 200, in words.", returned: success, type: list}
 slowest: {description: Seconds that the slowest of them took., returned: success, type: float}
 began_at: {description: "When it began by the host's clock, in seconds since the epoch.", returned: success, type: int}
 """
@@ -249,7 +249,7 @@ def main() -> None:
         away=round(watch.away, 2),
         seconds=round(seconds, 2),
         asked=visitor.asked,
-        failed=visitor.failed[:20],
+        wrong=visitor.failed,
         slowest=round(visitor.slowest, 2),
         began_at=began_at,
     )
