@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 from tests.deploy.load import asking
 from tests.deploy.platform import DOMAIN, Platform, said
+from tests.deploy.stopping import stopping
 
 SERVICES = ("milkbot-analytics", "milkbot-dashboard")
 
@@ -95,3 +96,56 @@ def test_an_upgrade_cuts_off_a_request_or_a_tick(platform: Platform) -> None:
     again = platform.play("upgrade.yml")
     assert again.returncode == 0, said(again)
     assert "changed=0" in said(again)
+
+
+# Task, and the seconds after its start.
+RESTART = (
+    ("Hold | Hold the trader, once its tick has ended", 0.5),
+    ("Interrupt | Take PostgreSQL away, while whoever asks the API waits", 0.5),
+    ("Interrupt | Take PostgreSQL away, while whoever asks the API waits", 2),
+    ("Serve | Have the services run as the current release, and prove it", 1),
+    ("Serve | Have the services run as the current release, and prove it", 3),
+    ("Restart | Start the timers, and anew those that were named", 0),
+    ("Go through the checklist", 0),
+)
+UPGRADE = (
+    ("Prepare | Download the packages", 1),
+    ("Prepare | Back the database up", 0.3),
+    ("Packages | Keep their own scripts from restarting what the platform runs on", 0),
+    ("Packages | Upgrade them, and remove none", 2),
+    ("Packages | Upgrade them, and remove none", 6),
+    ("Packages | Let package scripts restart services again", 0),
+    ("Interrupt | Take PostgreSQL away, while whoever asks the API waits", 1),
+    ("Restart | Have nginx go over to its new program", 0.5),
+    ("Finish | Note that it came to its end", 0),
+)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(("task", "after"), RESTART)
+def test_an_interrupted_restart_leaves_something(platform: Platform, task: str, after: float) -> None:
+    before = platform.state()
+    with asking(platform.address, DOMAIN, platform.authority, again=True) as answers:
+        with stopping(platform, task, after, "kill") as environment:
+            stopped = platform.play("restart.yml", environment=environment, postgres="yes")
+        done = platform.play("restart.yml")
+    assert stopped.returncode == -9, said(stopped)
+    assert done.returncode == 0, said(done)
+    assert answers.failures == []
+    assert platform.state() == before
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(("task", "after"), UPGRADE)
+def test_an_interrupted_upgrade_leaves_something(platform: Platform, task: str, after: float) -> None:
+    newest = _older(platform, *UPGRADED)
+    before = platform.state()
+    with stopping(platform, task, after, "kill") as environment:
+        stopped = platform.play("upgrade.yml", environment=environment)
+    done = platform.play("upgrade.yml")
+    assert stopped.returncode == -9, said(stopped)
+    assert done.returncode == 0, said(done)
+    assert _installed(platform, newest) == newest
+    assert platform.state() == before
+    assert platform.ssh("dpkg --audit; ls /usr/sbin/policy-rc.d /var/lib/milkbot-upgrading 2>/dev/null || true") == ""
+    assert platform.ssh("needrestart -b -r l | grep -E 'SVC: (milkbot|postgres|nginx)' || true") == ""

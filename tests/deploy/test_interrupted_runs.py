@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.deploy.load import asking
 from tests.deploy.platform import DOMAIN, Platform, migration, said
+from tests.deploy.stopping import stopping
 
 # Task, and the seconds after its start. Before each a stage has ended; those with seconds are in the middle of one.
 SWITCH = (
@@ -77,23 +76,6 @@ def _cases(playbook: str, boundaries: tuple[tuple[str, float], ...]) -> list[obj
     ]
 
 
-@contextmanager
-def _stopping(platform: Platform, task: str, after: float, how: str) -> Iterator[dict[str, str]]:
-    """The environment of a run that is ended there. Afterwards connections are let through again."""
-    plugins = str(Path(__file__).parent / "plugins")
-    try:
-        yield {
-            "ANSIBLE_CALLBACK_PLUGINS": plugins,
-            "ANSIBLE_CALLBACKS_ENABLED": "stop_at",
-            "MILKBOT_STOP_AT": task,
-            "MILKBOT_STOP_AFTER": str(after),
-            "MILKBOT_STOP_BY": how,
-            "MILKBOT_STOP_ADDRESS": platform.address,
-        }
-    finally:
-        subprocess.run(["nft", "delete", "table", "inet", "milkbot_test"], check=False, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def base(platform: Platform) -> Iterator[dict[str, str]]:
     """The platform before all cases, which it is brought back to."""
@@ -127,7 +109,7 @@ def test_an_interrupted_update_leaves_something(
 ) -> None:
     commit, schema = _next_version(platform)
     with asking(platform.address, DOMAIN, platform.authority) as answers:
-        with _stopping(platform, task, after, how) as environment:
+        with stopping(platform, task, after, how) as environment:
             stopped = platform.play("update.yml", environment=environment, version=commit, **VARIABLES)
         again = platform.play("update.yml", version=commit, **VARIABLES)
     assert stopped.returncode == (-9 if how == "kill" else 4), said(stopped)
@@ -149,7 +131,7 @@ def test_an_interrupted_rollback_leaves_something(platform: Platform, task: str,
     assert updated.returncode == 0, said(updated)
     left = platform.live()
     with asking(platform.address, DOMAIN, platform.authority) as answers:
-        with _stopping(platform, task, after, how) as environment:
+        with stopping(platform, task, after, how) as environment:
             stopped = platform.play("rollback.yml", "--tags", "code,migrations", environment=environment)
         again = platform.play("rollback.yml", "--tags", "code,migrations", release=before["link"])
     assert stopped.returncode == (-9 if how == "kill" else 4), said(stopped)
@@ -168,7 +150,7 @@ def test_a_stage_is_missing_from_the_list(platform: Platform, tmp_path: Path) ->
     commit, _ = _next_version(platform)
     for playbook, boundaries in noted.items():
         notes = tmp_path / playbook
-        with _stopping(platform, "none", 0, "kill") as environment:
+        with stopping(platform, "none", 0, "kill") as environment:
             given = {**environment, "MILKBOT_NOTE_TASKS": str(notes)}
             options = () if playbook == "update" else ("--tags", "code,migrations")
             done = platform.play(f"{playbook}.yml", *options, environment=given, version=commit, **VARIABLES)

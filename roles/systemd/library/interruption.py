@@ -58,12 +58,12 @@ began_at: {description: "When it began by the host's clock, in seconds since the
 _GATE = Path("/run/milkbot-interruption")
 _PAUSE = 0.1
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-# A gate that a killed run left opens by itself.
+# The gate holds the number of our process: one that a killed run left is open.
 _DROP_IN = """\
 [Service]
 TimeoutStartSec={total}
 ExecStartPre=+-/usr/bin/timeout {patience} /bin/sh -c \\
-    'while [ -e {gate} ] || ! pg_isready --quiet --host={socket_dir}; do sleep 0.05; done'
+    'while kill -0 "$$(cat {gate})" || ! pg_isready --quiet --host={socket_dir}; do sleep 0.05; done 2>/dev/null'
 """
 
 
@@ -172,7 +172,7 @@ def waiting(service: Service, socket_dir: str, patience: int) -> Iterator[None]:
     drop_in.parent.mkdir(parents=True, exist_ok=True)
     text = _DROP_IN.format(total=patience + 60, patience=patience, gate=_GATE, socket_dir=socket_dir)
     drop_in.write_text(text, encoding="utf-8")
-    _GATE.touch()
+    _GATE.write_text(str(os.getpid()), encoding="ascii")
     try:
         systemctl("daemon-reload")
         systemctl("stop", f"{name}-next.service")
