@@ -115,6 +115,9 @@ def test_rotated_secrets_cost_a_request_or_are_shown(
     assert [line for line in secret if line in shown] == []
     assert 'another "one' not in shown
     assert "the old one does not any more" in said(done)
+    # Before the next lines, which sudo writes down.
+    logged = platform.ssh("cat /var/log/postgresql/*.log; journalctl --since=-5min --output=cat")
+    assert 'another "one' not in logged
     assert _opens(platform, new["environment_postgres_password"])
     assert not _opens(platform, old)
     assert _served(platform) != served
@@ -125,8 +128,6 @@ def test_rotated_secrets_cost_a_request_or_are_shown(
         platform.ssh("ls -d /run/milkbot-exchange-key /opt/milkbot/*.next /opt/milkbot/.env.* 2>/dev/null || true")
         == ""
     )
-    logged = platform.ssh("cat /var/log/postgresql/*.log; journalctl --since=-5min --output=cat")
-    assert 'another "one' not in logged
     assert platform.state() == before
     again = platform.play("rotate-secrets.yml", "-e", f"@{given}")
     assert "changed=0" in said(again)
