@@ -100,7 +100,7 @@ def differences(action: str, task: str, result: Mapping[str, Any]) -> Iterator[D
     """What one result says: one difference for each file or unit that it names."""
     kind = kind_of(action)
     if result.get("_ansible_no_log") or "censored" in result:
-        yield {"kind": kind, "name": task, "diff": f"{_MASK}: it differs, and is not shown"}
+        yield {"kind": kind, "name": task, "diff": "differs; what it holds is not shown"}
         return
     shown = result.get("diff") or []
     listed = [shown] if isinstance(shown, Mapping) else [entry for entry in shown if entry]
