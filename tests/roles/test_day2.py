@@ -93,6 +93,14 @@ def test_a_service_is_restarted_out_of_its_order(unit: str, *, restarted: bool, 
     assert (evaluate("_upgrade_waits_for_reboot", __upgrade_plan=plan) == [unit]) is by_reboot
 
 
+def test_a_service_of_ours_that_runs_replaced_code_is_not_taken_over() -> None:
+    names = ["milkbot-analytics.service", "milkbot-dashboard.service", "milkbot-trader.service", "nginx.service"]
+    plan = {"services": names, "kernel": False, "packages": []}
+    assert evaluate("_upgrade_our_services", __upgrade_plan=plan) == ["milkbot-analytics", "milkbot-dashboard"]
+    # A tick ends by itself, and the next one is a new process.
+    assert "milkbot-trader.service" not in evaluate("_upgrade_restarts", __upgrade_plan=plan)
+
+
 @pytest.mark.parametrize(
     ("only", "postgres", "taken_over", "timers"),
     [
