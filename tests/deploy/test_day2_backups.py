@@ -6,6 +6,7 @@ import hashlib
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.deploy.platform import Platform, said
@@ -65,7 +66,7 @@ def test_a_backup_that_was_changed_is_restored(platform: Platform, tmp_path: Pat
     file = tmp_path / "milkbot_20260101_020000.sql.gz"
     file.write_bytes(b"changed")
     file.with_name(f"{file.name}.sha256").write_text(f"{'0' * 64}  {file.name}\n", "ascii")
-    wrong = {
+    wrong: dict[str, dict[str, Any]] = {
         "its SHA-256 is not the one in": {"backup_from": str(file), "confirm": "yes"},
         "there is no such file here": {"backup_from": str(tmp_path / "milkbot_20260102_020000.sql.gz")},
         "give one of them": {"backup_from": str(file), "backup": "/var/backups/milkbot/daily/x.sql.gz"},

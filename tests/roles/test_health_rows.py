@@ -62,7 +62,7 @@ def _fits(word: str, pattern: str) -> bool:
 def test_what_the_host_installs_is_not_what_is_locked() -> None:
     kept = (ROOT / "requirements/alerts.txt").read_text("utf-8").splitlines()
     uv, *words = kept[0].partition(": ")[2].partition(" -o ")[0].split()
-    command = [Path(sys.executable).with_name(uv), *words, "--offline", "--quiet"]
+    command = [str(Path(sys.executable).with_name(uv)), *words, "--offline", "--quiet"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     assert kept[1:] == done.stdout.splitlines()
 
