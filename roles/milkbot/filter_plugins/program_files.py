@@ -1,4 +1,4 @@
-"""Filter: what is installed of the program that diagnoses."""
+"""Filter: the files of a program that is kept as a directory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def program_files(source: str, target: str) -> list[dict[str, Any]]:
-    """Directories and files of a Python program below `source`, for install_files to put below `target`."""
+    """Directories and files of the program below `source`, for install_files to put below `target`."""
     top = Path(source)
-    files = sorted(top.rglob("*.py"))
+    files = sorted(path for path in top.rglob("*") if path.is_file() and path.suffix != ".pyc")
     directories = sorted({path.parent for path in files})
     there = {path: str(Path(target) / path.relative_to(top)) for path in [*directories, *files]}
     return [
@@ -22,4 +22,4 @@ class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Any]:
-        return {"diagnose_program_files": program_files}
+        return {"program_files": program_files}
