@@ -352,6 +352,7 @@ CASES = [
     _job("restore drill", "drill", _BAD_RUN, "failed: the disk is full", "DRILL=yes"),
     _job("restore drill", "drill", _OLD_RUN, "proved", "DRILL=yes", name="restore drill, long ago"),
     _job("off-site copy", "offsite", _BAD_RUN, "failed: the disk is full", "BACKUP_OFFSITE=yes"),
+    _job("WAL backup", "pgbackrest", _BAD_RUN, "failed: the disk is full", "PGBACKREST=yes"),
     # disks
     _mounted(
         "disk of /var/backups/milkbot",

@@ -1,4 +1,4 @@
-"""Backups, the restore drill, the off-site copy: by what each job left of its last run in /var/lib/milkbot-backup."""
+"""What each job of backups, drills and copies left of its last run in /var/lib/milkbot-backup."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def rows(host: Host) -> Iterator[Row]:
         yield _drill(host)
     if host.settings.backup_offsite:
         yield _offsite(host)
+    if host.settings.pgbackrest:
+        yield _wal_backup(host)
 
 
 def read(job: str) -> dict[str, Any] | None:
@@ -121,10 +123,20 @@ def _drill(host: Host) -> Row:
 
 
 def _offsite(host: Host) -> Row:
-    name, hours = "off-site copy", host.settings.limits.offsite_fail_hours
     mend = "tail /var/log/milkbot/backup.log; is the other side reachable, is there room?"
+    return _recent(host, "offsite", "off-site copy", host.settings.limits.offsite_fail_hours, mend)
+
+
+def _wal_backup(host: Host) -> Row:
+    """pgBackRest's backups, and what its nightly check of them found."""
+    mend = "journalctl -u 'milkbot-wal@*' -n 50; systemctl start milkbot-wal@full"
+    return _recent(host, "pgbackrest", "WAL backup", host.settings.limits.wal_backup_fail_hours, mend)
+
+
+def _recent(host: Host, job: str, name: str, hours: float, mend: str) -> Row:
+    """A job that has to go well every day."""
     limit = f"good within {hours:g} h"
-    state = _state("offsite", name, mend)
+    state = _state(job, name, mend)
     if isinstance(state, Row):
         return state
     good = stamp(state.get("last_good_at")) if state else None

@@ -41,6 +41,7 @@ class Limits:
     drill_warn_days: float = 8
     drill_fail_days: float = 15
     offsite_fail_hours: float = 26
+    wal_backup_fail_hours: float = 26
     certificate_warn_days: float = 21
     certificate_fail_days: float = 3
     clock_warn_seconds: float = 1
