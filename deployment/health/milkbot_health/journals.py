@@ -13,51 +13,37 @@ from milkbot_health.row import Row, ok, span, unknown, warn
 
 UNITS = ("milkbot-analytics", "milkbot-dashboard", "milkbot-trader", "milkbot-rollups")
 _MOST = 1000
-# A look that alerts has never happened: this far back.
-_FIRST_LOOK = "-1h"
+# Without a check before, or when the clock went back since: this far back.
+_FIRST_LOOK = 3600.0
 # Which unit an entry is about, if it is not the one that wrote it: a crash, a tool's word, systemd's own.
 _ABOUT = ("COREDUMP_UNIT", "OBJECT_SYSTEMD_UNIT", "UNIT", "_SYSTEMD_UNIT")
 _JSON = ("--quiet", "--no-pager", "--output=json", f"--output-fields={','.join(_ABOUT)}")
 
+Entries = list[dict[str, Any]]
+
 
 def rows(host: Host) -> Iterator[Row]:
-    """The end of the journal is noted first: what comes while this reads is the next check's."""
-    tail = ask(["journalctl", "--lines=1", *_JSON], host.seconds)
-    entries = _entries(tail)
-    if not entries:
-        for unit in UNITS:
-            yield unknown(f"log of {unit}", tail.why() if tail.code else "the journal is empty", "journalctl --verify")
-        return
-    end = entries[-1]
-    host.note["cursor"] = end["__CURSOR"]
-    answer = since(host, ["--priority=err", f"--lines={_MOST}", *(f"--unit={unit}*" for unit in UNITS)])
+    answer, entries = since(host, ["--priority=err", *(f"--unit={unit}*" for unit in UNITS)])
     if answer.code != 0:
         for unit in UNITS:
             yield unknown(f"log of {unit}", answer.why(), "journalctl --verify")
         return
-    found = Counter(
-        _unit_of(entry)
-        for entry in _entries(answer)
-        if int(entry["__REALTIME_TIMESTAMP"]) <= int(end["__REALTIME_TIMESTAMP"])
-    )
+    found = Counter(_unit_of(entry) for entry in entries)
     for unit in UNITS:
         yield _row(host, unit, found[unit])
 
 
-def since(host: Host, matches: Sequence[str]) -> Answer:
-    """What matches, and came after the last check that alerts."""
-    cursor = host.seen.get("cursor")
-    if cursor:
-        answer = ask(["journalctl", f"--after-cursor={cursor}", *_JSON, *matches], host.seconds)
-        if answer.code == 0 or answer.late:
-            return answer
-    # The journal was removed, or another disk is in its place.
-    begin = f"@{host.last_at:.0f}" if host.last_at else _FIRST_LOOK
-    return ask(["journalctl", f"--since={begin}", *_JSON, *matches], host.seconds)
+def since(host: Host, matches: Sequence[str]) -> tuple[Answer, Entries]:
+    """What matches, and came after the last check that alerts and before this one: what comes now is the next one's.
 
-
-def _entries(answer: Answer) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in answer.output.splitlines() if line.startswith("{")]
+    By the entries' own times: journalctl of Debian 12 leaves out the first match after a cursor that does not match.
+    """
+    begin = host.now - _FIRST_LOOK
+    if host.last_at is not None and host.last_at <= host.now:
+        begin = host.last_at
+    answer = ask(["journalctl", f"--since=@{int(begin)}", f"--lines={_MOST}", *_JSON, *matches], host.seconds)
+    entries = [json.loads(line) for line in answer.output.splitlines() if line.startswith("{")]
+    return answer, [entry for entry in entries if begin < int(entry["__REALTIME_TIMESTAMP"]) / 1e6 <= host.now]
 
 
 def _unit_of(entry: dict[str, Any]) -> str:
@@ -68,8 +54,8 @@ def _unit_of(entry: dict[str, Any]) -> str:
 
 def _row(host: Host, unit: str, errors: int) -> Row:
     name = f"log of {unit}"
-    since = f"since the last check, {span(host.now - host.last_at)} ago" if host.last_at else "within an hour"
+    ago = f"since the last check, {span(host.now - host.last_at)} ago" if host.last_at else "within an hour"
     if errors == 0:
-        return ok(name, f"no errors {since}", "none")
+        return ok(name, f"no errors {ago}", "none")
     count = f"{errors} or more" if errors >= _MOST else f"{errors}"
-    return warn(name, f"{count} errors {since}", f"journalctl -u {unit} -p err -n 50", "none")
+    return warn(name, f"{count} errors {ago}", f"journalctl -u {unit} -p err -n 50", "none")

@@ -42,11 +42,11 @@ def kills(host: Host) -> Iterator[Row]:
     before = int(host.seen.get("oom_kills", counted))
     # Less than before: it was rebooted, and counts from nought.
     killed = counted - before if counted >= before else counted
-    said = since(host, [_OUT_OF_MEMORY])
+    said, entries = since(host, [_OUT_OF_MEMORY])
     if said.code != 0 and killed == 0:
         yield unknown(name, said.why(), mend)
         return
-    killed = max(killed, len(said.output.splitlines()))
+    killed = max(killed, len(entries))
     if killed:
         yield fail(name, f"{killed} processes since the last check", mend, "none")
     else:
