@@ -61,6 +61,8 @@ class Health:
             found = self.check("--alert", "--quiet")
             if found["result"] == "ok":
                 break
+            # A tick of the case before may have met what that case had broken.
+            self.platform.ssh("systemctl start milkbot-trader.service || true")
             time.sleep(2)
         assert found["rows"] == []
         self.told()
@@ -225,11 +227,11 @@ def test_a_kill_loses_an_alert(health: Health) -> None:
     for milliseconds in (100, 300, 500, 700, 900, 1100, 1300, 1600, 2000, 2500):
         health.calm()
         words = []
-        for command in ("systemctl stop milkbot-simulator", "systemctl start milkbot-simulator"):
+        for command in ("systemctl stop cron", "systemctl start cron"):
             health.platform.ssh(command)
             health.platform.ssh(f"timeout --signal=KILL {milliseconds / 1000} {CHECK} --alert >/dev/null 2>&1 || true")
             health.check("--alert")
-            words += health.told_of("milkbot-simulator.service")
+            words += health.told_of("cron.service")
         assert set(words) == {"FAIL", "WELL AGAIN"}
         assert words == sorted(words)
         assert len(words) <= 4

@@ -19,7 +19,7 @@ FILES = (Path("/var/lib/milkbot-health/state.json"), Path("/run/milkbot-health/s
 class Memory:
     """What is remembered.
 
-    `at`: when that check was. `seen`: how far it has read, what it counted. `rows`: those that are not well, with what
+    `at`: when that check was. `seen`: what it counted. `rows`: those that are not well, with what
     was told of them. `spool`: messages that somebody has not taken yet. `told`: what sending and pinging came to.
     """
 
