@@ -97,6 +97,8 @@ def test_a_service_of_ours_that_runs_replaced_code_is_not_taken_over() -> None:
     names = ["milkbot-analytics.service", "milkbot-dashboard.service", "milkbot-trader.service", "nginx.service"]
     plan = {"services": names, "kernel": False, "packages": []}
     assert evaluate("_upgrade_our_services", __upgrade_plan=plan) == ["milkbot-analytics", "milkbot-dashboard"]
+    skipped = {"skipped": True, "changed": False}
+    assert evaluate("_upgrade_our_services", __upgrade_plan=plan, __upgrade_after=skipped) != []
     # A tick ends by itself, and the next one is a new process.
     assert "milkbot-trader.service" not in evaluate("_upgrade_restarts", __upgrade_plan=plan)
 
