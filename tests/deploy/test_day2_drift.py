@@ -16,7 +16,7 @@ EDITS = {
     ),
     "sed -i s/tcp_be_liberal=1/tcp_be_liberal=0/ /etc/ufw/sysctl.conf": "kernel setting net.netfilter",
     "ufw delete allow 443/tcp": "firewall 443/tcp",
-    "crontab -l | sed '/weekly/d' | crontab -": "cron Milkbot weekly backup",
+    "crontab -l | sed '/weekly/d' | crontab -": "cron crontab for user",
     f"echo KALSHI_EMAIL={SECRET} >>/opt/milkbot/.env": "file Write the settings of the platform",
     "chmod 0644 /etc/milkbot/health.env": "file Install the script",
     "apt-get remove --yes --quiet htop": "package htop",
