@@ -29,6 +29,7 @@ def _named(done: str) -> list[str]:
     return [line.strip() for line in done.splitlines() if line.strip().startswith(kinds) and line.endswith(")")]
 
 
+@pytest.mark.matrix
 def test_a_change_by_hand_is_not_told_or_one_is_that_nobody_made(platform: Platform) -> None:
     live = platform.record(platform.live())["commit"]
     clean = platform.play("drift.yml", version=live)

@@ -87,6 +87,7 @@ def _as_provisioned(platform: Platform, inventory: dict[str, Any]) -> Iterator[N
     assert done.returncode == 0, said(done)
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("_as_provisioned")
 def test_rotated_secrets_cost_a_request_or_are_shown(
     platform: Platform, inventory: dict[str, Any], tmp_path: Path
@@ -134,6 +135,7 @@ def test_rotated_secrets_cost_a_request_or_are_shown(
     assert "nothing, all is as the inventory says" in said(again)
 
 
+@pytest.mark.matrix
 def test_a_key_that_the_exchange_does_not_take_goes_live(platform: Platform, tmp_path: Path) -> None:
     before, files = platform.state(), platform.ssh(f"sha256sum {' '.join(SECRETS)}")
     given = tmp_path / "vault.yml"

@@ -34,6 +34,7 @@ def test_a_restart_loses_a_request(platform: Platform) -> None:
     assert platform.state() == before
 
 
+@pytest.mark.matrix
 def test_a_restart_of_postgresql_fails_a_request(platform: Platform) -> None:
     before, server = platform.state(), _postgres(platform)
     with asking(platform.address, DOMAIN, platform.authority) as answers:

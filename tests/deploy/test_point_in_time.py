@@ -113,6 +113,7 @@ def test_a_restore_loses_what_nobody_agreed_to_lose(platform: Platform, moment: 
     assert platform.ssh(f"{SCRIPTS}/inspect-backup.py --check {kept}; echo $?; rm {kept}*") == "0"
 
 
+@pytest.mark.matrix
 def test_a_moment_that_cannot_be_had_becomes_another(platform: Platform) -> None:
     before, history = platform.state(), platform.history()
     for target in ("2020-01-01 00:00:00+00", "2099-01-01 00:00:00+00"):
@@ -164,10 +165,8 @@ def _flip(path: str) -> str:
     )
 
 
-@pytest.mark.parametrize(
-    "what",
-    ["backup/milkbot/*F/pg_data/base/*/*.zst", pytest.param("archive/milkbot/*/*/*-*.zst", marks=pytest.mark.matrix)],
-)
+@pytest.mark.matrix
+@pytest.mark.parametrize("what", ["backup/milkbot/*F/pg_data/base/*/*.zst", "archive/milkbot/*/*/*-*.zst"])
 def test_a_flipped_byte_of_the_repository_is_found_at_the_restore(platform: Platform, what: str) -> None:
     path = platform.ssh(_flip(f"{REPOSITORY}/{what}"))
     try:
