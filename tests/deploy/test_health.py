@@ -300,7 +300,7 @@ OUTSIDE: dict[str, tuple[str, str, str]] = {
     "http to https": (*_nginx("s/return 301 https/return 302 https/"), "answers 302"),
     "Strict-Transport-Security": (*_nginx("s/max-age=63072000/max-age=60/"), "is max-age=60"),
     "security headers": (*_nginx("/X-Content-Type-Options/d"), "missing or weak: X-Content-Type-Options"),
-    "what answers tell": (*_nginx("/proxy_hide_header X-Milkbot-Release/d"), "tells X-Milkbot-Release"),
+    "what answers tell": (*_nginx("/proxy_hide_header X-Milkbot-Release/d"), "tells x-milkbot-release"),
     "writes to the API": (*_nginx("s/deny all;//"), "a POST is answered by"),
     "other names": (*_nginx("s/return 444;/return 200;/"), "http://unknown.invalid/ is answered by 200"),
     "page from outside": ("systemctl stop nginx", "systemctl start nginx", "no answer"),
