@@ -157,9 +157,12 @@ IFS=$'\t' read -r database_bytes server_version < <(
     sql "$database" <<<"SELECT pg_database_size('$database') || E'\t' || current_setting('server_version')"
 ) || fail "$database does not answer; systemctl status postgresql"
 refuse_without_room
-at=$(now)
-name=milkbot_$(tr -dc 0-9TZ <<<"$at" | sed 's/^\(.*\)T\(.*\)Z$/\1_\2/').sql.gz
-[[ ! -e $target_dir/$name ]] || fail "$target_dir/$name exists already; try again in a second"
+# Names tell the second, and the one before may be of this one.
+while [[ -z $name || -e $target_dir/$name ]]; do
+    [[ -z $name ]] || sleep 0.2
+    at=$(now)
+    name=milkbot_$(tr -dc 0-9TZ <<<"$at" | sed 's/^\(.*\)T\(.*\)Z$/\1_\2/').sql.gz
+done
 work=$(mktemp --directory "$target_dir/.$name.XXXXXX")
 open_snapshot
 dump

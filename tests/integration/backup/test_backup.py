@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from tests.integration.backup.host import BACKUPS, MOMENTS, SCRIPTS, Host
@@ -65,6 +66,16 @@ def test_the_last_good_backup_is_removed(host: Host) -> None:
     time.sleep(1)
     newest = host.backup().name
     assert [path.name for path in host.backups()] == [newest, "milkbot_20991231_000000.sql.gz"]
+
+
+def test_a_backup_of_the_same_second_fails(host: Host) -> None:
+    first = host.backup()
+    at = json.loads(Path(f"{first}.json").read_text("utf-8"))["at"]
+    # For the lock's note, and once for the name.
+    asked = '[ "$1" = -u ] && { mkdir "$0.1" || mkdir "$0.2"; } 2>/dev/null'
+    host.program("date", f'if {asked}; then echo {at}; else exec /usr/bin/date "$@"; fi')
+    assert host.backup() != first
+    assert len(host.backups()) == 2
 
 
 def test_a_failure_makes_an_old_success_look_new(host: Host) -> None:
