@@ -150,6 +150,7 @@ def test_a_drill_that_is_killed_stands_in_the_next_ones_way(platform: Platform) 
     platform.ssh("kill -9 $(systemctl show --property=MainPID --value milkbot-restore-drill.service); sleep 1")
     by_hand = platform.ssh(f"{SCRIPTS}/restore-drill.sh 2>&1")
     assert "is proved" in by_hand
+    assert platform.ssh("systemctl is-failed milkbot-restore-drill.service || true") == "inactive"
     assert platform.ssh(f"kill -0 {process} 2>/dev/null && echo alive || true") == ""
     assert platform.ssh(f"ls {STATE}/drill 2>/dev/null || true") == ""
 
