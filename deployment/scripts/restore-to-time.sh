@@ -176,33 +176,24 @@ check() {
     as_postgres "$BIN_DIR/pg_amcheck" --host="$work" --port="$port" --database="$database" --install-missing=milkbot_check --heapallindexed \
         --jobs=2 || fail "what backup $label holds is damaged; see above, and take an earlier moment or a dump"
     side_sql <<<'DROP SCHEMA milkbot_check CASCADE' 2>/dev/null
-    tables=$(
-        side_sql <<'EOF_SQL' | jq --raw-input --null-input '[inputs | split("\t") | {(.[0]): (.[1] | tonumber)}] | add // {}'
-\pset fieldsep '\t'
-SELECT format('SELECT %L, count(*) FROM %I.%I', format('%I.%I', nspname, relname), nspname, relname)
-FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema') AND relpersistence = 'p'
-ORDER BY nspname, relname
-\gexec
-EOF_SQL
-    )
+    counts=$(side_sql <<<"\\pset fieldsep '\\t'"$'\n'"\\i $scripts/count-tables.sql") ||
+        fail "not every table can be read; see above, and take an earlier moment or a dump"
 }
 
 # As backup-database.sh leaves one: under its final name only when it is whole, its digest and its manifest beside it.
 dump() {
-    local name temporary digest began=$SECONDS
+    local name temporary began
+    began=$(date +%s)
     name=milkbot_$(date -u -d "$target" +%Y%m%d_%H%M%S).sql.gz
     file=$dumps/$name
     rm -f -- "$dumps"/.*.partial
     temporary=$dumps/.$name.partial
     as_postgres pg_dump --host="$work" --port="$port" --dbname="$database" | gzip -1 >"$temporary" || fail "the database of that moment could not be dumped; see above"
-    digest=$(sha256sum "$temporary" | cut -d' ' -f1)
-    jq --null-input --arg file "$name" --arg at "$(date -u -d "$target" +%Y-%m-%dT%H:%M:%SZ)" --argjson seconds "$((SECONDS - began))" \
-        --argjson bytes "$(stat --format=%s "$temporary")" --arg sha256 "$digest" --arg release "$(basename "$(readlink "$home/current")")" \
-        --arg schema "$revision" --arg server_version "$(side_sql <<<'SHOW server_version')" --argjson tables "$tables" \
-        '{file: $file, kind: "to-time", at: $at, seconds: $seconds, bytes: $bytes, sha256: $sha256, release: $release, schema: $schema,
-          server_version: $server_version, tables: $tables}' >"$file.json"
-    printf '%s  %s\n' "$digest" "$name" >"$file.sha256"
+    as_postgres "$scripts/describe-backup.py" --counts-fd=3 --file="$name" --kind=to-time --at="$(date -u -d "$target" +%Y-%m-%dT%H:%M:%SZ)" \
+        --release="$(basename "$(readlink "$home/current")")" --server-version="$(side_sql <<<'SHOW server_version')" --database="$database" \
+        --database-bytes="$(side_sql <<<"SELECT pg_database_size('$database')")" --began="$began" <"$temporary" 3<<<"$counts" >"$file.json" ||
+        fail "the dump of that moment is not whole; is the disk full? (df -h $dumps)"
+    jq --raw-output '"\(.sha256)  \(.file)"' "$file.json" >"$file.sha256"
     sync "$temporary" "$file.sha256" "$file.json"
     mv -- "$temporary" "$file"
     sync "$dumps"
