@@ -63,10 +63,7 @@ def _joined(entries: Sequence[Entry]) -> dict[str, str]:
     """What waits for a channel as one message, the oldest first."""
     if len(entries) == 1:
         return {name: entries[0][name] for name in ("title", "body", "type")}
-    parts = [
-        f"{time.strftime('%m-%d %H:%M', time.gmtime(entry['at']))} {entry['title']}\n{entry['body']}"
-        for entry in entries
-    ]
+    parts = [f"{_at(entry)} {entry['title']}\n{entry['body']}" for entry in entries]
     last = entries[-1]
     title = f"{last['title']} (with {len(entries) - 1} that did not arrive before)"
     return {"title": title, "body": "\n\n".join(parts), "type": last["type"]}
