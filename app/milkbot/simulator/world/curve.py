@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from milkbot.domain.cities import City
 from milkbot.simulator.world.climate import CLIMATES
@@ -48,11 +48,6 @@ class Curve:
         """At the start of a day: part of the way down from yesterday's high, never above either day's high."""
         falling = self.low(day) + 0.35 * (self._high(day - timedelta(days=1)) - self.low(day))
         return min(falling, self._high(day - timedelta(days=1)), self._high(day)) - 0.5
-
-
-def day_start(city: City, day: date) -> datetime:
-    """Standard midnight in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=city.standard_time).astimezone(UTC)
 
 
 def _ease(start: float, end: float, part: float) -> float:
