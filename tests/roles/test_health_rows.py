@@ -19,7 +19,7 @@ from tests.roles.rendering import ROLES, ROOT, render
 from milkbot_health import backups, deploys, endpoints, machine, runner, units
 from milkbot_health.host import Host
 from milkbot_health.memory import Memory
-from milkbot_health.row import Row, State, by_limits, ok, plain, span, worst
+from milkbot_health.row import COLUMNS, Row, State, by_limits, ok, plain, span, worst
 from milkbot_health.settings import Limits, Settings, SettingsError, read, read_channels
 
 HOUR, DAY = 3600.0, 86400.0
@@ -257,3 +257,17 @@ def test_a_clock_that_is_off_is_right(said: str, state: str, value: str) -> None
 
 def test_a_domain_without_a_certificate_breaks_the_page() -> None:
     assert endpoints._on_disk("nowhere.invalid") is None  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    "unit", ["milkbot-restore-drill.service", "milkbot-trader.service", "milkbot-wal@verify.service"]
+)
+def test_a_unit_does_not_fit_into_the_table(unit: str) -> None:
+    assert len(units.label(unit)) <= COLUMNS
+    assert unit.startswith(units.label(unit))
+
+
+def test_a_timers_service_is_guessed_though_its_file_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "milkbot-wal-full.timer").write_text("[Timer]\nUnit=milkbot-wal@full.service\n", "utf-8")
+    monkeypatch.setattr(units, "UNITS", tmp_path)
+    assert units.oneshots() == ["milkbot-rollups.service", "milkbot-trader.service", "milkbot-wal@full.service"]

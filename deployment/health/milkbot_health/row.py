@@ -9,6 +9,8 @@ from enum import Enum
 # What a table's line, a log and a chat can hold.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LONGEST = 240
+# Of the table, for a row's name.
+COLUMNS = 28
 
 
 class State(str, Enum):
@@ -37,7 +39,7 @@ class Row:
         """The row in the table: state, name in 28 columns, value with its limit, mend when it is not well."""
         limit = f" (limit: {self.limit})" if self.limit else ""
         mend = f"  -> {self.mend}" if self.mend and self.state is not State.OK else ""
-        return f"{self.state.value:<5} {self.name:<28} {self.value}{limit}{mend}"
+        return f"{self.state.value:<5} {self.name:<{COLUMNS}} {self.value}{limit}{mend}"
 
     def as_json(self) -> dict[str, str]:
         mend = self.mend if self.state is not State.OK else ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import calendar
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from milkbot_health.asking import ask
 from milkbot_health.host import Host
-from milkbot_health.row import Row, fail, ok, plain, span, unknown, warn
+from milkbot_health.row import COLUMNS, Row, fail, ok, plain, span, unknown, warn
 
 UNITS = Path("/etc/systemd/system")
 SOCKETS = ("milkbot-analytics.socket", "milkbot-dashboard.socket")
@@ -31,6 +32,8 @@ _TICK_MEANS = {
 }
 _OURS = ("milkbot", "postgresql", "nginx", "cron", "ssh", "ufw", "systemd-timesyncd", "chrony", "pgbackrest")
 
+_STARTS = re.compile(r"^Unit=(\S+)$", re.MULTILINE)
+
 Known = dict[str, str]
 
 
@@ -46,8 +49,16 @@ def services_of(host: Host) -> list[str]:
 
 
 def oneshots() -> list[str]:
-    """What the timers start."""
-    return [timer.replace(".timer", ".service") for timer in timers()]
+    """What the timers start: what their files name, else the service of their own name."""
+    return [_started_by(timer) for timer in timers()]
+
+
+def _started_by(timer: str) -> str:
+    try:
+        named = _STARTS.search((UNITS / timer).read_text(encoding="utf-8"))
+    except OSError:
+        named = None
+    return named[1] if named else timer.replace(".timer", ".service")
 
 
 def rows(host: Host) -> Iterator[Row]:
@@ -98,13 +109,18 @@ def _timer(name: str, known: Known, now: float) -> Row:
     return Row(name, row.state, f"next run in {span(next_at - now)}", row.limit, row.mend)
 
 
-def _oneshot(name: str, known: Known) -> Row:
-    result = known["Result"]
+def label(unit: str) -> str:
+    """The unit as the row's name, which has 28 columns."""
+    return unit if len(unit) <= COLUMNS else unit.removesuffix(".service")
+
+
+def _oneshot(unit: str, known: Known) -> Row:
+    name, result = label(unit), known["Result"]
     if result == "success":
         return ok(name, "last run: success")
     status = known["ExecMainStatus"]
-    means = f": {_TICK_MEANS[status]}" if name == "milkbot-trader.service" and status in _TICK_MEANS else ""
-    return fail(name, f"last run: {result}, left with {status}{means}", f"journalctl -u {name} -n 50", "success")
+    means = f": {_TICK_MEANS[status]}" if unit == "milkbot-trader.service" and status in _TICK_MEANS else ""
+    return fail(name, f"last run: {result}, left with {status}{means}", f"journalctl -u {unit} -n 50", "success")
 
 
 def _restarts(host: Host, counted: dict[str, int]) -> Row:
