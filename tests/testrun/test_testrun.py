@@ -73,3 +73,10 @@ def test_the_machine_of_a_part_that_runs_alone_is_destroyed() -> None:
         commands = [command for part in build(chosen) for command in (*part.commands, *part.after)]
         assert commands[-1][:2] == ("molecule", "destroy")
         assert sum(command[1] in {"test", "converge"} for command in commands) == 1
+
+
+def test_a_part_runs_the_long_matrices_every_time() -> None:
+    for part in build(["unit", "roles", "integration", "vps", "browser", "deploy"]):
+        assert any(command[-2:] == ("-m", "not matrix") for command in part.commands)
+    for part in build(["integration", "deploy"], matrix=True):
+        assert not any("not matrix" in command for command in part.commands)

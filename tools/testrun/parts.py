@@ -132,7 +132,7 @@ def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
         elif name == "lint":
             parts.append(_lint())
         elif name in _LANE_1:
-            parts.append(Part(name, 1, (_pytest(name, *_LANE_1[name]),)))
+            parts.append(Part(name, 1, (_pytest(name, *_LANE_1[name], *cases),)))
         else:
             parts.append(_molecule(name.removeprefix("molecule-"), keep=False))
     return parts
