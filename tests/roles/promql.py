@@ -32,7 +32,7 @@ def promtool(*arguments: str | Path, stdin: TextIO | None = None) -> subprocess.
     """Run promtool, which bin/test brings."""
     program = shutil.which("promtool")
     if program is None:
-        pytest.skip("promtool is not installed; bin/test brings it (need_promtool in bin/lib/bootstrap.sh)")
+        pytest.fail("promtool is not installed; bin/test brings it (need_promtool in bin/lib/bootstrap.sh)")
     return subprocess.run([program, *arguments], check=False, capture_output=True, text=True, timeout=120, stdin=stdin)
 
 
