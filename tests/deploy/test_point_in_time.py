@@ -39,8 +39,8 @@ def _sql(platform: Platform, query: str, database: str = "milkbot") -> str:
 
 
 def _now(platform: Platform) -> str:
-    """The second that is, when the next one has begun: what was committed before is in it, what comes is not."""
-    return platform.ssh("date -u '+%F %T+00'; sleep 1.1")
+    """A full second after all that was committed before, and before all that comes."""
+    return platform.ssh("sleep 1; date -u '+%F %T+00'")
 
 
 def _said_by(platform: Platform, command: str, code: int = 1) -> str:
