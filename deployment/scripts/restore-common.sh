@@ -4,6 +4,7 @@
 
 # The scripts that source this use them.
 # shellcheck disable=SC2034
+: "${scripts:?}" # the directory that this is in
 home=/opt/milkbot stamp=$(date -u +%Y%m%d_%H%M%S)
 lock_file=/run/lock/milkbot-deploy.json
 running=() held='' own_lock=''

@@ -69,7 +69,9 @@ refuse_another_schema() { # what holds it
 
 # Of a new host: nobody has stored anything, so there is nothing to go back to, and what belongs to the database itself is
 # what the backup says of it.
-is_unused() { [[ -n $before && -z $(sql "$database" <<<"SELECT FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384 LIMIT 1") ]]; }
+is_unused() {
+    [[ -n $before && $(sql "$database" <<<"SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384") == 0 ]]
+}
 
 # A role that is no longer, or not yet, here would be missed when its rights are restored.
 restore_globals() {

@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
 """restore-globals.py [--properties] <FILE.sql.gz.globals.sql
 
-Prints the SQL that makes the roles of a backup which the server has not: without passwords, which nobody wrote down. With
---properties also what belongs to the database itself: who may do what with it, its settings, its limit of connections.
+Prints the SQL that makes the roles of a backup which the server has not: without passwords, which nobody wrote down.
+With --properties also what belongs to the database itself: who may do what with it, its settings, its limit of
+connections.
 Exit codes: 0 done · 1 the server does not answer · 2 wrong usage
 """
 

@@ -16,8 +16,8 @@ module: recovery_books
 short_description: Tell whether anything is stored in the platform's database, and what it was restored from
 description:
   - Changes nothing. On a machine without PostgreSQL, or without the database, nothing is stored.
-  - What a restore was begun with stands in a file of its own, so that the newest backup off-site is the same one when the
-    run that took it was killed, or is repeated.
+  - What a restore was begun with stands in a file of its own, so that the newest backup off-site is the same one when
+    the run that took it was killed, or is repeated.
 options:
   database: {description: Its name., type: str, required: true}
   socket_dir: {description: Where PostgreSQL listens., type: path, required: true}
@@ -28,10 +28,10 @@ options:
 """
 
 RETURN = r"""
-stored: {description: "Tables that hold a row, by their names with the schema.", returned: always, type: list}
-restored: {description: Names of the backups that it was restored from., returned: always, type: list}
-recorded: {description: Names of the backups of which the history tells that they were restored., returned: always, type: list}
-begun: {description: Path of the backup that a restore of the same C(restore_from) was begun with; or empty., returned: always, type: str}
+stored: {description: "Tables that hold a row, by their names with the schema.", type: list}
+restored: {description: Names of the backups that it was restored from., type: list}
+recorded: {description: Names of the backups that the history says were restored., type: list}
+begun: {description: Path of the backup that a restore of the same was begun with; or empty., type: str}
 """
 
 # One answer for each table, and no row is read twice.
@@ -66,7 +66,7 @@ def look(database: str, socket_dir: Path) -> tuple[list[str], list[str]]:
     """The tables that hold a row, and the backups that the database was restored from."""
     if shutil.which("psql") is None or not list(socket_dir.glob(".s.PGSQL.*[0-9]")):
         return [], []
-    if not ask(f"SELECT datname FROM pg_database WHERE datname = '{database}'", "postgres"):
+    if database not in ask("SELECT datname FROM pg_database", "postgres"):
         return [], []
     stored = ask(_STORED, database)
     return stored, ask(_RESTORED, database) if "ops.trading_states" in stored else []
