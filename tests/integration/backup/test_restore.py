@@ -65,7 +65,9 @@ def test_a_new_host_gets_half_of_what_was_lost(host: Host) -> None:
     owner = "ALTER ROLE watcher PASSWORD 'do-not-tell' CONNECTION LIMIT 7"
     host.ask(f"CREATE ROLE watcher LOGIN; {owner}; GRANT pg_monitor TO watcher", "postgres")
     try:
-        host.ask("GRANT CONNECT ON DATABASE milkbot TO watcher; ALTER DATABASE milkbot SET work_mem = '7MB'", "postgres")
+        host.ask(
+            "GRANT CONNECT ON DATABASE milkbot TO watcher; ALTER DATABASE milkbot SET work_mem = '7MB'", "postgres"
+        )
         host.ask("GRANT SELECT ON ops.ticks TO watcher")
         backup = f"{BACKUPS}/daily/{host.backup().name}"
         # As the role postgres leaves a new one: its schemas are there, and no table.
