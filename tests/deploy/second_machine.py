@@ -73,8 +73,8 @@ def like(platform: Platform, name: str, address: str, directory: Path) -> Platfo
 
 
 def copy(source: Platform, path: str, target: Platform) -> None:
-    """Bring a directory of root's from one machine to the same place of another."""
+    """Bring a directory from one machine to the same place of another, where it is root's."""
     reading = [VPS, "ssh", source.machine, f"tar --create --gzip --file=- --directory=/ {shlex.quote(path[1:])}"]
     packed = subprocess.run(reading, check=True, capture_output=True).stdout
-    writing = [VPS, "ssh", target.machine, "tar --extract --gzip --file=- --directory=/"]
+    writing = [VPS, "ssh", target.machine, "tar --extract --gzip --no-same-owner --file=- --directory=/"]
     subprocess.run(writing, check=True, input=packed)
