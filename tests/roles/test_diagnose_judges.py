@@ -12,7 +12,6 @@ from tests.roles.diagnosis import (
     STOPPED,
     df,
     judged,
-    module,
     pair,
     properties,
     rows,
