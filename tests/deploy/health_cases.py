@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 _ENV = "/etc/milkbot/health.env"
 _STATE = "/var/lib/milkbot-backup"
 _INSTALLED = "/var/lib/milkbot-health/installed"
-_FULL = "dd if=/dev/zero of={0}/full bs=1M status=none || true"
+_FULL = "dd if=/dev/zero of={0}/full bs=1M count=16 status=none || true"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _limit(row: str, line: str, **more: object) -> Case:
 
 
 def _mounted(row: str, path: str, options: str, wreck: str, **more: object) -> Case:
-    return Case(row, f"mount -t tmpfs -o {options} none {path}; {wreck}", f"umount -l {path}", **more)  # type: ignore[arg-type]
+    return Case(row, f"mount -t tmpfs -o {options} none {path} && {{ {wreck}; }}", f"umount -l {path}", **more)  # type: ignore[arg-type]
 
 
 def _job(row: str, job: str, content: str, said: str, setting: str = "", name: str = "", state: str = "fail") -> Case:

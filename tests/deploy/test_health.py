@@ -290,7 +290,7 @@ def test_a_kill_loses_an_alert(health: Health) -> None:
 @pytest.mark.matrix
 def test_a_full_disk_keeps_the_alert_from_going_out_or_repeats_it(health: Health) -> None:
     health.calm()
-    full = "mount -t tmpfs -o size=1m none /mnt && dd if=/dev/zero of=/mnt/full bs=1M status=none"
+    full = "mount -t tmpfs -o size=1m none /mnt && dd if=/dev/zero of=/mnt/full bs=1M count=4 status=none"
     health.platform.ssh(f"cp {STATE} /run/kept.json; {full} || true; mount --bind /mnt /var/lib/milkbot-health")
     try:
         health.platform.ssh("systemctl stop nginx")
