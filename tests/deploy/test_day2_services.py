@@ -99,6 +99,51 @@ def test_an_upgrade_cuts_off_a_request_or_a_tick(platform: Platform) -> None:
     assert "changed=0" in said(again)
 
 
+@pytest.mark.matrix
+def test_a_package_that_somebody_holds_is_upgraded_or_keeps_the_others_back(platform: Platform) -> None:
+    held, others = ("nginx", "nginx-common"), ("libssl3", "openssl")
+    newest = _older(platform, *held, *others)
+    older = _installed(platform, held)
+    platform.ssh(f"apt-mark hold {' '.join(held)}")
+    try:
+        shown = platform.play("upgrade.yml", "--check")
+        done = platform.play("upgrade.yml")
+        after = _installed(platform, newest)
+        again = platform.play("upgrade.yml")
+    finally:
+        platform.ssh(f"apt-mark unhold {' '.join(held)}")
+    for run in (shown, done):
+        assert run.returncode == 0, said(run)
+        assert "nginx: held by apt-mark, stays as it is" in said(run)
+    assert after == newest | older
+    assert "changed=0" in said(again)
+    freed = platform.play("upgrade.yml")
+    assert freed.returncode == 0, said(freed)
+    assert _installed(platform, newest) == newest
+
+
+def _boot(platform: Platform) -> str:
+    return platform.ssh("cat /proc/sys/kernel/random/boot_id")
+
+
+@pytest.mark.matrix
+def test_a_reboot_that_nobody_asked_for_comes_or_leaves_something_down(platform: Platform) -> None:
+    before, boot = platform.state(), _boot(platform)
+    platform.ssh("touch /run/reboot-required")
+    left = platform.play("upgrade.yml")
+    assert left.returncode == 0, said(left)
+    assert "the kernel" in said(left)
+    assert _boot(platform) == boot
+    done = platform.play("upgrade.yml", reboot="yes")
+    assert done.returncode == 0, said(done)
+    assert _boot(platform) != boot
+    assert "the host was rebooted" in said(done)
+    assert platform.state() == before
+    assert platform.history()[-1] == {**platform.history()[-1], "action": "upgrade", "result": "good"}
+    again = platform.play("upgrade.yml", reboot="yes")
+    assert "changed=0" in said(again)
+
+
 RESTART: tuple[Boundary, ...] = (
     ("Hold | Hold the trader, once its tick has ended", 0.5),
     ("Interrupt | Take PostgreSQL away, while whoever asks the API waits", 0.5),
