@@ -67,8 +67,8 @@ class Health:
             found = self.check("--alert", "--quiet")
             if found["result"] == "ok":
                 break
-            # A tick of the case before may have met what that case had broken.
-            self.platform.ssh("systemctl start milkbot-trader.service || true")
+            # A tick or rollup may have met what the case before had broken.
+            self.platform.ssh("systemctl start milkbot-trader.service milkbot-rollups.service || true")
             time.sleep(2)
         assert found["rows"] == []
         self.told()
