@@ -19,6 +19,12 @@ from tests.deploy.stopping import Boundary, cases, changing, stopping
 
 ACCOUNTS = "/etc/milkbot-simulator/accounts.json"
 SECRETS = ("/opt/milkbot/.env", "/opt/milkbot/kalshi_private_key.pem")
+LEFTOVERS = (
+    "/run/milkbot-exchange-key",
+    "/opt/milkbot/*.next",
+    "/opt/milkbot/.env.*",
+    "/var/lib/milkbot-rotating",
+)
 # The exchange's key is tried first, and replaced between the hold and the timers.
 ROTATE: tuple[Boundary, ...] = (
     ("Password | Give it to the server and the settings at once, and prove it", 0),
@@ -123,7 +129,7 @@ def _rest(platform: Platform) -> list[str]:
     return [
         platform.ssh("grep -v -e ^POSTGRES_PASSWORD -e ^KALSHI_ /opt/milkbot/.env"),
         platform.ssh(f"stat --format '%a %U' {' '.join(SECRETS)}"),
-        platform.ssh("ls -d /run/milkbot-exchange-key /opt/milkbot/*.next /opt/milkbot/.env.* 2>/dev/null || true"),
+        platform.ssh(f"ls -d {' '.join(LEFTOVERS)} 2>/dev/null || true"),
     ]
 
 
@@ -179,7 +185,7 @@ def test_a_key_that_the_exchange_does_not_take_goes_live(platform: Platform, tmp
 def test_an_interrupted_rotation_leaves_something(
     platform: Platform, inventory: dict[str, Any], tmp_path: Path, task: str, after: float, how: str
 ) -> None:
-    before, served, rest = platform.state(), _served(platform), _rest(platform)
+    before, served, rest, history = platform.state(), _served(platform), _rest(platform), platform.history()
     new, given = _another_of_each(platform, inventory, tmp_path)
     with asking(platform.address, DOMAIN, platform.authority, again=True) as answers:
         with stopping(platform, task, after, how) as environment:
@@ -194,6 +200,8 @@ def test_an_interrupted_rotation_leaves_something(
     assert platform.ssh("milkbot doctor --json | grep -A1 account | grep -c '\"ok\"'") == "1"
     assert _rest(platform) == rest
     assert platform.state() == before
+    assert platform.history()[-1] == {**platform.history()[-1], "action": "rotate", "result": "good"}
+    assert len(platform.history()) > len(history)
 
 
 @pytest.mark.matrix
