@@ -72,15 +72,18 @@ def _small_disk(mount: str, fill: str) -> tuple[str, str]:
     return f"mount -t tmpfs {mount} && {fill}", f"umount -l {mount.rsplit(maxsplit=1)[-1]}"
 
 
-# Room is left for less than one more file of its log: then it ends by itself, and cannot start again.
+# Room is left for less than one more file of its log: then it ends by itself, and cannot start again. Without the small
+# disk nothing is filled: that would be the disk of whoever runs the test.
 _FULL_DATA = (
-    f"{_PG.format('stop')}; mount -t tmpfs -o size=160m,mode=0755 none /mnt && cp -a {_DATA}/. /mnt/ && "
-    f"mount --bind /mnt {_DATA} && umount /mnt && {_PG.format('start')}; "
-    f"dd if=/dev/zero of={_DATA}/filler bs=1M count=$(($(df --output=avail -m {_DATA} | tail -n 1) - 6)) 2>/dev/null; "
+    f"size=$(($(du -sm {_DATA} | cut -f 1) + 64)); {_PG.format('stop')}; "
+    f"mount -t tmpfs -o size=${{size}}m,mode=0755 none /mnt; cp -a {_DATA}/. /mnt/; "
+    f"mount --bind /mnt {_DATA}; umount /mnt; "
+    f"{_PG.format('start')}; mountpoint -q {_DATA}; "
+    f"fallocate -l $(($(df --output=avail -m {_DATA} | tail -n 1) - 6))M {_DATA}/filler; "
     "cd /; for n in $(seq 12); do "
     "runuser -u postgres -- psql -Xq -c 'SELECT txid_current()' -c 'SELECT pg_switch_wal()' >/dev/null 2>&1 || true; "
     "done; "
-    f"dd if=/dev/zero of={_DATA}/filler2 bs=4k 2>/dev/null || true; {_PG.format('restart')} || true"
+    f"dd if=/dev/zero of={_DATA}/filler2 bs=4k count=16k 2>/dev/null || true; {_PG.format('restart')} || true"
 )
 
 CASES = [
@@ -177,7 +180,8 @@ CASES = [
     _case(
         "disk-full",
         _small_disk(
-            "-o size=20m none /var/backups/milkbot", "! dd if=/dev/zero of=/var/backups/milkbot/x bs=1M 2>/dev/null"
+            "-o size=20m none /var/backups/milkbot",
+            "! dd if=/dev/zero of=/var/backups/milkbot/x bs=1M count=64 2>/dev/null",
         ),
         "/var/backups/milkbot: 100 %",
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 _ENV = "/etc/milkbot/health.env"
 _STATE = "/var/lib/milkbot-backup"
 _INSTALLED = "/var/lib/milkbot-health/installed"
-_FULL = "dd if=/dev/zero of={0}/full bs=1M status=none || true"
+_FULL = "dd if=/dev/zero of={0}/full bs=1M count=16 status=none || true"
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def _limit(row: str, line: str, **more: object) -> Case:
 
 
 def _mounted(row: str, path: str, options: str, wreck: str, **more: object) -> Case:
-    return Case(row, f"mount -t tmpfs -o {options} none {path}; {wreck}", f"umount -l {path}", **more)  # type: ignore[arg-type]
+    return Case(row, f"mount -t tmpfs -o {options} none {path} && {{ {wreck}; }}", f"umount -l {path}", **more)  # type: ignore[arg-type]
 
 
-def _job(row: str, job: str, content: str, said: str, setting: str = "", name: str = "") -> Case:
+def _job(row: str, job: str, content: str, said: str, setting: str = "", name: str = "", state: str = "fail") -> Case:
     """What a job left; what was there before comes back."""
     file = f"{_STATE}/{job}.json"
     wreck = f"mkdir -p {_STATE}; if [ -e {file} ]; then mv {file} {file}.kept; fi; echo '{content}' >{file}"
@@ -58,7 +58,7 @@ def _job(row: str, job: str, content: str, said: str, setting: str = "", name: s
     if setting:
         before, after = _setting(setting)
         wreck, mend = f"{before}; {wreck}", f"{after}; {mend}"
-    return Case(row, wreck, mend, said=said, name=name)
+    return Case(row, wreck, mend, state, said=said, name=name)
 
 
 def _on_an_old_host(case: Case) -> Case:
@@ -102,19 +102,45 @@ def _listening(name: str) -> Case:
     return Case(f"milkbot-{name}.service", f"systemctl stop {units}", f"systemctl start {units}", said="inactive")
 
 
+def _oneshot(unit: str, row: str = "", *, checks: int = 1, well: str = "systemctl reset-failed {0}") -> Case:
+    """What a timer starts, with a program that fails."""
+    drop_in = f"/run/systemd/system/{unit}.d"
+    return Case(
+        row or unit,
+        f"mkdir -p {drop_in}; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{drop_in}/test.conf; "
+        f"systemctl daemon-reload; systemctl start {unit} || true",
+        f"rm -r {drop_in}; systemctl daemon-reload; {well.format(unit)}",
+        said="left with 1",
+        checks=checks,
+    )
+
+
 _OTHER = "/opt/milkbot/releases/20200101T000000Z-000000000000"
 _ANOTHER_RELEASE = (
     f"cp -al $(readlink -f /opt/milkbot/current) {_OTHER}; readlink /opt/milkbot/current >/run/was; "
     f"ln -sfnT releases/$(basename {_OTHER}) /opt/milkbot/current"
 )
 _RELEASE_AGAIN = f"ln -sfnT $(cat /run/was) /opt/milkbot/current; rm -rf {_OTHER} /run/was"
-_BROKEN = "/run/systemd/system/milkbot-rollups.service.d"
 _DROP_IN = "/etc/systemd/system/milkbot-rollups.timer.d"
 _HELD = (
     '{"run":"elsewhere:x:1:1:1","purpose":"a test","user":"ann","host":"desk","pid":1,'
     '"since":"2026-01-02T03:04:05+00:00"}'
 )
+WAL_JOBS = ("full", "diff", "incr", "verify")
+# As many sessions as fail it, of the 97 that the superuser's leave, and some room for the services.
+_CROWD = """
+import socket, struct, time
+start = struct.pack("!i", 196608) + b"user\\0postgres\\0database\\0milkbot\\0\\0"
+held = [socket.socket(socket.AF_UNIX) for _ in range(93)]
+for each in held:
+    each.connect("/run/postgresql/.s.PGSQL.5432")
+    each.sendall(struct.pack("!i", len(start) + 4) + start)
+time.sleep(600)
+"""
 _POSTMASTER = "head -n 1 /var/lib/postgresql/*/main/postmaster.pid"
+
+# What the check says of itself: that takes other tests than a case.
+OF_ITSELF = {"alert run", "alert channels", "dead man's switch"}
 
 CASES = [
     # units
@@ -135,6 +161,8 @@ CASES = [
     ),
     _unit("milkbot-trader.timer"),
     _unit("milkbot-rollups.timer"),
+    _unit("milkbot-restore-drill.timer"),
+    *(_unit(f"milkbot-wal-{job}.timer") for job in WAL_JOBS),
     Case(
         "milkbot-rollups.timer",
         "systemctl disable milkbot-rollups.timer",
@@ -165,14 +193,9 @@ CASES = [
         said="the exchange did not answer",
         checks=2,
     ),
-    Case(
-        "milkbot-rollups.service",
-        f"mkdir -p {_BROKEN}; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{_BROKEN}/test.conf; "
-        "systemctl daemon-reload; systemctl start milkbot-rollups || true",
-        f"rm -r {_BROKEN}; systemctl daemon-reload; systemctl start milkbot-rollups",
-        said="left with 1",
-        checks=2,
-    ),
+    _oneshot("milkbot-rollups.service", checks=2, well="systemctl start {0}"),
+    _oneshot("milkbot-restore-drill.service", "milkbot-restore-drill"),
+    *(_oneshot(f"milkbot-wal@{job}.service") for job in WAL_JOBS),
     Case(
         "restarts",
         "kill -9 $(systemctl show -P MainPID milkbot-analytics); sleep 8",
@@ -251,7 +274,13 @@ CASES = [
         + f"; sleep 1; {_TICK}",
         said="read-only",
     ),
-    _limit("connections", "LIMIT_CONNECTIONS_FAIL_PERCENT=0", checks=2, said="used"),
+    Case(
+        "connections",
+        f"systemd-run --quiet --collect --unit=milkbot-test-crowd --uid=postgres python3 -c '{_CROWD}'; sleep 3",
+        f"systemctl stop milkbot-test-crowd; sleep 1; {_TICK}",
+        said="of 97 used",
+        checks=2,
+    ),
     Case(
         "schema",
         _psql("UPDATE ops.alembic_version SET version_num = '0001'"),
@@ -356,6 +385,7 @@ CASES = [
     *(_job(f"{kind} backup", kind, _BAD_RUN, "failed: the disk is full") for kind in ("daily", "weekly", "monthly")),
     _on_an_old_host(_job("daily backup", "daily", _OLD_RUN, "did not come", name="daily backup, not made")),
     _job("daily backup", "daily", _GONE, "/nowhere.sql.gz is gone", name="daily backup, removed"),
+    _job("pre-deploy backup", "pre-deploy", _BAD_RUN, "failed: the disk is full", state="warn"),
     _job("restore drill", "drill", _BAD_RUN, "failed: the disk is full", "DRILL=yes"),
     _job("restore drill", "drill", _OLD_RUN, "proved", "DRILL=yes", name="restore drill, long ago"),
     _job("off-site copy", "offsite", _BAD_RUN, "failed: the disk is full", "BACKUP_OFFSITE=yes"),
@@ -398,6 +428,7 @@ CASES = [
         "touch /var/lib/postgresql/{1..9} 2>/dev/null || true",
         said="100 % used",
     ),
+    # These are of the machine's own host, and so is its memory: the limit comes to them.
     _limit("disk of /", "LIMIT_DISK_FAIL_PERCENT=1", said="% full"),
     _limit("inodes /", "LIMIT_INODE_FAIL_PERCENT=0", said="% used"),
     Case(

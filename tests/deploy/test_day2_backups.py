@@ -10,12 +10,34 @@ from typing import Any
 
 import pytest
 from tests.deploy.platform import Platform, said
+from tests.deploy.stopping import Boundary, cases, changing, stopping
 
 MARK = "after the fetched backup"
+RESTORE: tuple[Boundary, ...] = (
+    ("Bring | Bring it, and what stands beside it", 0),
+    ("Backup | Read it, and count what would be lost", 0),
+    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 0),
+    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 0.5),
+    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 1),
+    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 2),
+    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 3),
+    ("Restore | Write it into the history", 0),
+    ("Remove | Remove what was brought", 0),
+    ("Free the lock", 0),
+)
 
 
 def _sql(platform: Platform, query: str) -> str:
     return platform.ssh(f"cd / && runuser -u postgres -- psql -XAt milkbot -c {shlex.quote(query)}")
+
+
+def _write_more(platform: Platform) -> None:
+    """What the backup has not."""
+    _sql(
+        platform,
+        "INSERT INTO ops.risk_events (trading_mode, event_type, severity, message, event_time) "
+        f"VALUES ('demo', 'operator', 'info', '{MARK}', now())",
+    )
 
 
 def _is_there(platform: Platform) -> bool:
@@ -42,11 +64,7 @@ def test_a_fetched_backup_does_not_bring_the_books_back(platform: Platform, tmp_
     assert file.name in said(listed)
     before = platform.state()
 
-    _sql(
-        platform,
-        "INSERT INTO ops.risk_events (trading_mode, event_type, severity, message, event_time) "
-        f"VALUES ('demo', 'operator', 'info', '{MARK}', now())",
-    )
+    _write_more(platform)
     shown = platform.play("restore.yml", backup_from=str(file))
     assert shown.returncode != 0
     assert "ops.risk_events" in said(shown)
@@ -79,3 +97,41 @@ def test_a_backup_that_was_changed_is_restored(platform: Platform, tmp_path: Pat
     kind = platform.play("backup.yml", kind="hourly")
     assert "kind = hourly: give one of daily, weekly, monthly, pre-deploy" in said(kind)
     assert platform.state() == before
+
+
+@pytest.fixture(scope="module")
+def brought(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup on the control node."""
+    directory = tmp_path_factory.mktemp("brought")
+    assert platform.play("backup.yml", fetch_to=str(directory)).returncode == 0
+    (file,) = directory.glob("*.sql.gz")
+    return file
+
+
+@pytest.mark.parametrize(("task", "after", "how"), cases(RESTORE, ["kill"]))
+@pytest.mark.usefixtures("_trading_goes_on")
+def test_an_interrupted_restore_leaves_something(
+    platform: Platform, brought: Path, task: str, after: float, how: str
+) -> None:
+    before = platform.state()
+    _write_more(platform)
+    with stopping(platform, task, after, how) as environment:
+        stopped = platform.play("restore.yml", environment=environment, backup_from=str(brought), confirm="yes")
+    # The books of before or those of the backup, and never something between.
+    between = _sql(platform, "SELECT count(*) FROM ops.alembic_version") + platform.schema()
+    done = platform.play("restore.yml", backup_from=str(brought), confirm="yes")
+    assert stopped.returncode == -9, said(stopped)
+    assert between == "1" + before["schema"]
+    assert done.returncode == 0, said(done)
+    assert not _is_there(platform)
+    assert platform.ssh("ls -d /var/lib/milkbot-brought 2>/dev/null || true") == ""
+    assert _sql(platform, "SELECT datname FROM pg_database WHERE datname LIKE 'milkbot_restore%'") == ""
+    assert platform.state() == before
+    assert platform.history()[-1] == {**platform.history()[-1], "action": "restore", "result": "good"}
+
+
+@pytest.mark.matrix
+@pytest.mark.usefixtures("_trading_goes_on")
+def test_a_stage_is_missing_from_the_list(platform: Platform, brought: Path) -> None:
+    found = changing(platform, "restore.yml", backup_from=str(brought), confirm="yes")
+    assert found <= {task for task, _ in RESTORE}

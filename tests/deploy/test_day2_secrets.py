@@ -15,9 +15,31 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.deploy.load import asking
 from tests.deploy.platform import DOMAIN, Platform, run, said
+from tests.deploy.stopping import Boundary, cases, changing, stopping
 
 ACCOUNTS = "/etc/milkbot-simulator/accounts.json"
 SECRETS = ("/opt/milkbot/.env", "/opt/milkbot/kalshi_private_key.pem")
+LEFTOVERS = (
+    "/run/milkbot-exchange-key",
+    "/opt/milkbot/*.next",
+    "/opt/milkbot/.env.*",
+    "/var/lib/milkbot-rotating",
+)
+# The exchange's key is tried first, and replaced between the hold and the timers.
+ROTATE: tuple[Boundary, ...] = (
+    ("Password | Give it to the server and the settings at once, and prove it", 0),
+    ("Password | Give it to the server and the settings at once, and prove it", 0.3),
+    ("Password | Give it to the server and the settings at once, and prove it", 0.7),
+    ("Key | Try the exchange's new key there, and replace the old one", 0),
+    ("Hold | Hold the trader, once its tick has ended", 0.5),
+    ("Hold | Hold the trader, once its tick has ended", 1.5),
+    ("Hold | Hold the trader, once its tick has ended", 2.5),
+    ("Timers | Enable and start the timers of the trader and the rollups", 0),
+    ("Pair | Replace the certificate and its key, and prove that they are served", 0),
+    ("Pair | Replace the certificate and its key, and prove that they are served", 0.5),
+    ("Write it into the history", 0),
+    ("Free the lock", 0),
+)
 
 
 def _pem(key: Any) -> str:
@@ -87,14 +109,8 @@ def _as_provisioned(platform: Platform, inventory: dict[str, Any]) -> Iterator[N
     assert done.returncode == 0, said(done)
 
 
-@pytest.mark.matrix
-@pytest.mark.usefixtures("_as_provisioned")
-def test_rotated_secrets_cost_a_request_or_are_shown(
-    platform: Platform, inventory: dict[str, Any], tmp_path: Path
-) -> None:
-    before, served, old = platform.state(), _served(platform), inventory["environment_postgres_password"]
-    settings = platform.ssh("grep -v -e ^POSTGRES_PASSWORD -e ^KALSHI_ /opt/milkbot/.env")
-    modes = platform.ssh(f"stat --format '%a %U' {' '.join(SECRETS)}")
+def _another_of_each(platform: Platform, inventory: dict[str, Any], directory: Path) -> tuple[dict[str, str], Path]:
+    """New secrets, and the file that has them; the exchange takes the new key alone from now on."""
     key = rsa.generate_private_key(65537, 2048)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     new = {
@@ -102,9 +118,29 @@ def test_rotated_secrets_cost_a_request_or_are_shown(
         "environment_kalshi_private_key": _pem(key),
         **_another_certificate(platform, inventory),
     }
-    given = tmp_path / "vault.yml"
+    given = directory / "vault.yml"
     given.write_text(yaml.safe_dump(new), "utf-8")
     _accept(platform, public.decode())
+    return new, given
+
+
+def _rest(platform: Platform) -> list[str]:
+    """What a rotation leaves as it was, and what it leaves behind."""
+    return [
+        platform.ssh("grep -v -e ^POSTGRES_PASSWORD -e ^KALSHI_ /opt/milkbot/.env"),
+        platform.ssh(f"stat --format '%a %U' {' '.join(SECRETS)}"),
+        platform.ssh(f"ls -d {' '.join(LEFTOVERS)} 2>/dev/null || true"),
+    ]
+
+
+@pytest.mark.matrix
+@pytest.mark.usefixtures("_as_provisioned")
+def test_rotated_secrets_cost_a_request_or_are_shown(
+    platform: Platform, inventory: dict[str, Any], tmp_path: Path
+) -> None:
+    before, served, old = platform.state(), _served(platform), inventory["environment_postgres_password"]
+    rest = _rest(platform)
+    new, given = _another_of_each(platform, inventory, tmp_path)
     with asking(platform.address, DOMAIN, platform.authority, again=True) as answers:
         done = platform.play("rotate-secrets.yml", "-vvv", "--diff", "-e", f"@{given}")
     assert done.returncode == 0, said(done)
@@ -123,12 +159,7 @@ def test_rotated_secrets_cost_a_request_or_are_shown(
     assert not _opens(platform, old)
     assert _served(platform) != served
     assert platform.ssh("milkbot doctor --json | grep -A1 account | grep -c '\"ok\"'") == "1"
-    assert platform.ssh("grep -v -e ^POSTGRES_PASSWORD -e ^KALSHI_ /opt/milkbot/.env") == settings
-    assert platform.ssh(f"stat --format '%a %U' {' '.join(SECRETS)}") == modes
-    assert (
-        platform.ssh("ls -d /run/milkbot-exchange-key /opt/milkbot/*.next /opt/milkbot/.env.* 2>/dev/null || true")
-        == ""
-    )
+    assert _rest(platform) == rest
     assert platform.state() == before
     again = platform.play("rotate-secrets.yml", "-e", f"@{given}")
     assert "changed=0" in said(again)
@@ -147,3 +178,34 @@ def test_a_key_that_the_exchange_does_not_take_goes_live(platform: Platform, tmp
     assert "environment_kalshi_api_key_id" in said(done)
     assert platform.ssh(f"sha256sum {' '.join(SECRETS)}") == files
     assert platform.state() == before
+
+
+@pytest.mark.parametrize(("task", "after", "how"), cases(ROTATE, ["kill"]))
+@pytest.mark.usefixtures("_as_provisioned")
+def test_an_interrupted_rotation_leaves_something(
+    platform: Platform, inventory: dict[str, Any], tmp_path: Path, task: str, after: float, how: str
+) -> None:
+    before, served, rest, history = platform.state(), _served(platform), _rest(platform), platform.history()
+    new, given = _another_of_each(platform, inventory, tmp_path)
+    with asking(platform.address, DOMAIN, platform.authority, again=True) as answers:
+        with stopping(platform, task, after, how) as environment:
+            stopped = platform.play("rotate-secrets.yml", "-e", f"@{given}", environment=environment)
+        again = platform.play("rotate-secrets.yml", "-e", f"@{given}")
+    assert stopped.returncode == -9, said(stopped)
+    assert again.returncode == 0, said(again)
+    assert answers.failures == []
+    assert _opens(platform, new["environment_postgres_password"])
+    assert not _opens(platform, inventory["environment_postgres_password"])
+    assert _served(platform) != served
+    assert platform.ssh("milkbot doctor --json | grep -A1 account | grep -c '\"ok\"'") == "1"
+    assert _rest(platform) == rest
+    assert platform.state() == before
+    assert platform.history()[-1] == {**platform.history()[-1], "action": "rotate", "result": "good"}
+    assert len(platform.history()) > len(history)
+
+
+@pytest.mark.matrix
+@pytest.mark.usefixtures("_as_provisioned")
+def test_a_stage_is_missing_from_the_list(platform: Platform, inventory: dict[str, Any], tmp_path: Path) -> None:
+    _, given = _another_of_each(platform, inventory, tmp_path)
+    assert changing(platform, "rotate-secrets.yml", "-e", f"@{given}") <= {task for task, _ in ROTATE}

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 from tests.deploy.load import asking
 from tests.deploy.platform import DOMAIN, Platform, said
-from tests.deploy.stopping import stopping
+from tests.deploy.stopping import Boundary, cases, changing, stopping
 
 SERVICES = ("milkbot-analytics", "milkbot-dashboard")
 
@@ -99,8 +99,52 @@ def test_an_upgrade_cuts_off_a_request_or_a_tick(platform: Platform) -> None:
     assert "changed=0" in said(again)
 
 
-# Task, and the seconds after its start.
-RESTART = (
+@pytest.mark.matrix
+def test_a_package_that_somebody_holds_is_upgraded_or_keeps_the_others_back(platform: Platform) -> None:
+    held, others = ("nginx", "nginx-common"), ("libssl3", "openssl")
+    newest = _older(platform, *held, *others)
+    older = _installed(platform, held)
+    platform.ssh(f"apt-mark hold {' '.join(held)}")
+    try:
+        shown = platform.play("upgrade.yml", "--check")
+        done = platform.play("upgrade.yml")
+        after = _installed(platform, newest)
+        again = platform.play("upgrade.yml")
+    finally:
+        platform.ssh(f"apt-mark unhold {' '.join(held)}")
+    for run in (shown, done):
+        assert run.returncode == 0, said(run)
+        assert "nginx: held by apt-mark, stays as it is" in said(run)
+    assert after == newest | older
+    assert "changed=0" in said(again)
+    freed = platform.play("upgrade.yml")
+    assert freed.returncode == 0, said(freed)
+    assert _installed(platform, newest) == newest
+
+
+def _boot(platform: Platform) -> str:
+    return platform.ssh("cat /proc/sys/kernel/random/boot_id")
+
+
+@pytest.mark.matrix
+def test_a_reboot_that_nobody_asked_for_comes_or_leaves_something_down(platform: Platform) -> None:
+    before, boot = platform.state(), _boot(platform)
+    platform.ssh("touch /run/reboot-required")
+    left = platform.play("upgrade.yml")
+    assert left.returncode == 0, said(left)
+    assert "the kernel" in said(left)
+    assert _boot(platform) == boot
+    done = platform.play("upgrade.yml", reboot="yes")
+    assert done.returncode == 0, said(done)
+    assert _boot(platform) != boot
+    assert "the host was rebooted" in said(done)
+    assert platform.state() == before
+    assert platform.history()[-1] == {**platform.history()[-1], "action": "upgrade", "result": "good"}
+    again = platform.play("upgrade.yml", reboot="yes")
+    assert "changed=0" in said(again)
+
+
+RESTART: tuple[Boundary, ...] = (
     ("Hold | Hold the trader, once its tick has ended", 0.5),
     ("Interrupt | Take PostgreSQL away, while whoever asks the API waits", 0.5),
     ("Interrupt | Take PostgreSQL away, while whoever asks the API waits", 2),
@@ -109,7 +153,7 @@ RESTART = (
     ("Restart | Start the timers, and anew those that were named", 0),
     ("Go through the checklist", 0),
 )
-UPGRADE = (
+UPGRADE: tuple[Boundary, ...] = (
     ("Prepare | Download the packages", 1),
     ("Prepare | Back the database up", 0.3),
     ("Packages | Keep their own scripts from restarting what the platform runs on", 0),
@@ -122,12 +166,11 @@ UPGRADE = (
 )
 
 
-@pytest.mark.matrix
-@pytest.mark.parametrize(("task", "after"), RESTART)
-def test_an_interrupted_restart_leaves_something(platform: Platform, task: str, after: float) -> None:
+@pytest.mark.parametrize(("task", "after", "how"), cases(RESTART, ["kill"]))
+def test_an_interrupted_restart_leaves_something(platform: Platform, task: str, after: float, how: str) -> None:
     before = platform.state()
     with asking(platform.address, DOMAIN, platform.authority, again=True) as answers:
-        with stopping(platform, task, after, "kill") as environment:
+        with stopping(platform, task, after, how) as environment:
             stopped = platform.play("restart.yml", environment=environment, postgres="yes")
         done = platform.play("restart.yml")
     assert stopped.returncode == -9, said(stopped)
@@ -136,12 +179,11 @@ def test_an_interrupted_restart_leaves_something(platform: Platform, task: str, 
     assert platform.state() == before
 
 
-@pytest.mark.matrix
-@pytest.mark.parametrize(("task", "after"), UPGRADE)
-def test_an_interrupted_upgrade_leaves_something(platform: Platform, task: str, after: float) -> None:
+@pytest.mark.parametrize(("task", "after", "how"), cases(UPGRADE, ["kill"]))
+def test_an_interrupted_upgrade_leaves_something(platform: Platform, task: str, after: float, how: str) -> None:
     newest = _older(platform, *UPGRADED)
     before = platform.state()
-    with stopping(platform, task, after, "kill") as environment:
+    with stopping(platform, task, after, how) as environment:
         stopped = platform.play("upgrade.yml", environment=environment)
     done = platform.play("upgrade.yml")
     assert stopped.returncode == -9, said(stopped)
@@ -150,3 +192,10 @@ def test_an_interrupted_upgrade_leaves_something(platform: Platform, task: str, 
     assert platform.state() == before
     assert platform.ssh("dpkg --audit; ls /usr/sbin/policy-rc.d /var/lib/milkbot-upgrading 2>/dev/null || true") == ""
     assert platform.ssh("needrestart -b -r l | grep -E 'SVC: (milkbot|postgres|nginx)' || true") == ""
+
+
+@pytest.mark.matrix
+def test_a_stage_is_missing_from_the_lists(platform: Platform) -> None:
+    assert changing(platform, "restart.yml", postgres="yes") <= {task for task, _ in RESTART}
+    _older(platform, *UPGRADED)
+    assert changing(platform, "upgrade.yml") <= {task for task, _ in UPGRADE}

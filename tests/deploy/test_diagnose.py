@@ -226,7 +226,7 @@ mv /usr/sbin/nginx /usr/sbin/ufw /usr/sbin/runuser /opt/milkbot/deployment /root
 systemctl kill --signal=SIGSTOP postgresql@$(ls /etc/postgresql)-main
 mount -t tmpfs -o size=4k none /tmp
 mount -t tmpfs -o size=4k none /var/tmp
-for place in /tmp /var/tmp; do dd if=/dev/zero of=$place/x bs=4k 2>/dev/null; done
+for place in /tmp /var/tmp; do dd if=/dev/zero of=$place/x bs=4k count=64 2>/dev/null; done
 true
 """
 _BACK = """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.deploy.health_cases import CASES, Case
+from tests.deploy.health_cases import CASES, OF_ITSELF, Case
 from tests.deploy.platform import Platform, said
 from tests.roles.conftest import make_pair
 from tests.roles.receiver import Receiver, receiving
@@ -55,14 +55,20 @@ class Health:
     def told_of(self, row: str) -> list[str]:
         return [word for text in self.told() for word, name in _LINE.findall(text) if name == row]
 
+    def told_after(self, checks: int, row: str) -> list[str]:
+        """What so many more checks tell of the row."""
+        for _ in range(checks):
+            self.check("--alert")
+        return self.told_of(row)
+
     def calm(self) -> None:
         """Nothing fails or warns, and everybody knows."""
         for _ in range(6):
             found = self.check("--alert", "--quiet")
             if found["result"] == "ok":
                 break
-            # A tick of the case before may have met what that case had broken.
-            self.platform.ssh("systemctl start milkbot-trader.service || true")
+            # A tick or rollup may have met what the case before had broken.
+            self.platform.ssh("systemctl start milkbot-trader.service milkbot-rollups.service || true")
             time.sleep(2)
         assert found["rows"] == []
         self.told()
@@ -117,7 +123,7 @@ def test_a_row_that_fails_is_missed_or_told_twice_or_its_end_is(health: Health, 
             assert row["mend"]
             told = health.told_of(case.row)
             assert told == ([case.state.upper()] if number + 1 == case.checks else [])
-        if case.lasts:
+        for _ in range(2 if case.lasts else 0):
             assert health.row(case.row, "--alert")["state"] == case.state
             assert health.told_of(case.row) == []
     finally:
@@ -127,8 +133,18 @@ def test_a_row_that_fails_is_missed_or_told_twice_or_its_end_is(health: Health, 
             break
         time.sleep(2)
     assert health.told_of(case.row) == ["WELL AGAIN"]
-    health.check("--alert")
-    assert health.told_of(case.row) == []
+    assert health.told_after(2, case.row) == []
+
+
+# Where everything is switched on.
+def test_a_row_is_never_made_to_fail(health: Health) -> None:
+    switches = r"TRADING_MODE=live\nBACKUP_OFFSITE=yes\nPGBACKREST=yes\nDRILL=yes\n"
+    try:
+        health.platform.ssh(f"cp -p {FILES[0]} /run/all.kept; printf '{switches}' >>{FILES[0]}")
+        names = {row["name"] for row in health.check()["rows"]}
+    finally:
+        health.platform.ssh(f"mv /run/all.kept {FILES[0]}")
+    assert names - {case.row for case in CASES} == OF_ITSELF
 
 
 @pytest.mark.matrix
@@ -174,6 +190,40 @@ def test_a_channel_that_was_down_is_told_nothing(health: Health) -> None:
     finally:
         health.channel.status = 200
         health.platform.ssh("systemctl start nginx")
+
+
+@pytest.mark.matrix
+def test_a_channel_that_stays_down_is_told_to_no_other_or_is_told_a_thing_twice(health: Health) -> None:
+    health.calm()
+    with receiving(503, address=str(health.channel.server_address[0])) as other:
+        more = f"jq -c '.urls += [\"http://{other.address}/{SECRET}\"]' /run/channels.kept >{FILES[1]}"
+        health.platform.ssh(f"cp -p {FILES[1]} /run/channels.kept; {more}; systemctl stop cron")
+        try:
+            assert health.told_after(1, "alert channels") == []
+            assert health.told_after(3, "alert channels") == ["WARN"]
+            other.taken.clear()
+            other.status = 200
+            health.platform.ssh("systemctl start cron")
+            assert health.told_after(3, "alert channels") == ["WELL AGAIN"]
+        finally:
+            health.platform.ssh(f"mv /run/channels.kept {FILES[1]}; systemctl start cron")
+    taken = [line for _, body in other.taken for line in _LINE.findall(body["text"])]
+    assert [word for word, row in taken if row == "cron.service"] == ["FAIL", "WELL AGAIN"]
+    assert [word for word, row in taken if row == "alert channels"] == ["WARN", "WELL AGAIN"]
+
+
+@pytest.mark.matrix
+def test_a_switch_that_is_not_reached_is_told_by_nobody_or_twice(health: Health) -> None:
+    health.calm()
+    health.switch.status = 500
+    try:
+        # Its ping comes after the rows: the next check knows.
+        assert health.told_after(1, "dead man's switch") == []
+        assert health.told_after(3, "dead man's switch") == ["WARN"]
+    finally:
+        health.switch.status = 200
+    assert health.told_after(1, "dead man's switch") == []
+    assert health.told_after(3, "dead man's switch") == ["WELL AGAIN"]
 
 
 @pytest.mark.matrix
@@ -240,7 +290,7 @@ def test_a_kill_loses_an_alert(health: Health) -> None:
 @pytest.mark.matrix
 def test_a_full_disk_keeps_the_alert_from_going_out_or_repeats_it(health: Health) -> None:
     health.calm()
-    full = "mount -t tmpfs -o size=1m none /mnt && dd if=/dev/zero of=/mnt/full bs=1M status=none"
+    full = "mount -t tmpfs -o size=1m none /mnt && dd if=/dev/zero of=/mnt/full bs=1M count=4 status=none"
     health.platform.ssh(f"cp {STATE} /run/kept.json; {full} || true; mount --bind /mnt /var/lib/milkbot-health")
     try:
         health.platform.ssh("systemctl stop nginx")

@@ -43,6 +43,14 @@ def _get(platform: Platform, path: str, **query: str) -> Any:
     return answer["data"]
 
 
+# Comes first: on a machine that has it not.
+def test_check_mode_fails_or_installs_something(platform: Platform) -> None:
+    done = platform.play("site.yml", "--check", "--diff", monitoring_enabled=True)
+    assert done.returncode == 0, done.stdout
+    there = "dpkg --list 'prometheus*' 2>/dev/null | grep ^ii; ls -d /etc/milkbot/monitoring 2>/dev/null || true"
+    assert platform.ssh(there) == ""
+
+
 def test_a_target_is_down(watched: Platform) -> None:
     targets = _get(watched, "/api/v1/targets")["activeTargets"]
     assert {target["labels"]["job"] for target in targets} == {"milkbot-api", "node", "postgres", "nginx", "prometheus"}

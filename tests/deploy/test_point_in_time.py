@@ -267,7 +267,10 @@ def test_a_cluster_that_is_lost_takes_more_than_a_minute_along(platform: Platfor
         "systemd-run --quiet --collect --unit=test-beats sh -c "
         + shlex.quote(f"cd /; ({beat}) | runuser -u postgres -- psql -Xq milkbot")
     )
-    platform.ssh("sleep 75")
+    # When the most is lost: just before the next archiving.
+    age = "SELECT (now() - last_archived_time) >= interval '28 s' FROM pg_stat_archiver"
+    psql = f"runuser -u postgres -- psql -XqAtc {shlex.quote(age)}"
+    platform.ssh(f"cd /; sleep 40; timeout 120 sh -c {shlex.quote(f'until {psql} | grep -q t; do sleep 0.1; done')}")
     lost_at = platform.ssh(
         "systemctl kill -s KILL 'postgresql@*-main'; date +%s.%N; rm -rf /var/lib/postgresql/*/main/pg_wal; "
         "systemctl stop test-beats"

@@ -13,6 +13,27 @@ from tests.roles.rendering import ROOT
 PROGRAM = ROOT / "deployment/diagnose"
 AT = "2026-11-25T12:00:00Z"
 
+# What broken parts say.
+DOWN = {"postgres/answers": 2}
+STOPPED = {"ActiveState": "inactive", "Result": "success"}
+FAILED = {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}
+REFUSED = {"logins/milkbot_api": 2}
+_PAIR = {"certificate": "/etc/ssl/certs/x.pem", "key": "/k", "readable": True, "key_readable": True, "fits": True}
+DATES = "notBefore=Nov  1 00:00:00 2026 GMT\nnotAfter=Feb  1 00:00:00 2027 GMT\nDNS:milkbot.ai"
+BLOCKED = {
+    "pid": 10,
+    "usename": "milkbot",
+    "application_name": "milkbot migrate",
+    "seconds": 30,
+    "query": "ALTER TABLE ops.orders",
+    "by_pid": 7,
+    "by_usename": "operator",
+    "by_application": "psql",
+    "by_state": "idle in transaction",
+    "by_seconds": 90,
+    "by_query": "SELECT * FROM ops.orders",
+}
+
 _ROLES = ("", "_trader", "_rollups", "_api")
 
 # What units are like when all is well.
@@ -101,3 +122,13 @@ def collection(texts: dict[str, str] | None = None, codes: dict[str, int] | None
 def judged(texts: dict[str, str] | None = None, codes: dict[str, int] | None = None) -> list[Any]:
     """What is wrong there."""
     return list(module("program").judged(collection(texts, codes)))
+
+
+def df(percent: int, place: str = "/") -> str:
+    """What df says of one disk that is so full."""
+    return f"Filesystem\n/dev/vda1 ext4 41000000 {410000 * percent} {410000 * (100 - percent)} {percent}% {place}\n"
+
+
+def pair(**changed: Any) -> str:
+    """A certificate with its key, all well but for what is given."""
+    return rows({**_PAIR, "details": DATES, "domains": ["milkbot.ai"], **changed})

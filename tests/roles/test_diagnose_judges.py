@@ -1,46 +1,27 @@
-"""Each judge, on what a broken host says: the trouble is named, its root first, and nothing where all is well."""
+"""Each judge, on what a broken host says: the trouble is named first, with evidence and mend."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from tests.roles.diagnosis import collection, judged, module, properties, rows
-
-_DOWN = {"postgres/answers": 2}
-_STOPPED = {"ActiveState": "inactive", "Result": "success"}
-_FAILED = {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}
-_REFUSED = {"logins/milkbot_api": 2}
-_PAIR = {"certificate": "/etc/ssl/certs/x.pem", "key": "/k", "readable": True, "key_readable": True, "fits": True}
-_DATES = "notBefore=Nov  1 00:00:00 2026 GMT\nnotAfter=Feb  1 00:00:00 2027 GMT\nDNS:milkbot.ai"
-_BLOCKED = {
-    "pid": 10,
-    "usename": "milkbot",
-    "application_name": "milkbot migrate",
-    "seconds": 30,
-    "query": "ALTER TABLE ops.orders",
-    "by_pid": 7,
-    "by_usename": "operator",
-    "by_application": "psql",
-    "by_state": "idle in transaction",
-    "by_seconds": 90,
-    "by_query": "SELECT * FROM ops.orders",
-}
-
-
-def _df(percent: int, place: str = "/") -> str:
-    return f"Filesystem\n/dev/vda1 ext4 41000000 {410000 * percent} {410000 * (100 - percent)} {percent}% {place}\n"
-
-
-def _pair(**changed: Any) -> str:
-    return rows({**_PAIR, "details": _DATES, "domains": ["milkbot.ai"], **changed})
-
+from tests.roles.diagnosis import (
+    BLOCKED,
+    DATES,
+    DOWN,
+    FAILED,
+    REFUSED,
+    STOPPED,
+    df,
+    judged,
+    pair,
+    properties,
+    rows,
+)
 
 # The first diagnosis, what is said otherwise than when all is well, exit codes, a word of the evidence, of the mend.
 CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
-    ("disk-full", {"disk/space": _df(100)}, {}, "100 %", "du -xh"),
-    ("disk-full", {"disk/space": _df(92)}, {}, "92 %", "du -xh"),
-    ("inodes-full", {"disk/inodes": _df(99)}, {}, "99 %", "--inodes"),
+    ("disk-full", {"disk/space": df(100)}, {}, "100 %", "du -xh"),
+    ("disk-full", {"disk/space": df(92)}, {}, "92 %", "du -xh"),
+    ("inodes-full", {"disk/inodes": df(99)}, {}, "99 %", "--inodes"),
     (
         "disk-errors",
         {"journal/kernel-trouble": "kernel: blk_update_request: I/O error, dev vda\n"},
@@ -65,34 +46,34 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "postgresql-stopped",
-        {"units/properties": properties(postgresql_15_main_service=_STOPPED)},
-        _DOWN,
+        {"units/properties": properties(postgresql_15_main_service=STOPPED)},
+        DOWN,
         "inactive",
         "systemctl start postgresql@15-main",
     ),
     (
         "postgresql-stopped",
         {
-            "units/properties": properties(postgresql_15_main_service=_FAILED),
+            "units/properties": properties(postgresql_15_main_service=FAILED),
             "postgres/log": (
                 'LOG: invalid connection type "hots"\nFATAL:  could not load /etc/postgresql/15/main/pg_hba.conf\n'
             ),
         },
-        _DOWN,
+        DOWN,
         "could not load",
         "--tags postgres",
     ),
     (
         "postgresql-starting",
         {"postgres/answers": "FATAL:  the database system is starting up\n"},
-        _DOWN,
+        DOWN,
         "starting up",
         "tail -f",
     ),
     (
         "postgresql-full",
         {"postgres/answers": "FATAL:  sorry, too many clients already\n"},
-        _DOWN,
+        DOWN,
         "too many clients",
         "pg_stat_activity",
     ),
@@ -134,14 +115,14 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     (
         "access-refused",
         {"logins/milkbot_api": 'FATAL:  no pg_hba.conf entry for host "[local]", user "milkbot_api"\n'},
-        _REFUSED,
+        REFUSED,
         "no pg_hba.conf entry",
         "--tags postgres",
     ),
     (
         "access-refused",
         {"logins/milkbot_api": 'FATAL:  Peer authentication failed for user "milkbot_api"\n'},
-        _REFUSED,
+        REFUSED,
         "Peer",
         "--tags postgres",
     ),
@@ -155,13 +136,13 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     (
         "rights-missing",
         {"logins/milkbot_api": 'FATAL:  permission denied for database "milkbot"\n'},
-        _REFUSED,
+        REFUSED,
         "permission denied",
         "milkbot db smoke",
     ),
     ("schema-mismatch", {"postgres/schema": rows({"version_num": "0007"})}, {}, "0007", "milkbot db upgrade"),
     ("schema-mismatch", {"postgres/schema": rows({"version_num": "0009"})}, {}, "0009", "rollback.yml"),
-    ("blocked", {"postgres/blocked": rows(_BLOCKED)}, {}, "idle in transaction", "pg_terminate_backend(7)"),
+    ("blocked", {"postgres/blocked": rows(BLOCKED)}, {}, "idle in transaction", "pg_terminate_backend(7)"),
     (
         "idle-transaction",
         {"postgres/activity": rows({"pid": 7, "state": "idle in transaction", "transaction_seconds": 4000})},
@@ -303,7 +284,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     (
         "port-taken",
         {
-            "units/properties": properties(milkbot_analytics_socket=_FAILED, milkbot_analytics_service=_FAILED),
+            "units/properties": properties(milkbot_analytics_socket=FAILED, milkbot_analytics_service=FAILED),
             "network/listening": 'tcp LISTEN 0 5 127.0.0.1:8000 0.0.0.0:* users:(("python3",pid=77,fd=3))\n',
         },
         {},
@@ -312,14 +293,14 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "milkbot-analytics-down",
-        {"units/properties": properties(milkbot_analytics_service=_FAILED, milkbot_analytics_socket=_STOPPED)},
+        {"units/properties": properties(milkbot_analytics_service=FAILED, milkbot_analytics_socket=STOPPED)},
         {},
         "exit 1",
         "systemctl start milkbot-analytics.socket",
     ),
     (
         "milkbot-analytics-down",
-        {"units/properties": properties(milkbot_analytics_service={**_STOPPED, "LoadState": "masked"})},
+        {"units/properties": properties(milkbot_analytics_service={**STOPPED, "LoadState": "masked"})},
         {},
         "inactive",
         "unmask",
@@ -328,7 +309,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         "milkbot-dashboard-down",
         {
             "units/properties": properties(
-                milkbot_dashboard_service={**_FAILED, "ActiveState": "activating", "SubState": "auto-restart"}
+                milkbot_dashboard_service={**FAILED, "ActiveState": "activating", "SubState": "auto-restart"}
             )
         },
         {},
@@ -345,36 +326,36 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "certificate-expired",
-        {"nginx/certificates": _pair(details=_DATES.replace("Feb  1 00:00:00 2027", "Nov 20 00:00:00 2026"))},
+        {"nginx/certificates": pair(details=DATES.replace("Feb  1 00:00:00 2027", "Nov 20 00:00:00 2026"))},
         {},
         "Nov 20",
         "--tags nginx",
     ),
     (
         "certificate-too-young",
-        {"nginx/certificates": _pair(details=_DATES.replace("Nov  1", "Nov 30"))},
+        {"nginx/certificates": pair(details=DATES.replace("Nov  1", "Nov 30"))},
         {},
         "Nov 30",
         "date -u",
     ),
     (
         "certificate-ends-soon",
-        {"nginx/certificates": _pair(details=_DATES.replace("Feb  1 00:00:00 2027", "Nov 30 00:00:00 2026"))},
+        {"nginx/certificates": pair(details=DATES.replace("Feb  1 00:00:00 2027", "Nov 30 00:00:00 2026"))},
         {},
         "Nov 30",
         "--tags nginx",
     ),
-    ("certificate-key-mismatch", {"nginx/certificates": _pair(fits=False)}, {}, "is not that of", "--tags nginx"),
+    ("certificate-key-mismatch", {"nginx/certificates": pair(fits=False)}, {}, "is not that of", "--tags nginx"),
     (
         "certificate-missing",
-        {"nginx/certificates": _pair(key_missing=True, key_readable=False)},
+        {"nginx/certificates": pair(key_missing=True, key_readable=False)},
         {},
         "/k: No such file",
         "--tags nginx",
     ),
     (
         "certificate-of-another",
-        {"nginx/certificates": _pair(domains=["other.example"])},
+        {"nginx/certificates": pair(domains=["other.example"])},
         {},
         "milkbot.ai",
         "--tags nginx",
@@ -388,7 +369,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "nginx-stopped",
-        {"units/properties": properties(nginx_service=_STOPPED)},
+        {"units/properties": properties(nginx_service=STOPPED)},
         {},
         "inactive",
         "systemctl start nginx",
@@ -397,7 +378,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ("nginx-answers-badly", {"probes/https-api": "status 502 in 0.1 s\n"}, {}, "502", "reload nginx"),
     (
         "timer-stopped",
-        {"units/properties": properties(milkbot_trader_timer=_STOPPED)},
+        {"units/properties": properties(milkbot_trader_timer=STOPPED)},
         {},
         "inactive",
         "enable --now milkbot-trader.timer",
@@ -420,7 +401,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         "never",
         "arm-live",
     ),
-    ("tick-fails", {"units/properties": properties(milkbot_trader_service=_FAILED)}, {}, "exit-code", "milkbot doctor"),
+    ("tick-fails", {"units/properties": properties(milkbot_trader_service=FAILED)}, {}, "exit-code", "milkbot doctor"),
     (
         "tick-fails",
         {"postgres/ticks": rows({"started_at": "2026-11-25T11:00:00+00:00"})},
@@ -430,7 +411,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "rollups-fail",
-        {"units/properties": properties(milkbot_rollups_service=_FAILED)},
+        {"units/properties": properties(milkbot_rollups_service=FAILED)},
         {},
         "exit-code",
         "milkbot-rollups",
@@ -443,7 +424,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         "milkbot orders",
     ),
     ("cron-broken", {"cron/root": "no crontab for root\n"}, {"cron/root": 1}, "crontab", "--tags cron"),
-    ("cron-broken", {"units/properties": properties(cron_service=_STOPPED)}, {}, "inactive", "enable --now cron"),
+    ("cron-broken", {"units/properties": properties(cron_service=STOPPED)}, {}, "inactive", "enable --now cron"),
     (
         "backups-fail",
         {"backups/state": rows({"kind": "daily", "result": "failed", "reason": "no room", "at": "x"})},
@@ -479,117 +460,3 @@ def test_a_trouble_is_not_named(name: str, texts: dict[str, str], codes: dict[st
     assert do in " ".join(found[0].mend)
     assert found[0].title
     assert found[0].cause
-
-
-def test_a_host_that_is_well_has_a_trouble() -> None:
-    assert judged() == []
-    shown = module("page").page(collection(), [])
-    assert "Nothing wrong was found." in shown
-    assert "release 20261120T000000Z-bbbbbbbbbbbb" in shown[0]
-
-
-def test_a_host_of_which_nothing_is_known_is_judged() -> None:
-    empty = module("collection").Collection({}, {})
-    assert module("program").judged(empty) == []
-
-
-def test_garbage_silences_all_judges() -> None:
-    garbage = dict.fromkeys(collection().answers, 'null\n{"a": [1]}\n=\n\n\x00%% {"path": 1}\n')
-    found = judged({**garbage, "network/firewall": "Status: inactive\n"})
-    assert "firewall-off" in [diagnosis.name for diagnosis in found]
-
-
-def test_what_follows_from_a_full_disk_stands_before_it() -> None:
-    texts = {
-        "disk/space": _df(100),
-        "units/properties": properties(
-            postgresql_15_main_service=_FAILED, milkbot_trader_service={**_FAILED, "ExecMainStatus": "71"}
-        ),
-        "postgres/log": "PANIC:  could not write to file: No space left on device\n",
-        "probes/api": "status 503 in 0.1 s\n\n",
-    }
-    found = judged(texts, _DOWN)
-    assert found[0].name == "disk-full"
-    assert "No space left on device" in " ".join(found[0].evidence)
-    assert "systemctl start postgresql@15-main" in " ".join(found[0].mend)
-    follows = {diagnosis.name: diagnosis.follows for diagnosis in found[1:]}
-    assert set(follows) == {"postgresql-no-space", "postgresql-stopped", "tick-fails", "api-answers-badly"}
-    assert all("disk-full" in roots for roots in follows.values())
-
-
-def test_a_postgresql_that_lacked_room_is_started_without_a_word_of_it() -> None:
-    texts = {
-        "units/properties": properties(postgresql_15_main_service=_FAILED),
-        "postgres/log": "PANIC:  could not write to file: No space left on device\n",
-    }
-    found = judged(texts, _DOWN)
-    assert [diagnosis.name for diagnosis in found[:2]] == ["postgresql-no-space", "postgresql-stopped"]
-    assert found[1].follows == ("postgresql-no-space",)
-
-
-def test_what_does_no_harm_yet_stands_before_what_does() -> None:
-    texts = {"disk/space": _df(92), "units/properties": properties(nginx_service=_STOPPED)}
-    assert [diagnosis.name for diagnosis in judged(texts)] == ["nginx-stopped", "disk-full"]
-
-
-def test_a_chain_of_waiting_statements_ends_at_one_that_waits_itself() -> None:
-    waiting = {**_BLOCKED, "pid": 11, "by_pid": 10, "seconds": 40, "application_name": "milkbot-analytics"}
-    found = judged({"postgres/blocked": rows(waiting, _BLOCKED)})
-    assert "pg_terminate_backend(7)" in " ".join(found[0].mend)
-
-
-def test_a_service_that_a_request_would_start_is_told_as_down() -> None:
-    found = judged({"units/properties": properties(milkbot_analytics_service=_STOPPED)})
-    assert [(diagnosis.name, diagnosis.serious) for diagnosis in found] == [("milkbot-analytics-down", False)]
-    assert "the next request starts it" in found[0].title
-
-
-def test_the_failure_of_an_earlier_run_is_held_against_a_service_that_runs() -> None:
-    last = "== milkbot-analytics.service\n2026-11-25T11:00:00+0000 vps uvicorn[1]: Error: x\n"
-    assert judged({"journal/last-runs": last, "journal/errors": last, "journal/first-failure": last}) == []
-
-
-def test_of_two_roots_the_deeper_one_comes_later() -> None:
-    texts = {
-        "cron/root": "no crontab for root\n",
-        "logins/milkbot_api": "FATAL:  no pg_hba.conf entry for host\n",
-        "network/firewall": "Status: inactive\n",
-        "disk/inodes": _df(99),
-        "nginx/test": "nginx: [emerg] unknown directive\n",
-    }
-    found = judged(texts, {"logins/milkbot_api": 2, "nginx/test": 1, "cron/root": 1})
-    names = [diagnosis.name for diagnosis in found]
-    assert names == ["inodes-full", "access-refused", "firewall-off", "nginx-config", "cron-broken"]
-
-
-@pytest.mark.parametrize(
-    "code", [module("bounded").NOT_FOUND, module("bounded").CANNOT_RUN, module("bounded").TIMED_OUT]
-)
-def test_a_question_that_could_not_be_asked_is_taken_for_a_trouble(code: int) -> None:
-    silent = dict.fromkeys(
-        ("cron/root", "network/firewall", "nginx/test", "logins/password", "config/check", "network/reach"),
-        "x: there is no such program\n",
-    )
-    codes = dict.fromkeys(silent, code)
-    assert judged(silent, codes) == []
-    assert "postgresql-stopped" not in [
-        found.name for found in judged({"postgres/answers": ""}, {"postgres/answers": code})
-    ]
-
-
-def test_who_may_not_look_says_what_he_did_not_see() -> None:
-    seen = {
-        "cron/root": "must be privileged to use -u\n",
-        "nginx/certificates": _pair(key_readable=False),
-        "network/firewall": "ERROR: You need to be root to run this script\n",
-    }
-    given = collection(seen, {"cron/root": 1, "network/firewall": 1})
-    asked = module("collection").Collection(given.answers, {**given.facts, "root": False})
-    assert module("program").judged(asked) == []
-    assert "run it as root" in module("page").page(asked, [])[1]
-
-
-def test_a_full_disk_of_yesterday_is_why_the_database_hangs_today() -> None:
-    log = "FATAL:  No space left on device\nLOG:  database system is ready to accept connections\nLOG:  checkpoint\n"
-    found = judged({"postgres/log": log, "postgres/answers": "psql: timeout expired\n"}, _DOWN)
-    assert [diagnosis.name for diagnosis in found] == ["postgresql-silent"]

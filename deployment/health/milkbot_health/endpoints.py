@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from milkbot_health.host import Host
@@ -24,15 +25,10 @@ def dashboard(host: Host) -> Iterator[Row]:
 
 def _service(host: Host, name: str, port: int, path: str, unit: str) -> Row:
     mend, limit = f"journalctl -u {unit} -n 50; systemctl restart {unit}", f"200 within {host.seconds:g} s"
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=host.seconds)
     try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read(_ENOUGH)
+        answer = _answer(http.client.HTTPConnection("127.0.0.1", port, timeout=host.seconds), path)
     except (OSError, http.client.HTTPException) as error:
         return fail(name, f"no answer: {_said(error)}", mend, limit)
-    finally:
-        connection.close()
     if answer.status != 200:
         return fail(name, f"answers {answer.status}", mend, limit)
     release = answer.headers.get("X-Milkbot-Release", "")
@@ -50,25 +46,40 @@ def page(host: Host) -> Iterator[Row]:
 def _page(host: Host) -> Row:
     name, limit = "page through nginx", f"200 within {host.seconds:g} s"
     mend = "nginx -t; systemctl status nginx; tail /var/log/nginx/milkbot-error.log"
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connection = http.client.HTTPConnection(host.settings.domain or "localhost", timeout=host.seconds)
+    secured = _Secured(host.settings.domain, host.seconds)
     try:
-        raw = socket.create_connection(("127.0.0.1", 443), timeout=host.seconds)
-        connection.sock = secured = context.wrap_socket(raw, server_hostname=host.settings.domain)
-        served = secured.getpeercert(binary_form=True)
-        connection.request("GET", "/")
-        answer = connection.getresponse()
-        answer.read(_ENOUGH)
+        answer = _answer(secured, "/")
     except (OSError, http.client.HTTPException) as error:
         return fail(name, f"no answer: {_said(error)}", mend, limit)
-    finally:
-        connection.close()
     if answer.status != 200:
         return fail(name, f"answers {answer.status}", mend, limit)
-    if served != _on_disk(host.settings.domain):
+    if secured.served != _on_disk(host.settings.domain):
         return warn(name, "answers 200, with another certificate than the file's", "systemctl reload nginx", limit)
     return ok(name, "answers 200", limit)
+
+
+def _answer(connection: http.client.HTTPConnection, path: str) -> http.client.HTTPResponse:
+    """Its status and headers. Raises OSError or HTTPException when there is none in time; the connection is closed."""
+    with closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read(_ENOUGH)
+    return answer
+
+
+class _Secured(http.client.HTTPConnection):
+    """By TLS to this host's own address, whatever certificate it shows: `served` keeps it, in DER."""
+
+    def __init__(self, domain: str, seconds: float) -> None:
+        super().__init__(domain or "localhost", timeout=seconds)
+        self._seconds, self.served = seconds, b""
+
+    def connect(self) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        raw = socket.create_connection(("127.0.0.1", 443), timeout=self._seconds)
+        self.sock = secured = context.wrap_socket(raw, server_hostname=self.host)
+        self.served = secured.getpeercert(binary_form=True) or b""
 
 
 def _on_disk(domain: str) -> bytes | None:

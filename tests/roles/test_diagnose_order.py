@@ -1,0 +1,120 @@
+"""Of several troubles the root stands first, and nothing is said of a host that is well or cannot be seen."""
+
+from __future__ import annotations
+
+import pytest
+from tests.roles.diagnosis import BLOCKED, DOWN, FAILED, STOPPED, collection, df, judged, module, pair, properties, rows
+
+
+def test_a_host_that_is_well_has_a_trouble() -> None:
+    assert judged() == []
+    shown = module("page").page(collection(), [])
+    assert "Nothing wrong was found." in shown
+    assert "release 20261120T000000Z-bbbbbbbbbbbb" in shown[0]
+
+
+def test_a_host_of_which_nothing_is_known_is_judged() -> None:
+    empty = module("collection").Collection({}, {})
+    assert module("program").judged(empty) == []
+
+
+def test_garbage_silences_all_judges() -> None:
+    garbage = dict.fromkeys(collection().answers, 'null\n{"a": [1]}\n=\n\n\x00%% {"path": 1}\n')
+    found = judged({**garbage, "network/firewall": "Status: inactive\n"})
+    assert "firewall-off" in [diagnosis.name for diagnosis in found]
+
+
+def test_what_follows_from_a_full_disk_stands_before_it() -> None:
+    texts = {
+        "disk/space": df(100),
+        "units/properties": properties(
+            postgresql_15_main_service=FAILED, milkbot_trader_service={**FAILED, "ExecMainStatus": "71"}
+        ),
+        "postgres/log": "PANIC:  could not write to file: No space left on device\n",
+        "probes/api": "status 503 in 0.1 s\n\n",
+    }
+    found = judged(texts, DOWN)
+    assert found[0].name == "disk-full"
+    assert "No space left on device" in " ".join(found[0].evidence)
+    assert "systemctl start postgresql@15-main" in " ".join(found[0].mend)
+    follows = {diagnosis.name: diagnosis.follows for diagnosis in found[1:]}
+    assert set(follows) == {"postgresql-no-space", "postgresql-stopped", "tick-fails", "api-answers-badly"}
+    assert all("disk-full" in roots for roots in follows.values())
+
+
+def test_a_postgresql_that_lacked_room_is_started_without_a_word_of_it() -> None:
+    texts = {
+        "units/properties": properties(postgresql_15_main_service=FAILED),
+        "postgres/log": "PANIC:  could not write to file: No space left on device\n",
+    }
+    found = judged(texts, DOWN)
+    assert [diagnosis.name for diagnosis in found[:2]] == ["postgresql-no-space", "postgresql-stopped"]
+    assert found[1].follows == ("postgresql-no-space",)
+
+
+def test_what_does_no_harm_yet_stands_before_what_does() -> None:
+    texts = {"disk/space": df(92), "units/properties": properties(nginx_service=STOPPED)}
+    assert [diagnosis.name for diagnosis in judged(texts)] == ["nginx-stopped", "disk-full"]
+
+
+def test_a_chain_of_waiting_statements_ends_at_one_that_waits_itself() -> None:
+    waiting = {**BLOCKED, "pid": 11, "by_pid": 10, "seconds": 40, "application_name": "milkbot-analytics"}
+    found = judged({"postgres/blocked": rows(waiting, BLOCKED)})
+    assert "pg_terminate_backend(7)" in " ".join(found[0].mend)
+
+
+def test_a_service_that_a_request_would_start_is_told_as_down() -> None:
+    found = judged({"units/properties": properties(milkbot_analytics_service=STOPPED)})
+    assert [(diagnosis.name, diagnosis.serious) for diagnosis in found] == [("milkbot-analytics-down", False)]
+    assert "the next request starts it" in found[0].title
+
+
+def test_the_failure_of_an_earlier_run_is_held_against_a_service_that_runs() -> None:
+    last = "== milkbot-analytics.service\n2026-11-25T11:00:00+0000 vps uvicorn[1]: Error: x\n"
+    assert judged({"journal/last-runs": last, "journal/errors": last, "journal/first-failure": last}) == []
+
+
+def test_of_two_roots_the_deeper_one_comes_later() -> None:
+    texts = {
+        "cron/root": "no crontab for root\n",
+        "logins/milkbot_api": "FATAL:  no pg_hba.conf entry for host\n",
+        "network/firewall": "Status: inactive\n",
+        "disk/inodes": df(99),
+        "nginx/test": "nginx: [emerg] unknown directive\n",
+    }
+    found = judged(texts, {"logins/milkbot_api": 2, "nginx/test": 1, "cron/root": 1})
+    names = [diagnosis.name for diagnosis in found]
+    assert names == ["inodes-full", "access-refused", "firewall-off", "nginx-config", "cron-broken"]
+
+
+@pytest.mark.parametrize(
+    "code", [module("bounded").NOT_FOUND, module("bounded").CANNOT_RUN, module("bounded").TIMED_OUT]
+)
+def test_a_question_that_could_not_be_asked_is_taken_for_a_trouble(code: int) -> None:
+    silent = dict.fromkeys(
+        ("cron/root", "network/firewall", "nginx/test", "logins/password", "config/check", "network/reach"),
+        "x: there is no such program\n",
+    )
+    codes = dict.fromkeys(silent, code)
+    assert judged(silent, codes) == []
+    assert "postgresql-stopped" not in [
+        found.name for found in judged({"postgres/answers": ""}, {"postgres/answers": code})
+    ]
+
+
+def test_who_may_not_look_says_what_he_did_not_see() -> None:
+    seen = {
+        "cron/root": "must be privileged to use -u\n",
+        "nginx/certificates": pair(key_readable=False),
+        "network/firewall": "ERROR: You need to be root to run this script\n",
+    }
+    given = collection(seen, {"cron/root": 1, "network/firewall": 1})
+    asked = module("collection").Collection(given.answers, {**given.facts, "root": False})
+    assert module("program").judged(asked) == []
+    assert "run it as root" in module("page").page(asked, [])[1]
+
+
+def test_a_full_disk_of_yesterday_is_why_the_database_hangs_today() -> None:
+    log = "FATAL:  No space left on device\nLOG:  database system is ready to accept connections\nLOG:  checkpoint\n"
+    found = judged({"postgres/log": log, "postgres/answers": "psql: timeout expired\n"}, DOWN)
+    assert [diagnosis.name for diagnosis in found] == ["postgresql-silent"]
