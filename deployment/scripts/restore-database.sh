@@ -7,6 +7,7 @@
 # backed up (schema, rows of each table, constraints, indexes, pg_amcheck), halts trading in it, and then swaps their names;
 # the one before is kept as milkbot_old_TIME. A backup that is broken, or that the running release does not fit, changes
 # nothing. Ticks are held off meanwhile. The exchange went on, so an operator looks first, and then: milkbot resume --reason ...
+# A database without a table, as a new host has it, is not kept, and its own rights and settings are those of the backup.
 # --upgrade-by migrates the new database before the swap, by that release's command. --foreign takes a file without a
 # manifest. --swap-back makes a kept database the running one again, just so. --show tells what would be lost.
 #

@@ -30,12 +30,16 @@ def write(path: Path, state: State) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(0o755)
     temporary = path.with_name(f"{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(state) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(0o644)
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(state) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def ended(before: State, run: State, more: dict[str, str]) -> State:

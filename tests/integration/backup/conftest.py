@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from tests.integration.backup.host import NAME, Host
+from tests.integration.backup.host import NAME, Host, send_away
 from tests.postgres import TEMPLATE, Cluster, TestDatabase
 
 from milkbot.db.scratch import create_database
@@ -31,3 +31,10 @@ def host(cluster: Cluster) -> Iterator[Host]:
     with cluster.admin.connect() as connection:
         for name in host.databases() - {TEMPLATE}:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def away(host: Host) -> Host:
+    """A host whose backups go, encrypted, into a folder."""
+    send_away(host, OFFSITE_KEEP_DAILY=2)
+    return host

@@ -11,17 +11,19 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.postgres import TestDatabase
 from tests.roles.rendering import ROOT
 
 SCRIPTS = "/opt/milkbot/deployment/scripts"
 BACKUPS = "/var/backups/milkbot"
 NAME = "milkbot"
+# A folder that is the other side.
+STORE = "/opt/milkbot/store"
 # Under these a test's folders are mounted; a file system over them hides the machine's own.
 _HIDDEN = ("/opt", "/var/lib", "/var/backups", "/usr/local")
 _FOLDERS = ("/opt/milkbot", "/var/lib/milkbot-backup", BACKUPS, "/usr/local/sbin", "/run/lock", "/etc/milkbot")
@@ -35,35 +37,13 @@ for folder in {folders}; do mkdir -p $folder; mount --bind {root}$folder $folder
 exec "$@"
 """
 
-
-# Each program that a script starts is a moment at which it can be killed; at which one stands in the environment.
-_COUNTED = [
-    *(
-        "basename",
-        "chmod",
-        "df",
-        "fallocate",
-        "find",
-        "flock",
-        "jq",
-        "mkdir",
-        "mkfifo",
-        "mktemp",
-        "mv",
-        "readlink",
-        "rm",
-    ),
-    *("runuser", "sort", "stat", "sync", "systemctl"),
-]
-# Which of those moments a test goes through: a few, and all of them in parts.
-MOMENTS = [(20, 25), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
-_COUNT = """
-echo x >>"$COUNT_IN"
-if [[ $(wc -l <"$COUNT_IN") -eq $KILL_AT ]]; then
-    if [[ $KILL_WHAT == script ]]; then kill -9 $(cat "$COUNT_IN.script"); else kill -9 0; fi
-fi
-[[ ${0##*/} != systemctl ]] || exit 0
-for real in /usr/sbin/${0##*/} /usr/bin/${0##*/}; do [[ ! -x $real ]] || exec "$real" "$@"; done
+_CHECKSUMS = f"""
+SELECT 'oid ' || oid FROM pg_database WHERE datname = '{NAME}';
+SELECT format(
+    'SELECT %L || md5(coalesce(string_agg(t::text, $$|$$ ORDER BY t::text), $$$$)) FROM %I.%I AS t',
+    schemaname || '.' || tablename || ' ', schemaname, tablename
+) FROM pg_tables WHERE schemaname IN ('ops', 'analytics')
+\\gexec
 """
 
 
@@ -113,50 +93,44 @@ class Host:
         lines = (f"{name}={shlex.quote(str(value))}\n" for name, value in values.items())
         self.path("/etc/milkbot/backup.env").write_text("".join(lines), "utf-8")
 
+    def start(self, *command: str, mounts: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
+        """Start a command on the host, in a process group of its own; what it says comes out of one pipe."""
+        return subprocess.Popen(
+            self._entering(mounts, *command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env=self._environment(environment),
+        )
+
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command on the host."""
-        enter = _ENTER.format(
-            hidden=" ".join(_HIDDEN),
-            folders=" ".join(_FOLDERS),
-            root=shlex.quote(str(self.root)),
-            more="\n".join(self.also),
-        )
         return subprocess.run(
-            ["unshare", "--mount", "--", "bash", "-c", enter, "enter", *command],
+            self._entering((), *command),
             check=False,
             capture_output=True,
             text=True,
             timeout=120,
             start_new_session=True,
-            env={**os.environ, "PGHOST": str(self.database.socket_directory), **environment},
+            env=self._environment(environment),
         )
+
+    def _entering(self, mounts: Sequence[str], *command: str) -> list[str]:
+        enter = _ENTER.format(
+            hidden=" ".join(_HIDDEN),
+            folders=" ".join(_FOLDERS),
+            root=shlex.quote(str(self.root)),
+            more="\n".join([*self.also, *mounts]),
+        )
+        return ["unshare", "--mount", "--", "bash", "-c", enter, "enter", *command]
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        return {**os.environ, "PGHOST": str(self.database.socket_directory), **more}
 
     def script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of the scripts."""
         return self.run(f"{SCRIPTS}/{name}", *arguments)
-
-    def killed_at(self, moment: int, what: str, *command: str) -> bool:
-        """Run a script that is killed, alone or with its `group`, when it starts its `moment`th program.
-
-        Returns whether it came that far.
-        """
-        counter = self.root / "count"
-        counter.write_text("")
-        for name in _COUNTED:
-            self.program(name, _COUNT)
-        started = f'echo $$ >{counter}.script; exec "$@"'
-        done = self.run(
-            *("bash", "-c", started, "start", *command), COUNT_IN=str(counter), KILL_AT=str(moment), KILL_WHAT=what
-        )
-        for name in _COUNTED:
-            self.path(f"/usr/local/sbin/{name}").unlink()
-        self.program("systemctl", "exit 0")
-        return done.returncode != 0
-
-    def moments(self, *command: str) -> int:
-        """How many programs a whole run starts."""
-        assert not self.killed_at(-1, "group", *command)
-        return len((self.root / "count").read_text().splitlines())
 
     def backup(self, kind: str = "daily") -> Path:
         """Back up; returns where the backup is on this machine."""
@@ -185,14 +159,10 @@ class Host:
         return found
 
     def ask(self, query: str, database: str = NAME) -> list[Any]:
-        """The first column of a query's answer."""
-        command = ["psql", "-XAt", "-U", "postgres", "-d", database, "-c", query]
+        """The lines of a query's answer, or of a script of psql's."""
+        command = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database]
         done = subprocess.run(
-            command,
-            check=True,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PGHOST": str(self.database.socket_directory)},
+            command, input=query, check=True, capture_output=True, text=True, env=self._environment({})
         )
         return done.stdout.splitlines()
 
@@ -201,14 +171,8 @@ class Host:
 
     def checksums(self) -> dict[str, str]:
         """A digest of every row of every table of the live database, and which database that is."""
-        tables = self.ask(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('ops', 'analytics')"
-        )
-        sums = {
-            table: self.ask(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t")[0]
-            for table in tables
-        }
-        return {**sums, "oid": self.ask(f"SELECT oid FROM pg_database WHERE datname = '{NAME}'")[0]}
+        lines = self.ask(_CHECKSUMS)
+        return dict(line.split(" ") for line in lines)
 
     def databases(self) -> set[str]:
         return set(self.ask(f"SELECT datname FROM pg_database WHERE datname LIKE '{NAME}%'", "postgres"))
@@ -219,3 +183,13 @@ class Host:
             "INSERT INTO ops.ticks (trading_mode, started_at, release, config_hash, message) "
             f"SELECT 'demo', now(), 'r1', 'c', {note} FROM generate_series(1, {ticks})"
         )
+
+
+def send_away(host: Host, **settings: object) -> None:
+    """Have its backups go, encrypted, into a folder; the identity is there as well, which no real host has."""
+    made = subprocess.run(["age-keygen"], check=True, capture_output=True, text=True)
+    host.path("/opt/milkbot/identity").write_text(made.stdout, "utf-8")
+    public = made.stderr.removeprefix("Public key: ")
+    host.path("/etc/milkbot/backup-recipients").write_text(public, "utf-8")
+    host.path("/etc/milkbot/backup-rclone.conf").write_text(f"[store]\ntype = alias\nremote = {STORE}\n", "utf-8")
+    host.settings(RESERVE_MB=0, OFFSITE="yes", ENCRYPT="yes", OFFSITE_TARGET="store:one", **settings)

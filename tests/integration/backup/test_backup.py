@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.integration.backup.host import BACKUPS, MOMENTS, SCRIPTS, Host
+from tests.integration.backup.host import BACKUPS, SCRIPTS, Host
 
 
 def test_a_backup_counts_other_rows_than_its_snapshot(host: Host) -> None:
@@ -171,32 +171,6 @@ def test_a_migration_runs_while_a_dump_does(host: Host) -> None:
     assert not host.path(f"{BACKUPS}/was-free").exists()
     assert host.run(*take).returncode == 0
     assert host.path(f"{BACKUPS}/was-free").exists()
-
-
-@pytest.mark.parametrize("what", ["script", "group"])
-@pytest.mark.parametrize(("begin", "every"), MOMENTS)
-def test_a_backup_that_is_killed_leaves_half_a_file(host: Host, what: str, begin: int, every: int) -> None:
-    host.settings(RESERVE_MB=0, KEEP_DAILY=3)
-    host.fill(200)
-    command = (f"{SCRIPTS}/backup-database.sh", "daily")
-    moments = host.moments(*command)
-    assert moments > 30
-    for moment in range(begin, moments + 1, every):
-        before = {path.name for path in host.backups()}
-        good = host.state("daily")
-        time.sleep(1)  # the names are of the second
-        host.killed_at(moment, what, *command)
-        published = {path.name for path in host.backups()} - before
-        for name in published:
-            checked = host.script("inspect-backup.py", "--check", f"{BACKUPS}/daily/{name}")
-            assert checked.returncode == 0, (moment, checked.stderr)
-        assert host.state("daily")["last_good_at"] >= good["last_good_at"]
-        assert host.backups(), moment
-        time.sleep(1)
-        host.backup()
-        assert host.state("daily")["result"] == "good"
-        assert host.leftovers() == [], moment
-        assert len(host.backups()) <= 3
 
 
 _FULL = """

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from pathlib import Path
 
-import pytest
-from tests.integration.backup.host import BACKUPS, Host
-
-STORE = "/opt/milkbot/store"
-
-
-@pytest.fixture
-def away(host: Host) -> Host:
-    """A host whose backups go, encrypted, into a folder; its identity is there as well, which no real host has."""
-    made = subprocess.run(["age-keygen"], check=True, capture_output=True, text=True)
-    host.path("/opt/milkbot/identity").write_text(made.stdout, "utf-8")
-    public = made.stderr.removeprefix("Public key: ")
-    host.path("/etc/milkbot/backup-recipients").write_text(public, "utf-8")
-    host.path("/etc/milkbot/backup-rclone.conf").write_text(f"[store]\ntype = alias\nremote = {STORE}\n", "utf-8")
-    host.settings(RESERVE_MB=0, OFFSITE="yes", ENCRYPT="yes", OFFSITE_TARGET="store:one", OFFSITE_KEEP_DAILY=2)
-    return host
+from tests.integration.backup.host import BACKUPS, STORE, Host
 
 
 def _there(host: Host) -> list[str]:

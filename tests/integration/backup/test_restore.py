@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.backup.host import BACKUPS, MOMENTS, SCRIPTS, Host
+from tests.integration.backup.host import BACKUPS, Host
 
 DAMAGED = f"{BACKUPS}/daily/milkbot_20260101_000000.sql.gz"
 
@@ -221,31 +221,6 @@ def test_a_restore_that_fails_changes_the_database(host: Host, program: str, bod
     assert "nothing was changed" in done.stderr
     assert (host.checksums(), host.databases()) == (before, databases)
     assert host.run("ls", "/run/lock/milkbot-deploy.json").returncode != 0
-
-
-@pytest.mark.parametrize("what", ["script", "group"])
-@pytest.mark.parametrize(("begin", "every"), MOMENTS)
-def test_a_restore_that_is_killed_leaves_half_a_database(host: Host, what: str, begin: int, every: int) -> None:
-    host.fill(50)
-    command = (f"{SCRIPTS}/restore-database.sh", f"{BACKUPS}/daily/{host.backup().name}")
-    moments = host.moments(*command)
-    assert moments > 30
-    for moment in range(begin, moments + 1, every):
-        host.fill(1)
-        before = host.checksums()
-        host.killed_at(moment, what, *command)
-        after = host.checksums()
-        if after["oid"] == before["oid"]:
-            assert after == before, moment
-        else:
-            assert host.ask("SELECT count(*) FROM ops.ticks") == ["50"], moment
-            assert _halted(host) == {"shadow halted", "demo halted", "live halted"}
-        again = host.run(*command)
-        assert again.returncode == 0, (moment, again.stderr)
-        assert host.ask("SELECT count(*) FROM ops.ticks") == ["50"], moment
-        assert not [name for name in host.databases() if name.startswith("milkbot_restore_")], moment
-        assert len(host.databases()) <= 4
-        assert not host.path("/run/lock/milkbot-deploy.json").exists()
 
 
 @pytest.fixture
