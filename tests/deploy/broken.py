@@ -8,6 +8,9 @@ _ENV = "/opt/milkbot/.env"
 _PG = "systemctl {} postgresql@$(ls /etc/postgresql)-main"
 _HBA = "$(ls -d /etc/postgresql/*/main)/pg_hba.conf"
 _SQL = 'cd / && runuser -u postgres -- psql -Xq milkbot -c "{}"'
+_PSQL = "cd / && runuser -u postgres -- psql -Xq postgres -c '{}' -c '{}' -c '{}'"
+_NGINX = "/etc/nginx/sites-available/milkbot.conf"
+_RELOAD = "systemctl reload nginx; sleep 1"
 _LOOP = "/milkbot/trader/trading_loop.py"
 _SITE = "$(echo /opt/milkbot/current/venv/lib/python3*/site-packages)"
 _DATA = "/var/lib/postgresql"
@@ -27,6 +30,40 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", 8900), Handler).serve_forever()
 """
+
+
+# Holds sessions of PostgreSQL open, which it says nothing more in.
+_CROWD = """
+import socket, struct, time
+start = struct.pack("!i", 196608) + b"user\\0postgres\\0database\\0milkbot\\0\\0"
+held = [socket.socket(socket.AF_UNIX) for _ in range({})]
+for each in held:
+    each.connect("/run/postgresql/.s.PGSQL.5432")
+    each.sendall(struct.pack("!i", len(start) + 4) + start)
+time.sleep(600)
+"""
+
+
+def crowd(sessions: int) -> tuple[str, str]:
+    """Commands that open so many sessions of the superuser, and that end them."""
+    command = f"{_APART.format('test-crowd')} --uid=postgres python3 -c '{_CROWD.format(sessions)}'"
+    return f"{command}; sleep 3", "systemctl stop test-crowd; sleep 1"
+
+
+def failing(unit: str) -> tuple[str, str]:
+    """Commands that have a oneshot's next run fail, and that undo it."""
+    drop_in = f"/run/systemd/system/{unit}.d"
+    program = r"[Service]\nExecStart=\nExecStart=/bin/false\n"
+    write = f"mkdir -p {drop_in}; printf '{program}' >{drop_in}/test.conf; systemctl daemon-reload"
+    return f"{write}; systemctl start {unit} || true", f"rm -rf {drop_in}; systemctl daemon-reload"
+
+
+def held(since: str) -> tuple[str, str]:
+    """Commands that put somebody else's lock of the deploys there, and that remove it."""
+    owner = '{"run":"elsewhere:x:1:1:1","purpose":"a test","user":"ann","host":"desk","pid":1'
+    taken = f"$(date --utc --date='{since}' +%FT%T+00:00)"
+    lock = "/run/lock/milkbot-deploy.json"
+    return f"""echo '{owner},"since":"'"{taken}"'"}}' >{lock}""", f"rm -f {lock}"
 
 
 def saved(path: str, change: str) -> tuple[str, str]:
@@ -325,6 +362,96 @@ CASES = [
         ),
         "masked",
     ),
+    # Less common, and told all the same.
+    _case("env-open", (f"chmod 0644 {_ENV}", f"chmod 0600 {_ENV}"), "0644", by_page=True),
+    _case(
+        "database-missing",
+        (
+            _PSQL.format(
+                "ALTER DATABASE milkbot ALLOW_CONNECTIONS false",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $$milkbot$$",
+                "ALTER DATABASE milkbot RENAME TO milkbot_away",
+            ),
+            _PSQL.format(
+                "ALTER DATABASE milkbot_away RENAME TO milkbot", "ALTER DATABASE milkbot ALLOW_CONNECTIONS true", ""
+            ),
+        ),
+        "milkbot_away is there",
+    ),
+    _case(
+        "rights-missing",
+        (
+            _SQL.format("REVOKE CONNECT ON DATABASE milkbot FROM milkbot_api"),
+            _SQL.format("GRANT CONNECT ON DATABASE milkbot TO milkbot_api"),
+        ),
+        "permission denied for database",
+    ),
+    _case("postgresql-full", crowd(110), "too many clients"),
+    _case(
+        "api-answers-badly",
+        (
+            "systemctl kill --signal=SIGSTOP --kill-who=main milkbot-analytics",
+            "systemctl kill --signal=SIGCONT --kill-who=main milkbot-analytics",
+        ),
+        "timed out",
+    ),
+    _case(
+        "nginx-answers-badly",
+        (
+            f"cp -a {_NGINX} /root/test-saved && sed -i 's/127.0.0.1:8000/127.0.0.1:8001/' {_NGINX}; {_RELOAD}",
+            f"cp -a /root/test-saved {_NGINX}; rm /root/test-saved; {_RELOAD}",
+        ),
+        "502",
+    ),
+    _case(
+        "site-missing",
+        (
+            f"mv /etc/nginx/sites-enabled/milkbot.conf /root/test-site; {_RELOAD}",
+            f"mv /root/test-site /etc/nginx/sites-enabled/milkbot.conf; {_RELOAD}",
+        ),
+        "no milkbot.conf",
+    ),
+    _case("certificate-missing", (f"mv {_KEY} /root/test-key", f"mv /root/test-key {_KEY}"), "No such file"),
+    _case("not-enabled", ("systemctl --quiet disable nginx", "systemctl --quiet enable nginx"), by_page=True),
+    _case("tick-fails", failing("milkbot-trader.service"), "exit 1"),
+    _case("rollups-fail", failing("milkbot-rollups.service"), "exit 1"),
+    _case(
+        "exchange-silent",
+        (
+            "systemctl kill --signal=SIGSTOP milkbot-simulator",
+            "systemctl kill --signal=SIGCONT milkbot-simulator",
+        ),
+        "no answer",
+    ),
+    _case(
+        "no-route",
+        (
+            "ip route show default >/root/test-route; ip route del default",
+            "ip route replace $(cat /root/test-route); rm /root/test-route",
+        ),
+        "no default route",
+    ),
+    _case(
+        "disk-read-only",
+        ("mount --bind /opt /opt && mount -o remount,bind,ro /opt", "umount -l /opt"),
+        "/opt may not be written",
+    ),
+    _case(
+        "out-of-memory",
+        (
+            (
+                "systemctl set-property --runtime milkbot-rollups MemoryMax=8M MemorySwapMax=0; "
+                "systemctl start milkbot-rollups || true"
+            ),
+            (
+                "rm -rf /run/systemd/system.control/milkbot-rollups.service.d; systemctl daemon-reload; "
+                "systemctl start milkbot-rollups"
+            ),
+        ),
+        "oom-kill",
+    ),
+    _case("deploy-lock-old", held("2026-01-02T03:04:05+00:00"), "of ann on desk"),
+    _case("deploy-running", held("now"), "of ann on desk"),
 ]
 
 PAIR_FILES = (_CERTIFICATE, _KEY)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tests.deploy.broken import crowd, failing, held
+
 _ENV = "/etc/milkbot/health.env"
 _STATE = "/var/lib/milkbot-backup"
 _INSTALLED = "/var/lib/milkbot-health/installed"
@@ -104,12 +106,11 @@ def _listening(name: str) -> Case:
 
 def _oneshot(unit: str, row: str = "", *, checks: int = 1, well: str = "systemctl reset-failed {0}") -> Case:
     """What a timer starts, with a program that fails."""
-    drop_in = f"/run/systemd/system/{unit}.d"
+    wreck, mend = failing(unit)
     return Case(
         row or unit,
-        f"mkdir -p {drop_in}; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{drop_in}/test.conf; "
-        f"systemctl daemon-reload; systemctl start {unit} || true",
-        f"rm -r {drop_in}; systemctl daemon-reload; {well.format(unit)}",
+        wreck,
+        f"{mend}; {well.format(unit)}",
         said="left with 1",
         checks=checks,
     )
@@ -122,21 +123,7 @@ _ANOTHER_RELEASE = (
 )
 _RELEASE_AGAIN = f"ln -sfnT $(cat /run/was) /opt/milkbot/current; rm -rf {_OTHER} /run/was"
 _DROP_IN = "/etc/systemd/system/milkbot-rollups.timer.d"
-_HELD = (
-    '{"run":"elsewhere:x:1:1:1","purpose":"a test","user":"ann","host":"desk","pid":1,'
-    '"since":"2026-01-02T03:04:05+00:00"}'
-)
 WAL_JOBS = ("full", "diff", "incr", "verify")
-# As many sessions as fail it, of the 97 that the superuser's leave, and some room for the services.
-_CROWD = """
-import socket, struct, time
-start = struct.pack("!i", 196608) + b"user\\0postgres\\0database\\0milkbot\\0\\0"
-held = [socket.socket(socket.AF_UNIX) for _ in range(93)]
-for each in held:
-    each.connect("/run/postgresql/.s.PGSQL.5432")
-    each.sendall(struct.pack("!i", len(start) + 4) + start)
-time.sleep(600)
-"""
 _POSTMASTER = "head -n 1 /var/lib/postgresql/*/main/postmaster.pid"
 
 # What the check says of itself: that takes other tests than a case.
@@ -276,8 +263,9 @@ CASES = [
     ),
     Case(
         "connections",
-        f"systemd-run --quiet --collect --unit=milkbot-test-crowd --uid=postgres python3 -c '{_CROWD}'; sleep 3",
-        f"systemctl stop milkbot-test-crowd; sleep 1; {_TICK}",
+        # Of the 97 that are not kept for the superuser as many as fail it, and some room for the services.
+        crowd(93)[0],
+        f"{crowd(93)[1]}; {_TICK}",
         said="of 97 used",
         checks=2,
     ),
@@ -357,8 +345,7 @@ CASES = [
     Case("running code", _ANOTHER_RELEASE, _RELEASE_AGAIN, said="milkbot-analytics.service runs"),
     Case(
         "deploy lock",
-        f"echo '{_HELD}' >/run/lock/milkbot-deploy.json",
-        "rm /run/lock/milkbot-deploy.json",
+        *held("2026-01-02T03:04:05+00:00"),
         said="of ann on desk",
     ),
     # journals

@@ -103,6 +103,7 @@ def test_another_trouble_is_named_first(platform: Platform, case: Case) -> None:
     ("first", "pair", "put"),
     [
         ("certificate-expired", make_pair(begins=-90, ends=-1), "with its key"),
+        ("certificate-ends-soon", make_pair(ends=10), "with its key"),
         ("certificate-key-mismatch", make_pair(), "alone"),
         ("certificate-of-another", make_pair("other.test"), "with its key"),
         ("certificate-too-young", make_pair(begins=5), "with its key"),
