@@ -91,7 +91,7 @@ refuse_without_room() {
 # One transaction keeps the snapshot that the dump is made of, counts its tables, and keeps migrations from them.
 open_snapshot() {
     mkfifo "$work/questions" "$work/answers" || fail "the backup could not be begun; $perhaps_full"
-    as_postgres env PGOPTIONS='-c idle_in_transaction_session_timeout=0 -c statement_timeout=0' \
+    as_postgres env PGOPTIONS='-c idle_in_transaction_session_timeout=0 -c statement_timeout=0 -c max_parallel_workers_per_gather=0' \
         psql -XqAt -F $'\t' -v ON_ERROR_STOP=1 --dbname="$database" <"$work/questions" >"$work/answers" 2>&1 &
     snapshot_process=$!
     exec 7>"$work/questions" 8<"$work/answers"
@@ -110,8 +110,8 @@ read_counts() {
 }
 
 dump() {
-    as_postgres nice -n 15 pg_dump --snapshot="$snapshot" --lock-wait-timeout=60s --dbname="$database" |
-        as_postgres nice -n 15 pigz "-$COMPRESSION_LEVEL" --no-name >"$work/dump" ||
+    as_postgres pg_dump --snapshot="$snapshot" --lock-wait-timeout=60s --dbname="$database" |
+        as_postgres pigz "-$COMPRESSION_LEVEL" --no-name >"$work/dump" ||
         fail "the dump of $database did not end well; $perhaps_full"
 }
 
@@ -153,6 +153,9 @@ remove_old() {
     done
 }
 
+# It has all night; the platform comes first.
+renice --priority 15 --pid $$ >/dev/null
+ionice --class best-effort --classdata 7 --pid $$
 [[ -d $target_dir ]] || fail "$target_dir is missing; run site.yml --tags user"
 trap leave EXIT
 lock_backups "backup-database.sh $kind"
