@@ -29,8 +29,12 @@ _STAND_IN = r"""#!/bin/bash
 me=$BASHPID.$SRANDOM name=${0##*/}
 echo "$me $name" >>"$MOMENTS/came"
 mapfile -t came <"$MOMENTS/came"
-for at in "${!came[@]}"; do [[ ${came[at]} != "$me "* ]] || break; done
-if ((at + 1 == MOMENT)); then
+of_name=0
+for at in "${!came[@]}"; do
+    [[ ${came[at]} != *" $name" ]] || ((of_name += 1))
+    [[ ${came[at]} != "$me "* ]] || break
+done
+if [[ $MOMENT == $((at + 1)) || $MOMENT == "$name $of_name" ]]; then
     echo "$name" >"$MOMENTS/reached"
     until [[ -e $MOMENTS/go ]]; do read -r -t 0.01 <>"$MOMENTS/never"; done
 fi
@@ -77,9 +81,10 @@ class Moments:
                 return
             yield f"{moment}: {name}"
 
-    def harmed(self, moment: int, harm: Harm, *command: str, wait: bool = True) -> str | None:
+    def harmed(self, moment: int | str, harm: Harm, *command: str, wait: bool = True) -> str | None:
         """Run a script, and do the harm when it starts its `moment`th program, whose name is the answer.
 
+        `mv 3` is the third program of that name.
         None when it ended before. What it leaves working is waited for, or else by `settle`.
         """
         process = self._start(moment, *command)
@@ -104,7 +109,7 @@ class Moments:
             said += self._left.pop(0).communicate(timeout=_PATIENCE)[0]
         return said
 
-    def _start(self, moment: int, *command: str) -> subprocess.Popen[str]:
+    def _start(self, moment: int | str, *command: str) -> subprocess.Popen[str]:
         for name in ("came", "reached", "go"):
             (self.directory / name).unlink(missing_ok=True)
         (self.directory / "came").touch()
