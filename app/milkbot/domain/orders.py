@@ -87,7 +87,10 @@ class TimeInForce(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
-    """An order as it is committed before it is sent. `price` is of the YES leg whatever `leg` is bought."""
+    """An order as it is committed before it is sent. `price` is of the YES leg whatever `leg` is bought.
+
+    The exchange itself cancels what is left of it at `expires_at`; it counts into the group `order_group_id`.
+    """
 
     client_order_id: str
     ticker: str
@@ -99,6 +102,8 @@ class OrderIntent:
     created_at: datetime
     reduce_only: bool = False
     post_only: bool = False
+    expires_at: datetime | None = None
+    order_group_id: str | None = None
 
     @property
     def leg(self) -> Leg:

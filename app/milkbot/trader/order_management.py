@@ -8,6 +8,7 @@ from datetime import date
 import structlog
 from sqlalchemy import Engine
 
+from milkbot import failpoints
 from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
@@ -60,6 +61,7 @@ class OrderManager:
                 strategy=context.strategy,
                 attempt=context.attempt,
             )
+        failpoints.reach("intent.committed")
         placed: PlacedOrder | None = None
         reason: str | None = None
         try:
@@ -69,10 +71,12 @@ class OrderManager:
             state, reason = OrderState.REJECTED, error.code
         except OrderOutcomeUnknownError as error:
             state, reason = OrderState.UNKNOWN, str(error)
+        failpoints.reach("create.answered")
         with transaction(self._engine) as session:
             order = order_rows.order_by_id(session, order_id)
             venue_id = placed.order_id if placed else None
             order_rows.move(session, order, state, at=self._clock.now(), reason=reason, venue_order_id=venue_id)
+        failpoints.reach("outcome.committed")
         log.info("order sent", client_order_id=intent.client_order_id, ticker=intent.ticker, state=state, reason=reason)
         return state
 

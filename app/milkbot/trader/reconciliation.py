@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from milkbot import failpoints
 from milkbot.db import books, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db.ops import Order
@@ -64,6 +65,7 @@ class Reconciler:
         settlements = self._venue.settlements(since=settled_since)
         positions = self._venue.positions()
         balance = self._venue.balance()
+        failpoints.reach("account.read")
         with transaction(self._engine) as session:
             unresolved = self._apply_evidence(session, tick_id, {*listed, *resting}, as_of)
             new_fills = record_fills(session, self._mode, fills, at=self._clock.now())
@@ -78,6 +80,7 @@ class Reconciler:
                 cash=balance.cash,
                 portfolio_value=balance.portfolio_value,
             )
+        failpoints.reach("reconciled.committed")
         return Reconciled(
             balance, frozenset({*unresolved, *foreign, *odd}), tuple(resting), new_fills, new_settlements, len(odd)
         )

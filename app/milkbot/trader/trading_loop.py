@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Engine
 
+from milkbot import failpoints
 from milkbot.db import state, ticks
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
@@ -85,6 +86,7 @@ class TradingLoop:
                 release=release_id(),
                 config_hash=self._settings.fingerprint(),
             )
+        failpoints.reach("tick.begun")
         structlog.contextvars.bind_contextvars(tick=tick_id, mode=str(self._mode))
         return TickReport(tick_id, now)
 
@@ -103,6 +105,7 @@ class TradingLoop:
         report.forecasts = observation.oldest_forecasts(observed)
         decider = Decider(self._settings, self._engine, self._clock)
         proposals = decider.decide(report, observed, account.cash, account.blocked_events, allowed)
+        failpoints.reach("decisions.committed")
         if self._sends and proposals:
             self._send(report, proposals, alone)
             report.counts["fills"] += self._reconciler.fills_only()
@@ -185,6 +188,7 @@ class TradingLoop:
 
     def _finish(self, report: TickReport) -> None:
         """Complete the report row, also of a failed tick; an error here never hides the one being raised."""
+        failpoints.reach("tick.finishing")
         report.finished_at = self._clock.now()
         failed = report.outcome is Outcome.FAILED
         try:

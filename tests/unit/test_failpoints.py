@@ -1,0 +1,57 @@
+"""Failpoints: they stop a process where a test asks, and nothing else ever."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from milkbot import failpoints
+
+
+def test_a_failpoint_that_nobody_named_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(failpoints.VARIABLE, raising=False)
+    failpoints.reach("intent.committed")
+    monkeypatch.setenv(failpoints.VARIABLE, "another.point=kill")
+    failpoints.reach("intent.committed")
+
+
+def test_a_misspelt_action_is_not_passed_over_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(failpoints.VARIABLE, "here=explode")
+    with pytest.raises(ValueError, match="explode"):
+        failpoints.reach("here")
+
+
+def test_a_named_point_kills_the_process_before_its_next_step() -> None:
+    code = "from milkbot import failpoints; failpoints.reach('here'); print('went on')"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={failpoints.VARIABLE: "here=kill"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (-signal.SIGKILL, "")
+
+
+def test_a_waiting_point_goes_on_when_its_file_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "reached"
+    code = "from milkbot import failpoints; failpoints.reach('here'); print('went on')"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={failpoints.VARIABLE: f"here=wait:{file}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 20
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert file.exists()
+        assert process.poll() is None
+        file.unlink()
+        assert process.communicate(timeout=20)[0] == "went on\n"
