@@ -93,6 +93,7 @@ class Settings(BaseModel):
     max_cluster_exposure_pct: Percent = Decimal(5)
     max_open_risk_pct: Percent = Decimal(10)
     max_daily_loss_pct: Percent = Decimal(5)
+    unknown_deadline_min: Annotated[int, Field(ge=1, le=1440)] = 10
     max_snapshot_age_sec: Annotated[int, Field(ge=1, le=3600)] = 120
     max_forecast_age_hours: Annotated[int, Field(ge=1, le=72)] = 18
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -25,7 +25,7 @@ def save_fill(session: Session, values: dict[str, Any]) -> bool:
 
 
 def order_of_venue_id(session: Session, venue_order_id: str) -> Order | None:
-    """Our order behind the exchange's id, None for one that we did not place."""
+    """The order behind the exchange's id, None for one that the books do not know."""
     return session.scalars(select(Order).where(Order.venue_order_id == venue_order_id)).first()
 
 
@@ -93,8 +93,8 @@ def settlement_of(session: Session, mode: TradingMode, ticker: str) -> Settlemen
     return session.get(SettlementRow, (mode, ticker))
 
 
-def correct_settlement(session: Session, row: SettlementRow, paid: dict[str, Decimal]) -> None:
-    """Write what a settlement really paid, after a fill of its market came late."""
+def correct_settlement(session: Session, row: SettlementRow, paid: Mapping[str, Any]) -> None:
+    """Write what a settlement really paid, after a fill of its market came late or its result was corrected."""
     where = (SettlementRow.trading_mode == row.trading_mode, SettlementRow.ticker == row.ticker)
     session.execute(update(SettlementRow).where(*where).values(**paid))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Engine
@@ -20,7 +21,7 @@ from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.release import release_id
 from milkbot.risk.engine import DenialCode
 from milkbot.settings import Settings
-from milkbot.trader import breakers, metrics, observation
+from milkbot.trader import breakers, findings, metrics, observation
 from milkbot.trader.decision import Decider, ReadyOrder
 from milkbot.trader.order_management import OrderManager
 from milkbot.trader.reconciliation import Reconciled, Reconciler
@@ -51,7 +52,8 @@ class TradingLoop:
         self._weather = weather
         self._clock = clock
         self._mode = settings.trading_mode
-        self._reconciler = Reconciler(engine, venue, clock, self._mode)
+        deadline = timedelta(minutes=settings.unknown_deadline_min)
+        self._reconciler = Reconciler(engine, venue, clock, self._mode, deadline)
         self._orders = OrderManager(engine, venue, clock, self._mode)
 
     @property
@@ -169,9 +171,13 @@ class TradingLoop:
             if allowed is TradingState.ACTIVE:
                 resumed_at = record.since if record and record.acknowledged_by else None
                 allowed = breakers.trip(session, self._settings, now, report.tick_id, resumed_at)
+            by_findings, why = findings.allowed_by_findings(session, self._mode)
         if allowed is not TradingState.ACTIVE:
             report.message = f"trading state is {allowed}"
-        return allowed
+        bound = findings.stricter(allowed, by_findings)
+        if bound is not allowed:
+            report.message = f"trading is {bound}: {why}"
+        return bound
 
     def _report_health(self, observed: tuple[observation.Observed, ...]) -> None:
         problems = sorted({seen.weather.problem for seen in observed if seen.weather.problem})
