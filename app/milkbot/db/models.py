@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from milkbot.db import ops, rollup_tables
+from milkbot.db import ops, risk_tables, rollup_tables
 from milkbot.db.base import Base
 
 metadata = Base.metadata
 
-__all__ = ["Base", "metadata", "ops", "rollup_tables"]
+__all__ = ["Base", "metadata", "ops", "risk_tables", "rollup_tables"]

@@ -9,14 +9,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from milkbot.db.base import OPS, Base, CashColumn, CountColumn, Id, PriceColumn, Probability
+from milkbot.db.base import one_of as _one_of
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
 from milkbot.domain.trading_state import TradingState
-
-
-def _one_of(column: str, values: list[str]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
 
 # The public view shows and sorts trades by this: a trade's time to the minute, in a form that an index may hold.
 _FILL_MINUTE = "date_bin('00:01:00'::interval, filled_at, '2000-01-01 00:00:00+00'::timestamp with time zone)"
@@ -137,6 +133,7 @@ class Order(Base):
         CheckConstraint("price > 0 AND price < 1", name="price"),
         CheckConstraint("count > 0", name="count"),
         Index("ix_orders_mode_state", "trading_mode", "state"),
+        Index("ix_orders_mode_created", "trading_mode", "created_at"),
         Index("ix_orders_event_ticker", "event_ticker"),
         {"schema": OPS},
     )
@@ -308,7 +305,10 @@ class RiskEvent(Base):
 
 
 class TradingStateRow(Base):
-    """Every change of the trading state, newest last: who, why, since when, until when."""
+    """Every change of the trading state, newest last: who, why, since when, until when.
+
+    With `from_holds` it is what the holds left; without, a restore or a release from before holds wrote it.
+    """
 
     __tablename__ = "trading_states"
     __table_args__ = (
@@ -326,6 +326,7 @@ class TradingStateRow(Base):
     since: Mapped[datetime]
     until: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]
+    from_holds: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LiveArming(Base):
