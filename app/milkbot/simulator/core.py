@@ -11,11 +11,15 @@ from typing import Protocol
 from milkbot.errors import ConfigError
 from milkbot.simulator.accounts import AccountEntry
 from milkbot.simulator.engine.lifecycle import advance
+from milkbot.simulator.engine.pause import Outage
 from milkbot.simulator.engine.plan import World
 from milkbot.simulator.engine.records import Market
 from milkbot.simulator.engine.rejects import RejectError
 from milkbot.simulator.engine.state import State
 from milkbot.simulator.engine.stepping import refresh
+from milkbot.simulator.fault_kinds import FaultKind
+from milkbot.simulator.faults import FaultPlan
+from milkbot.simulator.faulty.mirror import Mirror
 from milkbot.simulator.sim_clock import ClockMode, SimClock
 from milkbot.simulator.store import Store
 from milkbot.simulator.weather import Weather
@@ -51,6 +55,8 @@ class Simulator:
         self.world = world
         self.state = state
         self.clock = clock
+        self.faults = FaultPlan()
+        self.mirror = Mirror()
         self._lock = threading.RLock()
 
     @classmethod
@@ -62,6 +68,7 @@ class Simulator:
                 raise ConfigError([f"--state-dir holds {meta['world']}, not {world.name}; choose another directory"])
             now = datetime.fromisoformat(meta["now"])
             state = store.load(int(meta["seed"]), now, int(meta["sequence"]))
+            state.outage = _outage_from(meta.get("outage", ""))
             return cls(store, world, state, SimClock(ClockMode(meta["mode"]), now))
         simulator = cls(store, world, State(seed, start - WARM_UP), SimClock(mode, start))
         advance(simulator.state, world, start)
@@ -75,13 +82,16 @@ class Simulator:
         with self._lock:
             try:
                 advance(self.state, self.world, self.clock.now())
+                self._mirror(is_change=self.mirror.is_empty)
                 yield self.state
             except RejectError:
                 self._save()
                 raise
             except BaseException:
                 # Half of a change may be in memory: go back to what was committed.
+                outage = self.state.outage
                 self.state = self._store.load(self.state.seed, *self._committed())
+                self.state.outage = outage
                 raise
             self._save()
 
@@ -121,6 +131,17 @@ class Simulator:
         with self._lock:
             self._store.close()
 
+    def set_faults(self, plan: FaultPlan) -> None:
+        """Play that plan's faults from the next request on, and none of an earlier one's."""
+        with self._lock:
+            self.faults = plan
+            self.mirror.forget()
+
+    def _mirror(self, *, is_change: bool) -> None:
+        """Keep the state for reads that lag, as long as there may be any."""
+        if is_change and self.faults.plays(FaultKind.LAGGING_READS):
+            self.mirror.note(self.state)
+
     def _committed(self) -> tuple[datetime, int]:
         meta = self._store.meta()
         return datetime.fromisoformat(meta["now"]), int(meta["sequence"])
@@ -128,6 +149,7 @@ class Simulator:
     def _save(self) -> None:
         if not (self.state.touched or self.state.dirty):
             return
+        self._mirror(is_change=True)
         state = self.state
         self._store.save(
             state,
@@ -137,6 +159,18 @@ class Simulator:
                 "mode": self.clock.mode,
                 "now": state.now.isoformat(),
                 "sequence": str(state.sequence),
+                "outage": _outage_to(state.outage),
             },
         )
         state.dirty = False
+
+
+def _outage_to(outage: Outage | None) -> str:
+    return "" if outage is None else f"{outage.until.isoformat()} {int(outage.whole_exchange)}"
+
+
+def _outage_from(text: str) -> Outage | None:
+    if not text:
+        return None
+    until, whole_exchange = text.split()
+    return Outage(datetime.fromisoformat(until), whole_exchange == "1")

@@ -118,6 +118,7 @@ def _corrected(
         return False
     before, paid = f"{stored.result} ({stored.yes_value})", stored.revenue
     _touch(session, mode, place, stored.settled_at)
+    books.save_correction(session, stored, values, at=at)
     books.correct_settlement(session, stored, values)
     ticks.save_risk_event(
         session,

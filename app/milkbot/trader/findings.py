@@ -11,13 +11,15 @@ import structlog
 from sqlalchemy.orm import Session
 
 from milkbot.db import findings as rows
-from milkbot.db import state, ticks
+from milkbot.db import holds, ticks
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.trading_state import TradingState
+from milkbot.domain.trading_state import Effect, TradingState
 from milkbot.trader.places import place_of
 
 log = structlog.get_logger(__name__)
 
+SOURCE = "reconciliation"
+"""Who sets the hold of a finding that halts."""
 EVIDENCE = "evidence"
 """Who closes a finding that is found no more."""
 _STRENGTH = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
@@ -76,7 +78,7 @@ def store(
 ) -> None:
     """Store what was found; close, by evidence, what was looked for and is found no more.
 
-    What is new is a risk event too; what halts sets the trading state, which only the operator takes back.
+    What is new is a risk event too; what halts sets a hold, which only the operator takes back.
     """
     seen: set[tuple[str, str]] = set()
     for one in found:
@@ -143,6 +145,6 @@ def _tell(session: Session, mode: TradingMode, tick_id: int, one: Found, effect:
         event_time=now,
     )
     if effect is TradingState.HALTED:
-        state.set_state(
-            session, mode=mode, state=effect, reason=f"{one.kind}: {one.message}", set_by="reconciliation", since=now
-        )
+        reason = f"{one.kind}: {one.message}"
+        holds.add(session, mode, source=SOURCE, effect=Effect.HALTED, reason=reason, since=now, tick_id=tick_id)
+        holds.publish(session, mode, now)

@@ -1,4 +1,4 @@
-"""A second module that knows the HTTP library makes a change of that library a hunt, and escapes the order path's rules."""
+"""A second module that knows the HTTP library escapes the order path's rules, and makes a change of it a hunt."""
 
 from __future__ import annotations
 
