@@ -22,6 +22,7 @@ filterwarnings = ["error"]
 [tool.mutmut]
 source_paths = ["src"]
 only_mutate = {mutated}
+also_copy = ["docs"]
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["--hypothesis-profile=mutation", "-p", "no:cacheprovider"]
 use_git_change_detection = false
@@ -35,6 +36,8 @@ def prepare(work: Path = WORK) -> None:
     shutil.copytree(ROOT / "app" / "milkbot", work / "src" / "milkbot", ignore=ignored)
     for package in PACKAGES:
         shutil.copytree(ROOT / "tests" / "unit" / package, work / "tests" / "unit" / package, ignore=ignored)
+    (work / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "risk.md", work / "docs")
     for conftest in ("tests/conftest.py", "tests/unit/conftest.py"):
         shutil.copy(ROOT / conftest, work / conftest)
     configuration = _CONFIGURATION.format(

@@ -39,7 +39,7 @@ class DenialCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DenialRule:
-    """What a code stands for. `stops_reducing`: it refuses an order that only reduces too; `setting`: where it is set."""
+    """What a code stands for. `stops_reducing`: it refuses one that only reduces too; `setting`: where it is set."""
 
     refused_when: str
     stops_reducing: bool
