@@ -1,0 +1,100 @@
+"""The machine: everything that may happen to a trader, in any order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.property.faults import Fault, Kind
+from tests.property.floor import Floor
+from tests.property.trial import Trial
+from tests.property.world import CENTRE
+
+from milkbot.domain.orders import BookSide, TimeInForce
+
+PAUSES = [timedelta(seconds=30), timedelta(seconds=61), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=11)]
+CODES = ["NYC", "CHI"]
+
+faults = st.builds(
+    Fault,
+    kind=st.sampled_from(Kind),
+    method=st.sampled_from(["POST", "POST", "DELETE", "GET"]),
+    skip=st.integers(0, 3),
+    times=st.integers(1, 5),
+)
+deaths = st.integers(1, 60)
+
+
+class BooksAgree(RuleBasedStateMachine):
+    """`floor` is set by who runs it. At the end of each example all is mended, and the books have to agree."""
+
+    floor: ClassVar[Floor]
+    trial_type: ClassVar[type[Trial]] = Trial
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trial = self.trial_type(self.floor)
+
+    @rule()
+    def tick(self) -> None:
+        self.trial.tick()
+
+    @rule(fault=faults)
+    def tick_on_a_faulty_wire(self, fault: Fault) -> None:
+        self.trial.tick(fault)
+
+    @rule(steps=deaths, fault=st.none() | faults)
+    def tick_that_is_killed(self, steps: int, fault: Fault | None) -> None:
+        self.trial.tick(fault, steps)
+
+    @rule(delta=st.sampled_from(PAUSES))
+    def time_passes(self, delta: timedelta) -> None:
+        self.trial.later(delta)
+
+    @rule(code=st.sampled_from(CODES), degrees=st.integers(CENTRE - 2, CENTRE + 2))
+    def forecast_moves(self, code: str, degrees: int) -> None:
+        self.trial.floor.world.forecasts[code].move(self.trial.floor.now(), degrees)
+        self.trial.later(PAUSES[0])
+
+    @rule(code=st.sampled_from(CODES), tenths=st.integers(-20, 20))
+    def market_moves(self, code: str, tenths: int) -> None:
+        self.trial.floor.world.beliefs[code].move(self.trial.floor.now(), CENTRE + tenths / 10)
+        self.trial.later(PAUSES[0])
+
+    @rule(
+        which=st.integers(0, 5), side=st.sampled_from(BookSide), cents=st.integers(2, 98), contracts=st.integers(1, 60)
+    )
+    def neighbour_trades(self, which: int, side: BookSide, cents: int, contracts: int) -> None:
+        self._at_market(self.trial.neighbour_trades, which, side, cents, contracts)
+
+    @rule(
+        which=st.integers(0, 5),
+        side=st.sampled_from(BookSide),
+        cents=st.integers(2, 98),
+        contracts=st.integers(1, 20),
+        time_in_force=st.sampled_from([TimeInForce.GOOD_TILL_CANCELED, TimeInForce.IMMEDIATE_OR_CANCEL]),
+    )
+    def operator_trades(
+        self, which: int, side: BookSide, cents: int, contracts: int, time_in_force: TimeInForce
+    ) -> None:
+        self._at_market(self.trial.operator_trades, which, side, cents, contracts, time_in_force)
+
+    @rule(command=st.sampled_from([("halt", "--reason", "a test"), ("resume", "--reason", "a test"), ("cancel-all",)]))
+    def operator_commands(self, command: tuple[str, ...]) -> None:
+        self.trial.command(*command)
+
+    @invariant()
+    def no_rule_is_broken(self) -> None:
+        assert not self.trial.watch.broken, "\n".join(self.trial.watch.broken)
+
+    def teardown(self) -> None:
+        self.trial.heal()
+        wrong = self.trial.verdict()
+        assert not wrong, "\n".join(wrong)
+
+    def _at_market(self, act: Any, which: int, *how: Any) -> None:
+        tickers = self.trial.open_tickers()
+        if tickers:
+            act(tickers[which % len(tickers)], *how)
