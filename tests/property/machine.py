@@ -15,16 +15,19 @@ from tests.property.world import CENTRE
 from milkbot.domain.orders import BookSide, TimeInForce
 
 PAUSES = [timedelta(seconds=30), timedelta(seconds=61), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=11)]
+TO_SETTLEMENT = timedelta(hours=46)
 CODES = ["NYC", "CHI"]
 
 faults = st.builds(
     Fault,
     kind=st.sampled_from(Kind),
-    method=st.sampled_from(["POST", "POST", "DELETE", "GET"]),
-    skip=st.integers(0, 3),
+    method=st.sampled_from(["POST", "POST", "POST", "DELETE", "GET"]),
+    skip=st.integers(0, 2),
     times=st.integers(1, 5),
 )
 deaths = st.integers(1, 60)
+Move = tuple[str, int, int]
+moves = st.none() | st.tuples(st.sampled_from(CODES), st.integers(CENTRE - 2, CENTRE + 2), st.integers(-20, 20))
 
 
 class BooksAgree(RuleBasedStateMachine):
@@ -37,31 +40,28 @@ class BooksAgree(RuleBasedStateMachine):
         super().__init__()
         self.trial = self.trial_type(self.floor)
 
-    @rule()
-    def tick(self) -> None:
+    @rule(news=moves)
+    def tick(self, news: Move | None) -> None:
+        self._hear(news)
         self.trial.tick()
 
-    @rule(fault=faults)
-    def tick_on_a_faulty_wire(self, fault: Fault) -> None:
+    @rule(news=moves, fault=faults)
+    def tick_on_a_faulty_wire(self, news: Move | None, fault: Fault) -> None:
+        self._hear(news)
         self.trial.tick(fault)
 
-    @rule(steps=deaths, fault=st.none() | faults)
-    def tick_that_is_killed(self, steps: int, fault: Fault | None) -> None:
+    @rule(news=moves, steps=deaths, fault=st.none() | faults)
+    def tick_that_is_killed(self, news: Move | None, steps: int, fault: Fault | None) -> None:
+        self._hear(news)
         self.trial.tick(fault, steps)
 
     @rule(delta=st.sampled_from(PAUSES))
     def time_passes(self, delta: timedelta) -> None:
         self.trial.later(delta)
 
-    @rule(code=st.sampled_from(CODES), degrees=st.integers(CENTRE - 2, CENTRE + 2))
-    def forecast_moves(self, code: str, degrees: int) -> None:
-        self.trial.floor.world.forecasts[code].move(self.trial.floor.now(), degrees)
-        self.trial.later(PAUSES[0])
-
-    @rule(code=st.sampled_from(CODES), tenths=st.integers(-20, 20))
-    def market_moves(self, code: str, tenths: int) -> None:
-        self.trial.floor.world.beliefs[code].move(self.trial.floor.now(), CENTRE + tenths / 10)
-        self.trial.later(PAUSES[0])
+    @rule()
+    def the_days_events_are_settled(self) -> None:
+        self.trial.later(TO_SETTLEMENT)
 
     @rule(
         which=st.integers(0, 5), side=st.sampled_from(BookSide), cents=st.integers(2, 98), contracts=st.integers(1, 60)
@@ -93,6 +93,16 @@ class BooksAgree(RuleBasedStateMachine):
         self.trial.heal()
         wrong = self.trial.verdict()
         assert not wrong, "\n".join(wrong)
+
+    def _hear(self, news: Move | None) -> None:
+        """The forecast or the market of a city moves, a little before a tick."""
+        if news is None:
+            return
+        code, forecast, belief = news
+        world, now = self.trial.floor.world, self.trial.floor.now()
+        world.forecasts[code].move(now, forecast)
+        world.beliefs[code].move(now, CENTRE + belief / 10)
+        self.trial.later(PAUSES[0])
 
     def _at_market(self, act: Any, which: int, *how: Any) -> None:
         tickers = self.trial.open_tickers()

@@ -62,8 +62,8 @@ class Watch:
         if not created:
             return
         for order in created:
-            if _paid(order) > _TRADE:
-                self.broken.append(f"{order.client_order_id} may lose {_paid(order)}, {_TRADE} allowed")
+            if self._opens(order) > _TRADE:
+                self.broken.append(f"{order.client_order_id} may lose {self._opens(order)}, {_TRADE} allowed")
         after = self._exposures()
         for (kind, name), risk in after.items():
             allowed = _LIMITS.get(kind, _OPEN)
@@ -75,6 +75,12 @@ class Watch:
                 self.broken.append(f"{ticker}: {held} contracts")
             if self.state == "reducing" and abs(held) > abs(before):
                 self.broken.append(f"{ticker}: from {before} to {held} contracts while only reducing is allowed")
+
+    def _opens(self, order: Order) -> Decimal:
+        """Dollars that an order puts at risk: the part that closes what was held risks nothing."""
+        held = self._held.get(order.ticker, Decimal(0))
+        closes = max(Decimal(0), -held if order.is_bid else held) * LOTS_PER_CONTRACT
+        return _price(order) * max(Decimal(0), _lots(order) - closes) / LOTS_PER_CONTRACT
 
     def _positions(self) -> dict[str, Decimal]:
         return {ticker: held.position.signed_count for ticker, held in self._floor.account.holdings.items()}
@@ -102,7 +108,7 @@ class Watch:
         for order in self._floor.simulator.state.resting.values():
             if order.account == self._floor.tester and order.ticker in tickers:
                 count = Decimal(order.remaining_lots) / LOTS_PER_CONTRACT
-                lost += max(Decimal(0), _paid(order) - count * _wins(order.is_bid, order.ticker == winner))
+                lost += max(Decimal(0), _price(order) * count - count * _wins(order.is_bid, order.ticker == winner))
         return lost
 
 
@@ -114,7 +120,11 @@ def _wins(yes: bool, won: bool) -> int:  # noqa: FBT001 - a leg and an outcome, 
     return int(yes == won)
 
 
-def _paid(order: Order) -> Decimal:
-    """What the part of an order that is not canceled costs at most."""
-    price = price_of(order.cents) if order.is_bid else 1 - price_of(order.cents)
-    return price * (order.filled_lots + order.remaining_lots) / LOTS_PER_CONTRACT
+def _price(order: Order) -> Decimal:
+    """What one contract of it costs at most."""
+    return price_of(order.cents) if order.is_bid else 1 - price_of(order.cents)
+
+
+def _lots(order: Order) -> int:
+    """What was filled, or may be yet."""
+    return order.filled_lots + order.remaining_lots
