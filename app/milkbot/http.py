@@ -20,7 +20,10 @@ Params = Sequence[tuple[str, str]]
 Authorize = Callable[[str, str], Mapping[str, str]]
 """Headers for a method and the path, from the host's root, that really goes over the wire."""
 
-_TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
+TIMEOUT_SECONDS: Final = 15.0
+"""How long a reply is waited for, unless a session says otherwise."""
+
+_CONNECT_SECONDS: Final = 5.0
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _RETRY_STATUS: Final = frozenset({408, 429})
 _TOO_MANY: Final = 429
@@ -83,12 +86,13 @@ class HttpSession:
         transport: Transport | None = None,
         *,
         follow_redirects: bool = False,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._client = httpx2.Client(
             base_url=base_url,
             headers=dict(headers),
             transport=transport,
-            timeout=_TIMEOUT,
+            timeout=httpx2.Timeout(timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)),
             follow_redirects=follow_redirects,
             trust_env=False,
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TypeVar
 
-import httpx2
 from pydantic import BaseModel, ValidationError
 
 from milkbot.analytics.service.schemas import Equity, Health, Hero, Trades
 from milkbot.errors import MilkbotError
+from milkbot.http import HttpSession, TransportError
 
 _TIMEOUT_SECONDS = 3.0
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -21,8 +22,8 @@ class ApiUnavailableError(MilkbotError):
 class AnalyticsApi:
     """One connection pool to the API; safe for all sessions to share."""
 
-    def __init__(self, base_url: str, transport: httpx2.BaseTransport | None = None) -> None:
-        self._http = httpx2.Client(base_url=base_url, timeout=_TIMEOUT_SECONDS, transport=transport)
+    def __init__(self, base_url: str) -> None:
+        self._http = HttpSession(base_url, {"User-Agent": "milkbot dashboard"}, timeout_seconds=_TIMEOUT_SECONDS)
 
     def hero(self) -> Hero:
         """The figures at the top."""
@@ -38,15 +39,15 @@ class AnalyticsApi:
 
     def health(self) -> Health:
         """The platform's health; a platform that is down says so in an answer too."""
-        return self._get("/v1/health", {}, Health, also=httpx2.codes.SERVICE_UNAVAILABLE)
+        return self._get("/v1/health", {}, Health, also=HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def _get(self, path: str, query: dict[str, str | int], model: type[Answer], also: int = httpx2.codes.OK) -> Answer:
+    def _get(self, path: str, query: dict[str, str | int], model: type[Answer], also: int = HTTPStatus.OK) -> Answer:
         try:
-            answer = self._http.get(path, params=query)
-        except httpx2.HTTPError as error:
-            raise ApiUnavailableError(f"{path}: {type(error).__name__}") from error
-        if answer.status_code not in {httpx2.codes.OK, also}:
-            raise ApiUnavailableError(f"{path}: status {answer.status_code}")
+            answer = self._http.send("GET", path, params=[(name, str(value)) for name, value in query.items()])
+        except TransportError as error:
+            raise ApiUnavailableError(f"{path}: {error}") from error
+        if answer.status not in {HTTPStatus.OK, also}:
+            raise ApiUnavailableError(f"{path}: status {answer.status}")
         try:
             return model.model_validate_json(answer.content)
         except ValidationError as error:

@@ -13,12 +13,14 @@ from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.positions import Fill, Position
 from milkbot.domain.units import Cash, Count, Price
 from milkbot.simulator.engine.book import Resting, SelfTrade
+from milkbot.simulator.engine.irregular import Irregular
 from milkbot.simulator.engine.plan import EventPlan
-from milkbot.simulator.engine.records import Account, AccountFill, Holding, Market, Order, Settled, Trade
+from milkbot.simulator.engine.records import Account, AccountFill, Holding, Market, Order, OrderGroup, Settled, Trade
 from milkbot.simulator.engine.state import Record
 from milkbot.venue.values import VenueOrderStatus
 
 Body = dict[str, Any]
+_IRREGULAR_FIELDS = tuple(field.name for field in fields(Irregular))
 _ORDER_FIELDS = tuple(field.name for field in fields(Order))
 
 
@@ -32,6 +34,8 @@ def encoded(record: Record) -> Body:
         return account_to(record)
     if isinstance(record, Order):
         return order_to(record)
+    if isinstance(record, OrderGroup):
+        return group_to(record)
     if isinstance(record, AccountFill):
         return fill_to(record)
     return settled_to(record) if isinstance(record, Settled) else trade_to(record)
@@ -68,6 +72,7 @@ def market_to(market: Market) -> Body:
         "updated_at": _text(market.updated_at),
         "result": market.result,
         "expiration_value": market.expiration_value,
+        "irregular": _irregular_to(market.irregular),
     }
 
 
@@ -85,6 +90,7 @@ def market_from(ticker: str, body: Body, plan: EventPlan) -> Market:
     market.updated_at = _moment(body["updated_at"])
     market.result = body["result"]
     market.expiration_value = body["expiration_value"]
+    market.irregular = _irregular_from(body.get("irregular", {}))
     return market
 
 
@@ -108,6 +114,18 @@ def order_from(body: Body) -> Order:
         "status": VenueOrderStatus(body["status"]),
     }
     return Order(**{**body, **moments, **amounts, **kinds})
+
+
+def group_to(group: OrderGroup) -> Body:
+    """An order group."""
+    matched = [[at.isoformat(), lots] for at, lots in group.matched]
+    names = ("group_id", "account", "limit_lots", "sequence", "is_triggered", "is_deleted")
+    return {**{name: getattr(group, name) for name in names}, "matched": matched}
+
+
+def group_from(body: Body) -> OrderGroup:
+    """The reverse of group_to."""
+    return OrderGroup(**{**body, "matched": [(datetime.fromisoformat(at), lots) for at, lots in body["matched"]]})
 
 
 def fill_to(filled: AccountFill) -> Body:
@@ -198,6 +216,18 @@ def _position_to(position: Position) -> list[str]:
 def _position_from(row: list[str]) -> Position:
     signed, cost, fees, realized = map(Decimal, row[1:])
     return Position(row[0], Count(signed), Cash(cost), Cash(fees), Cash(realized))
+
+
+def _irregular_to(odd: Irregular) -> Body:
+    """Only what is not as planned."""
+    values = {name: getattr(odd, name) for name in _IRREGULAR_FIELDS}
+    found = {name: value for name, value in values.items() if value is not None}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in found.items()}
+
+
+def _irregular_from(body: Body) -> Irregular:
+    values: Body = {name: datetime.fromisoformat(v) if isinstance(v, str) else v for name, v in body.items()}
+    return Irregular(**values)
 
 
 def _text(moment: datetime | None) -> str | None:

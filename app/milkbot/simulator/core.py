@@ -11,6 +11,7 @@ from typing import Protocol
 from milkbot.errors import ConfigError
 from milkbot.simulator.accounts import AccountEntry
 from milkbot.simulator.engine.lifecycle import advance
+from milkbot.simulator.engine.pause import Outage
 from milkbot.simulator.engine.plan import World
 from milkbot.simulator.engine.records import Market
 from milkbot.simulator.engine.rejects import RejectError
@@ -62,6 +63,7 @@ class Simulator:
                 raise ConfigError([f"--state-dir holds {meta['world']}, not {world.name}; choose another directory"])
             now = datetime.fromisoformat(meta["now"])
             state = store.load(int(meta["seed"]), now, int(meta["sequence"]))
+            state.outage = _outage_from(meta.get("outage", ""))
             return cls(store, world, state, SimClock(ClockMode(meta["mode"]), now))
         simulator = cls(store, world, State(seed, start - WARM_UP), SimClock(mode, start))
         advance(simulator.state, world, start)
@@ -81,7 +83,9 @@ class Simulator:
                 raise
             except BaseException:
                 # Half of a change may be in memory: go back to what was committed.
+                outage = self.state.outage
                 self.state = self._store.load(self.state.seed, *self._committed())
+                self.state.outage = outage
                 raise
             self._save()
 
@@ -137,6 +141,18 @@ class Simulator:
                 "mode": self.clock.mode,
                 "now": state.now.isoformat(),
                 "sequence": str(state.sequence),
+                "outage": _outage_to(state.outage),
             },
         )
         state.dirty = False
+
+
+def _outage_to(outage: Outage | None) -> str:
+    return "" if outage is None else f"{outage.until.isoformat()} {int(outage.whole_exchange)}"
+
+
+def _outage_from(text: str) -> Outage | None:
+    if not text:
+        return None
+    until, whole_exchange = text.split()
+    return Outage(datetime.fromisoformat(until), whole_exchange == "1")

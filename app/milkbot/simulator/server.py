@@ -15,7 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from milkbot.simulator import control
 from milkbot.simulator.core import Simulator
 from milkbot.simulator.engine.rejects import RejectError, bad_request
-from milkbot.simulator.exchange import activity, events, markets, orders, portfolio, status
+from milkbot.simulator.exchange import (
+    activity,
+    batches,
+    events,
+    groups,
+    history,
+    markets,
+    orders,
+    portfolio,
+    queue,
+    status,
+)
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.errors import refused
 from milkbot.simulator.nws import grid_routes, query, station_routes
@@ -48,7 +59,7 @@ def build_app(simulator: Simulator) -> FastAPI:
     app = FastAPI(title="Milkbot simulator", docs_url=None, redoc_url=None, openapi_url=None)
     desk = Desk(simulator)
     exchange = APIRouter(prefix=EXCHANGE_PREFIX)
-    for part in (status, events, markets, orders, portfolio, activity):
+    for part in (status, events, markets, batches, orders, groups, portfolio, queue, activity, history):
         exchange.include_router(part.router(desk))
     app.include_router(exchange)
     app.include_router(grid_routes.router(simulator))

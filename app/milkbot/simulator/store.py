@@ -12,7 +12,7 @@ from milkbot.domain.cities import cities
 from milkbot.errors import ConfigError
 from milkbot.simulator import codec
 from milkbot.simulator.engine.plan import EventPlan
-from milkbot.simulator.engine.records import Account, AccountFill, Market, Order, Settled, Trade
+from milkbot.simulator.engine.records import Account, AccountFill, Market, Order, OrderGroup, Settled, Trade
 from milkbot.simulator.engine.state import TAPE_LENGTH, Record, State
 
 FILE_NAME = "simulator.sqlite3"
@@ -63,6 +63,9 @@ class Store:
             state.accounts[key] = codec.account_from(key, body)
         for key, body in self._records(Order):
             state.orders[key] = codec.order_from(body)
+        for key, body in self._records(OrderGroup):
+            state.groups[key] = codec.group_from(body)
+        state.irregular = {key for key, market in state.markets.items() if market.irregular.is_pending(now)}
         resting = {order.ref for market in state.markets.values() for order in market.book if not order.is_house}
         state.resting = {key: order for key, order in state.orders.items() if key in resting}
         state.fills = [codec.fill_from(body) for _, body in self._records(AccountFill)]

@@ -12,16 +12,20 @@ from milkbot.settings import Settings
 from milkbot.trader.trading_loop import TradingLoop
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.signing import load_credentials
+from milkbot.venue.transport import MAX_SKEW_SECONDS
 from milkbot.weather.client import WeatherClient
 
 
 @contextmanager
-def open_venue(settings: Settings, clock: Clock) -> Iterator[KalshiClient]:
-    """The exchange client; without a key it reads public market data only."""
+def open_venue(
+    settings: Settings, clock: Clock, *, max_skew_seconds: float | None = MAX_SKEW_SECONDS
+) -> Iterator[KalshiClient]:
+    """The exchange client; without a key it reads public market data only. With None it works with any clock."""
     credentials = None
     if settings.kalshi_api_key_id and settings.kalshi_private_key_path:
         credentials = load_credentials(settings.kalshi_api_key_id, settings.kalshi_private_key_path)
-    with closing(KalshiClient(settings.kalshi_api_base, credentials, clock)) as client:
+    client = KalshiClient(settings.kalshi_api_base, credentials, clock, max_skew_seconds=max_skew_seconds)
+    with closing(client):
         yield client
 
 

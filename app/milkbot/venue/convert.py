@@ -16,8 +16,13 @@ from milkbot.domain.positions import Fill
 from milkbot.domain.units import ONE, ZERO, Cash, Price, price
 from milkbot.validation import reason
 from milkbot.venue import values
+from milkbot.venue.rate_limits import Limit
+from milkbot.venue.schedule import Pause, Schedule, Week
+from milkbot.venue.wire import exchange as wire_exchange
+from milkbot.venue.wire import history as wire_history
 from milkbot.venue.wire import markets as wire_markets
 from milkbot.venue.wire import portfolio as wire_portfolio
+from milkbot.venue.wire.base import UnknownFields
 
 _CENT = Decimal("0.01")
 _log = structlog.get_logger(__name__)
@@ -53,7 +58,9 @@ def market(wire: wire_markets.Market) -> domain.Market:
     )
 
 
-def event(wire: wire_markets.Event, raw_markets: Iterable[object]) -> domain.Event:
+def event(
+    wire: wire_markets.Event, raw_markets: Iterable[object], unknown: UnknownFields | None = None
+) -> domain.Event:
     """An event with those of its markets that are understood; each other one is logged and left out.
 
     Raises ValueError for a ticker without a climate day, and for fees that differ from the series'.
@@ -65,13 +72,13 @@ def event(wire: wire_markets.Event, raw_markets: Iterable[object]) -> domain.Eve
         series_ticker=wire.series_ticker,
         climate_day=domain.climate_day(wire.event_ticker),
         mutually_exclusive=wire.mutually_exclusive,
-        markets=tuple(known for raw in raw_markets if (known := _known_market(raw, wire.event_ticker)) is not None),
+        markets=tuple(known for raw in raw_markets if (known := _known_market(raw, wire.event_ticker, unknown))),
     )
 
 
-def _known_market(raw: object, event_ticker: str) -> domain.Market | None:
+def _known_market(raw: object, event_ticker: str, unknown: UnknownFields | None) -> domain.Market | None:
     try:
-        found = market(wire_markets.Market.model_validate(raw))
+        found = market(wire_markets.Market.from_wire(raw, unknown))
         if found.event_ticker != event_ticker:
             raise ValueError(f"it belongs to {found.event_ticker}")
     except ValueError as error:
@@ -126,6 +133,9 @@ def order(wire: wire_portfolio.Order) -> values.VenueOrder:
         remaining_count=wire.remaining_count_fp,
         created_at=wire.created_time,
         exchange_index=wire.exchange_index,
+        updated_at=wire.last_update_time,
+        expires_at=wire.expiration_time,
+        order_group_id=wire.order_group_id or None,
     )
 
 
@@ -150,6 +160,11 @@ def fill(wire: wire_portfolio.Fill) -> Fill:
     )
 
 
+def in_time(found: Iterable[Fill]) -> list[Fill]:
+    """Oldest first, whatever order they came in."""
+    return sorted(found, key=lambda fill: (fill.filled_at, fill.fill_id))
+
+
 def settlement(wire: wire_portfolio.Settlement) -> values.VenueSettlement:
     """A settled market. Raises ValueError for a scalar result without its value."""
     return values.VenueSettlement(
@@ -165,6 +180,35 @@ def settlement(wire: wire_portfolio.Settlement) -> values.VenueSettlement:
         fees=wire.fee_cost,
         settled_at=wire.settled_time,
     )
+
+
+def account_limits(wire: wire_exchange.AccountLimits) -> values.AccountLimits:
+    """The account's tier with its buckets."""
+    return values.AccountLimits(wire.usage_tier, _limit(wire.read), _limit(wire.write))
+
+
+def cutoff(wire: wire_history.Cutoff) -> values.HistoricalCutoff:
+    """Where the live lists begin."""
+    return values.HistoricalCutoff(wire.market_settled_ts, wire.trades_created_ts, wire.orders_updated_ts)
+
+
+def schedule(wire: wire_exchange.ScheduleReply) -> Schedule:
+    """Hours and maintenance. Raises ValueError for a maintenance that ends before it starts."""
+    said = wire.schedule
+    return Schedule(
+        weeks=tuple(_week(hours) for hours in said.standard_hours),
+        maintenance=tuple(Pause(window.start_datetime, window.end_datetime) for window in said.maintenance_windows),
+    )
+
+
+def _week(wire: wire_exchange.WeeklyHours) -> Week:
+    days = (wire.monday, wire.tuesday, wire.wednesday, wire.thursday, wire.friday, wire.saturday, wire.sunday)
+    sessions = tuple(tuple((part.open_time, part.close_time) for part in day) for day in days)
+    return Week(wire.start_time, wire.end_time, sessions)
+
+
+def _limit(wire: wire_exchange.Bucket) -> Limit:
+    return Limit(wire.refill_rate, wire.bucket_capacity)
 
 
 def _yes_value(wire: wire_portfolio.Settlement) -> Price:

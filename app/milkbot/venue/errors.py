@@ -9,6 +9,10 @@ class VenueReadError(VenueUnavailableError):
     """A read failed or its answer was not understood. Nothing changed at the exchange."""
 
 
+class ClockSkewError(VenueReadError):
+    """Our clock and the exchange's differ by more than is allowed: no price's age and no signature can be trusted."""
+
+
 class OrderRejectedError(MilkbotError):
     """The exchange proved that the order does not exist: a listed 4xx. `code` is the exchange's own."""
 
@@ -30,4 +34,8 @@ class OrderOutcomeUnknownError(MilkbotError):
 
 
 class CancelFailedError(MilkbotError):
-    """A cancel was refused, or its answer was lost: the order may still rest. Reconcile, then cancel again."""
+    """A cancel or decrease was refused, or its answer was lost: the order may still rest whole. Reconcile first."""
+
+
+class OrderGroupError(MilkbotError):
+    """A call on an order group was refused, or its answer was lost: look at the group, then try again."""

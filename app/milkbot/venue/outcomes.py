@@ -8,42 +8,77 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import ValidationError
-
 from milkbot.domain.orders import OrderIntent
+from milkbot.domain.units import ZERO, Count
 from milkbot.http import Reply, TransportError
+from milkbot.validation import reason
 from milkbot.venue.errors import OrderNotSentError, OrderOutcomeUnknownError, OrderRejectedError
-from milkbot.venue.values import PlacedOrder
-from milkbot.venue.wire.base import from_unix_ms
+from milkbot.venue.values import AmendedOrder, PlacedOrder
+from milkbot.venue.wire import orders as wire_orders
+from milkbot.venue.wire.base import UnknownFields, from_unix_ms
 from milkbot.venue.wire.exchange import ErrorBody, error_body
 from milkbot.venue.wire.orders import CreatedOrder
 
 PROVEN_REFUSALS: Final = frozenset({400, 401, 403, 404, 410, 429})
 
 
-def placed(intent: OrderIntent, reply: Reply) -> PlacedOrder:
+def placed(intent: OrderIntent, reply: Reply, unknown_fields: UnknownFields | None = None) -> PlacedOrder:
     """The accepted order. Raises OrderRejectedError or OrderOutcomeUnknownError."""
     if not reply.ok:
-        raise _failure(intent, reply)
+        raise failure(intent.client_order_id, intent.ticker, reply)
     try:
-        created = CreatedOrder.model_validate(reply.json())
-        accepted_at = from_unix_ms(created.ts_ms)
-    except (ValidationError, ValueError, OverflowError) as error:
-        raise _unknown(intent, f"HTTP {reply.status} without a readable order: {reply.excerpt()}") from error
-    if created.client_order_id not in (None, intent.client_order_id):
-        raise _unknown(intent, f"the reply names another order: {created.client_order_id}")
+        return accepted(intent, CreatedOrder.from_wire(reply.json(), unknown_fields))
+    except (ValueError, OverflowError) as error:
+        said = f"HTTP {reply.status} without a readable order: {reason(error)}: {reply.excerpt()}"
+        raise unknown(intent.client_order_id, intent.ticker, said) from error
+
+
+def accepted(intent: OrderIntent, wire: CreatedOrder) -> PlacedOrder:
+    """An accepted order as a value. Raises ValueError where it is not the one that was asked for."""
+    if wire.client_order_id not in (None, intent.client_order_id):
+        raise ValueError(f"the reply names another order: {wire.client_order_id}")
     return PlacedOrder(
-        order_id=created.order_id,
+        order_id=wire.order_id,
         client_order_id=intent.client_order_id,
-        fill_count=created.fill_count,
-        remaining_count=created.remaining_count,
-        accepted_at=accepted_at,
+        fill_count=wire.fill_count,
+        remaining_count=wire.remaining_count,
+        accepted_at=from_unix_ms(wire.ts_ms),
     )
 
 
-def no_reply(intent: OrderIntent, error: TransportError) -> OrderNotSentError | OrderOutcomeUnknownError:
-    """What a create without a reply means: not sent if that is provable, unknown otherwise."""
-    return _unknown(intent, str(error)) if error.possibly_sent else OrderNotSentError(str(error))
+def amended(order_id: str, ticker: str, reply: Reply, unknown_fields: UnknownFields | None = None) -> AmendedOrder:
+    """The amended order. Raises OrderRejectedError (it stands as it did) or OrderOutcomeUnknownError."""
+    if not reply.ok:
+        raise failure(order_id, ticker, reply)
+    try:
+        wire = wire_orders.AmendedOrder.from_wire(reply.json(), unknown_fields)
+        fills = Count(ZERO) if wire.fill_count is None else wire.fill_count
+        amended_at = from_unix_ms(wire.ts_ms)
+    except (ValueError, OverflowError) as error:
+        said = f"HTTP {reply.status} to an amend without a readable order: {reason(error)}"
+        raise unknown(order_id, ticker, said) from error
+    return AmendedOrder(wire.order_id, wire.client_order_id, fills, wire.remaining_count, amended_at)
+
+
+def no_reply(order: str, ticker: str, error: TransportError) -> OrderNotSentError | OrderOutcomeUnknownError:
+    """What a write without a reply means: not sent if that is provable, unknown otherwise."""
+    return unknown(order, ticker, str(error)) if error.possibly_sent else OrderNotSentError(str(error))
+
+
+def failure(order: str, ticker: str, reply: Reply) -> OrderRejectedError | OrderOutcomeUnknownError:
+    """What a reply that is no success means, by its status alone."""
+    said = read_error_body(reply)
+    if reply.status in PROVEN_REFUSALS:
+        return OrderRejectedError(said.code or f"http_{reply.status}", said.message or reply.excerpt(), reply.status)
+    return unknown(order, ticker, f"HTTP {reply.status} {said.code or reply.excerpt()}")
+
+
+def unknown(order: str, ticker: str, why: str) -> OrderOutcomeUnknownError:
+    """The error of an outcome that is not known."""
+    return OrderOutcomeUnknownError(
+        f"outcome of order {order} in {ticker} is unknown: {why}; "
+        "it counts at its worst case until the exchange's order list shows it or the operator resolves it"
+    )
 
 
 def read_error_body(reply: Reply) -> ErrorBody:
@@ -52,17 +87,3 @@ def read_error_body(reply: Reply) -> ErrorBody:
         return error_body(reply.json())
     except ValueError:
         return ErrorBody()
-
-
-def _failure(intent: OrderIntent, reply: Reply) -> OrderRejectedError | OrderOutcomeUnknownError:
-    said = read_error_body(reply)
-    if reply.status in PROVEN_REFUSALS:
-        return OrderRejectedError(said.code or f"http_{reply.status}", said.message or reply.excerpt(), reply.status)
-    return _unknown(intent, f"HTTP {reply.status} {said.code or reply.excerpt()}")
-
-
-def _unknown(intent: OrderIntent, reason: str) -> OrderOutcomeUnknownError:
-    return OrderOutcomeUnknownError(
-        f"outcome of order {intent.client_order_id} in {intent.ticker} is unknown: {reason}; "
-        "it counts at its worst case until the exchange's order list shows it or the operator resolves it"
-    )

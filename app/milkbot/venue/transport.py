@@ -10,13 +10,26 @@ from typing import Final
 
 from milkbot.domain.clock import Clock
 from milkbot.errors import ConfigError
-from milkbot.http import Backoff, HttpSession, Params, Reply, Traffic, Transport, TransportError, send_read
-from milkbot.venue.errors import VenueReadError
+from milkbot.http import (
+    TIMEOUT_SECONDS,
+    Backoff,
+    HttpSession,
+    Params,
+    Reply,
+    Traffic,
+    Transport,
+    TransportError,
+    send_read,
+)
+from milkbot.venue.errors import ClockSkewError, VenueReadError
 from milkbot.venue.outcomes import read_error_body
 from milkbot.venue.rate_limits import BASIC_READ, BASIC_WRITE, DEFAULT_COST, TokenBucket
 from milkbot.venue.signing import ApiCredentials, sign
+from milkbot.venue.wire.base import UnknownFields
 
+MAX_SKEW_SECONDS: Final = 10.0
 BACKOFF: Final = Backoff(attempts=4, base_seconds=0.5, longest_seconds=4.0)
+_PAGE_KEYS: Final = frozenset({"cursor", "event_positions", "milestones"})
 _HEADERS: Final = {"User-Agent": "milkbot", "Accept": "application/json"}
 
 
@@ -33,8 +46,13 @@ class VenueSession:
         clock: Clock,
         transport: Transport | None = None,
         backoff: Backoff = BACKOFF,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        max_skew_seconds: float | None = MAX_SKEW_SECONDS,
     ) -> None:
-        self._http = HttpSession(base_url, _HEADERS, transport)
+        self._http = HttpSession(base_url, _HEADERS, transport, timeout_seconds=timeout_seconds)
+        self._max_skew = max_skew_seconds
+        self.unknown_fields: UnknownFields = UnknownFields()
         self._credentials = credentials
         self._clock = clock
         self._backoff = backoff
@@ -48,16 +66,30 @@ class VenueSession:
         return self._http.traffic
 
     def read_reply(self, path: str, params: Params = ()) -> Reply:
-        """GET, repeated where that may help; the last reply stands. Raises VenueReadError if none came."""
+        """GET, repeated where that may help; the last reply stands.
+
+        Raises VenueReadError if none came, ClockSkewError if its Date is too far from our clock.
+        """
 
         def once() -> Reply:
             self.reads.take(DEFAULT_COST)
             return self._send("GET", path, params)
 
         try:
-            return send_read(once, self._clock, self._backoff)
+            reply = send_read(once, self._clock, self._backoff)
         except TransportError as error:
             raise VenueReadError(f"the exchange did not answer: {error}") from error
+        self.check_clock()
+        return reply
+
+    def check_clock(self) -> None:
+        """Raise ClockSkewError if the newest reply was too far from our clock; before any reply nothing is known."""
+        skew = self.clock_skew_seconds
+        if skew is not None and self._max_skew is not None and abs(skew) > self._max_skew:
+            raise ClockSkewError(
+                f"our clock is {abs(skew):.1f} seconds {'ahead of' if skew > 0 else 'behind'} the exchange's, "
+                f"more than {self._max_skew:g}; synchronise it: systemctl status systemd-timesyncd"
+            )
 
     def read(self, path: str, params: Params = ()) -> object:
         """The JSON of a GET that succeeded. Raises VenueReadError."""
@@ -79,6 +111,7 @@ class VenueSession:
             page = self.read(path, [*params, *([("cursor", cursor)] if cursor else [])])
             if not isinstance(page, dict) or not isinstance(page.get(key), list | None):
                 raise VenueReadError(f"GET {path}: the answer has no list {key!r}")
+            self.unknown_fields.update((key, str(name)) for name in page.keys() - _PAGE_KEYS - {key})
             yield from page.get(key) or ()
             cursor = page.get("cursor") or ""
             if not cursor:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from milkbot.domain.orders import BookSide
 from milkbot.domain.units import Cash, Count, Price
+from milkbot.venue.rate_limits import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class ExchangeStatus:
 
     exchange_active: bool
     trading_active: bool
+    resumes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ class VenueOrder:
     remaining_count: Count
     created_at: datetime | None
     exchange_index: int = 0
+    updated_at: datetime | None = None
+    expires_at: datetime | None = None
+    order_group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,45 @@ class PlacedOrder:
     fill_count: Count
     remaining_count: Count
     accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AmendedOrder:
+    """An amend that was done. `fill_count` is what the amend itself filled; `remaining_count` None: as before."""
+
+    order_id: str
+    client_order_id: str | None
+    fill_count: Count
+    remaining_count: Count | None
+    amended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderGroup:
+    """A group of orders with a limit on contracts traded in any 15 seconds. One that was triggered takes no order."""
+
+    group_id: str
+    contracts_limit: Count | None
+    is_active: bool
+    order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoricalCutoff:
+    """What is older than these moments is in the historical lists: by settlement, by trade, by the order's end."""
+
+    markets: datetime
+    trades: datetime
+    orders: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """The account's tier and what it may ask, in tokens."""
+
+    tier: str
+    read: Limit
+    write: Limit
 
 
 @dataclass(frozen=True, slots=True)

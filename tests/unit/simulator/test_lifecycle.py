@@ -10,9 +10,9 @@ from tests.unit.simulator.scripted import CLOSES, CREATED, DETERMINED, HIGH, LOW
 
 from milkbot.domain.markets import MarketStatus
 from milkbot.domain.orders import TimeInForce
+from milkbot.simulator.engine.changing import cancel
 from milkbot.simulator.engine.collateral import available
 from milkbot.simulator.engine.rejects import RejectError
-from milkbot.simulator.engine.trading import cancel
 from milkbot.venue.values import VenueOrderStatus
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL

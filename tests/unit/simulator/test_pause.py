@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.unit.simulator.scripted import MIDDLE, PLAN, Desk
 
+from milkbot.simulator.engine.changing import cancel
 from milkbot.simulator.engine.pause import is_paused, pauses_between, resumes_at
 from milkbot.simulator.engine.rejects import RejectError
-from milkbot.simulator.engine.trading import cancel
 from milkbot.venue.values import VenueOrderStatus
 
 SUMMER_THURSDAY = datetime(2026, 7, 23, 7, 0, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,10 +22,15 @@ class Stage(IntEnum):
     """What may happen at a moment, in the order in which it happens when moments coincide."""
 
     PAUSED = 0
-    CREATED = 1
-    CLOSED = 2
-    DETERMINED = 3
-    FINALIZED = 4
+    REACTIVATED = 1
+    CREATED = 2
+    CLOSED = 3
+    DETERMINED = 4
+    AMENDED = 5
+    FINALIZED = 6
+
+
+Step = tuple[datetime, Stage, EventPlan | Market | None]
 
 
 def advance(state: State, world: World, until: datetime) -> None:
@@ -32,9 +38,7 @@ def advance(state: State, world: World, until: datetime) -> None:
     if until <= state.now:
         return
     created = world.created_between(state.now, until)
-    steps: list[tuple[datetime, Stage, EventPlan | None]] = [
-        (moment, Stage.PAUSED, None) for moment in pauses_between(state.now, until)
-    ]
+    steps: list[Step] = [(moment, Stage.PAUSED, None) for moment in pauses_between(state.now, until)]
     steps += [(plan.created_at, Stage.CREATED, plan) for plan in created]
     for plan in [*_unfinished(state), *created]:
         ends = (
@@ -43,15 +47,30 @@ def advance(state: State, world: World, until: datetime) -> None:
             (plan.finalized_at, Stage.FINALIZED),
         )
         steps += [(moment, stage, plan) for moment, stage in ends if state.now < moment <= until]
+    steps += [step for step in _irregular_steps(state) if state.now < step[0] <= until]
     for moment, stage, subject in sorted(steps, key=lambda step: step[:2]):
         _step_resting(state, world, moment)
         state.now = moment
         if subject is None:
             _cancel_for_pause(state, moment)
+        elif isinstance(subject, Market):
+            _enter_alone(state, subject, stage)
         else:
             _enter(state, world, subject, stage)
     _step_resting(state, world, until)
     state.now = until
+    state.irregular = {name for name in state.irregular if state.markets[name].irregular.is_pending(until)}
+
+
+def _irregular_steps(state: State) -> Iterator[Step]:
+    for ticker in sorted(state.irregular):
+        market = state.markets[ticker]
+        odd = market.irregular
+        if odd.inactive_until is not None:
+            yield odd.inactive_until, Stage.REACTIVATED, market
+        if odd.disputed_until is not None:
+            yield odd.disputed_until, Stage.AMENDED, market
+            yield market.finalized_at, Stage.FINALIZED, market
 
 
 def _unfinished(state: State) -> list[EventPlan]:
@@ -77,15 +96,29 @@ def _enter(state: State, world: World, plan: EventPlan, stage: Stage) -> None:
         return
     for market in state.markets_of(plan.ticker):
         if stage is Stage.CLOSED:
-            _close(state, market, plan.closes_at)
+            close(state, market, plan.closes_at)
         elif stage is Stage.DETERMINED:
             _determine(state, market, world.official_high(plan))
-        else:
+        elif market.irregular.disputed_until is None:
             _pay_out(state, market, plan.finalized_at)
         state.touch(market)
 
 
-def _close(state: State, market: Market, at: datetime) -> None:
+def _enter_alone(state: State, market: Market, stage: Stage) -> None:
+    if stage is Stage.REACTIVATED:
+        for order_id in list(market.user_orders()):
+            state.cancel(state.orders[order_id], state.now)
+        market.updated_at = state.now
+    elif stage is Stage.AMENDED:
+        if market.irregular.amended_high is not None:
+            _determine(state, market, market.irregular.amended_high)
+    else:
+        _pay_out(state, market, state.now)
+    state.touch(market)
+
+
+def close(state: State, market: Market, at: datetime) -> None:
+    """Take all orders out of a market and end its trading."""
     for order_id in market.user_orders():
         state.cancel(state.orders[order_id], at)
     market.book.remove([resting.ref for resting in market.book])
@@ -94,9 +127,13 @@ def _close(state: State, market: Market, at: datetime) -> None:
 
 
 def _determine(state: State, market: Market, high: int) -> None:
-    market.result = "yes" if market.strike.contains(high) else "no"
-    market.expiration_value = f"{high}.00"
+    market.result, market.expiration_value = outcome(market, high)
     market.updated_at = state.now
+
+
+def outcome(market: Market, high: int) -> tuple[str, str]:
+    """Result and expiration value for an official high in whole degrees Fahrenheit."""
+    return "yes" if market.strike.contains(high) else "no", f"{high}.00"
 
 
 def _pay_out(state: State, market: Market, at: datetime) -> None:
@@ -115,14 +152,19 @@ def _pay_out(state: State, market: Market, at: datetime) -> None:
 
 
 def _settle(state: State, account: Account, market: Market, position: Position, yes_value: Price, at: datetime) -> None:
-    pays: Decimal = yes_value if position.signed_count > ZERO else ONE - yes_value
-    revenue = Cash(abs(position.signed_count) * pays)
+    revenue = Cash(payout(position, yes_value))
     account.cash += revenue
     account.updated_at = at
     event, sequence = market.plan.ticker, state.next_sequence()
     settled = Settled(sequence, account.key_id, market.ticker, event, market.result, position, revenue, at)
     state.settlements.append(settled)
     state.touch(settled)
+
+
+def payout(position: Position, yes_value: Price) -> Decimal:
+    """Dollars that a position pays when each YES pays `yes_value`."""
+    pays: Decimal = yes_value if position.signed_count > ZERO else ONE - yes_value
+    return abs(position.signed_count) * pays
 
 
 def _after_settlement(position: Position, yes_value: Price) -> Position:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 EASTERN = ZoneInfo("America/New_York")
 THURSDAY = 3
 FIRST_HOUR, END_HOUR = 3, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A pause that nobody announced: of trading alone, or of the whole exchange, in which not even a cancel works."""
+
+    until: datetime
+    whole_exchange: bool
 
 
 def is_paused(moment: datetime) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from milkbot.domain.markets import Strike
+from milkbot.domain.markets import MarketStatus, Strike
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.positions import Fill, Position
 from milkbot.domain.units import ZERO, Cash
 from milkbot.simulator.engine.book import Book, SelfTrade
+from milkbot.simulator.engine.irregular import Irregular
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.venue.values import VenueOrderStatus
 
@@ -42,6 +43,8 @@ class Order:
     taker_cost: Decimal = ZERO
     maker_cost: Decimal = ZERO
     taker_fees: Decimal = ZERO
+    group_id: str | None = None
+    post_only: bool = False
 
     @property
     def key(self) -> str:
@@ -52,6 +55,24 @@ class Order:
     def side(self) -> BookSide:
         """Its side of the YES book."""
         return BookSide.BID if self.is_bid else BookSide.ASK
+
+
+@dataclass(slots=True)
+class OrderGroup:
+    """Orders of an account that trade against one limit. `matched` is what traded lately, by moment."""
+
+    group_id: str
+    account: str
+    limit_lots: int
+    sequence: int
+    is_triggered: bool = False
+    is_deleted: bool = False
+    matched: list[tuple[datetime, int]] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """What it is stored under."""
+        return self.group_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +142,26 @@ class Market:
     updated_at: datetime | None = None
     result: str = ""
     expiration_value: str = ""
+    irregular: Irregular = field(default_factory=Irregular)
 
     @property
     def key(self) -> str:
         """What it is stored under."""
         return self.ticker
+
+    def status(self, now: datetime) -> MarketStatus:
+        """Where it stands in its life."""
+        return self.irregular.status(self.plan.status(now), now)
+
+    @property
+    def closes_at(self) -> datetime:
+        """When trading ends, or ended early."""
+        return self.irregular.closed_at or self.plan.closes_at
+
+    @property
+    def finalized_at(self) -> datetime:
+        """When positions are paid out."""
+        return self.irregular.finalized_at(self.plan.finalized_at)
 
     @property
     def open_interest(self) -> int:

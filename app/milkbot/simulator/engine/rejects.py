@@ -49,6 +49,26 @@ def trading_paused() -> RejectError:
     return RejectError(400, "trading_paused", "trading is paused")
 
 
+def exchange_paused() -> RejectError:
+    """400: the whole exchange stands still, not even a cancel works."""
+    return RejectError(400, "exchange_paused", "exchange is paused")
+
+
+def side_mismatch() -> RejectError:
+    """400: an amend cannot turn an order."""
+    return RejectError(400, "order_side_mismatch", "side differs from the order's")
+
+
+def id_mismatch() -> RejectError:
+    """400: the client order id is another order's."""
+    return RejectError(400, "order_id_and_client_order_id_mismatch", "client_order_id differs from the order's")
+
+
+def group_triggered() -> RejectError:
+    """400: the order's group reached its limit, or was triggered by hand, and was not reset."""
+    return RejectError(400, "order_group_triggered", "order group is triggered")
+
+
 def post_only_cross() -> RejectError:
     """400: a post-only order would take."""
     return RejectError(400, "post_only_cross", "post only order would cross the book")

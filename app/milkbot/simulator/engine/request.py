@@ -33,6 +33,7 @@ class OrderRequest:
     post_only: bool = False
     reduce_only: bool = False
     cancel_order_on_pause: bool = False
+    order_group_id: str = ""
 
     @property
     def is_bid(self) -> bool:
@@ -57,19 +58,29 @@ class OrderRequest:
 
 def check(request: OrderRequest, now: datetime) -> None:
     """Raise RejectError for a size, price or combination that no market takes."""
-    if not ZERO < request.count <= LARGEST_COUNT or request.count % COUNT_STEP != ZERO:
-        raise invalid_size(f"count {request.count} is not a positive multiple of 0.01")
-    if request.price % TICK != ZERO or not LOWEST <= request.price <= HIGHEST:
-        raise invalid_price(f"price {request.price} is not on the grid 0.01 to 0.99 in steps of 0.01")
+    check_size_and_price(request.count, request.price)
     if len(request.client_order_id) > LONGEST_CLIENT_ID:
         raise invalid_order(f"client_order_id is longer than {LONGEST_CLIENT_ID} characters")
     resting = request.time_in_force is TimeInForce.GOOD_TILL_CANCELED
     if request.expiration_time is not None:
         if not resting:
             raise invalid_order("expiration_time needs good_till_canceled")
-        if datetime.fromtimestamp(request.expiration_time, UTC) <= now:
-            raise invalid_order("expiration_time is in the past")
+        check_expiry(request.expiration_time, now)
     if request.post_only and not resting:
         raise invalid_order("post_only needs good_till_canceled")
     if request.reduce_only and request.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL:
         raise invalid_order("reduce_only needs immediate_or_cancel")
+
+
+def check_size_and_price(count: Decimal, price: Decimal) -> None:
+    """Raise RejectError for a count or a price off the grid."""
+    if not ZERO < count <= LARGEST_COUNT or count % COUNT_STEP != ZERO:
+        raise invalid_size(f"count {count} is not a positive multiple of 0.01")
+    if price % TICK != ZERO or not LOWEST <= price <= HIGHEST:
+        raise invalid_price(f"price {price} is not on the grid 0.01 to 0.99 in steps of 0.01")
+
+
+def check_expiry(expiration_time: int, now: datetime) -> None:
+    """Raise RejectError for an expiry in unix seconds that has passed."""
+    if datetime.fromtimestamp(expiration_time, UTC) <= now:
+        raise invalid_order("expiration_time is in the past")

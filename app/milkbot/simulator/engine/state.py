@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from milkbot.simulator.engine.book import Resting
+from milkbot.simulator.engine.pause import Outage, is_paused, resumes_at
 from milkbot.simulator.engine.plan import EventPlan
-from milkbot.simulator.engine.records import Account, AccountFill, Market, Order, Settled, Trade
+from milkbot.simulator.engine.records import Account, AccountFill, Market, Order, OrderGroup, Settled, Trade
 from milkbot.venue.values import VenueOrderStatus
 
-Record = EventPlan | Market | Account | Order | AccountFill | Settled | Trade
+Record = EventPlan | Market | Account | Order | OrderGroup | AccountFill | Settled | Trade
 
 _NAMESPACE = uuid.UUID("6f1d1d0a-55a5-5c1e-9a76-0b9a3f2d7c11")
 TAPE_LENGTH = 5000
@@ -31,12 +32,29 @@ class State:
     orders: dict[str, Order] = field(default_factory=dict)
     resting: dict[str, Order] = field(default_factory=dict)
     fills: list[AccountFill] = field(default_factory=list)
+    groups: dict[str, OrderGroup] = field(default_factory=dict)
     settlements: list[Settled] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     touched: dict[tuple[str, str], Record] = field(default_factory=dict)
     """What was changed since it was last stored, by kind and key."""
     dirty: bool = False
     """Whether the time itself has to be stored although no record changed."""
+    outage: Outage | None = None
+    irregular: set[str] = field(default_factory=set)
+    """Tickers of markets for which something is to come that no plan tells."""
+
+    def is_paused(self, at: datetime) -> bool:
+        """Whether orders are refused at that moment."""
+        return is_paused(at) or (self.outage is not None and at < self.outage.until)
+
+    def is_down(self, at: datetime) -> bool:
+        """Whether the whole exchange stands still."""
+        return self.outage is not None and self.outage.whole_exchange and at < self.outage.until
+
+    def resumes_at(self, at: datetime) -> datetime | None:
+        """The end of the pause that holds at that moment, None outside one."""
+        ends = [resumes_at(at), self.outage.until if self.outage is not None and at < self.outage.until else None]
+        return max((end for end in ends if end is not None), default=None)
 
     def next_sequence(self) -> int:
         """A number that grows with everything that happens."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from milkbot.domain.markets import MarketStatus
 from milkbot.simulator.engine.book import Resting, SelfTrade
 from milkbot.simulator.engine.matching import execute
-from milkbot.simulator.engine.pause import is_paused
 from milkbot.simulator.engine.plan import House, Quote
 from milkbot.simulator.engine.records import Market
 from milkbot.simulator.engine.state import State
@@ -21,7 +21,7 @@ LAST_STEP = timedelta(microseconds=1)
 def refresh(state: State, house: House, market: Market, until: datetime) -> None:
     """Step an open market to `until`, at most to its close; nothing happens in one that is not open."""
     plan = market.plan
-    if state.now >= plan.closes_at or until < plan.opens_at:
+    if state.now >= plan.closes_at or until < plan.opens_at or market.irregular.closed_at is not None:
         return
     until = min(until, plan.closes_at - LAST_STEP)
     after = market.stepped_at or plan.opens_at
@@ -43,7 +43,7 @@ def expire(state: State, market: Market, at: datetime) -> None:
 
 def _step(state: State, house: House, market: Market, at: datetime) -> None:
     expire(state, market, at)
-    if not is_paused(at):
+    if not state.is_paused(at) and market.status(at) is MarketStatus.ACTIVE:
         _requote(state, market, house.quotes(market.plan, market.strike, at, market.holders), at)
         for take in house.takes(market.plan, market.strike, at, market.stepped_at):
             crossing = market.book.crossing(

@@ -1,4 +1,4 @@
-"""Creating and canceling an account's orders."""
+"""Creating an account's orders."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from datetime import timedelta
 from milkbot.domain.markets import MarketStatus
 from milkbot.domain.orders import TimeInForce
 from milkbot.domain.units import ZERO
-from milkbot.simulator.engine import rejects
+from milkbot.simulator.engine import groups, rejects
 from milkbot.simulator.engine.book import Crossing
 from milkbot.simulator.engine.collateral import available, reserved, reserved_total, signed_lots
 from milkbot.simulator.engine.ledger import cash_change, position_of, preview
 from milkbot.simulator.engine.matching import execute
-from milkbot.simulator.engine.pause import is_paused
 from milkbot.simulator.engine.records import Account, Market, Order
 from milkbot.simulator.engine.request import OrderRequest, check
 from milkbot.simulator.engine.state import State
@@ -27,9 +26,11 @@ RECENT = timedelta(days=7)
 def place(state: State, account: Account, request: OrderRequest) -> Order:
     """Match an order and rest what remains. Raises RejectError, and then nothing was changed."""
     check(request, state.now)
-    market = _open_market(state, request.ticker)
-    if _is_taken(state, account, request.client_order_id):
+    market = open_market(state, request.ticker)
+    if is_taken(state, account, request.client_order_id):
         raise rejects.already_exists()
+    if request.order_group_id:
+        groups.open_group(state, account, request.order_group_id)
     lots = _allowed_lots(account, request)
     crossing = market.book.crossing(
         account.key_id, is_bid=request.is_bid, cents=request.cents, lots=lots, self_trade=request.self_trade
@@ -39,49 +40,35 @@ def place(state: State, account: Account, request: OrderRequest) -> Order:
     if request.time_in_force is TimeInForce.FILL_OR_KILL and crossing.lots < lots:
         raise rejects.fok_insufficient_volume()
     order = _new_order(state, account, request, lots)
-    _check_balance(state, account, market, order, crossing)
+    check_balance(state, account, market, order, crossing)
 
     state.orders[order.order_id] = order
     state.touch(order)
     execute(state, market, account.key_id, order, crossing, state.now)
     if order.remaining_lots:
-        if request.time_in_force is TimeInForce.GOOD_TILL_CANCELED and not crossing.stopped:
+        if may_rest(state, order) and not crossing.stopped:
             state.rest(order)
         else:
             state.cancel(order, state.now)
     return order
 
 
-def cancel(state: State, account: Account, order_id: str) -> tuple[Order, int]:
-    """Cancel one order. Returns it with the lots that no longer rest. Raises RejectError."""
-    order = state.orders.get(order_id)
-    if order is None or order.account != account.key_id or order.status is not VenueOrderStatus.RESTING:
-        raise rejects.not_found("order")
-    if state.markets[order.ticker].plan.status(state.now) is not MarketStatus.ACTIVE:
-        raise rejects.market_inactive()
-    return order, state.cancel(order, state.now)
-
-
-def cancel_all(state: State, account: Account) -> int:
-    """Cancel every resting order of an account. Returns how many."""
-    mine = [order for order in state.resting.values() if order.account == account.key_id]
-    for order in mine:
-        state.cancel(order, state.now)
-    return len(mine)
-
-
-def _open_market(state: State, ticker: str) -> Market:
+def open_market(state: State, ticker: str) -> Market:
+    """A market that takes orders. Raises RejectError for any other."""
     market = state.markets.get(ticker)
     if market is None:
         raise rejects.not_found(f"market {ticker}")
-    if market.plan.status(state.now) is not MarketStatus.ACTIVE:
+    if market.status(state.now) is not MarketStatus.ACTIVE:
         raise rejects.market_inactive()
-    if is_paused(state.now):
+    if state.is_down(state.now):
+        raise rejects.exchange_paused()
+    if state.is_paused(state.now):
         raise rejects.trading_paused()
     return market
 
 
-def _is_taken(state: State, account: Account, client_order_id: str) -> bool:
+def is_taken(state: State, account: Account, client_order_id: str) -> bool:
+    """Whether a client order id is live or was used lately."""
     if not client_order_id:
         return False
     since = state.now - RECENT
@@ -91,6 +78,12 @@ def _is_taken(state: State, account: Account, client_order_id: str) -> bool:
         and (order.status is VenueOrderStatus.RESTING or order.updated_at >= since)
         for order in state.orders.values()
     )
+
+
+def may_rest(state: State, order: Order) -> bool:
+    """Whether what is left may wait: not where its own fills have just tripped its group."""
+    tripped = order.group_id is not None and state.groups[order.group_id].is_triggered
+    return order.time_in_force is TimeInForce.GOOD_TILL_CANCELED and not tripped
 
 
 def _allowed_lots(account: Account, request: OrderRequest) -> int:
@@ -124,10 +117,12 @@ def _new_order(state: State, account: Account, request: OrderRequest, lots: int)
         updated_at=state.now,
         status=VenueOrderStatus.RESTING,
         sequence=sequence,
+        group_id=request.order_group_id or None,
+        post_only=request.post_only,
     )
 
 
-def _check_balance(state: State, account: Account, market: Market, order: Order, crossing: Crossing) -> None:
+def check_balance(state: State, account: Account, market: Market, order: Order, crossing: Crossing) -> None:
     """Raise RejectError unless cash covers the fills, their fees and what would rest beside the other orders."""
     before = position_of(account, market.ticker)
     position, cash = before, account.cash

@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from milkbot.simulator.engine.rejects import bad_request, not_found
+from milkbot.simulator.exchange import render_orders
 from milkbot.simulator.exchange import render_portfolio as render
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.filters import Window, names
+from milkbot.simulator.exchange.history import cutoff, is_archived
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
 from milkbot.venue.values import VenueOrderStatus
 
@@ -49,9 +51,10 @@ def router(desk: Desk) -> APIRouter:
                 and (not events or state.markets[order.ticker].plan.ticker in events)
                 and window.holds(order.created_at)
                 and status in ("", order.status)
+                and not is_archived(order, state.now)
             ]
             part, after = page(rows, lambda order: order.order_id, limit, cursor)
-            return JSONResponse({"orders": [render.order(order, account) for order in part], "cursor": after})
+            return JSONResponse({"orders": [render_orders.order(order, account) for order in part], "cursor": after})
 
     @routes.get("/orders/{order_id}")
     def order_one(request: Request, order_id: str) -> JSONResponse:
@@ -59,7 +62,7 @@ def router(desk: Desk) -> APIRouter:
             order = state.orders.get(order_id)
             if order is None or order.account != account.key_id:
                 raise not_found("order")
-            return JSONResponse({"order": render.order(order, account)})
+            return JSONResponse({"order": render_orders.order(order, account)})
 
     @routes.get("/fills")
     def fills(
@@ -81,6 +84,7 @@ def router(desk: Desk) -> APIRouter:
                 and (not tickers or filled.fill.ticker in tickers)
                 and order_id in ("", filled.fill.order_id)
                 and window.holds(filled.fill.filled_at)
+                and filled.fill.filled_at >= cutoff(state.now)
             ]
             part, after = page(rows, lambda fill: fill.fill_id, limit, cursor)
             return JSONResponse({"fills": [render.fill(fill) for fill in part], "cursor": after})
@@ -100,7 +104,7 @@ def router(desk: Desk) -> APIRouter:
         with desk.signed(request) as (state, account):
             rows = [
                 settled
-                for settled in reversed(state.settlements)
+                for settled in sorted(state.settlements, key=lambda row: (row.at, row.sequence), reverse=True)
                 if settled.account == account.key_id
                 and ticker in ("", settled.ticker)
                 and event_ticker in ("", settled.event_ticker)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from milkbot.simulator.core import Simulator
 from milkbot.simulator.engine.records import Account, Market
+from milkbot.simulator.engine.request import OrderRequest
 from milkbot.simulator.engine.state import State
 from milkbot.simulator.exchange.auth import caller, unauthorized
 from milkbot.simulator.exchange.errors import too_many_requests
@@ -42,6 +43,9 @@ class Desk:
                 raise unauthorized("MISSING_HEADER")
             self._pay(state, account.key_id, limit, cost)
             yield state, account
+
+    def before_create(self, request: Request, asked: OrderRequest) -> None:
+        """What a fault does to the book that an order is about to meet. Only while a request is served."""
 
     def market(self, ticker: str) -> Market | None:
         """A market with its book at the present moment. Only while a request is served."""

@@ -13,10 +13,15 @@ def refused(error: RejectError) -> JSONResponse:
     """The reply to a refused request. 429 has no code and no Retry-After."""
     if error.status == TOO_MANY_REQUESTS:
         return JSONResponse({"error": error.message}, error.status)
+    return JSONResponse({"error": body_of(error)}, error.status)
+
+
+def body_of(error: RejectError) -> dict[str, str]:
+    """The error itself, as it also stands in a row of a batch."""
     body = {"code": error.code, "message": error.message}
     if error.details:
         body["details"] = error.details
-    return JSONResponse({"error": body}, error.status)
+    return body
 
 
 def too_many_requests() -> RejectError:

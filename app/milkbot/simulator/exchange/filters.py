@@ -13,7 +13,7 @@ STATUS_WORDS = {
     "unopened": {MarketStatus.INITIALIZED},
     "open": {MarketStatus.ACTIVE},
     "paused": {MarketStatus.INACTIVE},
-    "closed": {MarketStatus.CLOSED, MarketStatus.DETERMINED},
+    "closed": {MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.DISPUTED, MarketStatus.AMENDED},
     "settled": {MarketStatus.FINALIZED},
 }
 
@@ -68,12 +68,15 @@ class MarketFilter:
         plan = market.plan
         updated = market.updated_at or plan.created_at
         return (
-            plan.status(now) in self.statuses
+            market.status(now) in self.statuses
             and self.event_ticker in ("", plan.ticker)
             and self.series_ticker in ("", plan.city.series)
             and (not self.tickers or market.ticker in self.tickers)
             and self.created.holds(plan.created_at)
-            and self.closes.holds(plan.closes_at)
-            and (not self.settled.is_bounded or (plan.finalized_at <= now and self.settled.holds(plan.finalized_at)))
+            and self.closes.holds(market.closes_at)
+            and (not self.settled.is_bounded or self._has_settled(market, now))
             and (self.updated_after is None or updated > datetime.fromtimestamp(self.updated_after, UTC))
         )
+
+    def _has_settled(self, market: Market, now: datetime) -> bool:
+        return market.finalized_at <= now and self.settled.holds(market.finalized_at)

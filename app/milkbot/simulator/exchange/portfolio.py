@@ -16,6 +16,7 @@ from milkbot.simulator.exchange import render_portfolio as render
 from milkbot.simulator.exchange import text
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.filters import names
+from milkbot.simulator.exchange.history import cutoff
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
 from milkbot.simulator.exchange.render_market import EXCHANGE_INDEX
 
@@ -62,6 +63,7 @@ def router(desk: Desk) -> APIRouter:
                 and event_ticker in ("", market.plan.ticker)
                 and settlement_status in ("all", "settled" if holding.is_settled else "unsettled")
                 and (not _only_open(count_filter) or holding.position.signed_count)
+                and not (holding.is_settled and holding.updated_at < cutoff(state.now))
             ]
             part, after = page(rows, lambda row: row[0].ticker, limit, cursor)
             return JSONResponse(

@@ -59,7 +59,7 @@ def event(plan: EventPlan) -> Body:
 def market(subject: Market, now: datetime) -> Body:
     """A market with its quotes. An empty side has size 0 and a price that means nothing."""
     plan, strike = subject.plan, subject.strike
-    status = plan.status(now)
+    status = subject.status(now)
     bids, asks = subject.book.levels(is_bid=True), subject.book.levels(is_bid=False)
     bid, bid_lots = bids[0] if bids else (0, 0)
     ask, ask_lots = asks[0] if asks else (100, 0)
@@ -75,7 +75,7 @@ def market(subject: Market, now: datetime) -> Body:
         "created_time": text.moment(plan.created_at),
         "updated_time": text.moment(subject.updated_at or plan.created_at),
         "open_time": text.moment(plan.opens_at),
-        "close_time": text.moment(plan.closes_at),
+        "close_time": text.moment(subject.closes_at),
         "expected_expiration_time": text.moment(plan.determined_at),
         "expiration_time": expiration,
         "latest_expiration_time": expiration,
@@ -111,7 +111,7 @@ def market(subject: Market, now: datetime) -> Body:
     if strike.cap is not None:
         body["cap_strike"] = strike.cap
     if status is MarketStatus.FINALIZED:
-        body["settlement_ts"] = text.moment(plan.finalized_at)
+        body["settlement_ts"] = text.moment(subject.finalized_at)
         body["settlement_value_dollars"] = text.cents(100 if subject.result == "yes" else 0)
     return body
 

@@ -1,4 +1,4 @@
-"""Orders, fills, positions and settlements of an account in the exchange's JSON of 2026."""
+"""Fills, positions and settlements of an account in the exchange's JSON of 2026."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill
-from milkbot.domain.units import ONE, ZERO, Price, complement, count_text, price_text
-from milkbot.simulator.engine.records import Account, Holding, Market, Order, Settled
+from milkbot.domain.units import ZERO, complement, count_text, price_text
+from milkbot.simulator.engine.records import Account, Holding, Market, Settled
 from milkbot.simulator.engine.state import State
 from milkbot.simulator.engine.units import LOTS_PER_CONTRACT, leg_cost
 from milkbot.simulator.exchange import text
@@ -17,54 +17,6 @@ from milkbot.simulator.exchange.render_market import EXCHANGE_INDEX
 
 Body = dict[str, Any]
 CENTS = Decimal(100)
-
-
-def order(subject: Order, account: Account) -> Body:
-    """An order, resting or ended. The deprecated side and action are no longer sent."""
-    return {
-        "order_id": subject.order_id,
-        "user_id": account.user_id,
-        "client_order_id": subject.client_order_id,
-        "ticker": subject.ticker,
-        "outcome_side": "yes" if subject.is_bid else "no",
-        "book_side": subject.side,
-        "type": "limit",
-        "status": subject.status,
-        "yes_price_dollars": text.cents(subject.cents),
-        "no_price_dollars": text.cents(100 - subject.cents),
-        "fill_count_fp": text.lots(subject.filled_lots),
-        "remaining_count_fp": text.lots(subject.remaining_lots),
-        "initial_count_fp": text.lots(subject.initial_lots),
-        "taker_fill_cost_dollars": text.dollars(subject.taker_cost),
-        "maker_fill_cost_dollars": text.dollars(subject.maker_cost),
-        "taker_fees_dollars": text.dollars(subject.taker_fees),
-        "maker_fees_dollars": text.dollars(ZERO),
-        "expiration_time": None if subject.expires_at is None else text.moment(subject.expires_at),
-        "created_time": text.moment(subject.created_at),
-        "last_update_time": text.moment(subject.updated_at),
-        "self_trade_prevention_type": subject.self_trade,
-        "cancel_order_on_pause": subject.cancel_on_pause,
-        "subaccount_number": 0,
-        "exchange_index": EXCHANGE_INDEX,
-    }
-
-
-def created(subject: Order) -> Body:
-    """The answer to a create: averages only when something was filled."""
-    body: Body = {
-        "order_id": subject.order_id,
-        "client_order_id": subject.client_order_id,
-        "fill_count": text.lots(subject.filled_lots),
-        "remaining_count": text.lots(subject.remaining_lots),
-        "ts_ms": int(subject.created_at.timestamp() * 1000),
-    }
-    if subject.filled_lots:
-        contracts = Decimal(subject.filled_lots) / LOTS_PER_CONTRACT
-        leg_price = subject.taker_cost / contracts
-        average = leg_price if subject.is_bid else ONE - leg_price
-        body["average_fill_price"] = price_text(Price(average.quantize(Decimal("0.0001"))))
-        body["average_fee_paid"] = str((subject.taker_fees / contracts).quantize(Decimal("0.0001")))
-    return body
 
 
 def fill(subject: Fill) -> Body:

@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from milkbot.simulator.engine.pause import is_paused, resumes_at
 from milkbot.simulator.exchange import text
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.limits import CANCEL_COST, DEFAULT_COST, READ, WRITE, Limit
@@ -30,7 +29,7 @@ _SCHEDULE = {
     ],
     "maintenance_windows": [],
 }
-_CANCELS = ("/portfolio/events/orders", "/portfolio/events/orders/{order_id}")
+_CANCELS = ("/portfolio/events/orders", "/portfolio/events/orders/{order_id}", "/portfolio/events/orders/batched")
 
 
 def router(desk: Desk) -> APIRouter:
@@ -40,15 +39,17 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/exchange/status")
     def status(request: Request) -> JSONResponse:
         with desk.public(request) as state:
-            trading = not is_paused(state.now)
-            resumes = resumes_at(state.now)
-        active = {"exchange_active": True, "trading_active": trading, "intra_exchange_transfers_active": False}
+            trading = not state.is_paused(state.now)
+            is_up = not state.is_down(state.now)
+            resumes = state.resumes_at(state.now)
+        active = {"exchange_active": is_up, "trading_active": trading, "intra_exchange_transfers_active": False}
         return JSONResponse(
             {
                 **active,
                 "exchange_estimated_resume_time": None if resumes is None else text.moment(resumes),
                 "exchange_index_statuses": [{"exchange_index": EXCHANGE_INDEX, "description": "default", **active}],
-            }
+            },
+            200 if is_up else 503,
         )
 
     @routes.get("/exchange/schedule")

@@ -1,12 +1,24 @@
-"""What all wire models share: exact scalars, unknown fields ignored, known ones checked."""
+"""What all wire models share: exact scalars, unknown fields ignored but counted, known ones checked."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated
+from functools import cache
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
 
 from milkbot.domain.units import (
     Cash,
@@ -41,10 +53,44 @@ Moment = Annotated[AwareDatetime, AfterValidator(lambda v: v.astimezone(UTC))]
 """An aware moment in UTC. A text without an offset is refused: nobody knows when it is."""
 
 
+UnknownFields = Counter[tuple[str, str]]
+"""How often a field came that neither a model reads nor the exchange's document has, by model and field."""
+
+
 class WireModel(BaseModel):
     """A frozen object of the wire. The exchange adds fields every month, so an unknown one is no error."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    UNREAD: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the exchange's document that nothing here needs."""
+
+    @classmethod
+    def from_wire(cls, raw: object, unknown: UnknownFields | None = None) -> Self:
+        """The object in a reply; what is unknown in it and in all within is counted. Raises ValueError by field."""
+        return cls.model_validate(raw, context=unknown)
+
+    def body(self) -> dict[str, object]:
+        """What a request sends: absent fields are left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_unknown(cls, raw: object, info: ValidationInfo) -> object:
+        counted = info.context
+        if isinstance(counted, Counter) and isinstance(raw, dict):
+            counted.update((cls.__name__, str(name)) for name in raw.keys() - known_names(cls))
+        return raw
+
+
+@cache
+def known_names(model: type[WireModel]) -> frozenset[str]:
+    """Every field name that a model takes or leaves knowingly."""
+    names = set(model.UNREAD)
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias
+        names |= {str(choice) for choice in alias.choices} if isinstance(alias, AliasChoices) else {name}
+    return frozenset(names)
 
 
 def from_unix_ms(milliseconds: int) -> datetime:

@@ -6,11 +6,14 @@ from typing import Annotated
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
+from milkbot.venue.wire import unread
 from milkbot.venue.wire.base import CountText, Moment, Number, PriceText, WireModel
 
 
 class Series(WireModel):
     """The part of GET /series/{ticker} that prices an order."""
+
+    UNREAD = unread.SERIES
 
     ticker: str
     fee_type: str
@@ -34,6 +37,8 @@ class PriceRange(WireModel):
 class Market(WireModel):
     """One market. Quotes in it are cached by the exchange for seconds: prices come from the order book."""
 
+    UNREAD = unread.MARKET
+
     ticker: str
     event_ticker: str
     status: str
@@ -55,6 +60,8 @@ class Event(WireModel):
 
     Settled events were seen without `mutually_exclusive`: then nothing may be netted across their markets.
     """
+
+    UNREAD = unread.EVENT
 
     event_ticker: str
     series_ticker: str

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from milkbot.venue.wire import unread
 from milkbot.venue.wire.base import CashText, CountText, Moment, PriceText, SignedCountText, WireModel
 
 
 class Balance(WireModel):
     """GET /portfolio/balance: `portfolio_value` in cents, `updated_ts` in unix seconds."""
+
+    UNREAD = frozenset({"balance", "balance_breakdown"})
 
     balance_dollars: CashText
     portfolio_value: int
@@ -17,6 +20,8 @@ class Balance(WireModel):
 
 class MarketPosition(WireModel):
     """One of `market_positions`; a negative position is NO."""
+
+    UNREAD = frozenset({"exchange_index", "last_updated_ts", "total_traded_dollars"})
 
     ticker: str
     position_fp: SignedCountText
@@ -28,6 +33,8 @@ class MarketPosition(WireModel):
 class Order(WireModel):
     """One of GET /portfolio/orders. `side` and `action` are deprecated and not read."""
 
+    UNREAD = unread.ORDER
+
     order_id: str = Field(min_length=1)
     client_order_id: str
     ticker: str
@@ -38,11 +45,28 @@ class Order(WireModel):
     fill_count_fp: CountText
     remaining_count_fp: CountText
     created_time: Moment | None = None
+    last_update_time: Moment | None = None
+    expiration_time: Moment | None = None
+    order_group_id: str | None = None
     exchange_index: int = 0
+
+
+class OrderReply(WireModel):
+    """GET /portfolio/orders/{id}."""
+
+    order: Order
+
+
+class QueuePosition(WireModel):
+    """GET /portfolio/orders/{id}/queue_position."""
+
+    queue_position_fp: CountText
 
 
 class Fill(WireModel):
     """One of GET /portfolio/fills. It carries no client_order_id since March 2026: join by order_id."""
+
+    UNREAD = unread.FILL
 
     fill_id: str = Field(min_length=1)
     order_id: str = Field(min_length=1)
@@ -58,6 +82,8 @@ class Fill(WireModel):
 
 class Settlement(WireModel):
     """One of GET /portfolio/settlements: `revenue` and `value` (what one YES paid) in cents."""
+
+    UNREAD = frozenset({"exchange_index"})
 
     ticker: str
     event_ticker: str

@@ -1,0 +1,119 @@
+"""The historical tier: orders, fills and positions that ended long ago leave the live lists and are found here.
+
+Markets and the tape are not archived: their cutoff lies before everything.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from milkbot.simulator.engine.records import Order
+from milkbot.simulator.exchange import render_orders, text
+from milkbot.simulator.exchange import render_portfolio as render
+from milkbot.simulator.exchange.desk import Desk
+from milkbot.simulator.exchange.filters import Window
+from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
+from milkbot.venue.values import VenueOrderStatus
+
+LIVE = timedelta(days=90)
+"""How long something stays in the live lists. The exchange aims at about three months."""
+
+_BEFORE_ALL = datetime(2020, 1, 1, tzinfo=UTC)
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+def cutoff(now: datetime) -> datetime:
+    """What ended before this moment is historical. It moves once a day."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - LIVE
+
+
+def is_archived(order: Order, now: datetime) -> bool:
+    """Whether an order has left the live list; one that rests never does."""
+    return order.status is not VenueOrderStatus.RESTING and order.updated_at < cutoff(now)
+
+
+def router(desk: Desk) -> APIRouter:
+    """The routes, none of which changes anything."""
+    routes = APIRouter(prefix="/historical")
+
+    @routes.get("/cutoff")
+    def boundaries(request: Request) -> JSONResponse:
+        with desk.public(request) as state:
+            moment = text.moment(cutoff(state.now))
+            names = ("trades_created_ts", "orders_updated_ts", "market_positions_last_updated_ts")
+            return JSONResponse({"market_settled_ts": text.moment(_BEFORE_ALL), **dict.fromkeys(names, moment)})
+
+    @routes.get("/orders")
+    def orders(
+        request: Request,
+        *,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: str = "",
+        ticker: str = "",
+        max_ts: int | None = None,
+    ) -> JSONResponse:
+        window = Window(None, max_ts)
+        with desk.signed(request) as (state, account):
+            rows = [
+                order
+                for order in sorted(state.orders.values(), key=lambda order: order.sequence, reverse=True)
+                if order.account == account.key_id
+                and ticker in ("", order.ticker)
+                and window.holds(order.created_at)
+                and is_archived(order, state.now)
+            ]
+            part, after = page(rows, lambda order: order.order_id, limit, cursor)
+            return JSONResponse({"orders": [render_orders.order(order, account) for order in part], "cursor": after})
+
+    @routes.get("/fills")
+    def fills(
+        request: Request,
+        *,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: str = "",
+        ticker: str = "",
+        max_ts: int | None = None,
+    ) -> JSONResponse:
+        window = Window(None, max_ts)
+        with desk.signed(request) as (state, account):
+            rows = [
+                filled.fill
+                for filled in reversed(state.fills)
+                if filled.account == account.key_id
+                and ticker in ("", filled.fill.ticker)
+                and window.holds(filled.fill.filled_at)
+                and filled.fill.filled_at < cutoff(state.now)
+            ]
+            part, after = page(rows, lambda fill: fill.fill_id, limit, cursor)
+            return JSONResponse({"fills": [render.fill(fill) for fill in part], "cursor": after})
+
+    @routes.get("/positions")
+    def positions(
+        request: Request,
+        *,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: str = "",
+        ticker: str = "",
+        event_ticker: str = "",
+    ) -> JSONResponse:
+        with desk.signed(request) as (state, account):
+            rows = [
+                (state.markets[name], held)
+                for name, held in account.holdings.items()
+                if held.is_settled
+                and held.updated_at < cutoff(state.now)
+                and ticker in ("", name)
+                and event_ticker in ("", state.markets[name].plan.ticker)
+            ]
+            part, after = page(rows, lambda row: row[0].ticker, limit, cursor)
+            found = [render.market_position(market.ticker, held) for market, held in part]
+            return JSONResponse(
+                {"market_positions": found, "event_positions": render.event_positions(list(part)), "cursor": after}
+            )
+
+    return routes
