@@ -14,13 +14,13 @@ from milkbot.domain.orders import BookSide
 from milkbot.domain.trading_state import TradingState
 
 
-def _one_of(column: str, values: list[str]) -> str:
+def one_of(column: str, values: list[str]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
 # The public view shows and sorts trades by this: a trade's time to the minute, in a form that an index may hold.
 _FILL_MINUTE = "date_bin('00:01:00'::interval, filled_at, '2000-01-01 00:00:00+00'::timestamp with time zone)"
-_MODE = _one_of("trading_mode", [str(mode) for mode in TradingMode])
+MODE_KNOWN = one_of("trading_mode", [str(mode) for mode in TradingMode])
 
 
 class Tick(Base):
@@ -28,7 +28,7 @@ class Tick(Base):
 
     __tablename__ = "ticks"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         Index("ix_ticks_mode_started", "trading_mode", "started_at"),
         {"schema": OPS},
     )
@@ -49,7 +49,7 @@ class WeatherSnapshot(Base):
 
     __tablename__ = "weather_snapshots"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         Index("ix_weather_snapshots_city_day", "city_code", "climate_day", "captured_at"),
         {"schema": OPS},
     )
@@ -72,7 +72,7 @@ class MarketSnapshot(Base):
 
     __tablename__ = "market_snapshots"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         Index("ix_market_snapshots_ticker_captured", "ticker", "captured_at"),
         {"schema": OPS},
     )
@@ -100,7 +100,7 @@ class Signal(Base):
 
     __tablename__ = "signals"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         UniqueConstraint("tick_id", "ticker"),
         Index("ix_signals_mode_created", "trading_mode", "created_at"),
         Index("ix_signals_mode_day", "trading_mode", "climate_day"),
@@ -128,12 +128,16 @@ class Signal(Base):
 
 
 class Order(Base):
-    """An order, written before it is sent. `price` is of the YES leg; quantities come from fills alone."""
+    """An order, written before it is sent. `price` is of the YES leg; quantities come from fills alone.
+
+    `state_event` is what led to its state. `origin` says of an order that the exchange had and the books had not where
+    it came from; it is null for all others.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
-        CheckConstraint(_one_of("side", [str(side) for side in BookSide]), name="side"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(one_of("side", [str(side) for side in BookSide]), name="side"),
         CheckConstraint("price > 0 AND price < 1", name="price"),
         CheckConstraint("count > 0", name="count"),
         Index("ix_orders_mode_state", "trading_mode", "state"),
@@ -162,6 +166,12 @@ class Order(Base):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    state_event: Mapped[str | None]
+    origin: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
+    post_only: Mapped[bool | None]
+    reduce_only: Mapped[bool | None]
+    order_group_id: Mapped[str | None]
 
 
 class OrderStateRow(Base):
@@ -189,12 +199,14 @@ class FillRow(Base):
 
     __tablename__ = "fills"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         UniqueConstraint("trading_mode", "venue_fill_id"),
         Index("ix_fills_mode_ticker", "trading_mode", "ticker", "filled_at"),
         Index("ix_fills_mode_filled", "trading_mode", "filled_at"),
         Index("ix_fills_mode_minute", "trading_mode", text(_FILL_MINUTE)),
         Index("ix_fills_mode_day", "trading_mode", "climate_day"),
+        Index("ix_fills_order_id", "order_id"),
+        Index("ix_fills_mode_venue_order", "trading_mode", "venue_order_id"),
         {"schema": OPS},
     )
 
@@ -222,7 +234,7 @@ class PositionRow(Base):
 
     __tablename__ = "positions"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         Index("ix_positions_open", "trading_mode", postgresql_where=text("NOT is_closed")),
         {"schema": OPS},
     )
@@ -246,7 +258,7 @@ class SettlementRow(Base):
 
     __tablename__ = "settlements"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         Index("ix_settlements_mode_settled", "trading_mode", "settled_at"),
         Index("ix_settlements_mode_day", "trading_mode", "climate_day"),
         {"schema": OPS},
@@ -272,7 +284,7 @@ class BalanceSnapshot(Base):
 
     __tablename__ = "balance_snapshots"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         Index("ix_balance_snapshots_mode_captured", "trading_mode", "captured_at"),
         {"schema": OPS},
     )
@@ -290,7 +302,7 @@ class RiskEvent(Base):
 
     __tablename__ = "risk_events"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
         Index("ix_risk_events_mode_time", "trading_mode", "event_time"),
         {"schema": OPS},
     )
@@ -312,8 +324,8 @@ class TradingStateRow(Base):
 
     __tablename__ = "trading_states"
     __table_args__ = (
-        CheckConstraint(_MODE, name="trading_mode"),
-        CheckConstraint(_one_of("state", [str(state) for state in TradingState]), name="state"),
+        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(one_of("state", [str(state) for state in TradingState]), name="state"),
         Index("ix_trading_states_mode_since", "trading_mode", "since"),
         {"schema": OPS},
     )
@@ -360,7 +372,7 @@ class RollupTouched(Base):
 
     __tablename__ = "rollup_touched"
     __table_args__ = (
-        CheckConstraint(_one_of("bucket", ["city", "strategy", "equity"]), name="bucket"),
+        CheckConstraint(one_of("bucket", ["city", "strategy", "equity"]), name="bucket"),
         {"schema": OPS},
     )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from milkbot.db.ops import FillRow, Order
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import OPEN, OrderIntent, OrderState, transition
+from milkbot.domain.orders import OPEN, OrderEvent, OrderIntent, OrderState, event_of
 
 
 def commit_intent(
@@ -46,6 +47,11 @@ def commit_intent(
         created_at=intent.created_at,
         sent_at=intent.created_at,
         updated_at=intent.created_at,
+        state_event=OrderEvent.COMMITTED,
+        expires_at=intent.expires_at,
+        post_only=intent.post_only,
+        reduce_only=intent.reduce_only,
+        order_group_id=intent.order_group_id,
     )
     return session.execute(row.returning(Order.id)).scalar_one()
 
@@ -58,13 +64,19 @@ def move(
     at: datetime,
     reason: str | None,
     venue_order_id: str | None = None,
+    event: OrderEvent | None = None,
 ) -> bool:
-    """Change an order's state along the table; returns whether anything changed. Raises IllegalTransitionError."""
-    state = transition(OrderState(order.state), new)
+    """Change an order's state along the table, by the plain event for that change if none is given.
+
+    Returns whether anything changed. The database writes the event into the order's log. Raises IllegalTransitionError.
+    """
+    old = OrderState(order.state)
     known_id = venue_order_id or order.venue_order_id
-    if state == order.state and known_id == order.venue_order_id:
+    if new is old and known_id == order.venue_order_id:
         return False
-    values = {"state": state, "state_reason": reason, "venue_order_id": known_id, "updated_at": at}
+    values: dict[str, Any] = {"state_reason": reason, "venue_order_id": known_id, "updated_at": at}
+    if new is not old:
+        values |= {"state": new, "state_event": event_of(old, new, event)}
     session.execute(update(Order).where(Order.id == order.id).values(values))
     session.refresh(order)
     return True
