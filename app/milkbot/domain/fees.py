@@ -18,10 +18,17 @@ BALANCE_STEP = Decimal("0.0001")
 
 
 class FeeType(StrEnum):
-    """The fee types of a series that this program knows how to price."""
+    """The fee types of a series that this program knows how to price, and the one of all others."""
 
     QUADRATIC = "quadratic"
     QUADRATIC_WITH_MAKER_FEES = "quadratic_with_maker_fees"
+    UNKNOWN = "unknown"
+    """Priced as the dearest that we know, so that a decision can be stored; the risk engine lets no order pass."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> FeeType:
+        del value
+        return cls.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +38,24 @@ class FeeSchedule:
     fee_type: FeeType
     multiplier: Decimal
 
+    @property
+    def is_known(self) -> bool:
+        """Whether this program can price what the series charges."""
+        return self.fee_type is not FeeType.UNKNOWN
+
+    def model(self, contracts: Count, at: Price, *, is_taker: bool) -> Decimal:
+        """The exact fee of the formula in dollars, before any rounding: rate x multiplier x C x P x (1 - P)."""
+        free = not is_taker and self.fee_type is FeeType.QUADRATIC
+        rate = ZERO if free else TAKER_RATE if is_taker else MAKER_RATE
+        return self.multiplier * rate * contracts * at * (ONE - at)
+
     def taker(self, contracts: Count, at: Price) -> Cash:
         """multiplier x 0.07 x C x P x (1 - P) in dollars, rounded up to 0.000001."""
-        return self._quadratic(TAKER_RATE, contracts, at)
+        return Cash(round_up(self.model(contracts, at, is_taker=True), CASH_STEP))
 
     def maker(self, contracts: Count, at: Price) -> Cash:
         """Nothing on quadratic series; 0.0175 in place of 0.07 on those with maker fees."""
-        if self.fee_type is FeeType.QUADRATIC:
-            return Cash(ZERO)
-        return self._quadratic(MAKER_RATE, contracts, at)
-
-    def _quadratic(self, rate: Decimal, contracts: Count, at: Price) -> Cash:
-        return Cash(round_up(self.multiplier * rate * contracts * at * (ONE - at), CASH_STEP))
+        return Cash(round_up(self.model(contracts, at, is_taker=False), CASH_STEP))
 
 
 def aligned(fee: Cash) -> Cash:

@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 def fee_schedule(wire: wire_markets.Series) -> FeeSchedule:
-    """What a series charges. Raises ValueError for a fee type that cannot be priced."""
+    """What a series charges; a fee type that we cannot price is the unknown one, which nothing is bought under."""
     return FeeSchedule(FeeType(wire.fee_type), wire.fee_multiplier)
 
 

@@ -62,3 +62,12 @@ def test_the_balance_shows_whole_hundredths_of_a_cent(contracts: Count, at: Pric
     fee = PLAIN.taker(contracts, at)
     assert aligned(fee) == round_up(fee, Decimal("0.0001")) >= fee
     assert aligned(Cash(aligned(fee))) == aligned(fee)
+
+
+def test_a_fee_type_that_nobody_told_us_of_is_unknown_and_priced_as_the_dearest() -> None:
+    flat = FeeSchedule(FeeType("flat"), Decimal(1))
+    assert not flat.is_known
+    assert PLAIN.is_known
+    assert WITH_MAKER.is_known
+    assert flat.taker(count(100), price("0.5")) == Decimal("1.75")
+    assert flat.maker(count(100), price("0.5")) == Decimal("0.4375")

@@ -188,10 +188,9 @@ def test_fees_keep_the_exact_multiplier() -> None:
     assert (fees.fee_type, fees.multiplier) == (FeeType.QUADRATIC, Decimal("0.1"))
 
 
-def test_a_fee_type_that_cannot_be_priced_is_an_error() -> None:
+def test_a_fee_type_that_cannot_be_priced_is_told_apart_and_does_not_stop_the_other_series() -> None:
     kalshi, _, _ = client(reply({"series": {"ticker": "X", "fee_type": "flat", "fee_multiplier": 1}}))
-    with pytest.raises(VenueReadError, match="flat"):
-        kalshi.fee_schedule("X")
+    assert kalshi.fee_schedule("X").fee_type is FeeType.UNKNOWN
 
 
 def test_the_account_s_own_limits_are_taken_over() -> None:

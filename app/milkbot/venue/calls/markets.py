@@ -25,7 +25,7 @@ class MarketCalls(Calls):
     """/series, /events and /markets."""
 
     def fee_schedule(self, series: str) -> FeeSchedule:
-        """What the series charges. Raises VenueReadError also for a fee type that cannot be priced."""
+        """What the series charges; the type is UNKNOWN where we cannot price it."""
         path = f"/series/{quote(series, safe='')}"
         return self._one(path, markets.SeriesReply, lambda wire: convert.fee_schedule(wire.series))
 

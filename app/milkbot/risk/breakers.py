@@ -1,0 +1,153 @@
+"""Breakers: what takes the right to trade away without an operator. Facts in, holds to set out; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from milkbot.domain.trading_state import Effect, Hold, in_force
+from milkbot.domain.units import Cash
+
+# The windows of the facts. Of the day's loss it is midnight UTC.
+WEEK = timedelta(days=7)
+MONTH = timedelta(days=30)
+REJECTS_WINDOW = timedelta(minutes=15)
+UNFINISHED_WINDOW = timedelta(hours=1)
+
+
+class Breaker(StrEnum):
+    """What may trip."""
+
+    DAILY_LOSS = "daily_loss"
+    WEEKLY_LOSS = "weekly_loss"
+    MONTHLY_LOSS = "monthly_loss"
+    REJECTS = "rejects"
+    DATABASE_FAILURES = "database_failures"
+    BLIND = "blind"
+    KILL_FILE = "kill_file"
+    ORDER_GROUP = "order_group"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a breaker does when it trips. `lasts` None: until an operator resumes. `trips_when` is for the docs."""
+
+    effect: Effect
+    lasts: timedelta | None
+    trips_when: str
+
+
+RULES: dict[Breaker, Rule] = {
+    Breaker.DAILY_LOSS: Rule(
+        Effect.REDUCING, timedelta(hours=24), "MAX_DAILY_LOSS_PCT of the bankroll was lost since midnight UTC"
+    ),
+    Breaker.WEEKLY_LOSS: Rule(
+        Effect.HALF_SIZE, WEEK, "MAX_WEEKLY_LOSS_PCT of the bankroll was lost in the last 7 days"
+    ),
+    Breaker.MONTHLY_LOSS: Rule(
+        Effect.HALTED, None, "MAX_MONTHLY_LOSS_PCT of the bankroll was lost in the last 30 days"
+    ),
+    Breaker.REJECTS: Rule(Effect.HALTED, None, "the exchange refused MAX_REJECTS orders within 15 minutes"),
+    Breaker.DATABASE_FAILURES: Rule(
+        Effect.REDUCING,
+        timedelta(hours=1),
+        "MAX_UNFINISHED_TICKS ticks of the last hour did not write their end: no database, or they were killed",
+    ),
+    Breaker.BLIND: Rule(
+        Effect.REDUCING,
+        timedelta(minutes=30),
+        "in MAX_BLIND_TICKS ticks in a row no market had both a fresh book and a fresh forecast",
+    ),
+    Breaker.KILL_FILE: Rule(Effect.HALTED, None, "the file KILL_FILE exists"),
+    Breaker.ORDER_GROUP: Rule(
+        Effect.HALTED, None, "the exchange-side order group was triggered, by `milkbot cancel-all` or by its own limit"
+    ),
+}
+"""One rule a breaker, and no breaker without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the breakers trip: dollars lost, and counts."""
+
+    daily_loss: Cash
+    weekly_loss: Cash
+    monthly_loss: Cash
+    rejects: int
+    unfinished_ticks: int
+    blind_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Dollars lost from a moment on; what was won is negative."""
+
+    dollars: Cash
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the breakers judge; what an operator acknowledged is left out of each.
+
+    `kill_file` and `order_group` say what was found there, None where nothing was.
+    """
+
+    day: Loss
+    week: Loss
+    month: Loss
+    rejects: int = 0
+    unfinished_ticks: int = 0
+    blind_ticks: int = 0
+    kill_file: str | None = None
+    order_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A hold that is due."""
+
+    breaker: Breaker
+    effect: Effect
+    reason: str
+    until: datetime | None
+
+
+def trips(facts: Facts, thresholds: Thresholds, now: datetime) -> tuple[Trip, ...]:
+    """Every breaker that the facts trip, with its reason and its end."""
+    return tuple(_trip(breaker, reason, now) for breaker, reason in _reasons(facts, thresholds))
+
+
+def due(tripped: Iterable[Trip], holds: Iterable[Hold], now: datetime) -> tuple[Trip, ...]:
+    """Those of which no hold is in force yet: a breaker holds once, however often it is asked."""
+    held = {hold.source for hold in in_force(holds, now)}
+    return tuple(trip for trip in tripped if trip.breaker not in held)
+
+
+def _trip(breaker: Breaker, reason: str, now: datetime) -> Trip:
+    rule = RULES[breaker]
+    return Trip(breaker, rule.effect, reason, None if rule.lasts is None else now + rule.lasts)
+
+
+def _reasons(facts: Facts, thresholds: Thresholds) -> Iterator[tuple[Breaker, str]]:
+    for breaker, name, loss, allowed in (
+        (Breaker.DAILY_LOSS, "daily loss", facts.day, thresholds.daily_loss),
+        (Breaker.WEEKLY_LOSS, "loss of a week", facts.week, thresholds.weekly_loss),
+        (Breaker.MONTHLY_LOSS, "loss of a month", facts.month, thresholds.monthly_loss),
+    ):
+        if loss.dollars >= allowed:
+            since = f"{loss.since:%Y-%m-%d %H:%M} UTC"
+            yield breaker, f"{name}: {loss.dollars:.2f} dollars lost since {since}, {allowed:.2f} allowed"
+    if facts.rejects >= thresholds.rejects:
+        yield Breaker.REJECTS, f"the exchange refused {facts.rejects} orders within 15 minutes"
+    if facts.unfinished_ticks >= thresholds.unfinished_ticks:
+        ticks = f"{facts.unfinished_ticks} ticks of the last hour did not write their end"
+        yield Breaker.DATABASE_FAILURES, f"{ticks}; look at the database, the memory and the trader's log"
+    if facts.blind_ticks >= thresholds.blind_ticks:
+        yield Breaker.BLIND, f"no fresh book and forecast for any market in {facts.blind_ticks} ticks in a row"
+    if facts.kill_file is not None:
+        yield Breaker.KILL_FILE, facts.kill_file
+    if facts.order_group is not None:
+        yield Breaker.ORDER_GROUP, facts.order_group

@@ -1,0 +1,118 @@
+"""What an event may lose at its worst outcome, over its mutually exclusive brackets and over which open orders fill.
+
+Let an outcome k be the bracket that wins, or "none of those that we know". Under k a contract of what is held or
+ordered in market i pays a_k(i), which is 0 or 1. Positions are fixed; an open order j fills some part x_j of its count,
+0 <= x_j <= r_j, and each of its contracts brings a_k(j) - c_j. A bought NO beside a held YES of one market pays a
+dollar in every outcome, as the exchange pays it when both are netted, so fills simply add up:
+
+    result(k, x) = sum_i (held_i a_k(i) - cost_i) + sum_j x_j (a_k(j) - c_j)
+
+For a fixed k this is linear in each x_j alone, so its minimum has x_j = r_j where a_k(j) < c_j and x_j = 0 elsewhere.
+The minimum over all (k, x) is therefore exactly
+
+    worst = min over k of [ sum_i (held_i a_k(i) - cost_i) + sum_j min(0, r_j (a_k(j) - c_j)) ]
+
+with one sum a market, in (markets + orders) steps an outcome and no search over subsets. A scalar result lies between
+the outcomes and cannot be worse. tests/unit/risk/test_exposure.py holds it against every outcome and every subset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from milkbot.domain.orders import Leg
+from milkbot.domain.units import ONE, ZERO, Cash, Count
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What is held in a market: `signed_count` > 0 is YES, < 0 is NO; `cost` is what it was bought for, in dollars."""
+
+    ticker: str
+    signed_count: Count
+    cost: Cash
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """The part of an order that may fill still: it buys `count` of `leg` at `each` dollars a contract, all in."""
+
+    ticker: str
+    leg: Leg
+    count: Count
+    each: Cash
+
+    @property
+    def cost(self) -> Cash:
+        """Dollars paid if it fills whole."""
+        return Cash(self.count * self.each)
+
+
+@dataclass(frozen=True, slots=True)
+class EventBook:
+    """Everything at stake in one event.
+
+    `exclusive`: at most one of its markets resolves to YES. `brackets`: all its markets where they are known to cover
+    every outcome, so that exactly one wins; empty where they are not: then none of them may win, too.
+    """
+
+    holdings: tuple[Holding, ...] = ()
+    orders: tuple[OpenOrder, ...] = ()
+    brackets: frozenset[str] = frozenset()
+    exclusive: bool = True
+
+    def with_order(self, order: OpenOrder) -> EventBook:
+        """The book once that order is open too."""
+        return replace(self, orders=(*self.orders, order))
+
+    @property
+    def tickers(self) -> frozenset[str]:
+        """The markets in which something is at stake."""
+        return frozenset([*(held.ticker for held in self.holdings), *(order.ticker for order in self.orders)])
+
+
+def worst_result(book: EventBook) -> Cash:
+    """Dollars won (lost: negative) over all that is at stake, at the worst outcome and the worst fills."""
+    if not book.exclusive:
+        return Cash(sum((_worst(_only(book, ticker), (ticker, None)) for ticker in book.tickers), ZERO))
+    return _worst(book, _winners(book))
+
+
+def at_risk(book: EventBook) -> Cash:
+    """Dollars that may be lost; a book that wins whatever happens risks nothing."""
+    return Cash(max(ZERO, -worst_result(book)))
+
+
+def result_if(book: EventBook, winner: str | None) -> Cash:
+    """Dollars won (lost: negative) if `winner` resolves to YES and all others to NO, with the worst fills for that."""
+    held = sum((_paid(holding, winner) - holding.cost for holding in book.holdings), ZERO)
+    orders = sum((min(ZERO, order.count * (_pays(order, winner) - order.each)) for order in book.orders), ZERO)
+    return Cash(held + orders)
+
+
+def _worst(book: EventBook, winners: Iterable[str | None]) -> Cash:
+    return min((result_if(book, winner) for winner in winners), default=Cash(ZERO))
+
+
+def _winners(book: EventBook) -> tuple[str | None, ...]:
+    """The outcomes that differ for this book: each of its markets, and another or none, unless there is no other."""
+    at_stake = tuple(sorted(book.tickers))
+    every_bracket_is_at_stake = bool(book.brackets) and book.brackets <= book.tickers
+    return at_stake if every_bracket_is_at_stake else (*at_stake, None)
+
+
+def _only(book: EventBook, ticker: str) -> EventBook:
+    return EventBook(
+        tuple(holding for holding in book.holdings if holding.ticker == ticker),
+        tuple(order for order in book.orders if order.ticker == ticker),
+    )
+
+
+def _paid(holding: Holding, winner: str | None) -> Cash:
+    wins = (holding.signed_count > ZERO) == (holding.ticker == winner)
+    return Cash(abs(holding.signed_count) if wins else ZERO)
+
+
+def _pays(order: OpenOrder, winner: str | None) -> Cash:
+    return Cash(ONE if (order.leg is Leg.YES) == (order.ticker == winner) else ZERO)

@@ -1,0 +1,72 @@
+"""A missing price that becomes zero, or the other leg's, shows a profit or a loss that is not there."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from tests.unit.domain.strategies import START
+
+from milkbot.domain.books import Level, OrderBook
+from milkbot.domain.positions import Position
+from milkbot.domain.profit import Profit, mark, profit, unrealized
+from milkbot.domain.units import Cash, Count, Price, cash, count, price
+
+
+def position(signed: str, cost: str, *, ticker: str = "T", fees: str = "0", realized: str = "0") -> Position:
+    return Position(ticker, Count(Decimal(signed)), cash(cost), cash(fees), cash(realized))
+
+
+def level(at: str) -> tuple[Level, ...]:
+    return (Level(price(at), count(100)), Level(price("0.01"), count(900)))
+
+
+BOOK = OrderBook("T", level("0.40"), level("0.55"), START)
+
+
+def test_a_leg_is_marked_at_the_bid_for_itself() -> None:
+    assert mark(position("10", "3"), BOOK) == Decimal("0.40")
+    assert mark(position("-10", "7"), BOOK) == Decimal("0.55")
+
+
+@pytest.mark.parametrize(
+    ("held", "book"),
+    [
+        (position("10", "3"), None),
+        (position("10", "3"), OrderBook("T", (), level("0.55"), START)),
+        (position("-10", "7"), OrderBook("T", level("0.40"), (), START)),
+        (position("0", "0"), BOOK),
+    ],
+    ids=["no book", "no YES bid", "no NO bid", "nothing held"],
+)
+def test_a_missing_bid_stays_missing(held: Position, book: OrderBook | None) -> None:
+    assert mark(held, book) is None
+
+
+def test_what_is_held_is_worth_its_bid_over_its_cost() -> None:
+    assert unrealized(position("10", "3"), price("0.40")) == Decimal("1.0")
+    assert unrealized(position("-10", "7"), price("0.55")) == Decimal("-1.5")
+    assert unrealized(position("0.5", "0.1"), price("1")) == Decimal("0.4")
+
+
+def test_what_nobody_bids_for_is_not_worth_nothing_but_unknown() -> None:
+    assert unrealized(position("10", "3"), None) is None
+    assert unrealized(position("0", "0"), None) == 0
+
+
+def test_a_sum_tells_what_it_does_not_know() -> None:
+    rows: list[tuple[Position, Price | None]] = [
+        (position("10", "3", fees="0.15", realized="2"), price("0.40")),
+        (position("-4", "2", ticker="U", fees="0.05", realized="-0.5"), None),
+        (position("0", "0", ticker="V", fees="0.10", realized="1"), None),
+    ]
+    total = profit(rows)
+    assert total == Profit(cash("2.5"), cash("0.30"), cash("1.0"), ("U",))
+    assert total.net is None
+    assert profit([rows[0], rows[2]]).net == Decimal(3) - Decimal("0.25") + Decimal(1)
+
+
+def test_nothing_held_is_no_profit() -> None:
+    nothing = Cash(Decimal(0))
+    assert profit([]) == Profit(nothing, nothing, nothing, ())
+    assert profit([]).net == 0
