@@ -11,7 +11,6 @@ from tests.property.watch import OURS
 
 from milkbot.simulator.engine.collateral import available
 from milkbot.simulator.engine.records import Order
-from milkbot.simulator.engine.units import LOTS_PER_CONTRACT
 from milkbot.venue.values import VenueOrderStatus
 
 _CENT = Decimal("0.0001")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.property.faults import Fault, Kind
 from tests.property.floor import Floor
 from tests.property.trial import Trial
@@ -27,7 +27,8 @@ faults = st.builds(
 )
 deaths = st.integers(1, 60)
 Move = tuple[str, int, int]
-moves = st.none() | st.tuples(st.sampled_from(CODES), st.integers(CENTRE - 2, CENTRE + 2), st.integers(-20, 20))
+moves = st.tuples(st.sampled_from(CODES), st.integers(CENTRE - 2, CENTRE + 2), st.integers(-20, 20))
+perhaps_moves = st.none() | moves
 
 
 class BooksAgree(RuleBasedStateMachine):
@@ -40,17 +41,22 @@ class BooksAgree(RuleBasedStateMachine):
         super().__init__()
         self.trial = self.trial_type(self.floor)
 
-    @rule(news=moves)
+    @initialize(first=moves, second=moves)
+    def the_world_begins(self, first: Move, second: Move) -> None:
+        self._hear(first)
+        self._hear(second)
+
+    @rule(news=perhaps_moves)
     def tick(self, news: Move | None) -> None:
         self._hear(news)
         self.trial.tick()
 
-    @rule(news=moves, fault=faults)
+    @rule(news=perhaps_moves, fault=faults)
     def tick_on_a_faulty_wire(self, news: Move | None, fault: Fault) -> None:
         self._hear(news)
         self.trial.tick(fault)
 
-    @rule(news=moves, steps=deaths, fault=st.none() | faults)
+    @rule(news=perhaps_moves, steps=deaths, fault=st.none() | faults)
     def tick_that_is_killed(self, news: Move | None, steps: int, fault: Fault | None) -> None:
         self._hear(news)
         self.trial.tick(fault, steps)

@@ -49,9 +49,7 @@ class Trial:
         self.faulty.arm(fault)
         self.floor.lifeline.start(dies_after)
         venue = self.venue()
-        weather = WeatherClient(
-            self.settings.nws_api_base, "tests", self.floor, cache_seconds=0, transport=self.wire
-        )
+        weather = WeatherClient(self.settings.nws_api_base, "tests", self.floor, cache_seconds=0, transport=self.wire)
         try:
             self.loop(venue, weather).run_once()
         except (MilkbotError, KilledError):

@@ -58,7 +58,9 @@ class Watch:
         if not _creates(request):
             return
         orders = self._floor.simulator.state.orders
-        created = [order for key, order in orders.items() if key not in self._known and order.client_order_id[:3] == OURS]
+        created = [
+            order for key, order in orders.items() if key not in self._known and order.client_order_id[:3] == OURS
+        ]
         if not created:
             return
         for order in created:
