@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ import psycopg
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
+from tests.agreement import START_CASH
 from tests.exchange import MONDAY, TRADER
 from tests.postgres import Cluster, TestDatabase
 from tests.property.inprocess import InProcess, one_thread
@@ -34,7 +34,6 @@ from milkbot.simulator.store import Store
 from milkbot.venue.signing import ApiCredentials
 
 ORIGIN = "http://127.0.0.1:9"
-START_CASH = Decimal(1000)
 _SEED = 1
 
 
@@ -55,14 +54,19 @@ class Floor:
         self.simulator: Simulator
         self._directory = directory
         self._examples = itertools.count(1)
-        self._books = psycopg.connect(
-            host=str(database.socket_directory), dbname=database.name, user="postgres", autocommit=True
-        )
-        self._books.execute("SET session_replication_role = replica")  # append-only tables are emptied too
+        self._books = self._connected()
         self._tables = self._empty_tables()
         self.number = 0
+        self._key_file = directory / "key.pem"
+        self._key_file.touch(mode=0o600)
+        self._key_file.write_bytes(
+            self.key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
         self.reset()
-        self.transport = InProcess(build_app(cast("Simulator", _Present(self))), loop)
+        self.app = build_app(cast("Simulator", _Present(self)))
+        self.transport = InProcess(self.app, loop)
 
     def reset(self) -> None:
         """A new Monday: nothing traded, nothing written."""
@@ -112,20 +116,24 @@ class Floor:
         """The tester's."""
         return ApiCredentials(self.tester, self.key)
 
+    def environment(self, origin: str = ORIGIN) -> dict[str, str]:
+        """The variables of a trader on this floor, with the limits that they have by default."""
+        return {
+            "TRADING_MODE": "demo",
+            "KALSHI_API_BASE": f"{origin}/trade-api/v2",
+            "KALSHI_API_KEY_ID": self.tester,
+            "KALSHI_PRIVATE_KEY_PATH": str(self._key_file),
+            "NWS_API_BASE": f"{origin}/nws",
+            "NWS_USER_AGENT": "milkbot tests (tester@milkbot.test)",
+            "WEATHER_CACHE_MIN": "0",
+            "TRADING_SERIES": ",".join(SERIES),
+            "BANKROLL": str(START_CASH),
+            **self.database.environment(TRADER),
+        }
+
     def settings(self) -> Settings:
-        """Settings of a trader on this floor, with the limits that they have by default."""
-        return load_settings(
-            {
-                "TRADING_MODE": "demo",
-                "KALSHI_API_BASE": f"{ORIGIN}/trade-api/v2",
-                "KALSHI_API_KEY_ID": self.tester,
-                "KALSHI_PRIVATE_KEY_PATH": "/nowhere",
-                "NWS_API_BASE": f"{ORIGIN}/nws",
-                "TRADING_SERIES": ",".join(SERIES),
-                "BANKROLL": str(START_CASH),
-                **self.database.environment(TRADER),
-            }
-        )
+        """The same, read."""
+        return load_settings(self.environment())
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database holds, whoever may read it."""
@@ -135,6 +143,17 @@ class Floor:
         """Let go of everything."""
         self._books.close()
         self.simulator.close()
+
+    def reconnect(self) -> None:
+        """Ask a server that was stopped meanwhile again."""
+        self._books.close()
+        self._books = self._connected()
+
+    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        directory, name = str(self.database.socket_directory), self.database.name
+        connection = psycopg.connect(host=directory, dbname=name, user="postgres", autocommit=True)
+        connection.execute("SET session_replication_role = replica")  # append-only tables are emptied too
+        return connection
 
     def _empty_tables(self) -> list[str]:
         """The tables that the migrations left empty, so all that an example writes."""

@@ -6,8 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import httpx2
+from tests.agreement import differences
 from tests.property import operator
-from tests.property.books import differences
 from tests.property.faults import Fault, FaultyWire
 from tests.property.floor import Floor
 from tests.property.lifeline import KilledError, Lifeline

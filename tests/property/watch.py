@@ -7,13 +7,13 @@ from collections import defaultdict
 from decimal import Decimal
 
 import httpx2
-from tests.property.floor import START_CASH, Floor
+from tests.agreement import OURS, START_CASH
+from tests.property.floor import Floor
 
 from milkbot.domain.cities import city_of_series
 from milkbot.simulator.engine.records import Order
 from milkbot.simulator.engine.units import LOTS_PER_CONTRACT, price_of
 
-OURS = "mb-"
 _ID = re.compile(rb'"(mb-[0-9a-zA-Z-]+)"')
 _LIMITS = {"event": START_CASH * 3 / 100, "city": START_CASH * 3 / 100, "cluster": START_CASH * 5 / 100}
 _TRADE, _OPEN, _CONTRACTS = START_CASH * 2 / 100, START_CASH * 10 / 100, 200
