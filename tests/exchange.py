@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.postgres import TestDatabase
@@ -25,7 +24,7 @@ from milkbot.settings import Settings
 from milkbot.simulator.accounts import read_accounts
 from milkbot.simulator.core import Simulator
 from milkbot.simulator.engine.records import Account
-from milkbot.simulator.server import build_app
+from milkbot.simulator.server import server_of
 from milkbot.simulator.sim_clock import ClockMode
 from milkbot.simulator.store import Store
 from milkbot.simulator.world.simulated import SimulatedWorld
@@ -120,9 +119,7 @@ def served_exchange(directory: Path, keys: Keys, start: datetime = MONDAY) -> It
     simulator = Simulator.open(Store(directory), SimulatedWorld(SEED), SEED, start, ClockMode.VIRTUAL)
     simulator.enroll(read_accounts(keys.accounts))
     listener = listening()
-    server = uvicorn.Server(
-        uvicorn.Config(build_app(simulator), log_config=None, access_log=False, date_header=False, server_header=False)
-    )
+    server = server_of(simulator)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

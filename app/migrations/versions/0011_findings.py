@@ -13,7 +13,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -45,7 +45,6 @@ GRANTS = {
     "ops.findings": "UPDATE (seen_at, message, ours, theirs, closed_at, closed_by, note)",
     "ops.cash_books": "UPDATE",
     "ops.chain_marks": "UPDATE",
-    "ops.settlements": "UPDATE (result, yes_value, settled_at)",
     "analytics.equity_curve_daily": "SELECT",
 }
 
@@ -131,7 +130,6 @@ def _moment(name: str, *, nullable: bool = False) -> sa.Column[datetime]:
 def downgrade() -> None:
     op.execute("REVOKE USAGE ON SCHEMA analytics FROM milkbot_trader")
     op.execute("REVOKE SELECT ON analytics.equity_curve_daily FROM milkbot_trader")
-    op.execute("REVOKE UPDATE (result, yes_value, settled_at) ON ops.settlements FROM milkbot_trader")
     for table in ("settlements", "positions"):
         op.execute(f"DROP TRIGGER count_cash ON ops.{table}")
     op.execute("DROP FUNCTION ops.count_cash()")

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from milkbot.db.base import OPS, Base, CashColumn, Id
-from milkbot.db.ops import MODE_KNOWN, one_of
+from milkbot.db.base import OPS, Base, CashColumn, Id, one_of
+from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import TradingState
 
 
@@ -66,8 +66,8 @@ class Finding(Base):
 
     __tablename__ = "findings"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
-        CheckConstraint(one_of("effect", [str(state) for state in TradingState]), name="effect"),
+        CheckConstraint(one_of("trading_mode", TradingMode), name="trading_mode"),
+        CheckConstraint(one_of("effect", TradingState), name="effect"),
         Index(
             "uq_findings_open",
             "trading_mode",

@@ -8,19 +8,14 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from milkbot.db.base import OPS, Base, CashColumn, CountColumn, Id, PriceColumn, Probability
+from milkbot.db.base import OPS, Base, CashColumn, CountColumn, Id, PriceColumn, Probability, one_of
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
 from milkbot.domain.trading_state import TradingState
 
-
-def one_of(column: str, values: list[str]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
-
 # The public view shows and sorts trades by this: a trade's time to the minute, in a form that an index may hold.
 _FILL_MINUTE = "date_bin('00:01:00'::interval, filled_at, '2000-01-01 00:00:00+00'::timestamp with time zone)"
-MODE_KNOWN = one_of("trading_mode", [str(mode) for mode in TradingMode])
+_MODE = one_of("trading_mode", TradingMode)
 
 
 class Tick(Base):
@@ -28,7 +23,7 @@ class Tick(Base):
 
     __tablename__ = "ticks"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_ticks_mode_started", "trading_mode", "started_at"),
         {"schema": OPS},
     )
@@ -49,7 +44,7 @@ class WeatherSnapshot(Base):
 
     __tablename__ = "weather_snapshots"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_weather_snapshots_city_day", "city_code", "climate_day", "captured_at"),
         {"schema": OPS},
     )
@@ -72,7 +67,7 @@ class MarketSnapshot(Base):
 
     __tablename__ = "market_snapshots"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_market_snapshots_ticker_captured", "ticker", "captured_at"),
         {"schema": OPS},
     )
@@ -100,7 +95,7 @@ class Signal(Base):
 
     __tablename__ = "signals"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         UniqueConstraint("tick_id", "ticker"),
         Index("ix_signals_mode_created", "trading_mode", "created_at"),
         Index("ix_signals_mode_day", "trading_mode", "climate_day"),
@@ -136,11 +131,12 @@ class Order(Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         CheckConstraint(one_of("side", [str(side) for side in BookSide]), name="side"),
         CheckConstraint("price > 0 AND price < 1", name="price"),
         CheckConstraint("count > 0", name="count"),
         Index("ix_orders_mode_state", "trading_mode", "state"),
+        Index("ix_orders_mode_created", "trading_mode", "created_at"),
         Index("ix_orders_event_ticker", "event_ticker"),
         {"schema": OPS},
     )
@@ -199,7 +195,7 @@ class FillRow(Base):
 
     __tablename__ = "fills"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         UniqueConstraint("trading_mode", "venue_fill_id"),
         Index("ix_fills_mode_ticker", "trading_mode", "ticker", "filled_at"),
         Index("ix_fills_mode_filled", "trading_mode", "filled_at"),
@@ -234,7 +230,7 @@ class PositionRow(Base):
 
     __tablename__ = "positions"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_positions_open", "trading_mode", postgresql_where=text("NOT is_closed")),
         {"schema": OPS},
     )
@@ -258,7 +254,7 @@ class SettlementRow(Base):
 
     __tablename__ = "settlements"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_settlements_mode_settled", "trading_mode", "settled_at"),
         Index("ix_settlements_mode_day", "trading_mode", "climate_day"),
         {"schema": OPS},
@@ -284,7 +280,7 @@ class BalanceSnapshot(Base):
 
     __tablename__ = "balance_snapshots"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_balance_snapshots_mode_captured", "trading_mode", "captured_at"),
         {"schema": OPS},
     )
@@ -302,7 +298,7 @@ class RiskEvent(Base):
 
     __tablename__ = "risk_events"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_risk_events_mode_time", "trading_mode", "event_time"),
         {"schema": OPS},
     )
@@ -320,11 +316,14 @@ class RiskEvent(Base):
 
 
 class TradingStateRow(Base):
-    """Every change of the trading state, newest last: who, why, since when, until when."""
+    """Every change of the trading state, newest last: who, why, since when, until when.
+
+    With `from_holds` it is what the holds left; without, a restore or a release from before holds wrote it.
+    """
 
     __tablename__ = "trading_states"
     __table_args__ = (
-        CheckConstraint(MODE_KNOWN, name="trading_mode"),
+        CheckConstraint(_MODE, name="trading_mode"),
         CheckConstraint(one_of("state", [str(state) for state in TradingState]), name="state"),
         Index("ix_trading_states_mode_since", "trading_mode", "since"),
         {"schema": OPS},
@@ -338,6 +337,7 @@ class TradingStateRow(Base):
     since: Mapped[datetime]
     until: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]
+    from_holds: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LiveArming(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from milkbot.db.ops import FillRow, Order
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import OPEN, OrderEvent, OrderIntent, OrderState, event_of
+from milkbot.domain.orders import OPEN, BookSide, OrderEvent, OrderIntent, OrderState, TimeInForce, event_of
+from milkbot.domain.units import Count, Price
 
 
 def commit_intent(
@@ -54,6 +55,53 @@ def commit_intent(
         order_group_id=intent.order_group_id,
     )
     return session.execute(row.returning(Order.id)).scalar_one()
+
+
+def adopt(
+    session: Session,
+    *,
+    mode: TradingMode,
+    client_order_id: str,
+    venue_order_id: str,
+    ticker: str,
+    event_ticker: str,
+    city_code: str,
+    climate_day: date,
+    strategy: str,
+    side: BookSide,
+    price: Price,
+    count: Count,
+    time_in_force: TimeInForce,
+    exchange_index: int,
+    created_at: datetime,
+    expires_at: datetime | None,
+    origin: str,
+    at: datetime,
+) -> None:
+    """Write an order that the exchange has and the books had not, as pending until evidence moves it."""
+    row = insert(Order).values(
+        trading_mode=mode,
+        client_order_id=client_order_id,
+        venue_order_id=venue_order_id,
+        ticker=ticker,
+        event_ticker=event_ticker,
+        city_code=city_code,
+        climate_day=climate_day,
+        strategy_name=strategy,
+        side=side,
+        price=price,
+        count=count,
+        time_in_force=time_in_force,
+        exchange_index=exchange_index,
+        attempt=1,
+        state=OrderState.PENDING,
+        state_event=OrderEvent.ADOPTED,
+        created_at=created_at,
+        updated_at=at,
+        expires_at=expires_at,
+        origin=origin,
+    )
+    session.execute(row)
 
 
 def move(
@@ -109,6 +157,29 @@ def attempts(session: Session, mode: TradingMode, ticker: str, strategy: str, de
 def known_client_ids(session: Session, ids: Sequence[str]) -> set[str]:
     """Which of these client order ids are ours, in whatever mode."""
     return set(session.scalars(select(Order.client_order_id).where(Order.client_order_id.in_(ids))))
+
+
+def known_venue_orders(
+    session: Session, mode: TradingMode, *, venue_ids: Sequence[str], client_ids: Sequence[str]
+) -> set[str]:
+    """Which of these orders the books have: their ids at the exchange, and their client order ids."""
+    by_id = select(Order.venue_order_id).where(Order.trading_mode == mode, Order.venue_order_id.in_(venue_ids))
+    known = {found for found in session.scalars(by_id) if found is not None}
+    return known | known_client_ids(session, client_ids)
+
+
+def orders_of_client_ids(session: Session, mode: TradingMode, ids: Collection[str]) -> Sequence[Order]:
+    """The orders of that mode that have these client order ids."""
+    if not ids:
+        return ()
+    wanted = select(Order).where(Order.client_order_id.in_(ids), Order.trading_mode == mode)
+    return session.scalars(wanted.order_by(Order.id)).all()
+
+
+def fills_without_order(session: Session, mode: TradingMode) -> Sequence[FillRow]:
+    """Fills whose order the books do not know."""
+    wanted = select(FillRow).where(FillRow.order_id.is_(None), FillRow.trading_mode == mode)
+    return session.scalars(wanted.order_by(FillRow.id)).all()
 
 
 def filled_by_order(session: Session, mode: TradingMode) -> dict[int, Decimal]:

@@ -10,12 +10,11 @@ from typing import Annotated
 
 import structlog
 import typer
-import uvicorn
 
 from milkbot.errors import ConfigError
 from milkbot.load_settings import load_settings
 from milkbot.logging import configure_logging
-from milkbot.simulator.server import build_app
+from milkbot.simulator.server import server_of
 from milkbot.simulator.start import Options, open_simulator
 
 
@@ -45,10 +44,7 @@ def simulate(
     address, bound_port = listener.getsockname()[:2]
     structlog.get_logger(__name__).info("listening", url=f"http://{address}:{bound_port}", state_dir=str(state_dir))
     try:
-        config = uvicorn.Config(
-            build_app(simulator), log_config=None, access_log=False, date_header=False, server_header=False
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        server_of(simulator).run(sockets=[listener])
     finally:
         simulator.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from milkbot.simulator.core import Simulator
+from milkbot.simulator.loopback import forbidden, is_local
 from milkbot.simulator.sim_clock import ClockMode
 
 
@@ -42,12 +42,12 @@ def router(simulator: Simulator) -> APIRouter:
 
     @routes.get("/state")
     def state(request: Request) -> JSONResponse:
-        return JSONResponse(described()) if _is_local(request) else _forbidden()
+        return JSONResponse(described()) if is_local(request) else forbidden()
 
     @routes.post("/clock")
     def clock(request: Request, change: ClockChange) -> JSONResponse:
-        if not _is_local(request):
-            return _forbidden()
+        if not is_local(request):
+            return forbidden()
         try:
             simulator.set_clock(change.mode, change.now)
         except ValueError as error:
@@ -55,15 +55,3 @@ def router(simulator: Simulator) -> APIRouter:
         return JSONResponse(described())
 
     return routes
-
-
-def _is_local(request: Request) -> bool:
-    host = request.client.host if request.client else ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _forbidden() -> JSONResponse:
-    return JSONResponse({"error": {"code": "forbidden", "message": "only from the machine itself"}}, 403)

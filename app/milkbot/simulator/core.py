@@ -17,6 +17,9 @@ from milkbot.simulator.engine.records import Market
 from milkbot.simulator.engine.rejects import RejectError
 from milkbot.simulator.engine.state import State
 from milkbot.simulator.engine.stepping import refresh
+from milkbot.simulator.fault_kinds import FaultKind
+from milkbot.simulator.faults import FaultPlan
+from milkbot.simulator.faulty.mirror import Mirror
 from milkbot.simulator.sim_clock import ClockMode, SimClock
 from milkbot.simulator.store import Store
 from milkbot.simulator.weather import Weather
@@ -52,6 +55,8 @@ class Simulator:
         self.world = world
         self.state = state
         self.clock = clock
+        self.faults = FaultPlan()
+        self.mirror = Mirror()
         self._lock = threading.RLock()
 
     @classmethod
@@ -77,6 +82,7 @@ class Simulator:
         with self._lock:
             try:
                 advance(self.state, self.world, self.clock.now())
+                self._mirror(is_change=self.mirror.is_empty)
                 yield self.state
             except RejectError:
                 self._save()
@@ -125,6 +131,17 @@ class Simulator:
         with self._lock:
             self._store.close()
 
+    def set_faults(self, plan: FaultPlan) -> None:
+        """Play that plan's faults from the next request on, and none of an earlier one's."""
+        with self._lock:
+            self.faults = plan
+            self.mirror.forget()
+
+    def _mirror(self, *, is_change: bool) -> None:
+        """Keep the state for reads that lag, as long as there may be any."""
+        if is_change and self.faults.plays(FaultKind.LAGGING_READS):
+            self.mirror.note(self.state)
+
     def _committed(self) -> tuple[datetime, int]:
         meta = self._store.meta()
         return datetime.fromisoformat(meta["now"]), int(meta["sequence"])
@@ -132,6 +149,7 @@ class Simulator:
     def _save(self) -> None:
         if not (self.state.touched or self.state.dirty):
             return
+        self._mirror(is_change=True)
         state = self.state
         self._store.save(
             state,

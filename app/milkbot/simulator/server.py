@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from email.utils import format_datetime
 
+import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
@@ -12,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from milkbot.simulator import control
+from milkbot.simulator import control, fault_control
+from milkbot.simulator.connections import Connections
 from milkbot.simulator.core import Simulator
 from milkbot.simulator.engine.rejects import RejectError, bad_request
 from milkbot.simulator.exchange import (
@@ -29,6 +31,7 @@ from milkbot.simulator.exchange import (
 )
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.errors import refused
+from milkbot.simulator.faulty.gate import FaultGate, skew_of
 from milkbot.simulator.nws import grid_routes, query, station_routes
 from milkbot.simulator.nws.problems import ProblemError, problem
 
@@ -47,15 +50,15 @@ class OwnDate:
 
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                now = self._simulator.clock.latest.replace(microsecond=0)
+                now = (self._simulator.clock.latest + skew_of(scope)).replace(microsecond=0)
                 MutableHeaders(scope=message)["Date"] = format_datetime(now, usegmt=True)
             await send(message)
 
         await self._app(scope, receive, dated if scope["type"] == "http" else send)
 
 
-def build_app(simulator: Simulator) -> FastAPI:
-    """Exchange, weather service and control of one simulator."""
+def build_app(simulator: Simulator, connections: Connections | None = None) -> FastAPI:
+    """Exchange, weather service and control of one simulator; with its connections, faults can reset them."""
     app = FastAPI(title="Milkbot simulator", docs_url=None, redoc_url=None, openapi_url=None)
     desk = Desk(simulator)
     exchange = APIRouter(prefix=EXCHANGE_PREFIX)
@@ -65,9 +68,26 @@ def build_app(simulator: Simulator) -> FastAPI:
     app.include_router(grid_routes.router(simulator))
     app.include_router(station_routes.router(simulator))
     app.include_router(control.router(simulator))
+    app.include_router(fault_control.router(simulator))
+    app.add_middleware(FaultGate, simulator=simulator, connections=connections or Connections(), prefix=EXCHANGE_PREFIX)
     app.add_middleware(OwnDate, simulator=simulator)
     _answer_errors(app)
     return app
+
+
+def server_of(simulator: Simulator) -> uvicorn.Server:
+    """The simulator as a server for sockets that are already bound."""
+    connections = Connections()
+    return uvicorn.Server(
+        uvicorn.Config(
+            build_app(simulator, connections),
+            http=connections.protocol,
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            server_header=False,
+        )
+    )
 
 
 def _answer_errors(app: FastAPI) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Engine
@@ -18,14 +19,16 @@ from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Cash
 from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.release import release_id
-from milkbot.risk.engine import DenialCode
+from milkbot.risk.limits import DenialCode
 from milkbot.settings import Settings
-from milkbot.trader import breakers, metrics, observation
+from milkbot.trader import breakers, findings, kill_file, metrics, observation, order_group
 from milkbot.trader.decision import Decider, ReadyOrder
+from milkbot.trader.order_group import Group
 from milkbot.trader.order_management import OrderManager
 from milkbot.trader.reconciliation import Reconciled, Reconciler
 from milkbot.trader.report import Outcome, TickReport
 from milkbot.venue.client import KalshiClient
+from milkbot.venue.values import VenueOrder
 from milkbot.weather.client import WeatherClient
 
 log = structlog.get_logger(__name__)
@@ -33,10 +36,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the tick may risk: free cash, and the events that are blocked."""
+    """What the tick may risk: free cash, the events that are blocked, and what rests."""
 
     cash: Cash
     blocked_events: frozenset[str]
+    resting: tuple[VenueOrder, ...] = ()
 
 
 class TradingLoop:
@@ -51,7 +55,8 @@ class TradingLoop:
         self._weather = weather
         self._clock = clock
         self._mode = settings.trading_mode
-        self._reconciler = Reconciler(engine, venue, clock, self._mode)
+        deadline = timedelta(minutes=settings.unknown_deadline_min)
+        self._reconciler = Reconciler(engine, venue, clock, self._mode, deadline)
         self._orders = OrderManager(engine, venue, clock, self._mode)
 
     @property
@@ -100,11 +105,17 @@ class TradingLoop:
         if not status.trading_active:
             report.message = "trading is paused at the exchange"
             return Outcome.PAUSED
+        group = self._order_group()
         allowed = self._trading_state(report)
+        if self._sends:
+            now = self._clock.now()
+            report.counts["canceled"] += kill_file.obey(self._engine, self._venue, self._settings, account.resting, now)
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
         report.forecasts = observation.oldest_forecasts(observed)
         decider = Decider(self._settings, self._engine, self._clock)
-        proposals = decider.decide(report, observed, account.cash, account.blocked_events, allowed)
+        proposals = decider.decide(
+            report, observed, account.cash, account.blocked_events, allowed, group, self._venue.clock_skew_seconds
+        )
         failpoints.reach("decisions.committed")
         if self._sends and proposals:
             self._send(report, proposals, alone)
@@ -120,7 +131,12 @@ class TradingLoop:
             {"fills": found.new_fills, "settlements": found.new_settlements, "mismatches": found.mismatches}
         )
         self._cancel_leftovers(report, found)
-        return Account(found.balance.cash, found.blocked_events)
+        return Account(found.balance.cash, found.blocked_events, found.resting)
+
+    def _order_group(self) -> Group:
+        if not self._sends:
+            return Group(None, ready=True)
+        return order_group.ensure(self._engine, self._venue, self._settings, self._clock.now())
 
     def _cancel_leftovers(self, report: TickReport, found: Reconciled) -> None:
         """The strategy lets nothing rest: whatever does was left by a tick that died, and is no longer wanted."""
@@ -162,16 +178,15 @@ class TradingLoop:
             )
 
     def _trading_state(self, report: TickReport) -> TradingState:
-        now = self._clock.now()
         with transaction(self._engine) as session:
-            record = state.current_state(session, self._mode)
-            allowed = record.at(now) if record else TradingState.ACTIVE
-            if allowed is TradingState.ACTIVE:
-                resumed_at = record.since if record and record.acknowledged_by else None
-                allowed = breakers.trip(session, self._settings, now, report.tick_id, resumed_at)
+            allowed = breakers.trip(session, self._settings, self._clock.now(), report.tick_id)
+            by_findings, why = findings.allowed_by_findings(session, self._mode)
         if allowed is not TradingState.ACTIVE:
             report.message = f"trading state is {allowed}"
-        return allowed
+        bound = findings.stricter(allowed, by_findings)
+        if bound is not allowed:
+            report.message = f"trading is {bound}: {why}"
+        return bound
 
     def _report_health(self, observed: tuple[observation.Observed, ...]) -> None:
         problems = sorted({seen.weather.problem for seen in observed if seen.weather.problem})

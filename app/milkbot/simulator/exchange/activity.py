@@ -38,7 +38,7 @@ def router(desk: Desk) -> APIRouter:
         status: str = "",
     ) -> JSONResponse:
         events, window = names(event_ticker), Window(min_ts, max_ts)
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             if len(events) > MOST_EVENTS:
                 raise bad_request(f"event_ticker holds {len(events)} names, at most {MOST_EVENTS} are taken")
             if status not in ("", *VenueOrderStatus):
@@ -58,7 +58,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/orders/{order_id}")
     def order_one(request: Request, order_id: str) -> JSONResponse:
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             order = state.orders.get(order_id)
             if order is None or order.account != account.key_id:
                 raise not_found("order")
@@ -76,7 +76,7 @@ def router(desk: Desk) -> APIRouter:
         max_ts: int | None = None,
     ) -> JSONResponse:
         tickers, window = names(ticker), Window(min_ts, max_ts)
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             rows = [
                 filled.fill
                 for filled in reversed(state.fills)
@@ -101,7 +101,7 @@ def router(desk: Desk) -> APIRouter:
         max_ts: int | None = None,
     ) -> JSONResponse:
         window = Window(min_ts, max_ts)
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             rows = [
                 settled
                 for settled in sorted(state.settlements, key=lambda row: (row.at, row.sequence), reverse=True)

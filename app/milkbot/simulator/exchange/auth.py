@@ -17,8 +17,11 @@ TIMESTAMP_WINDOW = timedelta(seconds=30)
 _public_key = lru_cache(maxsize=64)(load_public_key)
 
 
-def caller(state: State, headers: Mapping[str, str], method: str, path: str) -> Account | None:
-    """The account that signed a request, None for one without a key. Raises RejectError (401) for a bad signature."""
+def caller(state: State, headers: Mapping[str, str], method: str, path: str, now: datetime) -> Account | None:
+    """The account that signed a request, None for one without a key. Raises RejectError (401) for a bad signature.
+
+    `now` is the moment by which the signature's time is judged.
+    """
     key_id = headers.get(KEY_HEADER)
     timestamp, signature = headers.get(TIMESTAMP_HEADER), headers.get(SIGNATURE_HEADER)
     if key_id is None and timestamp is None and signature is None:
@@ -28,7 +31,7 @@ def caller(state: State, headers: Mapping[str, str], method: str, path: str) -> 
     account = state.accounts.get(key_id)
     if account is None:
         raise unauthorized("NOT_FOUND")
-    if not _is_recent(timestamp, state.now):
+    if not _is_recent(timestamp, now):
         raise unauthorized("HEADER_TIMESTAMP_EXPIRED")
     if not verify(_public_key(account.public_key_pem), signature, timestamp, method, path):
         raise unauthorized("INCORRECT_API_KEY_SIGNATURE")

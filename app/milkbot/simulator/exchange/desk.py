@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 
@@ -14,6 +15,10 @@ from milkbot.simulator.engine.state import State
 from milkbot.simulator.exchange.auth import caller, unauthorized
 from milkbot.simulator.exchange.errors import too_many_requests
 from milkbot.simulator.exchange.limits import DEFAULT_COST, READ, Limit, Limits
+from milkbot.simulator.fault_kinds import FaultKind
+from milkbot.simulator.faults import only
+from milkbot.simulator.faulty import effects
+from milkbot.simulator.faulty.gate import fired_at, skew_of
 
 
 class Desk:
@@ -27,9 +32,10 @@ class Desk:
     def public(self, request: Request) -> Iterator[State]:
         """A read that needs no key; one that is sent is checked all the same. Raises RejectError (401, 429)."""
         with self._simulator.turn() as state:
-            account = caller(state, request.headers, request.method, _signed_path(request))
+            account = self._caller(state, request)
             host = request.client.host if request.client else "unknown"
             self._pay(state, account.key_id if account else host, READ, DEFAULT_COST)
+            effects.before(state, account, fired_at(request.scope), None)
             yield state
 
     @contextmanager
@@ -38,14 +44,33 @@ class Desk:
     ) -> Iterator[tuple[State, Account]]:
         """A request of an account. Raises RejectError (401, 429)."""
         with self._simulator.turn() as state:
-            account = caller(state, request.headers, request.method, _signed_path(request))
+            account = self._caller(state, request)
             if account is None:
                 raise unauthorized("MISSING_HEADER")
             self._pay(state, account.key_id, limit, cost)
+            effects.before(state, account, fired_at(request.scope), request.path_params.get("order_id"))
             yield state, account
+
+    @contextmanager
+    def viewed(self, request: Request) -> Iterator[tuple[State, Account]]:
+        """A read of an account's data, which a fault may let lag. Raises RejectError (401, 429)."""
+        with self.signed(request) as (state, account):
+            view = self.as_seen(state, request)
+            yield view, view.accounts[account.key_id]
+
+    def as_of(self, state: State, request: Request) -> datetime:
+        """The moment of the account's data that a read would get."""
+        lag = only(fired_at(request.scope), FaultKind.LAGGING_READS)
+        return state.now if lag is None else state.now - timedelta(seconds=lag.rule.seconds)
+
+    def as_seen(self, state: State, request: Request) -> State:
+        """The state, or where a fault lets reads lag the one of some time ago."""
+        lag = only(fired_at(request.scope), FaultKind.LAGGING_READS)
+        return state if lag is None else self._simulator.mirror.seen_from(state, lag.rule.seconds)
 
     def before_create(self, request: Request, asked: OrderRequest) -> None:
         """What a fault does to the book that an order is about to meet. Only while a request is served."""
+        effects.before_create(fired_at(request.scope), self.market(asked.ticker), asked)
 
     def market(self, ticker: str) -> Market | None:
         """A market with its book at the present moment. Only while a request is served."""
@@ -55,6 +80,10 @@ class Desk:
     def series(self) -> tuple[str, ...]:
         """Tickers of the series that are listed."""
         return tuple(city.series for city in self._simulator.world.cities)
+
+    def _caller(self, state: State, request: Request) -> Account | None:
+        now = state.now + skew_of(request.scope)
+        return caller(state, request.headers, request.method, _signed_path(request), now)
 
     def _pay(self, state: State, who: str, limit: Limit, cost: int) -> None:
         if not self._limits.allow(who, limit, cost, state.now):

@@ -58,7 +58,7 @@ def router(desk: Desk) -> APIRouter:
         max_ts: int | None = None,
     ) -> JSONResponse:
         window = Window(None, max_ts)
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             rows = [
                 order
                 for order in sorted(state.orders.values(), key=lambda order: order.sequence, reverse=True)
@@ -80,7 +80,7 @@ def router(desk: Desk) -> APIRouter:
         max_ts: int | None = None,
     ) -> JSONResponse:
         window = Window(None, max_ts)
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             rows = [
                 filled.fill
                 for filled in reversed(state.fills)
@@ -101,7 +101,7 @@ def router(desk: Desk) -> APIRouter:
         ticker: str = "",
         event_ticker: str = "",
     ) -> JSONResponse:
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             rows = [
                 (state.markets[name], held)
                 for name, held in account.holdings.items()

@@ -31,7 +31,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/balance")
     def balance(request: Request) -> JSONResponse:
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             free = available(state, account)
             dollars = f"{free:.4f}"
             return JSONResponse(
@@ -55,7 +55,7 @@ def router(desk: Desk) -> APIRouter:
         event_ticker: str = "",
         settlement_status: SettlementStatus = "unsettled",
     ) -> JSONResponse:
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             rows = [
                 (market, holding)
                 for market, holding in _holdings(state, account)
@@ -76,7 +76,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/summary/total_resting_order_value")
     def total_resting_order_value(request: Request) -> JSONResponse:
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             value = reserved_total(state, account)
             breakdown = [{"exchange_index": EXCHANGE_INDEX, "balance": text.dollars(value)}]
             return JSONResponse(

@@ -21,7 +21,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/queue_positions")
     def queue_positions(request: Request, market_tickers: str = "", event_ticker: str = "") -> JSONResponse:
         wanted = names(market_tickers)
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             mine = [
                 order
                 for order in state.resting.values()
@@ -41,7 +41,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/{order_id}/queue_position")
     def queue_position(request: Request, order_id: str) -> JSONResponse:
-        with desk.signed(request) as (state, account):
+        with desk.viewed(request) as (state, account):
             order = state.resting.get(order_id)
             if order is None or order.account != account.key_id:
                 raise not_found("order")

@@ -60,7 +60,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/exchange/user_data_timestamp")
     def user_data_timestamp(request: Request) -> JSONResponse:
         with desk.public(request) as state:
-            return JSONResponse({"as_of_time": text.moment(state.now)})
+            return JSONResponse({"as_of_time": text.moment(desk.as_of(state, request))})
 
     @routes.get("/account/limits")
     def limits(request: Request) -> JSONResponse:
