@@ -14,6 +14,8 @@ import httpx2
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message
 
+from milkbot.simulator.faulty.gate import PATIENCE
+
 _Answer = TypeVar("_Answer")
 
 
@@ -61,6 +63,8 @@ async def _asked(app: ASGIApp, request: httpx2.Request) -> httpx2.Response:
 
     try:
         await app(_scope(request), receive, send)
+    except TimeoutError as error:
+        raise httpx2.ReadTimeout(str(error), request=request) from error
     except ConnectionError as error:
         raise httpx2.ReadError(str(error), request=request) from error
     start = next((message for message in told if message["type"] == "http.response.start"), None)
@@ -85,4 +89,5 @@ def _scope(request: httpx2.Request) -> dict[str, Any]:
         "headers": [(name.lower(), value) for name, value in request.headers.raw],
         "client": ("127.0.0.1", 1),
         "server": (request.url.host, request.url.port or 80),
+        "extensions": {PATIENCE: request.extensions["timeout"]["read"]},
     }

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.property.faults import Fault, Kind
+from tests.property.faults import Fault, faults
 from tests.property.floor import Floor
 from tests.property.trial import Trial
 from tests.property.world import CENTRE
@@ -18,13 +18,6 @@ PAUSES = [timedelta(seconds=30), timedelta(seconds=61), timedelta(minutes=5), ti
 TO_SETTLEMENT = timedelta(hours=46)
 CODES = ["NYC", "CHI"]
 
-faults = st.builds(
-    Fault,
-    kind=st.sampled_from(Kind),
-    method=st.sampled_from(["POST", "POST", "POST", "DELETE", "GET"]),
-    skip=st.integers(0, 2),
-    times=st.integers(1, 5),
-)
 deaths = st.integers(1, 60)
 Move = tuple[str, int, int]
 moves = st.tuples(st.sampled_from(CODES), st.integers(CENTRE - 2, CENTRE + 2), st.integers(-20, 20))

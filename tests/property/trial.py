@@ -35,7 +35,7 @@ class Trial:
         self.floor = floor
         self.settings = floor.settings()
         self.watch = Watch(floor)
-        self.faulty = FaultyWire(floor.transport)
+        self.faulty = FaultyWire(floor)
         self.wire = WatchedWire(self.faulty, floor.lifeline, self.watch)
         self._hand_orders = 0
 
