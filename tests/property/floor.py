@@ -55,7 +55,7 @@ class Floor:
         self._directory = directory
         self._examples = itertools.count(1)
         self._books = self._connected()
-        self._tables = self._empty_tables()
+        self._wipe = self._wiping()
         self.number = 0
         self._key_file = directory / "key.pem"
         self._key_file.touch(mode=0o600)
@@ -73,7 +73,7 @@ class Floor:
         self.number = next(self._examples)
         if self.number > 1:
             self.simulator.close()
-        self._books.execute("; ".join(f"DELETE FROM {table}" for table in self._tables))
+        self._books.execute(self._wipe)
         self.world = MovedWorld()
         store = Store(self._directory / str(self.number))
         self.simulator = Simulator.open(store, self.world, _SEED, MONDAY, ClockMode.VIRTUAL)
@@ -155,11 +155,15 @@ class Floor:
         connection.execute("SET session_replication_role = replica")  # append-only tables are emptied too
         return connection
 
-    def _empty_tables(self) -> list[str]:
-        """The tables that the migrations left empty, so all that an example writes."""
+    def _wiping(self) -> bytes:
+        """What brings every table back to what the migrations left in it."""
         listed = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('ops', 'analytics')"
         names = [str(name) for (name,) in self.rows(listed)]
-        return [name for name in names if self.rows(f"SELECT count(*) FROM {name}") == [(0,)]]
+        filled = {name: name.replace(".", "_") for name in names if self.rows(f"SELECT 1 FROM {name} LIMIT 1")}
+        for name, kept in filled.items():
+            self._books.execute(f"CREATE SCHEMA IF NOT EXISTS kept; CREATE TABLE kept.{kept} AS TABLE {name}".encode())
+        wiped = [f"DELETE FROM {name}" for name in names]
+        return "; ".join([*wiped, *(f"INSERT INTO {name} TABLE kept.{kept}" for name, kept in filled.items())]).encode()
 
 
 class _Present:
