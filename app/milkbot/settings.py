@@ -94,6 +94,14 @@ class Settings(BaseModel):
     max_open_risk_pct: Percent = Decimal(10)
     max_daily_loss_pct: Percent = Decimal(5)
     unknown_deadline_min: Annotated[int, Field(ge=1, le=1440)] = 10
+    order_style: Literal["immediate", "resting"] = "immediate"
+    quote_expiry_sec: Annotated[int, Field(ge=60, le=86_400)] = 900
+    quote_max_age_sec: Annotated[int, Field(ge=1, le=86_400)] = 600
+    quote_close_guard_min: Annotated[int, Field(ge=1, le=1440)] = 30
+    quote_pause_guard_min: Annotated[int, Field(ge=1, le=1440)] = 15
+    quote_max_forecast_move_f: Annotated[float, Field(gt=0, le=50)] = 1.0
+    quote_max_drift_cents: Annotated[int, Field(ge=1, le=99)] = 2
+    quote_max_chase_cents: Annotated[int, Field(ge=0, le=99)] = 3
     max_weekly_loss_pct: Percent = Decimal(12)
     max_monthly_loss_pct: Percent = Decimal(20)
     min_liquidity_multiple: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(5)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -40,6 +40,12 @@ def events_of(session: Session, order_id: int) -> Sequence[OrderEventRow]:
     """What happened to an order, oldest first."""
     wanted = select(OrderEventRow).where(OrderEventRow.order_id == order_id)
     return session.scalars(wanted.order_by(OrderEventRow.seq)).all()
+
+
+def events_of_all(session: Session, order_ids: Collection[int]) -> Sequence[OrderEventRow]:
+    """What happened to those orders, order by order, oldest first."""
+    wanted = select(OrderEventRow).where(OrderEventRow.order_id.in_(order_ids))
+    return session.scalars(wanted.order_by(OrderEventRow.order_id, OrderEventRow.seq)).all()
 
 
 def events_after(session: Session, mode: TradingMode, seq: int, limit: int = _A_PAGE) -> Sequence[OrderEventRow]:

@@ -142,6 +142,19 @@ def order_by_id(session: Session, order_id: int) -> Order:
     return session.get_one(Order, order_id)
 
 
+def orders_by_ids(session: Session, ids: Collection[int]) -> Sequence[Order]:
+    """The orders of those ids of ours, oldest first."""
+    if not ids:
+        return ()
+    return session.scalars(select(Order).where(Order.id.in_(ids)).order_by(Order.id)).all()
+
+
+def orders_after(session: Session, mode: TradingMode, order_id: int, limit: int = 1000) -> Sequence[Order]:
+    """A mode's orders after that id, oldest first, at most `limit`."""
+    wanted = select(Order).where(Order.trading_mode == mode, Order.id > order_id)
+    return session.scalars(wanted.order_by(Order.id).limit(limit)).all()
+
+
 def attempts(session: Session, mode: TradingMode, ticker: str, strategy: str, decided_at: datetime) -> int:
     """How many orders that same decision has had: its market, its strategy, its moment."""
     wanted = select(func.count()).where(

@@ -35,14 +35,20 @@ def held_back(orders: Iterable[Order], filled: dict[int, Decimal]) -> Cash:
 def compare(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> list[Found]:
     """Hold the exchange's cash against the books, after all fills and settlements were booked.
 
-    The first time it is taken for what was brought in. Cash that open orders may hold back is not missed.
+    The first time, with nothing open, it is taken for what was brought in.
     """
     standing = cash_rows.cash_standing(session, mode)
-    reserved = held_back(order_rows.open_orders(session, mode), order_rows.filled_by_order(session, mode))
+    if standing.capital is None and not order_rows.open_orders(session, mode):
+        cash_rows.set_capital(session, mode, Cash(reported - standing.moved))
+    return judged(session, mode, reported, at)
+
+
+def judged(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> list[Found]:
+    """What does not add up. Cash that open orders may hold back is not missed."""
+    standing = cash_rows.cash_standing(session, mode)
     if standing.capital is None:
-        if reserved == ZERO:
-            cash_rows.set_capital(session, mode, Cash(reported - standing.moved))
         return []
+    reserved = held_back(order_rows.open_orders(session, mode), order_rows.filled_by_order(session, mode))
     expected = Cash(standing.capital + standing.moved)
     missing = expected - reported
     if -TOLERANCE <= missing <= reserved + TOLERANCE:

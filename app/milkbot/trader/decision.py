@@ -16,7 +16,7 @@ from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import BookSide, Leg, OrderIntent, TimeInForce, client_order_id
+from milkbot.domain.orders import BookSide, Leg, OrderIntent, client_order_id
 from milkbot.domain.trading_state import TradingState, size_factor
 from milkbot.domain.units import Cash, Count
 from milkbot.risk.engine import Conditions
@@ -24,14 +24,15 @@ from milkbot.risk.limits import Limits
 from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
 from milkbot.sizing.fraction import SizingRules
-from milkbot.trader import observation, strategy, terms
+from milkbot.trader import observation, resting, strategy, terms
 from milkbot.trader.approval import approved
 from milkbot.trader.exposure import current_exposure
-from milkbot.trader.limits import limits_of
+from milkbot.trader.limits import limits_of, quote_rules_of
 from milkbot.trader.observation import Observed
 from milkbot.trader.order_group import Group
 from milkbot.trader.order_management import IntentContext
 from milkbot.trader.proposals import Candidate
+from milkbot.trader.quoting import sending
 from milkbot.trader.report import TickReport
 from milkbot.trader.strategy import Action, EventView, StrategyRules, yes_price
 
@@ -52,6 +53,9 @@ class Decider:
         self._engine = engine
         self._clock = clock
         self._mode = settings.trading_mode
+        self._quotes = quote_rules_of(settings)
+        self.seen: dict[str, Candidate] = {}
+        """What the last call of `decide` decided, by market."""
 
     def decide(
         self,
@@ -62,6 +66,7 @@ class Decider:
         allowed: TradingState,
         group: Group,
         clock_skew_seconds: float | None,
+        pause_at: datetime | None = None,
     ) -> list[ReadyOrder]:
         """Store what was seen and one decision for every market; return the orders to send, best edge first."""
         now = self._clock.now()
@@ -72,7 +77,9 @@ class Decider:
             exposure = current_exposure(session, self._mode, cash, blocked_events)
             factor = size_factor(holds.holds(session, self._mode, now), now)
             limits = limits_of(self._settings).sized(factor)
-            candidates = list(self._candidates(observed, held, self._rules(exposure, limits, factor), now))
+            at_work = resting.at_work(session, self._mode, pause_at, now)
+            candidates = list(self._candidates(observed, held, at_work, self._rules(exposure, limits, factor), now))
+            self.seen = {candidate.market.ticker: candidate for candidate in candidates}
             signal_ids = ticks.save_signals(
                 session, [self._signal_row(report.tick_id, ids, candidate, now) for candidate in candidates]
             )
@@ -93,7 +100,8 @@ class Decider:
                 now=now,
             )
             return [
-                self._order(session, candidate, signal_ids[candidate.market.ticker], group, now) for candidate in passed
+                self._order(session, candidate, signal_ids[candidate.market.ticker], group, pause_at, now)
+                for candidate in passed
             ]
 
     def _conditions(
@@ -114,10 +122,16 @@ class Decider:
             max_forecast_age=limits.forecast_age,
             sizing=SizingRules(settings.kelly_fraction * factor, limits.trade, limits.position),
             wealth=Cash(min(settings.bankroll, exposure.cash + exposure.total)),
+            quotes=self._quotes if self._quotes.rests else None,
         )
 
     def _candidates(
-        self, observed: Sequence[Observed], held: dict[str, Count], rules: StrategyRules, now: datetime
+        self,
+        observed: Sequence[Observed],
+        held: dict[str, Count],
+        at_work: resting.AtWork,
+        rules: StrategyRules,
+        now: datetime,
     ) -> Iterator[Candidate]:
         for seen in observed:
             view = EventView(
@@ -128,25 +142,39 @@ class Decider:
                 seen.weather.observed_max_f,
                 seen.books,
                 held,
+                at_work.markets,
+                at_work.anchors,
+                at_work.pause_at,
             )
             for market, decision in zip(seen.event.markets, strategy.decide(view, rules, now), strict=True):
                 yield Candidate(seen, market, decision)
 
-    def _order(self, session: Session, candidate: Candidate, signal_id: int, group: Group, now: datetime) -> ReadyOrder:
+    def _order(
+        self,
+        session: Session,
+        candidate: Candidate,
+        signal_id: int,
+        group: Group,
+        pause_at: datetime | None,
+        now: datetime,
+    ) -> ReadyOrder:
         """The order of a decision. An earlier attempt at it is dead: were it not, its event would be blocked."""
         decision, market, seen = candidate.decision, candidate.market, candidate.seen
         if decision.leg is None or decision.price is None:
             raise ValueError(f"the decision to buy {market.ticker} names no leg or no price")
         attempt = 1 + order_rows.attempts(session, self._mode, market.ticker, strategy.NAME, now)
+        how = sending(self._quotes, market.close_time, pause_at, now)
         intent = OrderIntent(
             client_order_id=client_order_id(self._mode, market.ticker, strategy.NAME, now, attempt),
             ticker=market.ticker,
             side=BookSide.BID if decision.leg is Leg.YES else BookSide.ASK,
             count=decision.count,
             price=yes_price(decision.leg, decision.price),
-            time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
+            time_in_force=how.time_in_force,
             exchange_index=market.exchange_index,
             created_at=now,
+            post_only=how.post_only,
+            expires_at=how.expires_at,
             order_group_id=group.id,
         )
         context = IntentContext(

@@ -61,8 +61,8 @@ def test_books_of_an_hour_ago_are_traded_on_as_if_nothing_had_happened(stage: St
         assert restored.value("SELECT count(*) FROM ops.findings WHERE closed_at IS NULL") == 0
         assert restored.wire.creates == [], "agreeing is not enough: the operator has to resume"
         restored.act("""
-            INSERT INTO ops.trading_states (trading_mode, state, reason, set_by, since, acknowledged_by)
-            VALUES ('demo', 'active', 'looked at', 'tester', now(), 'tester')
+            INSERT INTO ops.hold_acknowledgements (hold_id, acknowledged_by, acknowledged_at, note)
+            SELECT id, 'tester', now(), 'looked at' FROM ops.trading_holds
         """)
         restored.later(hours=8)
         assert restored.tick().message is None
