@@ -70,13 +70,13 @@ file=$(basename "${name%.age}" .tar).sql.gz
 mkdir -p "$target_dir"
 exec 8>>"$backup_dir/.fetch.lock"
 flock --nonblock 8 || fail 'another fetch is under way; wait for it'
+find "$backup_dir" -mindepth 2 -maxdepth 2 -name '.fetch_*' -exec rm -rf -- {} + # of one that was killed
 if [[ -e $target_dir/$file ]]; then
     "$scripts/inspect-backup.py" --check "$target_dir/$file" || fail "$target_dir/$file is here already, and broken; remove it"
     log "$target_dir/$file is here already"
     printf '%s\n' "$target_dir/$file"
     exit 0
 fi
-find "$backup_dir" -mindepth 2 -maxdepth 2 -name '.fetch_*' -exec rm -rf -- {} + # of one that was killed
 work=$(mktemp --directory "$target_dir/.fetch_XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 remote cat "$OFFSITE_TARGET/$name" | decrypt |
