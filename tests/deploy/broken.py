@@ -384,7 +384,7 @@ CASES = [
             _SQL.format("REVOKE CONNECT ON DATABASE milkbot FROM milkbot_api"),
             _SQL.format("GRANT CONNECT ON DATABASE milkbot TO milkbot_api"),
         ),
-        "permission denied for database",
+        "does not have CONNECT privilege",
     ),
     _case("postgresql-full", crowd(110), "too many clients"),
     _case(
@@ -435,20 +435,6 @@ CASES = [
         "disk-read-only",
         ("mount --bind /opt /opt && mount -o remount,bind,ro /opt", "umount -l /opt"),
         "/opt may not be written",
-    ),
-    _case(
-        "out-of-memory",
-        (
-            (
-                "systemctl set-property --runtime milkbot-rollups MemoryMax=8M MemorySwapMax=0; "
-                "systemctl start milkbot-rollups || true"
-            ),
-            (
-                "rm -rf /run/systemd/system.control/milkbot-rollups.service.d; systemctl daemon-reload; "
-                "systemctl start milkbot-rollups"
-            ),
-        ),
-        "oom-kill",
     ),
     _case("deploy-lock-old", held("2026-01-02T03:04:05+00:00"), "of ann on desk"),
     _case("deploy-running", held("now"), "of ann on desk"),
