@@ -4,6 +4,7 @@
 # The scripts that source this use them.
 # shellcheck disable=SC2034
 database=milkbot backup_dir=/var/backups/milkbot state_dir=/var/lib/milkbot-backup
+: "${scripts:?}" # the directory that this is in
 backup_lock=$backup_dir/.lock
 reserve=$backup_dir/.reserve
 owner=milkbot
@@ -39,19 +40,7 @@ now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 in_mb() { printf '%s MB' "$((($1 + 1048575) / 1048576))"; }
 free_bytes() { df --output=avail --block-size=1 "$1" | tail -n 1 | tr -dc 0-9; }
 
-# Written whole or not at all. The end of the last good run outlives every failure after it.
-write_state() { # name, result, reason, file, seconds, [name and value of one more field]
-    local file=$state_dir/$1.json before='{}'
-    mkdir -p "$state_dir" && chmod 755 "$state_dir"
-    jq --exit-status 'type == "object"' "$file" >/dev/null 2>&1 && before=$(<"$file")
-    jq --null-input --argjson before "$before" --arg at "$(now)" --arg result "$2" --arg reason "$3" --arg file "$4" \
-        --argjson seconds "$5" --arg more "${6:-}" --arg value "${7:-}" '
-        {at: $at, result: $result, reason: $reason, file: $file, seconds: $seconds}
-        + (if $result == "good" then {last_good_at: $at, last_good_file: $file}
-           else {last_good_at: ($before.last_good_at // ""), last_good_file: ($before.last_good_file // "")} end)
-        + (if $more == "" then {} elif $result == "good" then {($more): $value} else {($more): ($before[$more] // "")} end)
-        ' >"$file.new" && chmod 644 "$file.new" && sync "$file.new" && mv -- "$file.new" "$file"
-}
+write_state() { "$scripts/write-state.py" -- "$@"; } # name, result, reason, file, seconds, [name and value of one more field]
 
 # One dump or migration at a time. What a killed run left working keeps the lock until it ends. A migration takes the same
 # lock by flock(1), which leaves no name.

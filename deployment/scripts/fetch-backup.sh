@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # fetch-backup.sh --list
-# fetch-backup.sh [--identity FILE] [NAME]
+# fetch-backup.sh [--identity FILE|-] [NAME]
 #
 # Fetches a backup from off-site, by its name there or the newest of all, into its place below /var/backups/milkbot, and prints
 # its path. It is checked as restore-database.sh checks it before it gets its name. An encrypted one needs the age identity
-# whose recipient it was made for: the host has none, so bring it for this once (/run is gone with the next reboot).
+# whose recipient it was made for: the host has none, so bring it for this once (/run is gone with the next reboot), or give
+# - and the identity's text on standard input, so that it never lies on a disk.
 # A new host needs nothing for it but what site.yml --tags backup installs.
 # Exit codes: 0 done · 1 failed, nothing was left · 2 wrong usage
 set -Eeuo pipefail
@@ -21,18 +22,25 @@ wrong() {
 
 decrypt() {
     case $name in
-        *.age) age --decrypt --identity "$identity" ;;
+        *.age)
+            if [[ $identity == - ]]; then
+                age --decrypt --identity <(printf '%s\n' "$given")
+            else
+                age --decrypt --identity "$identity"
+            fi
+            ;;
         *) cat ;;
     esac
 }
 
-identity='' list=''
+identity='' given='' list=''
 while [[ ${1:-} == -* ]]; do
     case $1 in
         --list) list=yes ;;
         --identity)
             identity=${2:-}
-            [[ -r $identity ]] || wrong "--identity '$identity' cannot be read; give the file that age-keygen wrote"
+            [[ $identity == - || -r $identity ]] ||
+                wrong "--identity '$identity' cannot be read; give the file that age-keygen wrote, or - for standard input"
             shift
             ;;
         *) wrong "'$1' is no option; give --list, --identity FILE, or nothing" ;;
@@ -41,7 +49,14 @@ while [[ ${1:-} == -* ]]; do
 done
 [[ $# -le 1 ]] || wrong 'give the name of one backup; --list shows them'
 [[ $EUID -eq 0 ]] || wrong "run it as root (sudo $0 $*)"
-[[ -z $identity ]] || identity=$(readlink -f "$identity")
+case $identity in
+    '') ;;
+    -)
+        given=$(cat)
+        [[ -n $given ]] || wrong '--identity -: nothing came on standard input; give the text that age-keygen wrote'
+        ;;
+    *) identity=$(readlink -f "$identity") ;;
+esac
 cd / # runuser keeps the directory, which may be one that only root can enter
 refuse_without_offsite
 known=$(offsite_backups '') || fail "there is no backup at $OFFSITE_TARGET, or it cannot be reached"
@@ -55,13 +70,13 @@ file=$(basename "${name%.age}" .tar).sql.gz
 mkdir -p "$target_dir"
 exec 8>>"$backup_dir/.fetch.lock"
 flock --nonblock 8 || fail 'another fetch is under way; wait for it'
+find "$backup_dir" -mindepth 2 -maxdepth 2 -name '.fetch_*' -exec rm -rf -- {} + # of one that was killed
 if [[ -e $target_dir/$file ]]; then
     "$scripts/inspect-backup.py" --check "$target_dir/$file" || fail "$target_dir/$file is here already, and broken; remove it"
     log "$target_dir/$file is here already"
     printf '%s\n' "$target_dir/$file"
     exit 0
 fi
-find "$backup_dir" -mindepth 2 -maxdepth 2 -name '.fetch_*' -exec rm -rf -- {} + # of one that was killed
 work=$(mktemp --directory "$target_dir/.fetch_XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 remote cat "$OFFSITE_TARGET/$name" | decrypt |

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """point-in-time.py [--check | --json] [--repo N] [--now EPOCH] [TIME]
+point-in-time.py --reached LOG [TIME] | --died LOG
 
 Tells from when until when the database can be restored to any moment: which backups of pgBackRest there are, and how
 far the archived WAL follows each without a gap. With TIME (2026-11-25 21:42:29+00) it names the backup that a restore
 to that moment begins with, as JSON. --check asks whether WAL is missing behind the newest backup, which pgBackRest's
 own verify does not. --now says until when the archive is known to reach, should it reach its end.
+--reached proves by the log of a PostgreSQL that recovered that it ended at that moment and at no other, or without TIME
+tells its last commit. --died tells by the log why one did not come that far.
 Exit codes: 0 done · 1 that moment cannot be restored, or WAL is missing · 2 wrong usage
 """
 
@@ -18,6 +21,7 @@ import re
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 STANZA = "milkbot"
@@ -27,6 +31,10 @@ _SEGMENT = re.compile(r"(?:.*/)?([0-9A-F]{24})-[0-9a-f]{40}(?:\.\w+)?")
 _HISTORY = re.compile(r"(?:.*/)?([0-9A-F]{8})\.history")
 # PostgreSQL would take one without a zone as the server's time, and nobody knows which that is at three in the morning.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?) ?(Z|[+-]\d\d(?::?\d\d)?)")
+
+_LAST_COMMIT = re.compile(r"last completed transaction was at log time (.+)")
+_STOPPED = re.compile(r"recovery stopping before (?:commit|abort) of transaction")
+_LAST_WORD = re.compile(r"(?:FATAL|PANIC): *(.+)")
 
 
 class UnreachableError(Exception):
@@ -175,6 +183,32 @@ def missing(backups: list[Backup], archive: Archive) -> str:
     return f"WAL is missing behind backup {newest.label}: segment {name_of(archive.owner(last + 1), last + 1)}"
 
 
+def last_commit(log: str) -> str:
+    """Time of the last transaction that was replayed; empty when there was none."""
+    found = _LAST_COMMIT.findall(log)
+    return found[-1].strip() if found else ""
+
+
+def reached(log: str, target: float | None) -> str:
+    """What a recovery reached. Raises UnreachableError when that is not the moment that was asked for."""
+    last = last_commit(log)
+    if target is not None:
+        # Without this line it ended somewhere else than it was told.
+        if not _STOPPED.search(log):
+            raise UnreachableError(f"the moment was not reached: the WAL ended at {last or 'the backup'}")
+        if last and read_time(last) > target:
+            raise UnreachableError(f"the moment was passed: the last commit is of {last}")
+    return f"reached: the last commit is of {last or 'before the end of the backup'}"
+
+
+def why_died(log: str) -> str:
+    """Why a recovery ended early, by its own last word."""
+    words = _LAST_WORD.findall(log)
+    last = last_commit(log)
+    why = words[-1] if words else "its log does not say why"
+    return f"the moment was not reached: {why}" + (f"; the last commit that can be had is of {last}" if last else "")
+
+
 def shown(moment: float) -> str:
     """As restore-to-time.sh and PostgreSQL take it."""
     return dt.datetime.fromtimestamp(moment, dt.UTC).isoformat(sep=" ").replace("+00:00", "+00")
@@ -228,6 +262,8 @@ def main() -> int:
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--check", action="store_true", help="only whether WAL is missing behind the newest backup")
     kind.add_argument("--json", action="store_true", help="for a program")
+    kind.add_argument("--reached", type=Path, metavar="LOG", help="what a recovery that wrote this log reached")
+    kind.add_argument("--died", type=Path, metavar="LOG", help="why the recovery that wrote this log ended early")
     parser.add_argument("--repo", type=int, default=1, help="which repository, %(default)s by default")
     parser.add_argument(
         "--now", type=float, help="until when the archive is known to reach, in seconds since the epoch"
@@ -240,6 +276,11 @@ def main() -> int:
         print(f"point-in-time.py: {error}", file=sys.stderr)
         return 2
     try:
+        if asked.died:
+            raise UnreachableError(why_died(asked.died.read_text(encoding="utf-8", errors="replace")))
+        if asked.reached:
+            print(reached(asked.reached.read_text(encoding="utf-8", errors="replace"), target))
+            return 0
         backups, archive = look(asked.repo)
         if asked.check:
             if gap := missing(backups, archive):

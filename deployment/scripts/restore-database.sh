@@ -7,6 +7,7 @@
 # backed up (schema, rows of each table, constraints, indexes, pg_amcheck), halts trading in it, and then swaps their names;
 # the one before is kept as milkbot_old_TIME. A backup that is broken, or that the running release does not fit, changes
 # nothing. Ticks are held off meanwhile. The exchange went on, so an operator looks first, and then: milkbot resume --reason ...
+# A database without a table, as a new host has it, is not kept, and its own rights and settings are those of the backup.
 # --upgrade-by migrates the new database before the swap, by that release's command. --foreign takes a file without a
 # manifest. --swap-back makes a kept database the running one again, just so. --show tells what would be lost.
 #
@@ -20,27 +21,15 @@ scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
 # shellcheck source=deployment/scripts/backup-common.sh
 source "$scripts/backup-common.sh"
+# shellcheck source=deployment/scripts/restore-common.sh
+source "$scripts/restore-common.sh"
 
 kept_databases=2
-stamp=$(date -u +%Y%m%d_%H%M%S)
 restored=milkbot_restore_$stamp
 kept=milkbot_old_$stamp
-timers=(milkbot-trader.timer milkbot-rollups.timer)
-services=(milkbot-trader.service milkbot-rollups.service)
-home=/opt/milkbot
-lock_file=/run/lock/milkbot-deploy.json
-
-running=() own_lock='' finished='' before='' facts=''
+finished='' before='' unused='' facts=''
 
 id_of() { sql <<<"SELECT oid FROM pg_database WHERE datname = '$1'"; }
-
-# A playbook that holds the lock says so by the run in its environment.
-take_lock() {
-    [[ -z ${MILKBOT_RUN:-} || $(jq --raw-output .run "$lock_file" 2>/dev/null) != "$MILKBOT_RUN" ]] || return 0
-    MILKBOT_RUN=$("$scripts/deploy-lock.py" take --pid $$ --purpose "restore-database.sh $1") || exit $?
-    export MILKBOT_RUN # so that what this leaves working, should it be killed, can be found
-    own_lock=yes
-}
 
 drop_leftovers() {
     local name
@@ -48,33 +37,6 @@ drop_leftovers() {
         log "an earlier restore was killed; $name is removed"
         sql <<<"DROP DATABASE $name WITH (FORCE)"
     done
-}
-
-# A run that was killed left the timers stopped, and behind it what starts them again.
-remember_timers() {
-    if systemctl is-active --quiet milkbot-resume.timer; then
-        running=("${timers[@]}")
-    else
-        mapfile -t running < <(systemctl list-units --plain --no-legend --state=active "${timers[@]}" | cut -d' ' -f1)
-    fi
-}
-
-hold_ticks() {
-    if ((${#running[@]})) && ! systemctl is-active --quiet milkbot-resume.timer; then
-        systemd-run --quiet --unit=milkbot-resume --description='Milkbot: start the timers that a restore left stopped' \
-            --on-active=15min --timer-property=AccuracySec=1s --collect systemctl start "${running[@]}"
-    fi
-    systemctl stop "${timers[@]}"
-    local service
-    for service in "${services[@]}"; do
-        while [[ $(systemctl show --property=ActiveState --value "$service") == activating ]]; do sleep 1; done
-    done
-}
-
-release_ticks() {
-    ((${#running[@]})) || return 0
-    systemctl start "${running[@]}"
-    systemctl stop milkbot-resume.timer
 }
 
 # A restore that fills the disk would stop the running database as well. PostgreSQL keeps max_wal_size beside the tables.
@@ -106,8 +68,21 @@ refuse_another_schema() { # what holds it
             "restore-database.sh --upgrade-by $home/current/venv/bin/milkbot $1"
 }
 
+# Of a new host: nobody has stored anything, so there is nothing to go back to, and what belongs to the database itself is
+# what the backup says of it.
+is_unused() {
+    [[ -n $before && $(sql "$database" <<<"SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384") == 0 ]]
+}
+
+# A role that is no longer, or not yet, here would be missed when its rights are restored.
+restore_globals() {
+    [[ -r $file.globals.sql ]] || return 0
+    "$scripts/restore-globals.py" ${unused:+--properties} <"$file.globals.sql" | sql
+}
+
 create_and_fill() {
-    sql <<<"CREATE DATABASE $restored OWNER $owner TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'" &&
+    restore_globals &&
+        sql <<<"CREATE DATABASE $restored OWNER $owner TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'" &&
         gunzip --stdout "$1" |
         as_postgres env PGOPTIONS='-c maintenance_work_mem=256MB -c synchronous_commit=off' \
             psql -Xq -v ON_ERROR_STOP=1 --single-transaction --dbname="$restored" >/dev/null &&
@@ -146,15 +121,6 @@ fill_new_database() {
     if [[ -n $upgrade_by ]]; then
         runuser -u "$owner" -- env POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
     fi
-}
-
-# Before the swap, in every mode: so that at no moment a database is live in which trading goes on.
-halt() {
-    sql "$restored" <<EOF_SQL
-INSERT INTO ops.trading_states (trading_mode, state, reason, set_by, since)
-SELECT mode, 'halted', '$(tr -d "'\\\\" <<<"$1")', 'restore-database.sh', now()
-FROM unnest(ARRAY['shadow', 'demo', 'live']) AS mode
-EOF_SQL
 }
 
 # The first rename locks the name, so that whoever comes now waits, and gives the sessions five seconds to go; meanwhile they
@@ -197,14 +163,6 @@ drop_oldest_kept() {
     done
 }
 
-record() { # result, reason
-    [[ -n $own_lock ]] || return 0 # a playbook writes its own line
-    jq --null-input --compact-output --sort-keys --arg at "$(date -u +%Y-%m-%dT%H:%M:%SZ)" --arg result "$1" --arg reason "$2" \
-        --arg release "$(basename "$(readlink "$home/current")")" --arg by "${SUDO_USER:-root}@$(hostname)" --arg backup "${swap_back:-$file}" \
-        '{at: $at, action: "restore", result: $result, release: $release, by: $by, backup: $backup, reason: $reason}' \
-        >>"$home/deploys.jsonl"
-}
-
 # On every way out but SIGKILL.
 leave() {
     local code=$?
@@ -220,16 +178,11 @@ leave() {
         else
             log "$database is what ${swap_back:-$file} holds, although this ended early"
         fi
-        record failed "${reason:-see the words of restore-database.sh}"
+        record failed "${reason:-see the words of restore-database.sh}" "${swap_back:-$file}"
         release_ticks
     fi
-    [[ -z $own_lock ]] || "$scripts/deploy-lock.py" free --run "$MILKBOT_RUN"
+    free_lock
     exit "$code"
-}
-
-wrong() {
-    echo "restore-database.sh: $*" >&2
-    exit 2
 }
 
 upgrade_by='' show='' swap_back='' foreign=() file=''
@@ -272,11 +225,11 @@ else
     source_shown="restored from $(basename "$file")"
     refuse_another_schema "$file"
 fi
-take_lock "${swap_back:-$(basename "$file")}"
+take_lock "restore-database.sh ${swap_back:-$(basename "$file")}"
 trap leave EXIT
 before=$(id_of "$database")
+! is_unused || unused=yes
 drop_leftovers
-remember_timers
 if [[ -n $swap_back ]]; then
     [[ -n $(id_of "$swap_back") ]] || fail "there is no database $swap_back; list them: runuser -u postgres -- psql --list"
     facts=$(jq --null-input --arg schema "$(sql "$swap_back" <<<'SELECT version_num FROM ops.alembic_version')" '{schema: $schema}')
@@ -287,16 +240,20 @@ else
     hold_ticks
     fill_new_database
 fi
-halt "$source_shown" || fail "trading could not be halted in $restored; take another"
+halting "$source_shown" | sql "$restored" || fail "trading could not be halted in $restored; take another"
 # A dump of the database that goes would die by the swap.
 lock_backups "restore-database.sh"
 hold_ticks # all that may have taken longer than the timers stay stopped
 swap || fail "the databases could not be swapped; try again"
 finished=yes
 unlock_backups
-log "$database is now what ${swap_back:-$file} holds; the one before is kept until: runuser -u postgres -- dropdb $kept"
-log "to go back to it: $scripts/restore-database.sh --swap-back $kept"
+log "$database is now what ${swap_back:-$file} holds"
+if [[ -n $unused ]]; then
+    sql <<<"DROP DATABASE $kept WITH (FORCE)" || log "drop the one before, which is empty: runuser -u postgres -- dropdb $kept"
+else
+    log "the one before is kept until: runuser -u postgres -- dropdb $kept; to go back to it: $scripts/restore-database.sh --swap-back $kept"
+fi
 drop_oldest_kept || true
-record good "${source_shown#restored }"
+record good "${source_shown#restored }" "${swap_back:-$file}"
 release_ticks
 log "trading is halted; look at: milkbot positions, and then: milkbot resume --reason ..."

@@ -11,8 +11,6 @@ scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd / # runuser keeps the directory, which may be one that only root can enter
 
 settings=/etc/milkbot/pgbackrest.env
-state_dir=/var/lib/milkbot-backup
-state=$state_dir/pgbackrest.json
 lock=/run/lock/milkbot-wal.lock
 REPOSITORIES=1
 
@@ -28,34 +26,8 @@ newest_backup() {
     pgbackrest info --output=json 2>/dev/null | jq --raw-output '.[0].backup | max_by(.timestamp.stop) | .label // ""' || true
 }
 
-# Of each job the last run, and of all together whether one failed that no later one of its kind, or of a greater kind, made
-# good again. `file` is the name of the newest backup.
-record() { # result, reason
-    local now before='{}' temporary
-    now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-    [[ ! -s $state ]] || before=$(<"$state")
-    jq --exit-status . >/dev/null 2>&1 <<<"$before" || before='{}'
-    install -d -m 0755 "$state_dir"
-    temporary=$(mktemp "$state_dir/.pgbackrest.XXXXXX")
-    jq --null-input --argjson before "$before" --arg job "$job" --arg at "$now" --arg result "$1" --arg reason "$2" \
-        --arg file "$(newest_backup)" --argjson seconds "$SECONDS" '
-        def greater: {"incr": ["incr", "diff", "full"], "diff": ["diff", "full"], "full": ["full"], "verify": ["verify"]};
-        ($before.jobs // {}) as $jobs
-        | {at: $at, result: $result, reason: $reason, file: $file, seconds: $seconds} as $run
-        | (if $result == "good" then {last_good_at: $at, last_good_file: $file}
-           else ($jobs[$job] // {} | {last_good_at: (.last_good_at // ""), last_good_file: (.last_good_file // "")}) end) as $good
-        | ($jobs + {($job): ($run + $good)}) as $jobs
-        | [$jobs | to_entries[] | . as $it | select(.value.result == "failed")
-            | select(all(greater[$it.key][] as $other | $jobs[$other] // {}; (.last_good_at // "") < $it.value.at))
-            | "\(.key): \(.value.reason)"] as $failing
-        | ([$jobs | to_entries[] | select(.key != "verify") | .value] | max_by(.last_good_at)) as $best
-        | {at: $at, result: (if $failing == [] then "good" else "failed" end), reason: ($failing | join("; ")), file: $file,
-           seconds: $seconds, last_good_at: ($best.last_good_at // ""), last_good_file: ($best.last_good_file // ""), jobs: $jobs}
-        ' >"$temporary"
-    chmod 0644 "$temporary"
-    sync "$temporary"
-    mv -- "$temporary" "$state"
-}
+# `file` is the name of the newest backup.
+record() { "$scripts/write-state.py" --job "$job" -- pgbackrest "$1" "$2" "$(newest_backup)" "$SECONDS"; } # result, reason
 
 fail() {
     log "$job failed: $*"

@@ -21,6 +21,8 @@ dump: Any = importlib.import_module("milkbot_backup.dump")
 loss: Any = importlib.import_module("milkbot_backup.loss")
 manifest: Any = importlib.import_module("milkbot_backup.manifest")
 restored: Any = importlib.import_module("milkbot_backup.restored")
+roles: Any = importlib.import_module("milkbot_backup.globals")
+state: Any = importlib.import_module("milkbot_backup.state")
 
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\\restrict abc\nCREATE TABLE ops.ticks (id int);\n"
 ROWS = b"COPY ops.alembic_version (version_num) FROM stdin;\n0008\n\\.\n\nCOPY ops.ticks (id, note) FROM stdin;\n"

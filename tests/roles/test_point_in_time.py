@@ -151,6 +151,29 @@ def test_a_time_that_nobody_knows_is_guessed(text: str) -> None:
     assert f"'{text}' is no time" in done.stderr
 
 
+STOPPED = "LOG:  recovery stopping before commit of transaction 812, time 1970-01-01 00:01:01+00\n"
+LAST = "LOG:  last completed transaction was at log time 1970-01-01 00:00:59.25+00\n"
+
+
+def test_a_recovery_that_ended_elsewhere_is_taken() -> None:
+    assert POINT.reached(STOPPED + LAST, 60.0) == "reached: the last commit is of 1970-01-01 00:00:59.25+00"
+    assert POINT.reached("", None) == "reached: the last commit is of before the end of the backup"
+    with pytest.raises(POINT.UnreachableError, match=r"was not reached: the WAL ended at 1970-01-01 00:00:59\.25"):
+        POINT.reached(LAST, 60.0)
+    with pytest.raises(POINT.UnreachableError, match="the moment was passed"):
+        POINT.reached(STOPPED + LAST, 59.0)
+
+
+def test_nobody_learns_why_a_recovery_ended(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"FATAL:  the database system is starting up\n{LAST}FATAL:  recovery ended before the target\n")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--died", str(log)], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "was not reached: recovery ended before the target; the last commit that can be had" in done.stderr
+
+
 def _room(directory: Path, minimum: int) -> dict[str, Any]:
     return ask(
         "pgbackrest/library/pgbackrest_room.py",

@@ -114,6 +114,28 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
 }
 
+STORE: dict[str, Any] = {
+    "backup_offsite_enabled": True,
+    "backup_offsite_target": "store:milkbot",
+    "backup_offsite_config_secret": "[store]\ntype = sftp\n",
+}
+ENCRYPTED = {**STORE, "backup_age_recipients": ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"]}
+# What cannot be brought back to a machine that is new.
+RECOVERIES: dict[str, tuple[dict[str, Any], str]] = {
+    "an empty variable of a shell": (
+        {"restore_from": ""},
+        "restore_from = (empty): give offsite for the newest backup",
+    ),
+    "no name of a backup": ({**STORE, "restore_from": "offsite:yesterday"}, "offsite:yesterday: give offsite for"),
+    "no store": ({"restore_from": "offsite"}, "restore_from = offsite: backup_offsite_enabled is not set"),
+    "no file": ({"restore_from": "/nowhere/milkbot_20260101_020000.sql.gz"}, "there is no such file here"),
+    "no identity": ({**ENCRYPTED, "restore_from": "offsite"}, "encrypted (backup_age_recipients); give the identity"),
+    "no file of an identity": (
+        {**ENCRYPTED, "restore_from": "offsite", "restore_identity": "/nowhere/identity.txt"},
+        "restore_identity = /nowhere/identity.txt: there is no such file",
+    ),
+}
+
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join(done.stdout.split())
@@ -127,6 +149,17 @@ def test_wrong_input_changes_the_machine(machine: Machine, case: str) -> None:
     assert done.returncode != 0
     assert message in _said(done)
     assert "PRIVATE KEY" not in done.stdout + done.stderr
+    assert machine.state() == before
+
+
+@pytest.mark.parametrize("case", RECOVERIES)
+def test_a_recovery_that_cannot_succeed_changes_the_machine(machine: Machine, case: str) -> None:
+    wrong, message = RECOVERIES[case]
+    before = machine.state()
+    done = machine.provision(wrong)
+    assert done.returncode != 0
+    assert message in _said(done)
+    assert "Nothing was changed" in _said(done)
     assert machine.state() == before
 
 

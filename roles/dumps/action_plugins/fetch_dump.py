@@ -29,7 +29,7 @@ sha256: {description: Its SHA-256., type: str}
 """
 
 _PIECE = 8 << 20
-_MANIFEST_SIZE = 1 << 20
+_SMALL = 4 << 20
 
 
 class FetchError(Exception):
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
             changed = not target.exists() or (_digest_of(target) != wanted)
             if changed:
                 self._bring(source, target, wanted)
-            for more in (".sha256", ".json"):
+            for more in (".sha256", ".json", ".globals.sql"):
                 text = self._read_small(source + more)
                 beside = target.with_name(target.name + more)
                 if text and (not beside.exists() or beside.read_bytes() != text):
@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
 
     def _read_small(self, path: str) -> bytes:
         """What the file holds; nothing when there is none."""
-        return self._said(f"head --bytes={_MANIFEST_SIZE} {shlex.quote(path)} 2>/dev/null")
+        return self._said(f"head --bytes={_SMALL} {shlex.quote(path)} 2>/dev/null")
 
     def _bring(self, source: str, target: Path, wanted: str) -> None:
         temporary = target.with_name(f".{target.name}.part")

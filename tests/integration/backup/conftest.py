@@ -19,7 +19,7 @@ from milkbot.db.scratch import create_database
 def host(cluster: Cluster) -> Iterator[Host]:
     """A host whose database has the platform's own name, and no other database of that family."""
     if os.geteuid() != 0:
-        pytest.skip(
+        pytest.fail(
             "the scripts are root's, and so is a file system of their own; run as root: sudo bin/test integration"
         )
     create_database(cluster.socket_directory, NAME, TEMPLATE)

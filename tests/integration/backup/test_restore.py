@@ -59,6 +59,39 @@ def test_a_restore_brings_back_something_else(host: Host) -> None:
         host.ask("DROP ROLE watcher", "postgres")
 
 
+def test_a_new_host_gets_half_of_what_was_lost(host: Host) -> None:
+    host.fill(40)
+    owner = "ALTER ROLE watcher PASSWORD 'do-not-tell' CONNECTION LIMIT 7"
+    host.ask(f"CREATE ROLE watcher LOGIN; {owner}; GRANT pg_monitor TO watcher", "postgres")
+    try:
+        host.ask(
+            "GRANT CONNECT ON DATABASE milkbot TO watcher; ALTER DATABASE milkbot SET work_mem = '7MB'", "postgres"
+        )
+        host.ask("GRANT SELECT ON ops.ticks TO watcher")
+        backup = f"{BACKUPS}/daily/{host.backup().name}"
+        # As the role postgres leaves a new one: its schemas are there, and no table.
+        host.ask("DROP DATABASE milkbot", "postgres")
+        host.ask("DROP ROLE watcher", "postgres")
+        host.ask("CREATE DATABASE milkbot OWNER milkbot TEMPLATE template0", "postgres")
+        host.ask("CREATE SCHEMA ops AUTHORIZATION milkbot")
+        # Nor are there timers.
+        host.program("systemctl", '[ "$1" != stop ] || { echo "Unit not loaded" >&2; exit 5; }')
+        done = host.script("restore-database.sh", backup)
+        assert done.returncode == 0, done.stderr
+        assert host.ask("SELECT count(*) FROM ops.ticks") == ["40"]
+        assert _halted(host) == {"shadow halted", "demo halted", "live halted"}
+        assert host.ask("SHOW work_mem") == ["7MB"]
+        may = "has_database_privilege(oid, 'milkbot', 'CONNECT'), has_table_privilege(oid, 'ops.ticks', 'SELECT')"
+        of = "rolconnlimit, rolcanlogin, pg_has_role(oid, 'pg_monitor', 'MEMBER')"
+        role = f"SELECT ROW({may}, {of}) FROM pg_roles WHERE rolname = 'watcher'"
+        assert host.ask(role) == ["(t,t,7,t,t)"]
+        # What was empty is not what anybody goes back to.
+        assert host.databases() == {"milkbot", "milkbot_template"}
+        assert "--swap-back" not in done.stderr
+    finally:
+        host.ask("DROP OWNED BY watcher; DROP ROLE watcher")
+
+
 def test_a_database_of_another_schema_is_swapped_back(host: Host) -> None:
     backup = host.backup()
     assert host.script("restore-database.sh", f"{BACKUPS}/daily/{backup.name}").returncode == 0
