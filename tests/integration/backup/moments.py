@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from milkbot.db.scratch import server_programs
 
 Harm = Callable[[subprocess.Popen[str]], None]
 # Which moments a test goes through: a few, and every one of them in parts.
-MOMENTS = [(17, 30), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
+MOMENTS = [(23, 30), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
 _PATIENCE = 120
 # Stands before another program of its name, and says that it comes; at one moment it waits until the harm is done. It
 # has nothing but the shell's own words: another program would count as well.
@@ -52,6 +53,16 @@ def kill_script(process: subprocess.Popen[str]) -> None:
 def kill_group(process: subprocess.Popen[str]) -> None:
     """SIGKILL for the script and for all that it started."""
     os.killpg(process.pid, signal.SIGKILL)
+
+
+def kill_in_its_midst(process: subprocess.Popen[str]) -> None:
+    """The same, when the program has worked a little, and others beside it."""
+
+    def kill() -> None:
+        if process.poll() is None:
+            kill_group(process)
+
+    threading.Timer(0.03, kill).start()
 
 
 @dataclass(frozen=True, slots=True)
