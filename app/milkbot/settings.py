@@ -93,6 +93,25 @@ class Settings(BaseModel):
     max_cluster_exposure_pct: Percent = Decimal(5)
     max_open_risk_pct: Percent = Decimal(10)
     max_daily_loss_pct: Percent = Decimal(5)
+    unknown_deadline_min: Annotated[int, Field(ge=1, le=1440)] = 10
+    order_style: Literal["immediate", "resting"] = "immediate"
+    quote_expiry_sec: Annotated[int, Field(ge=60, le=86_400)] = 900
+    quote_max_age_sec: Annotated[int, Field(ge=1, le=86_400)] = 600
+    quote_close_guard_min: Annotated[int, Field(ge=1, le=1440)] = 30
+    quote_pause_guard_min: Annotated[int, Field(ge=1, le=1440)] = 15
+    quote_max_forecast_move_f: Annotated[float, Field(gt=0, le=50)] = 1.0
+    quote_max_drift_cents: Annotated[int, Field(ge=1, le=99)] = 2
+    quote_max_chase_cents: Annotated[int, Field(ge=0, le=99)] = 3
+    max_weekly_loss_pct: Percent = Decimal(12)
+    max_monthly_loss_pct: Percent = Decimal(20)
+    min_liquidity_multiple: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(5)
+    max_orders_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 120
+    max_rejects: Annotated[int, Field(ge=1, le=1000)] = 5
+    max_unfinished_ticks: Annotated[int, Field(ge=1, le=1000)] = 5
+    max_blind_ticks: Annotated[int, Field(ge=1, le=100)] = 3
+    max_clock_skew_sec: Annotated[int, Field(ge=1, le=60)] = 5
+    order_group_contracts: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
+    kill_file: Path = Path("/opt/milkbot/data/HALT")
     max_snapshot_age_sec: Annotated[int, Field(ge=1, le=3600)] = 120
     max_forecast_age_hours: Annotated[int, Field(ge=1, le=72)] = 18
 
@@ -154,5 +173,7 @@ class Settings(BaseModel):
 _NOT_OF_DECISIONS = {
     name
     for name in Settings.model_fields
-    if name.startswith(("postgres_", "kalshi_", "log_", "analytics_", "dash", "milkbot_", "openrouter_", "nws_user"))
+    if name.startswith(
+        ("postgres_", "kalshi_", "log_", "analytics_", "dash", "milkbot_", "openrouter_", "nws_user", "kill_")
+    )
 }

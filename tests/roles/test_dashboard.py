@@ -27,7 +27,7 @@ from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ZERO, Cash
 from milkbot.http import Traffic
 from milkbot.load_settings import load_settings
-from milkbot.risk.engine import Exposure
+from milkbot.risk.portfolio import Exposure
 from milkbot.textfile import Page, recorded_run
 from milkbot.trader import metrics as tick_metrics
 from milkbot.trader.report import TickReport

@@ -19,7 +19,7 @@ from milkbot.domain.trading_state import TradingState
 from milkbot.errors import DatabaseUnavailableError, MilkbotError, NotPermittedError, VenueUnavailableError
 from milkbot.settings import Settings
 from milkbot.trader.doors import open_venue
-from milkbot.trader.exposure import limits_of
+from milkbot.trader.limits import limits_of
 from milkbot.venue.errors import CancelFailedError
 from milkbot.venue.values import VenueOrder, VenueOrderStatus
 

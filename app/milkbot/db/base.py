@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
@@ -38,3 +39,8 @@ PriceColumn = Annotated[Decimal, mapped_column(Numeric(10, 6))]
 CountColumn = Annotated[Decimal, mapped_column(Numeric(18, 2))]
 CashColumn = Annotated[Decimal, mapped_column(Numeric(18, 6))]
 Probability = Annotated[float, mapped_column()]
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    """The text of a check constraint: the column holds one of these values."""
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"

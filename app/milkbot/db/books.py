@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from milkbot.db.ops import BalanceSnapshot, FillRow, Order, PositionRow, SettlementRow
+from milkbot.db.risk_tables import SettlementCorrection
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill, Position
@@ -25,7 +26,7 @@ def save_fill(session: Session, values: dict[str, Any]) -> bool:
 
 
 def order_of_venue_id(session: Session, venue_order_id: str) -> Order | None:
-    """Our order behind the exchange's id, None for one that we did not place."""
+    """The order behind the exchange's id, None for one that the books do not know."""
     return session.scalars(select(Order).where(Order.venue_order_id == venue_order_id)).first()
 
 
@@ -93,10 +94,29 @@ def settlement_of(session: Session, mode: TradingMode, ticker: str) -> Settlemen
     return session.get(SettlementRow, (mode, ticker))
 
 
-def correct_settlement(session: Session, row: SettlementRow, paid: dict[str, Decimal]) -> None:
-    """Write what a settlement really paid, after a fill of its market came late."""
+def correct_settlement(session: Session, row: SettlementRow, paid: Mapping[str, Any]) -> None:
+    """Write what a settlement really paid, after a fill of its market came late or its result was corrected."""
     where = (SettlementRow.trading_mode == row.trading_mode, SettlementRow.ticker == row.ticker)
     session.execute(update(SettlementRow).where(*where).values(**paid))
+
+
+def save_correction(session: Session, before: SettlementRow, after: Mapping[str, Any], *, at: datetime) -> None:
+    """Keep what a settlement was that the exchange now tells otherwise."""
+    session.execute(
+        insert(SettlementCorrection).values(
+            trading_mode=before.trading_mode,
+            ticker=before.ticker,
+            result_before=before.result,
+            yes_value_before=before.yes_value,
+            settled_before=before.settled_at,
+            realized_before=before.realized_pnl,
+            result=after["result"],
+            yes_value=after["yes_value"],
+            settled_at=after["settled_at"],
+            difference=after["realized_pnl"] - before.realized_pnl,
+            recorded_at=at,
+        )
+    )
 
 
 def close_position(session: Session, mode: TradingMode, ticker: str, *, at: datetime) -> None:

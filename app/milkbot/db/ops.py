@@ -8,19 +8,14 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from milkbot.db.base import OPS, Base, CashColumn, CountColumn, Id, PriceColumn, Probability
+from milkbot.db.base import OPS, Base, CashColumn, CountColumn, Id, PriceColumn, Probability, one_of
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
 from milkbot.domain.trading_state import TradingState
 
-
-def _one_of(column: str, values: list[str]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
-
 # The public view shows and sorts trades by this: a trade's time to the minute, in a form that an index may hold.
 _FILL_MINUTE = "date_bin('00:01:00'::interval, filled_at, '2000-01-01 00:00:00+00'::timestamp with time zone)"
-_MODE = _one_of("trading_mode", [str(mode) for mode in TradingMode])
+_MODE = one_of("trading_mode", TradingMode)
 
 
 class Tick(Base):
@@ -128,15 +123,20 @@ class Signal(Base):
 
 
 class Order(Base):
-    """An order, written before it is sent. `price` is of the YES leg; quantities come from fills alone."""
+    """An order, written before it is sent. `price` is of the YES leg; quantities come from fills alone.
+
+    `state_event` is what led to its state. `origin` says of an order that the exchange had and the books had not where
+    it came from; it is null for all others.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
         CheckConstraint(_MODE, name="trading_mode"),
-        CheckConstraint(_one_of("side", [str(side) for side in BookSide]), name="side"),
+        CheckConstraint(one_of("side", [str(side) for side in BookSide]), name="side"),
         CheckConstraint("price > 0 AND price < 1", name="price"),
         CheckConstraint("count > 0", name="count"),
         Index("ix_orders_mode_state", "trading_mode", "state"),
+        Index("ix_orders_mode_created", "trading_mode", "created_at"),
         Index("ix_orders_event_ticker", "event_ticker"),
         {"schema": OPS},
     )
@@ -162,6 +162,12 @@ class Order(Base):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    state_event: Mapped[str | None]
+    origin: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
+    post_only: Mapped[bool | None]
+    reduce_only: Mapped[bool | None]
+    order_group_id: Mapped[str | None]
 
 
 class OrderStateRow(Base):
@@ -195,6 +201,8 @@ class FillRow(Base):
         Index("ix_fills_mode_filled", "trading_mode", "filled_at"),
         Index("ix_fills_mode_minute", "trading_mode", text(_FILL_MINUTE)),
         Index("ix_fills_mode_day", "trading_mode", "climate_day"),
+        Index("ix_fills_order_id", "order_id"),
+        Index("ix_fills_mode_venue_order", "trading_mode", "venue_order_id"),
         {"schema": OPS},
     )
 
@@ -308,12 +316,15 @@ class RiskEvent(Base):
 
 
 class TradingStateRow(Base):
-    """Every change of the trading state, newest last: who, why, since when, until when."""
+    """Every change of the trading state, newest last: who, why, since when, until when.
+
+    With `from_holds` it is what the holds left; without, a restore or a release from before holds wrote it.
+    """
 
     __tablename__ = "trading_states"
     __table_args__ = (
         CheckConstraint(_MODE, name="trading_mode"),
-        CheckConstraint(_one_of("state", [str(state) for state in TradingState]), name="state"),
+        CheckConstraint(one_of("state", [str(state) for state in TradingState]), name="state"),
         Index("ix_trading_states_mode_since", "trading_mode", "since"),
         {"schema": OPS},
     )
@@ -326,6 +337,7 @@ class TradingStateRow(Base):
     since: Mapped[datetime]
     until: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]
+    from_holds: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LiveArming(Base):
@@ -360,7 +372,7 @@ class RollupTouched(Base):
 
     __tablename__ = "rollup_touched"
     __table_args__ = (
-        CheckConstraint(_one_of("bucket", ["city", "strategy", "equity"]), name="bucket"),
+        CheckConstraint(one_of("bucket", ["city", "strategy", "equity"]), name="bucket"),
         {"schema": OPS},
     )
 

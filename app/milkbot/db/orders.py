@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from milkbot.db.ops import FillRow, Order
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import OPEN, OrderIntent, OrderState, transition
+from milkbot.domain.orders import OPEN, BookSide, OrderEvent, OrderIntent, OrderState, TimeInForce, event_of
+from milkbot.domain.units import Count, Price
 
 
 def commit_intent(
@@ -46,8 +48,60 @@ def commit_intent(
         created_at=intent.created_at,
         sent_at=intent.created_at,
         updated_at=intent.created_at,
+        state_event=OrderEvent.COMMITTED,
+        expires_at=intent.expires_at,
+        post_only=intent.post_only,
+        reduce_only=intent.reduce_only,
+        order_group_id=intent.order_group_id,
     )
     return session.execute(row.returning(Order.id)).scalar_one()
+
+
+def adopt(
+    session: Session,
+    *,
+    mode: TradingMode,
+    client_order_id: str,
+    venue_order_id: str,
+    ticker: str,
+    event_ticker: str,
+    city_code: str,
+    climate_day: date,
+    strategy: str,
+    side: BookSide,
+    price: Price,
+    count: Count,
+    time_in_force: TimeInForce,
+    exchange_index: int,
+    created_at: datetime,
+    expires_at: datetime | None,
+    origin: str,
+    at: datetime,
+) -> None:
+    """Write an order that the exchange has and the books had not, as pending until evidence moves it."""
+    row = insert(Order).values(
+        trading_mode=mode,
+        client_order_id=client_order_id,
+        venue_order_id=venue_order_id,
+        ticker=ticker,
+        event_ticker=event_ticker,
+        city_code=city_code,
+        climate_day=climate_day,
+        strategy_name=strategy,
+        side=side,
+        price=price,
+        count=count,
+        time_in_force=time_in_force,
+        exchange_index=exchange_index,
+        attempt=1,
+        state=OrderState.PENDING,
+        state_event=OrderEvent.ADOPTED,
+        created_at=created_at,
+        updated_at=at,
+        expires_at=expires_at,
+        origin=origin,
+    )
+    session.execute(row)
 
 
 def move(
@@ -58,13 +112,19 @@ def move(
     at: datetime,
     reason: str | None,
     venue_order_id: str | None = None,
+    event: OrderEvent | None = None,
 ) -> bool:
-    """Change an order's state along the table; returns whether anything changed. Raises IllegalTransitionError."""
-    state = transition(OrderState(order.state), new)
+    """Change an order's state along the table, by the plain event for that change if none is given.
+
+    Returns whether anything changed. The database writes the event into the order's log. Raises IllegalTransitionError.
+    """
+    old = OrderState(order.state)
     known_id = venue_order_id or order.venue_order_id
-    if state == order.state and known_id == order.venue_order_id:
+    if new is old and known_id == order.venue_order_id:
         return False
-    values = {"state": state, "state_reason": reason, "venue_order_id": known_id, "updated_at": at}
+    values: dict[str, Any] = {"state_reason": reason, "venue_order_id": known_id, "updated_at": at}
+    if new is not old:
+        values |= {"state": new, "state_event": event_of(old, new, event)}
     session.execute(update(Order).where(Order.id == order.id).values(values))
     session.refresh(order)
     return True
@@ -82,6 +142,19 @@ def order_by_id(session: Session, order_id: int) -> Order:
     return session.get_one(Order, order_id)
 
 
+def orders_by_ids(session: Session, ids: Collection[int]) -> Sequence[Order]:
+    """The orders of those ids of ours, oldest first."""
+    if not ids:
+        return ()
+    return session.scalars(select(Order).where(Order.id.in_(ids)).order_by(Order.id)).all()
+
+
+def orders_after(session: Session, mode: TradingMode, order_id: int, limit: int = 1000) -> Sequence[Order]:
+    """A mode's orders after that id, oldest first, at most `limit`."""
+    wanted = select(Order).where(Order.trading_mode == mode, Order.id > order_id)
+    return session.scalars(wanted.order_by(Order.id).limit(limit)).all()
+
+
 def attempts(session: Session, mode: TradingMode, ticker: str, strategy: str, decided_at: datetime) -> int:
     """How many orders that same decision has had: its market, its strategy, its moment."""
     wanted = select(func.count()).where(
@@ -97,6 +170,29 @@ def attempts(session: Session, mode: TradingMode, ticker: str, strategy: str, de
 def known_client_ids(session: Session, ids: Sequence[str]) -> set[str]:
     """Which of these client order ids are ours, in whatever mode."""
     return set(session.scalars(select(Order.client_order_id).where(Order.client_order_id.in_(ids))))
+
+
+def known_venue_orders(
+    session: Session, mode: TradingMode, *, venue_ids: Sequence[str], client_ids: Sequence[str]
+) -> set[str]:
+    """Which of these orders the books have: their ids at the exchange, and their client order ids."""
+    by_id = select(Order.venue_order_id).where(Order.trading_mode == mode, Order.venue_order_id.in_(venue_ids))
+    known = {found for found in session.scalars(by_id) if found is not None}
+    return known | known_client_ids(session, client_ids)
+
+
+def orders_of_client_ids(session: Session, mode: TradingMode, ids: Collection[str]) -> Sequence[Order]:
+    """The orders of that mode that have these client order ids."""
+    if not ids:
+        return ()
+    wanted = select(Order).where(Order.client_order_id.in_(ids), Order.trading_mode == mode)
+    return session.scalars(wanted.order_by(Order.id)).all()
+
+
+def fills_without_order(session: Session, mode: TradingMode) -> Sequence[FillRow]:
+    """Fills whose order the books do not know."""
+    wanted = select(FillRow).where(FillRow.order_id.is_(None), FillRow.trading_mode == mode)
+    return session.scalars(wanted.order_by(FillRow.id)).all()
 
 
 def filled_by_order(session: Session, mode: TradingMode) -> dict[int, Decimal]:

@@ -36,6 +36,7 @@ def set_state(
     since: datetime,
     until: datetime | None = None,
     acknowledged_by: str | None = None,
+    from_holds: bool = False,
 ) -> None:
     """Append a state; earlier ones stay as the record of who did what."""
     session.execute(
@@ -47,6 +48,7 @@ def set_state(
             since=since,
             until=until,
             acknowledged_by=acknowledged_by,
+            from_holds=from_holds,
         )
     )
 

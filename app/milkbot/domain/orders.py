@@ -1,4 +1,4 @@
-"""Orders: what is sent, how it is named, and the one table by which its state may change."""
+"""Orders: what is sent, and how it is named. Their states are in `order_states`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,37 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from milkbot.domain.modes import TradingMode
+from milkbot.domain.order_states import (
+    OPEN,
+    TERMINAL,
+    TRANSITIONS,
+    UNRESOLVED,
+    IllegalTransitionError,
+    OrderEvent,
+    OrderState,
+    event_of,
+)
 from milkbot.domain.units import Count, Price, complement
+
+__all__ = [
+    "OPEN",
+    "OURS",
+    "TERMINAL",
+    "TRANSITIONS",
+    "UNRESOLVED",
+    "BookSide",
+    "IllegalTransitionError",
+    "Leg",
+    "OrderEvent",
+    "OrderIntent",
+    "OrderState",
+    "TimeInForce",
+    "client_order_id",
+    "event_of",
+]
+
+OURS = "mb-"
+"""How every client order id of ours begins, and none of another's."""
 
 
 class BookSide(StrEnum):
@@ -23,58 +53,6 @@ class Leg(StrEnum):
 
     YES = "yes"
     NO = "no"
-
-
-class OrderState(StrEnum):
-    """Where an order stands in our books."""
-
-    PENDING = "pending"
-    """The intent is committed; whether a socket was touched is not known yet."""
-    UNKNOWN = "unknown"
-    """It was sent and the outcome is not known. Counts at its worst case, blocks new risk in its event."""
-    RESTING = "resting"
-    PARTIALLY_FILLED = "partially_filled"
-    FILLED = "filled"
-    CANCELED = "canceled"
-    REJECTED = "rejected"
-
-
-TRANSITIONS: frozenset[tuple[OrderState, OrderState]] = frozenset(
-    {
-        (OrderState.PENDING, OrderState.RESTING),
-        (OrderState.PENDING, OrderState.PARTIALLY_FILLED),
-        (OrderState.PENDING, OrderState.FILLED),
-        (OrderState.PENDING, OrderState.CANCELED),
-        (OrderState.PENDING, OrderState.REJECTED),
-        (OrderState.PENDING, OrderState.UNKNOWN),
-        (OrderState.UNKNOWN, OrderState.RESTING),
-        (OrderState.UNKNOWN, OrderState.PARTIALLY_FILLED),
-        (OrderState.UNKNOWN, OrderState.FILLED),
-        (OrderState.UNKNOWN, OrderState.CANCELED),
-        (OrderState.UNKNOWN, OrderState.REJECTED),
-        (OrderState.RESTING, OrderState.PARTIALLY_FILLED),
-        (OrderState.RESTING, OrderState.FILLED),
-        (OrderState.RESTING, OrderState.CANCELED),
-        (OrderState.PARTIALLY_FILLED, OrderState.FILLED),
-        (OrderState.PARTIALLY_FILLED, OrderState.CANCELED),
-    }
-)
-"""Every change of state that may happen; the database enforces the same table by a trigger."""
-
-TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED})
-UNRESOLVED = frozenset({OrderState.PENDING, OrderState.UNKNOWN})
-OPEN = frozenset(OrderState) - TERMINAL
-
-
-class IllegalTransitionError(ValueError):
-    """A change of state that TRANSITIONS does not hold."""
-
-
-def transition(old: OrderState, new: OrderState) -> OrderState:
-    """The new state, if the table allows it or nothing changes. Raises IllegalTransitionError otherwise."""
-    if old is not new and (old, new) not in TRANSITIONS:
-        raise IllegalTransitionError(f"an order that is {old} cannot become {new}")
-    return new
 
 
 class TimeInForce(StrEnum):
@@ -122,4 +100,4 @@ def client_order_id(mode: TradingMode, ticker: str, strategy: str, decided_at: d
     `attempt` grows only when the earlier one is proved dead; so a resend can never double a position.
     """
     text = "|".join((mode, ticker, strategy, decided_at.astimezone(UTC).isoformat(), str(attempt)))
-    return f"mb-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+    return f"{OURS}{hashlib.sha256(text.encode()).hexdigest()[:40]}"

@@ -114,6 +114,16 @@ class Trip:
     reason: str
     until: datetime | None
 
+    @property
+    def source(self) -> str:
+        """Who sets the hold."""
+        return source_of(self.breaker)
+
+
+def source_of(breaker: Breaker) -> str:
+    """The name by which a breaker sets holds."""
+    return f"breaker {breaker}"
+
 
 def trips(facts: Facts, thresholds: Thresholds, now: datetime) -> tuple[Trip, ...]:
     """Every breaker that the facts trip, with its reason and its end."""
@@ -123,7 +133,7 @@ def trips(facts: Facts, thresholds: Thresholds, now: datetime) -> tuple[Trip, ..
 def due(tripped: Iterable[Trip], holds: Iterable[Hold], now: datetime) -> tuple[Trip, ...]:
     """Those of which no hold is in force yet: a breaker holds once, however often it is asked."""
     held = {hold.source for hold in in_force(holds, now)}
-    return tuple(trip for trip in tripped if trip.breaker not in held)
+    return tuple(trip for trip in tripped if trip.source not in held)
 
 
 def _trip(breaker: Breaker, reason: str, now: datetime) -> Trip:

@@ -1,117 +1,116 @@
-"""The limits that each order must pass, in dollars that could be lost."""
+"""What each order must pass before it is sent. Every reason against it has its code; none is decided anywhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
 
 from milkbot.domain.trading_state import TradingState
-from milkbot.domain.units import ZERO, Cash, Count
-
-
-class DenialCode(StrEnum):
-    """Why the risk engine refused an order."""
-
-    TRADING_HALTED = "trading_halted"
-    ONLY_REDUCING = "only_reducing"
-    EVENT_UNRESOLVED = "event_unresolved"
-    BALANCE_TOO_LOW = "balance_too_low"
-    TRADE_RISK = "trade_risk"
-    POSITION_SIZE = "position_size"
-    EVENT_RISK = "event_risk"
-    CITY_EXPOSURE = "city_exposure"
-    CLUSTER_EXPOSURE = "cluster_exposure"
-    OPEN_RISK = "open_risk"
+from milkbot.domain.units import ZERO, Count
+from milkbot.risk.limits import DenialCode, Limits
+from milkbot.risk.portfolio import Exposure, Proposal
+from milkbot.risk.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Upper bounds in dollars at risk, and in contracts for one market."""
+class MarketFacts:
+    """What is known of the market that an order is for. A missing age or spread is None and never passes.
 
-    trade: Cash
-    event: Cash
-    city: Cash
-    cluster: Cash
-    open_risk: Cash
-    position: Count
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """An order as the engine sees it. `risk` is its worst case: what is paid if it fills whole and loses, fee included.
-
-    `held_after` is the size of the market's position if it fills whole; `reduces` says that it opens nothing.
+    `depth`: contracts that rest in its book, both sides together.
     """
 
-    ticker: str
-    event_ticker: str
-    city_code: str
-    cluster: str
-    risk: Cash
-    held_after: Count
-    reduces: bool
+    active: bool
+    spread: Decimal | None
+    depth: Count
+    book_age: timedelta | None
+    forecast_age: timedelta | None
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
-    """Dollars at risk now: positions at cost, and every order that is open or of unknown outcome at its worst case.
+class Conditions:
+    """What holds for every order of a moment. `orders` were sent in the hour before it.
 
-    `blocked_events` hold something that is not resolved: no new risk there.
+    `clock_skew` is None before the exchange told its time; then there is nothing to hold against ours. `group_ready`:
+    the exchange-side order group takes orders, or there shall be none.
     """
 
-    cash: Cash
-    by_event: Mapping[str, Cash] = field(default_factory=dict)
-    by_city: Mapping[str, Cash] = field(default_factory=dict)
-    by_cluster: Mapping[str, Cash] = field(default_factory=dict)
-    blocked_events: frozenset[str] = frozenset()
+    state: TradingState
+    orders: int = 0
+    exchange_open: bool = True
+    clock_skew: timedelta | None = None
+    group_ready: bool = True
 
-    @property
-    def total(self) -> Cash:
-        """Dollars at risk over all events."""
-        return Cash(sum(self.by_event.values(), ZERO))
-
-    def with_order(self, order: Proposal) -> Exposure:
-        """The exposure once that order counts too."""
-        return replace(
-            self,
-            cash=Cash(self.cash - order.risk),
-            by_event=_plus(self.by_event, order.event_ticker, order.risk),
-            by_city=_plus(self.by_city, order.city_code, order.risk),
-            by_cluster=_plus(self.by_cluster, order.cluster, order.risk),
-        )
+    def after_order(self) -> Conditions:
+        """The conditions once one more order is sent."""
+        return replace(self, orders=self.orders + 1)
 
 
-def denials(order: Proposal, exposure: Exposure, limits: Limits, state: TradingState) -> tuple[DenialCode, ...]:
-    """Every reason against the order; empty means that it may be sent. Orders that only reduce pass all limits."""
-    if state is TradingState.HALTED:
+def denials(
+    proposal: Proposal, market: MarketFacts, exposure: Exposure, limits: Limits, now: Conditions
+) -> tuple[DenialCode, ...]:
+    """Every reason against the order; empty means that it may be sent.
+
+    One that only reduces passes all that limits risk; a market that is closed, a price that is old, an hour that is
+    full stop it too. Cancels are no orders: they never come here.
+    """
+    if now.state is TradingState.HALTED:
         return (DenialCode.TRADING_HALTED,)
-    if order.event_ticker in exposure.blocked_events:
+    if proposal.event_ticker in exposure.blocked_events:
         return (DenialCode.EVENT_UNRESOLVED,)
-    if order.reduces:
-        return ()
-    if state is TradingState.REDUCING:
+    if now.state is TradingState.REDUCING and not proposal.reduces:
         return (DenialCode.ONLY_REDUCING,)
-    return tuple(_broken(order, exposure, limits))
+    reasons = [*_impossible(market, limits, now)]
+    if not proposal.reduces:
+        reasons += [*_ill_advised(proposal, market, limits), *_too_much(proposal, exposure, limits)]
+    return tuple(reasons)
 
 
-def _broken(order: Proposal, exposure: Exposure, limits: Limits) -> Iterator[DenialCode]:
-    after = exposure.with_order(order)
+def _impossible(market: MarketFacts, limits: Limits, now: Conditions) -> Iterator[DenialCode]:
+    if not now.exchange_open:
+        yield DenialCode.EXCHANGE_PAUSED
+    if not market.active:
+        yield DenialCode.MARKET_INACTIVE
+    if now.clock_skew is not None and abs(now.clock_skew) > limits.clock_skew:
+        yield DenialCode.CLOCK_SKEW
+    if not now.group_ready:
+        yield DenialCode.ORDER_GROUP_MISSING
+    if _is_old(market.book_age, limits.book_age):
+        yield DenialCode.BOOK_STALE
+    if now.orders >= limits.orders:
+        yield DenialCode.ORDER_RATE
+
+
+def _ill_advised(proposal: Proposal, market: MarketFacts, limits: Limits) -> Iterator[DenialCode]:
+    if _is_old(market.forecast_age, limits.forecast_age):
+        yield DenialCode.FORECAST_STALE
+    if market.terms is not Terms.ACCEPTED:
+        yield DenialCode(market.terms)
+    if market.spread is None or market.spread > limits.spread:
+        yield DenialCode.SPREAD_WIDE
+    if market.depth < limits.liquidity * proposal.order.count:
+        yield DenialCode.LIQUIDITY_LOW
+
+
+def _too_much(proposal: Proposal, exposure: Exposure, limits: Limits) -> Iterator[DenialCode]:
+    after = exposure.with_order(proposal)
     if after.cash < ZERO:
         yield DenialCode.BALANCE_TOO_LOW
-    if order.risk > limits.trade:
+    if proposal.order.cost > limits.trade:
         yield DenialCode.TRADE_RISK
-    if order.held_after > limits.position:
+    if proposal.held_after > limits.position:
         yield DenialCode.POSITION_SIZE
-    if after.by_event[order.event_ticker] > limits.event:
+    if after.by_event[proposal.event_ticker] > limits.event:
         yield DenialCode.EVENT_RISK
-    if after.by_city[order.city_code] > limits.city:
+    if after.by_city[proposal.city_code] > limits.city:
         yield DenialCode.CITY_EXPOSURE
-    if after.by_cluster[order.cluster] > limits.cluster:
+    if after.by_cluster[proposal.cluster] > limits.cluster:
         yield DenialCode.CLUSTER_EXPOSURE
     if after.total > limits.open_risk:
         yield DenialCode.OPEN_RISK
 
 
-def _plus(amounts: Mapping[str, Cash], key: str, more: Cash) -> dict[str, Cash]:
-    return {**amounts, key: Cash(amounts.get(key, ZERO) + more)}
+def _is_old(age: timedelta | None, limit: timedelta) -> bool:
+    return age is None or age > limit

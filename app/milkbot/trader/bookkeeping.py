@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -63,15 +64,24 @@ def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, 
 def record_settlements(
     session: Session, mode: TradingMode, settlements: Iterable[VenueSettlement], *, at: datetime
 ) -> int:
-    """Store how our markets settled, by the exchange's result; returns how many were new."""
+    """Store how our markets settled, by the exchange's result; returns how many were new or corrected.
+
+    A settlement that comes again with another result, later or in place of the first, takes that one's place.
+    """
     new = 0
-    for settlement in settlements:
+    for settlement in sorted(settlements, key=lambda one: (one.settled_at, one.ticker)):
         place = place_of(settlement.ticker)
         if place is None:
             continue
         row = books.position_of(session, mode, settlement.ticker)
         # Without a fill yet nothing is known to be held: the fill that comes late corrects this row.
         position = books.to_position(row) if row else Position.flat(settlement.ticker)
+        values = {
+            "result": settlement.result,
+            "yes_value": settlement.yes_value,
+            **_paid(position, settlement.yes_value),
+            "settled_at": settlement.settled_at,
+        }
         added = books.save_settlement(
             session,
             {
@@ -80,18 +90,48 @@ def record_settlements(
                 "event_ticker": place.event_ticker,
                 "city_code": place.city.code,
                 "climate_day": place.climate_day,
-                "result": settlement.result,
-                "yes_value": settlement.yes_value,
-                **_paid(position, settlement.yes_value),
-                "settled_at": settlement.settled_at,
+                **values,
                 "recorded_at": at,
             },
         )
         if added:
-            new += 1
             books.close_position(session, mode, settlement.ticker, at=at)
+        if added or _corrected(session, mode, place, settlement, values, at):
+            new += 1
             _touch(session, mode, place, settlement.settled_at)
     return new
+
+
+def _corrected(
+    session: Session,
+    mode: TradingMode,
+    place: Place,
+    settlement: VenueSettlement,
+    values: dict[str, Any],
+    at: datetime,
+) -> bool:
+    """Put a later word of the exchange about a market in the place of an earlier one; returns whether it differs."""
+    stored = books.settlement_of(session, mode, settlement.ticker)
+    if stored is None or settlement.settled_at < stored.settled_at:
+        return False
+    if (stored.result, stored.yes_value) == (settlement.result, settlement.yes_value):
+        return False
+    before, paid = f"{stored.result} ({stored.yes_value})", stored.revenue
+    _touch(session, mode, place, stored.settled_at)
+    books.save_correction(session, stored, values, at=at)
+    books.correct_settlement(session, stored, values)
+    ticks.save_risk_event(
+        session,
+        trading_mode=mode,
+        event_type="settlement_corrected",
+        severity="warning",
+        message=f"{settlement.ticker} had settled as {before} and is {settlement.result} ({settlement.yes_value}) now",
+        city_code=place.city.code,
+        ticker=settlement.ticker,
+        payload={"revenue_before": str(paid), "revenue": str(values["revenue"])},
+        event_time=at,
+    )
+    return True
 
 
 def adopt_fills(session: Session, mode: TradingMode, order: Order) -> None:

@@ -1,52 +1,135 @@
-"""Breakers: what takes the trading state away from ACTIVE without an operator."""
+"""Asking the breakers: reads what they judge by, stores what tripped, and says which state is in force."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import structlog
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, state, ticks
+from milkbot.db import holds, order_groups, risk_facts, ticks
+from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import TradingState
+from milkbot.domain.units import Cash
+from milkbot.risk.breakers import (
+    MONTH,
+    REJECTS_WINDOW,
+    UNFINISHED_WINDOW,
+    WEEK,
+    Breaker,
+    Facts,
+    Loss,
+    Thresholds,
+    due,
+    source_of,
+    trips,
+)
 from milkbot.settings import Settings
+from milkbot.trader import kill_file
+from milkbot.trader.strategy import Reason
 
-# How long the daily-loss breaker holds.
-PAUSE = timedelta(hours=24)
+log = structlog.get_logger(__name__)
+
+_BLIND_REASONS = (Reason.FORECAST_MISSING, Reason.FORECAST_STALE, Reason.BOOK_MISSING, Reason.BOOK_STALE)
+# Ticks that are older say nothing of the present.
+_BLIND_WINDOW = timedelta(hours=2)
 
 
-def trip(
-    session: Session, settings: Settings, now: datetime, tick_id: int, acknowledged_at: datetime | None
-) -> TradingState:
-    """The state after the breakers were asked; a tripped one is stored with its reason and its end.
+def trip(session: Session, settings: Settings, now: datetime, tick_id: int) -> TradingState:
+    """The state in force after the breakers were asked. What trips is stored as a hold, and as a critical risk event.
 
-    Daily loss: dollars realized since midnight UTC, fees included, against the configured share of the bankroll. What
-    an operator acknowledged by resuming does not count again.
+    What an operator acknowledged by resuming does not count again. The state that is stored for other readers follows.
     """
+    mode = settings.trading_mode
+    holds.adopt(session, mode, now)
+    facts = read_facts(session, settings, now, tick_id)
+    for tripped in due(trips(facts, thresholds_of(settings), now), holds.holds(session, mode, now), now):
+        log.error("breaker tripped", breaker=str(tripped.breaker), effect=str(tripped.effect), reason=tripped.reason)
+        holds.add(
+            session,
+            mode,
+            source=tripped.source,
+            effect=tripped.effect,
+            reason=tripped.reason,
+            since=now,
+            until=tripped.until,
+            tick_id=tick_id,
+        )
+        ticks.save_risk_event(
+            session,
+            trading_mode=mode,
+            tick_id=tick_id,
+            event_type="breaker",
+            severity="critical",
+            message=tripped.reason,
+            payload={"breaker": tripped.breaker, "effect": tripped.effect},
+            event_time=now,
+        )
+    return holds.publish(session, mode, now)
+
+
+def read_facts(session: Session, settings: Settings, now: datetime, tick_id: int) -> Facts:
+    """What the breakers judge by, each from its last acknowledgement on."""
+    mode = settings.trading_mode
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    since = max(midnight, acknowledged_at or midnight)
-    realized = books.realized_since(session, settings.trading_mode, since)
-    allowed = settings.bankroll * settings.max_daily_loss_pct / Decimal(100)
-    if realized > -allowed:
-        return TradingState.ACTIVE
-    started = "midnight" if since == midnight else f"{since:%H:%M}"
-    reason = f"daily loss: {-realized:.2f} dollars lost since {started} UTC, {allowed:.2f} allowed"
-    state.set_state(
-        session,
-        mode=settings.trading_mode,
-        state=TradingState.REDUCING,
-        reason=reason,
-        set_by="breaker daily_loss",
-        since=now,
-        until=now + PAUSE,
+
+    def since(breaker: Breaker, window: datetime) -> datetime:
+        acknowledged = holds.acknowledged_at(session, mode, source_of(breaker))
+        return max(window, acknowledged or window)
+
+    def loss(breaker: Breaker, window: datetime) -> Loss:
+        start = since(breaker, window)
+        return Loss(risk_facts.lost_since(session, mode, start), start)
+
+    unfinished = since(Breaker.DATABASE_FAILURES, now - UNFINISHED_WINDOW)
+    counts = risk_facts.newest_counts(
+        session, mode, since(Breaker.BLIND, now - _BLIND_WINDOW), settings.max_blind_ticks
     )
-    ticks.save_risk_event(
-        session,
-        trading_mode=settings.trading_mode,
-        tick_id=tick_id,
-        event_type="breaker",
-        severity="critical",
-        message=reason,
-        event_time=now,
+    return Facts(
+        day=loss(Breaker.DAILY_LOSS, midnight),
+        week=loss(Breaker.WEEKLY_LOSS, now - WEEK),
+        month=loss(Breaker.MONTHLY_LOSS, now - MONTH),
+        rejects=risk_facts.rejects_since(session, mode, since(Breaker.REJECTS, now - REJECTS_WINDOW)),
+        unfinished_ticks=risk_facts.unfinished_ticks_since(session, mode, unfinished, but=tick_id),
+        blind_ticks=blind_ticks(counts),
+        kill_file=kill_file.found(settings.kill_file),
+        order_group=_triggered_group(session, mode),
     )
-    return TradingState.REDUCING
+
+
+def thresholds_of(settings: Settings) -> Thresholds:
+    """The configured thresholds, percentages of the bankroll in dollars."""
+
+    def share(percent: Decimal) -> Cash:
+        return Cash(settings.bankroll * percent / Decimal(100))
+
+    return Thresholds(
+        daily_loss=share(settings.max_daily_loss_pct),
+        weekly_loss=share(settings.max_weekly_loss_pct),
+        monthly_loss=share(settings.max_monthly_loss_pct),
+        rejects=settings.max_rejects,
+        unfinished_ticks=settings.max_unfinished_ticks,
+        blind_ticks=settings.max_blind_ticks,
+    )
+
+
+def blind_ticks(counts: Iterable[Mapping[str, int]]) -> int:
+    """How many of the newest ticks, from the newest on, looked at markets and had fresh inputs for none of them."""
+    blind = 0
+    for count in counts:
+        decisions = count.get("decisions", 0)
+        if not decisions or sum(count.get(f"reason {reason}", 0) for reason in _BLIND_REASONS) < decisions:
+            break
+        blind += 1
+    return blind
+
+
+def _triggered_group(session: Session, mode: TradingMode) -> str | None:
+    newest = order_groups.newest(session, mode)
+    if newest is None or newest.act != order_groups.Act.TRIGGERED:
+        return None
+    acknowledged = holds.acknowledged_at(session, mode, source_of(Breaker.ORDER_GROUP))
+    seen = acknowledged is not None and acknowledged >= newest.at
+    return None if seen else f"the order group {newest.venue_group_id} was triggered: {newest.reason}"

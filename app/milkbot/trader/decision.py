@@ -11,25 +11,30 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, ticks
+from milkbot.db import books, holds, risk_facts, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
-from milkbot.domain.fees import aligned
-from milkbot.domain.markets import Market
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import BookSide, Leg, OrderIntent, TimeInForce, client_order_id
-from milkbot.domain.trading_state import TradingState
-from milkbot.domain.units import ZERO, Cash, Count
-from milkbot.risk.engine import Exposure, Proposal, denials
+from milkbot.domain.orders import BookSide, Leg, OrderIntent, client_order_id
+from milkbot.domain.trading_state import TradingState, size_factor
+from milkbot.domain.units import Cash, Count
+from milkbot.risk.engine import Conditions
+from milkbot.risk.limits import Limits
+from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
 from milkbot.sizing.fraction import SizingRules
-from milkbot.trader import observation, strategy
-from milkbot.trader.exposure import current_exposure, limits_of
+from milkbot.trader import observation, resting, strategy, terms
+from milkbot.trader.approval import approved
+from milkbot.trader.exposure import current_exposure
+from milkbot.trader.limits import limits_of, quote_rules_of
 from milkbot.trader.observation import Observed
+from milkbot.trader.order_group import Group
 from milkbot.trader.order_management import IntentContext
+from milkbot.trader.proposals import Candidate
+from milkbot.trader.quoting import sending
 from milkbot.trader.report import TickReport
-from milkbot.trader.strategy import Action, Decision, EventView, StrategyRules, yes_price
+from milkbot.trader.strategy import Action, EventView, StrategyRules, yes_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,6 @@ class ReadyOrder:
     context: IntentContext
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    seen: Observed
-    market: Market
-    decision: Decision
-
-
 class Decider:
     """The part of a tick between looking and sending. It writes snapshots, signals and denials; it sends nothing."""
 
@@ -55,6 +53,9 @@ class Decider:
         self._engine = engine
         self._clock = clock
         self._mode = settings.trading_mode
+        self._quotes = quote_rules_of(settings)
+        self.seen: dict[str, Candidate] = {}
+        """What the last call of `decide` decided, by market."""
 
     def decide(
         self,
@@ -63,14 +64,22 @@ class Decider:
         cash: Cash,
         blocked_events: frozenset[str],
         allowed: TradingState,
+        group: Group,
+        clock_skew_seconds: float | None,
+        pause_at: datetime | None = None,
     ) -> list[ReadyOrder]:
         """Store what was seen and one decision for every market; return the orders to send, best edge first."""
         now = self._clock.now()
         with transaction(self._engine) as session:
             ids = observation.store(session, observed, tick_id=report.tick_id, mode=self._mode, captured_at=now)
+            terms.save_ladders(session, observed, now)
             held = {row.ticker: Count(row.signed_count) for row in books.held_positions(session, self._mode)}
             exposure = current_exposure(session, self._mode, cash, blocked_events)
-            candidates = list(self._candidates(observed, held, self._rules(exposure), now))
+            factor = size_factor(holds.holds(session, self._mode, now), now)
+            limits = limits_of(self._settings).sized(factor)
+            at_work = resting.at_work(session, self._mode, pause_at, now)
+            candidates = list(self._candidates(observed, held, at_work, self._rules(exposure, limits, factor), now))
+            self.seen = {candidate.market.ticker: candidate for candidate in candidates}
             signal_ids = ticks.save_signals(
                 session, [self._signal_row(report.tick_id, ids, candidate, now) for candidate in candidates]
             )
@@ -78,25 +87,52 @@ class Decider:
             report.counts.update(events=len(observed), decisions=len(candidates))
             for candidate in candidates:
                 report.counts[f"reason {candidate.decision.reasons[0]}"] += 1
-            return self._approved(session, report, candidates, signal_ids, exposure, held, allowed, now)
+            passed = approved(
+                session,
+                report,
+                self._mode,
+                candidates,
+                held=held,
+                terms=terms.judge(session, self._mode, observed, tick_id=report.tick_id, now=now),
+                exposure=exposure,
+                limits=limits,
+                conditions=self._conditions(session, allowed, group, clock_skew_seconds, now),
+                now=now,
+            )
+            return [
+                self._order(session, candidate, signal_ids[candidate.market.ticker], group, pause_at, now)
+                for candidate in passed
+            ]
 
-    def _rules(self, exposure: Exposure) -> StrategyRules:
+    def _conditions(
+        self, session: Session, allowed: TradingState, group: Group, clock_skew_seconds: float | None, now: datetime
+    ) -> Conditions:
+        skew = None if clock_skew_seconds is None else timedelta(seconds=clock_skew_seconds)
+        orders = risk_facts.orders_since(session, self._mode, now - timedelta(hours=1))
+        return Conditions(allowed, orders, clock_skew=skew, group_ready=group.ready)
+
+    def _rules(self, exposure: Exposure, limits: Limits, factor: Decimal) -> StrategyRules:
         settings = self._settings
-        limits = limits_of(settings)
         return StrategyRules(
             min_edge=settings.min_edge_after_costs,
             min_price=settings.min_price,
-            max_spread=Decimal(settings.spread_max_cents) / 100,
+            max_spread=limits.spread,
             max_gap=settings.max_model_market_gap,
-            max_book_age=timedelta(seconds=settings.max_snapshot_age_sec),
-            max_forecast_age=timedelta(hours=settings.max_forecast_age_hours),
-            sizing=SizingRules(settings.kelly_fraction, limits.trade, limits.position),
+            max_book_age=limits.book_age,
+            max_forecast_age=limits.forecast_age,
+            sizing=SizingRules(settings.kelly_fraction * factor, limits.trade, limits.position),
             wealth=Cash(min(settings.bankroll, exposure.cash + exposure.total)),
+            quotes=self._quotes if self._quotes.rests else None,
         )
 
     def _candidates(
-        self, observed: Sequence[Observed], held: dict[str, Count], rules: StrategyRules, now: datetime
-    ) -> Iterator[_Candidate]:
+        self,
+        observed: Sequence[Observed],
+        held: dict[str, Count],
+        at_work: resting.AtWork,
+        rules: StrategyRules,
+        now: datetime,
+    ) -> Iterator[Candidate]:
         for seen in observed:
             view = EventView(
                 seen.event,
@@ -106,59 +142,40 @@ class Decider:
                 seen.weather.observed_max_f,
                 seen.books,
                 held,
+                at_work.markets,
+                at_work.anchors,
+                at_work.pause_at,
             )
             for market, decision in zip(seen.event.markets, strategy.decide(view, rules, now), strict=True):
-                yield _Candidate(seen, market, decision)
+                yield Candidate(seen, market, decision)
 
-    def _approved(
+    def _order(
         self,
         session: Session,
-        report: TickReport,
-        candidates: Sequence[_Candidate],
-        signal_ids: dict[str, int],
-        exposure: Exposure,
-        held: dict[str, Count],
-        allowed: TradingState,
+        candidate: Candidate,
+        signal_id: int,
+        group: Group,
+        pause_at: datetime | None,
         now: datetime,
-    ) -> list[ReadyOrder]:
-        ready: list[ReadyOrder] = []
-        buys = [candidate for candidate in candidates if candidate.decision.action is Action.BUY]
-        for candidate in sorted(buys, key=lambda c: (-(c.decision.edge or ZERO), c.market.ticker)):
-            proposal = _proposal(candidate, held.get(candidate.market.ticker, Count(ZERO)))
-            refused = denials(proposal, exposure, limits_of(self._settings), allowed)
-            for code in refused:
-                report.counts[f"denied {code}"] += 1
-                ticks.save_risk_event(
-                    session,
-                    trading_mode=self._mode,
-                    tick_id=report.tick_id,
-                    event_type=f"denied_{code}",
-                    severity="info",
-                    message=f"{candidate.decision.count} {candidate.decision.leg} at {candidate.decision.price} denied",
-                    city_code=candidate.seen.city.code,
-                    ticker=candidate.market.ticker,
-                    event_time=now,
-                )
-            if not refused:
-                exposure = exposure.with_order(proposal)
-                ready.append(self._order(session, candidate, signal_ids[candidate.market.ticker], now))
-        return ready
-
-    def _order(self, session: Session, candidate: _Candidate, signal_id: int, now: datetime) -> ReadyOrder:
+    ) -> ReadyOrder:
         """The order of a decision. An earlier attempt at it is dead: were it not, its event would be blocked."""
         decision, market, seen = candidate.decision, candidate.market, candidate.seen
         if decision.leg is None or decision.price is None:
             raise ValueError(f"the decision to buy {market.ticker} names no leg or no price")
         attempt = 1 + order_rows.attempts(session, self._mode, market.ticker, strategy.NAME, now)
+        how = sending(self._quotes, market.close_time, pause_at, now)
         intent = OrderIntent(
             client_order_id=client_order_id(self._mode, market.ticker, strategy.NAME, now, attempt),
             ticker=market.ticker,
             side=BookSide.BID if decision.leg is Leg.YES else BookSide.ASK,
             count=decision.count,
             price=yes_price(decision.leg, decision.price),
-            time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
+            time_in_force=how.time_in_force,
             exchange_index=market.exchange_index,
             created_at=now,
+            post_only=how.post_only,
+            expires_at=how.expires_at,
+            order_group_id=group.id,
         )
         context = IntentContext(
             signal_id,
@@ -171,7 +188,7 @@ class Decider:
         return ReadyOrder(intent, context)
 
     def _signal_row(
-        self, tick_id: int, ids: observation.SnapshotIds, candidate: _Candidate, now: datetime
+        self, tick_id: int, ids: observation.SnapshotIds, candidate: Candidate, now: datetime
     ) -> dict[str, Any]:
         decision, seen = candidate.decision, candidate.seen
         return {
@@ -199,22 +216,3 @@ def _touched(mode: TradingMode, observed: Sequence[Observed]) -> list[dict[str, 
     """The rollup buckets that count decisions."""
     days = sorted({seen.event.climate_day for seen in observed})
     return [{"trading_mode": mode, "bucket": "strategy", "key": strategy.NAME, "day": day} for day in days]
-
-
-def _proposal(candidate: _Candidate, held: Count) -> Proposal:
-    """The order's worst case as the risk engine wants it."""
-    decision, seen = candidate.decision, candidate.seen
-    count = decision.count
-    signed = count if decision.leg is Leg.YES else -count
-    reduces = held * signed < ZERO and abs(signed) <= abs(held)
-    opens_at = None if reduces else decision.price
-    risk = ZERO if opens_at is None else count * opens_at + aligned(seen.fees.taker(count, opens_at))
-    return Proposal(
-        ticker=decision.ticker,
-        event_ticker=seen.event.ticker,
-        city_code=seen.city.code,
-        cluster=seen.city.cluster,
-        risk=Cash(risk),
-        held_after=Count(abs(held + signed)),
-        reduces=reduces,
-    )

@@ -26,10 +26,12 @@ from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ZERO, Cash
 from milkbot.errors import MilkbotError
 from milkbot.http import Traffic
-from milkbot.risk.engine import DenialCode, Exposure
+from milkbot.risk.limits import DenialCode
+from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
 from milkbot.textfile import Page, save
-from milkbot.trader.exposure import current_exposure, limits_of
+from milkbot.trader.exposure import current_exposure
+from milkbot.trader.limits import limits_of
 from milkbot.trader.report import Outcome, TickReport
 from milkbot.trader.strategy import Reason
 

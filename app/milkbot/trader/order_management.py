@@ -10,11 +10,14 @@ from sqlalchemy import Engine
 
 from milkbot import failpoints
 from milkbot.db import orders as order_rows
+from milkbot.db import ticks
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import OrderIntent, OrderState, TimeInForce
+from milkbot.domain.orders import OPEN, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.units import ZERO
+from milkbot.errors import MilkbotError
+from milkbot.trader.places import place_of
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
 from milkbot.venue.values import PlacedOrder
@@ -34,8 +37,19 @@ class IntentContext:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """An order that is to go, by its name and the exchange's, and why."""
+
+    client_order_id: str
+    venue_order_id: str
+    exchange_index: int
+    ticker: str
+    reason: str
+
+
 class OrderManager:
-    """The only sender of orders."""
+    """The only sender of orders, and of cancels in a tick."""
 
     def __init__(self, engine: Engine, venue: KalshiClient, clock: Clock, mode: TradingMode) -> None:
         self._engine = engine
@@ -79,6 +93,43 @@ class OrderManager:
         failpoints.reach("outcome.committed")
         log.info("order sent", client_order_id=intent.client_order_id, ticker=intent.ticker, state=state, reason=reason)
         return state
+
+    def cancel(self, cancel: Cancel, tick_id: int) -> bool:
+        """Store that an order is to go, tell the exchange once, record what it answers; returns whether it took it.
+
+        An order that the exchange has taken away is over. One that was over already, or whose answer is lost, is left
+        to the evidence of the next reconciliation: it may have been filled meanwhile.
+        """
+        now = self._clock.now()
+        place = place_of(cancel.ticker)
+        with transaction(self._engine) as session:
+            ticks.save_risk_event(
+                session,
+                trading_mode=self._mode,
+                tick_id=tick_id,
+                event_type="order_canceled",
+                severity="info",
+                message=f"order {cancel.client_order_id} is taken away: {cancel.reason}",
+                city_code=place.city.code if place else None,
+                ticker=cancel.ticker,
+                event_time=now,
+            )
+        failpoints.reach("cancel.committed")
+        try:
+            reduced_by = self._venue.cancel_order(cancel.venue_order_id, cancel.exchange_index)
+        except MilkbotError as error:
+            log.warning("cancel failed", order_id=cancel.venue_order_id, problem=str(error))
+            return False
+        failpoints.reach("cancel.answered")
+        if reduced_by > ZERO:
+            with transaction(self._engine) as session:
+                for order in order_rows.orders_of_client_ids(session, self._mode, [cancel.client_order_id]):
+                    if OrderState(order.state) in OPEN:
+                        order_rows.move(
+                            session, order, OrderState.CANCELED, at=self._clock.now(), reason=str(cancel.reason)
+                        )
+        failpoints.reach("cancel.recorded")
+        return True
 
 
 def state_of_answer(intent: OrderIntent, placed: PlacedOrder) -> OrderState:

@@ -1,33 +1,32 @@
-"""Making our books agree with the exchange: by evidence only, fills before anything else."""
+"""Making our books agree with the exchange: by evidence only, and whatever is left unexplained is a finding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Final
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from milkbot import failpoints
 from milkbot.db import books, ticks
-from milkbot.db import orders as order_rows
 from milkbot.db.ops import Order
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import UNRESOLVED, OrderState
-from milkbot.domain.units import ZERO, Count
-from milkbot.trader.bookkeeping import adopt_fills, record_fills, record_settlements
+from milkbot.domain.orders import OrderState
+from milkbot.trader import adoption, cash, evidence, findings, positions
+from milkbot.trader.account import Reach, Statement, read_statement
+from milkbot.trader.bookkeeping import record_fills, record_settlements
+from milkbot.trader.findings import FindingKind, Found
 from milkbot.trader.places import place_of
 from milkbot.venue.client import KalshiClient
-from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition
+from milkbot.venue.values import Balance, VenueOrder
 
-# Listings are read from a little before the newest row that we have: rows may appear late and out of order.
-OVERLAP = timedelta(hours=1)
-# The exchange's portfolio views lag its engine. An order that they do not show this long after it was sent, by their
-# own account of how fresh they are, does not exist.
-ABSENCE_PROOF = timedelta(seconds=60)
+_AGAIN: Final = frozenset({FindingKind.POSITION_MISMATCH, FindingKind.CASH_MISMATCH})
+"""What a longer look back may explain: a fill or a settlement that came into the lists long after it happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,138 +42,127 @@ class Reconciled:
 
 
 class Reconciler:
-    """Reads the account's orders, fills, positions, settlements and balance, and brings the database in line."""
+    """Reads the account's orders, fills, positions, settlements and balance, and brings the database in line.
 
-    def __init__(self, engine: Engine, venue: KalshiClient, clock: Clock, mode: TradingMode) -> None:
+    An order that neither side explains for `deadline` is told as overdue.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        venue: KalshiClient,
+        clock: Clock,
+        mode: TradingMode,
+        deadline: timedelta = timedelta(minutes=10),
+    ) -> None:
         self._engine = engine
         self._venue = venue
         self._clock = clock
         self._mode = mode
+        self._deadline = deadline
 
     def run(self, tick_id: int) -> Reconciled:
-        """One pass over everything. Raises VenueReadError if the exchange does not answer: then nothing changed."""
-        with transaction(self._engine) as session:
-            ours = order_rows.open_orders(session, self._mode)
-            fills_since = _before(books.newest_fill_time(session, self._mode))
-            settled_since = _before(books.newest_settlement_time(session, self._mode))
-        as_of = self._venue.user_data_as_of()
-        oldest = min((order.created_at for order in ours), default=None)
-        listed = self._venue.orders(since=oldest - OVERLAP) if oldest else []
-        resting = self._venue.orders(status=VenueOrderStatus.RESTING)
-        fills = self._venue.fills(since=fills_since)
-        settlements = self._venue.settlements(since=settled_since)
-        positions = self._venue.positions()
-        balance = self._venue.balance()
-        failpoints.reach("account.read")
-        with transaction(self._engine) as session:
-            unresolved = self._apply_evidence(session, tick_id, {*listed, *resting}, as_of)
-            new_fills = record_fills(session, self._mode, fills, at=self._clock.now())
-            new_settlements = record_settlements(session, self._mode, settlements, at=self._clock.now())
-            foreign = self._foreign_orders(session, tick_id, resting)
-            odd = self._position_mismatches(session, tick_id, positions)
-            books.save_balance(
-                session,
-                trading_mode=self._mode,
-                tick_id=tick_id,
-                captured_at=self._clock.now(),
-                cash=balance.cash,
-                portfolio_value=balance.portfolio_value,
-            )
-        failpoints.reach("reconciled.committed")
-        return Reconciled(
-            balance, frozenset({*unresolved, *foreign, *odd}), tuple(resting), new_fills, new_settlements, len(odd)
+        """One pass over everything, and a second, longer one where positions or cash do not agree after the first.
+
+        Raises VenueReadError if the exchange does not answer: what was committed before is true, and stays.
+        """
+        first = self._pass(tick_id, Reach.NEAR)
+        if not any(one.kind in _AGAIN for one in first.found):
+            return self._closed(tick_id, first)
+        second = self._pass(tick_id, Reach.FAR)
+        told_once = [one for one in first.found if one.kind not in _AGAIN]
+        return self._closed(
+            tick_id,
+            _Pass(
+                second.statement,
+                [*told_once, *second.found],
+                second.unresolved,
+                first.new_fills + second.new_fills,
+                first.new_settlements + second.new_settlements,
+            ),
         )
 
     def fills_only(self) -> int:
         """Read and record the newest fills, after orders were sent; returns how many were new."""
         with transaction(self._engine) as session:
-            since = _before(books.newest_fill_time(session, self._mode))
+            since = Reach.NEAR.before(books.newest_fill_time(session, self._mode))
         fills = self._venue.fills(since=since)
         with transaction(self._engine) as session:
-            return record_fills(session, self._mode, fills, at=self._clock.now())
+            new = record_fills(session, self._mode, fills, at=self._clock.now())
+        failpoints.reach("fills.committed")
+        return new
 
-    def _apply_evidence(
-        self, session: Session, tick_id: int, listed: Iterable[VenueOrder], as_of: datetime
-    ) -> list[str]:
-        """Move each open order to what the exchange shows; returns the events that keep an unresolved one."""
-        by_client_id = {order.client_order_id: order for order in listed}
-        blocked: list[str] = []
-        for order in order_rows.open_orders(session, self._mode):
-            seen = by_client_id.get(order.client_order_id)
-            if seen is not None:
-                state = state_of_listing(seen)
-                order_rows.move(
-                    session, order, state, at=self._clock.now(), reason="listed", venue_order_id=seen.order_id
-                )
-                adopt_fills(session, self._mode, order)
-            elif OrderState(order.state) in UNRESOLVED and as_of - order.created_at >= ABSENCE_PROOF:
-                reason = f"absent at the exchange as of {as_of.isoformat()}"
-                order_rows.move(session, order, OrderState.REJECTED, at=self._clock.now(), reason=reason)
-            else:
-                blocked.append(order.event_ticker)
-                self._note(session, tick_id, "order_unresolved", order.ticker, _unresolved(order))
-        return blocked
+    def _pass(self, tick_id: int, reach: Reach) -> _Pass:
+        statement = read_statement(self._engine, self._venue, self._mode, reach)
+        failpoints.reach("account.read")
+        mode, now = self._mode, self._clock.now()
+        with transaction(self._engine) as session:
+            found = adoption.adopt(session, mode, statement.orders, now)
+            seen = evidence.apply(
+                session, mode, evidence.Looked(statement.orders, statement.as_of, now), self._deadline
+            )
+            self._note_unresolved(session, tick_id, seen.unresolved)
+            new_fills = record_fills(session, mode, statement.fills, at=now)
+            new_settlements = record_settlements(session, mode, statement.settlements, at=now)
+            found += [
+                *seen.found,
+                *adoption.unknown_fills(session, mode, statement.orders),
+                *positions.compare(session, mode, statement.positions),
+                *cash.compare(session, mode, statement.balance.cash, now),
+            ]
+            unresolved = frozenset(order.event_ticker for order in seen.unresolved)
+            # With what was changed for them: after it nobody could find these again.
+            findings.store(session, mode, tick_id, [one for one in found if one.kind not in _AGAIN], (), now)
+        failpoints.reach("evidence.committed")
+        return _Pass(statement, found, unresolved, new_fills, new_settlements)
 
-    def _foreign_orders(self, session: Session, tick_id: int, resting: Sequence[VenueOrder]) -> list[str]:
-        """Events in which an order rests that is not in our books: somebody else trades, or a book was lost."""
-        known = order_rows.known_client_ids(session, [order.client_order_id for order in resting])
-        blocked: list[str] = []
-        for order in resting:
-            place = place_of(order.ticker)
-            if order.client_order_id not in known and place is not None:
-                blocked.append(place.event_ticker)
-                self._note(
-                    session, tick_id, "foreign_order", order.ticker, f"order {order.order_id} is not in our books"
-                )
-        return blocked
-
-    def _position_mismatches(self, session: Session, tick_id: int, positions: Sequence[VenuePosition]) -> list[str]:
-        """Events in which the exchange holds something else than our fold of fills says."""
-        theirs = {row.ticker: row.signed_count for row in positions if row.signed_count != ZERO}
-        ours = {row.ticker: Count(row.signed_count) for row in books.held_positions(session, self._mode)}
-        blocked: list[str] = []
-        for ticker in sorted(theirs.keys() | ours.keys()):
-            expected, found = ours.get(ticker, ZERO), theirs.get(ticker, ZERO)
-            place = place_of(ticker)
-            if expected != found and place is not None:
-                blocked.append(place.event_ticker)
-                self._note(
-                    session,
-                    tick_id,
-                    "position_mismatch",
-                    ticker,
-                    f"our fills fold to {expected}, the exchange holds {found}",
-                )
-        return blocked
-
-    def _note(self, session: Session, tick_id: int, kind: str, ticker: str, message: str) -> None:
-        place = place_of(ticker)
-        ticks.save_risk_event(
-            session,
-            trading_mode=self._mode,
-            tick_id=tick_id,
-            event_type=kind,
-            severity="warning",
-            message=message,
-            city_code=place.city.code if place else None,
-            ticker=ticker,
-            event_time=self._clock.now(),
+    def _closed(self, tick_id: int, last: _Pass) -> Reconciled:
+        """Store what the passes found, close what they find no more, and keep the balance."""
+        now = self._clock.now()
+        looked_for = frozenset(FindingKind) - {FindingKind.INVARIANT}
+        with transaction(self._engine) as session:
+            findings.store(session, self._mode, tick_id, last.found, looked_for, now)
+            blocked = findings.blocked_events(session, self._mode)
+            books.save_balance(
+                session,
+                trading_mode=self._mode,
+                tick_id=tick_id,
+                captured_at=now,
+                cash=last.statement.balance.cash,
+                portfolio_value=last.statement.balance.portfolio_value,
+            )
+        failpoints.reach("reconciled.committed")
+        return Reconciled(
+            balance=last.statement.balance,
+            blocked_events=blocked | last.unresolved,
+            resting=last.statement.resting,
+            new_fills=last.new_fills,
+            new_settlements=last.new_settlements,
+            mismatches=sum(one.kind in _AGAIN for one in last.found),
         )
 
+    def _note_unresolved(self, session: Session, tick_id: int, orders: Iterable[Order]) -> None:
+        for order in orders:
+            place = place_of(order.ticker)
+            since = order.updated_at.isoformat()
+            ticks.save_risk_event(
+                session,
+                trading_mode=self._mode,
+                tick_id=tick_id,
+                event_type="order_unresolved",
+                severity="warning",
+                message=f"order {order.client_order_id} is {OrderState(order.state)} since {since} and the exchange "
+                "does not list it",
+                city_code=place.city.code if place else None,
+                ticker=order.ticker,
+                event_time=self._clock.now(),
+            )
 
-def state_of_listing(order: VenueOrder) -> OrderState:
-    """The state that the exchange's listing of an order proves."""
-    if order.status is VenueOrderStatus.EXECUTED:
-        return OrderState.FILLED
-    if order.status is VenueOrderStatus.CANCELED:
-        return OrderState.CANCELED
-    return OrderState.PARTIALLY_FILLED if order.fill_count > ZERO else OrderState.RESTING
 
-
-def _before(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment - OVERLAP
-
-
-def _unresolved(order: Order) -> str:
-    since = order.updated_at.isoformat()
-    return f"order {order.client_order_id} is {order.state} since {since} and the exchange does not list it"
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    statement: Statement
+    found: Sequence[Found]
+    unresolved: frozenset[str]
+    new_fills: int
+    new_settlements: int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +16,7 @@ from milkbot.domain.orders import Leg
 from milkbot.domain.units import ONE, ZERO, Cash, Count, Price, complement, round_down
 from milkbot.forecast.normal import bracket_probabilities, spread_f
 from milkbot.sizing.fraction import SizingRules, target_count
+from milkbot.trader.quoting import QuoteRules, is_guarded, quote_price
 from milkbot.weather.values import HighForecast
 
 NAME = "normal-by-lead"
@@ -50,11 +52,13 @@ class Reason(StrEnum):
     GAP_IMPLAUSIBLE = "gap_implausible"
     TARGET_HELD = "target_held"
     SIZE_ZERO = "size_zero"
+    ORDER_OPEN = "order_open"
+    CLOSE_NEAR = "close_near"
 
 
 @dataclass(frozen=True, slots=True)
 class StrategyRules:
-    """Bounds of the strategy: dollars, contracts, times."""
+    """Bounds of the strategy: dollars, contracts, times. With `quotes` orders rest, else they take what is offered."""
 
     min_edge: Decimal
     min_price: Decimal
@@ -64,11 +68,16 @@ class StrategyRules:
     max_forecast_age: timedelta
     sizing: SizingRules
     wealth: Cash
+    quotes: QuoteRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """What is known of one event at the moment of decision."""
+    """What is known of one event at the moment of decision.
+
+    `open_orders`: markets in which an order of ours is at work: they get no other. `anchors`: where the bidding for a
+    leg began. `pause_at`: when the exchange pauses next.
+    """
 
     event: Event
     city: City
@@ -77,6 +86,9 @@ class EventView:
     observed_max_f: float | None
     books: dict[str, OrderBook]
     held: dict[str, Count]
+    open_orders: frozenset[str] = frozenset()
+    anchors: Mapping[tuple[str, Leg], Price] = field(default_factory=dict)
+    pause_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +147,11 @@ def _decide_market(
     problem = _market_problem(view, market, now) or _book_problem(book, rules, now)
     if problem is not None or book is None:
         return replace(looked_at, reasons=(problem or Reason.BOOK_MISSING,))
-    offer = _best_offer(book, chance, view.fees)
+    offer = _best_quote(view, market, book, chance, rules) if rules.quotes else _best_offer(book, chance, view.fees)
+    if offer is None:
+        return replace(looked_at, reasons=(Reason.EDGE_SMALL,))
     priced = replace(looked_at, leg=offer.leg, price=offer.level.price, edge=offer.edge)
-    problem = _offer_problem(book, offer, chance, rules)
+    problem = _offer_problem(book, offer, chance, rules) or _place_problem(view, market, rules, now)
     if problem is not None:
         return replace(priced, reasons=(problem,))
     return _size(priced, offer, view.held.get(market.ticker, NOTHING), rules)
@@ -173,6 +187,14 @@ def _offer_problem(book: OrderBook, offer: _Offer, chance: float, rules: Strateg
     return None
 
 
+def _place_problem(view: EventView, market: Market, rules: StrategyRules, now: datetime) -> Reason | None:
+    if market.ticker in view.open_orders:
+        return Reason.ORDER_OPEN
+    if rules.quotes is not None and is_guarded(rules.quotes, market.close_time, view.pause_at, now):
+        return Reason.CLOSE_NEAR
+    return None
+
+
 def _size(priced: Decision, offer: _Offer, held: Count, rules: StrategyRules) -> Decision:
     target = target_count(offer.probability, offer.cost, rules.wealth, rules.sizing)
     missing = target - (held if offer.leg is Leg.YES else -held)
@@ -196,6 +218,21 @@ def _best_offer(book: OrderBook, chance: float, fees: FeeSchedule) -> _Offer:
         if level is not None
     ]
     return max(offers, key=lambda offer: offer.edge)
+
+
+def _best_quote(view: EventView, market: Market, book: OrderBook, chance: float, rules: StrategyRules) -> _Offer | None:
+    """The leg with the larger edge at what would be bid for it. As many contracts as wanted may rest."""
+    if rules.quotes is None:
+        return None
+    yes = Decimal(chance).quantize(_PROBABILITY_STEP)
+    offers: list[_Offer] = []
+    for leg, probability in ((Leg.YES, yes), (Leg.NO, ONE - yes)):
+        anchor = view.anchors.get((market.ticker, leg))
+        price = quote_price(leg, book, market, probability, rules.quotes, anchor)
+        if price is not None:
+            cost = price + aligned(view.fees.maker(Count(ONE), price))
+            offers.append(_Offer(leg, probability, Level(price, rules.sizing.max_count), probability - cost, cost))
+    return max(offers, key=lambda offer: offer.edge, default=None)
 
 
 def _offer(leg: Leg, probability: Decimal, level: Level, fees: FeeSchedule) -> _Offer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Engine
@@ -18,14 +19,29 @@ from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Cash
 from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.release import release_id
-from milkbot.risk.engine import DenialCode
+from milkbot.risk.limits import DenialCode
 from milkbot.settings import Settings
-from milkbot.trader import breakers, metrics, observation
+from milkbot.trader import (
+    breakers,
+    event_invariants,
+    findings,
+    invariants,
+    kill_file,
+    metrics,
+    observation,
+    order_group,
+    resting,
+)
 from milkbot.trader.decision import Decider, ReadyOrder
-from milkbot.trader.order_management import OrderManager
-from milkbot.trader.reconciliation import Reconciled, Reconciler
+from milkbot.trader.findings import FindingKind
+from milkbot.trader.limits import quote_rules_of
+from milkbot.trader.looking import Looking
+from milkbot.trader.order_group import Group
+from milkbot.trader.order_management import Cancel, OrderManager
+from milkbot.trader.reconciliation import Reconciler
 from milkbot.trader.report import Outcome, TickReport
 from milkbot.venue.client import KalshiClient
+from milkbot.venue.values import VenueOrder
 from milkbot.weather.client import WeatherClient
 
 log = structlog.get_logger(__name__)
@@ -33,10 +49,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the tick may risk: free cash, and the events that are blocked."""
+    """What the tick may risk: free cash, the events that are blocked, and what rests."""
 
     cash: Cash
     blocked_events: frozenset[str]
+    resting: tuple[VenueOrder, ...] = ()
 
 
 class TradingLoop:
@@ -51,8 +68,10 @@ class TradingLoop:
         self._weather = weather
         self._clock = clock
         self._mode = settings.trading_mode
-        self._reconciler = Reconciler(engine, venue, clock, self._mode)
+        deadline = timedelta(minutes=settings.unknown_deadline_min)
+        self._reconciler = Reconciler(engine, venue, clock, self._mode, deadline)
         self._orders = OrderManager(engine, venue, clock, self._mode)
+        self._quotes = quote_rules_of(settings)
 
     @property
     def _sends(self) -> bool:
@@ -97,15 +116,37 @@ class TradingLoop:
             return Outcome.PAUSED
         account = self._reconcile(report)
         report.blocked_events = len(account.blocked_events)
+        if not (status.trading_active and self._quotes.rests):
+            self._withdraw(report, resting.left_behind(account.resting), alone)
         if not status.trading_active:
             report.message = "trading is paused at the exchange"
             return Outcome.PAUSED
+        group = self._order_group()
         allowed = self._trading_state(report)
+        if self._sends:
+            now = self._clock.now()
+            report.counts["canceled"] += kill_file.obey(self._engine, self._venue, self._settings, account.resting, now)
+            if allowed is not TradingState.ACTIVE and self._quotes.rests:
+                self._withdraw(report, resting.left_behind(account.resting), alone)
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
         report.forecasts = observation.oldest_forecasts(observed)
         decider = Decider(self._settings, self._engine, self._clock)
-        proposals = decider.decide(report, observed, account.cash, account.blocked_events, allowed)
+        pause_at = self._pause_at()
+        proposals = decider.decide(
+            report,
+            observed,
+            account.cash,
+            account.blocked_events,
+            allowed,
+            group,
+            self._venue.clock_skew_seconds,
+            pause_at,
+        )
         failpoints.reach("decisions.committed")
+        if self._sends and self._quotes.rests:
+            now = self._clock.now()
+            gone = resting.to_withdraw(self._engine, self._mode, decider.seen, self._quotes, allowed, pause_at, now)
+            self._withdraw(report, gone, alone)
         if self._sends and proposals:
             self._send(report, proposals, alone)
             report.counts["fills"] += self._reconciler.fills_only()
@@ -119,18 +160,35 @@ class TradingLoop:
         report.counts.update(
             {"fills": found.new_fills, "settlements": found.new_settlements, "mismatches": found.mismatches}
         )
-        self._cancel_leftovers(report, found)
-        return Account(found.balance.cash, found.blocked_events)
+        self._ask_invariants(report)
+        return Account(found.balance.cash, found.blocked_events, found.resting)
 
-    def _cancel_leftovers(self, report: TickReport, found: Reconciled) -> None:
-        """The strategy lets nothing rest: whatever does was left by a tick that died, and is no longer wanted."""
-        for order in found.resting:
-            if order.client_order_id.startswith("mb-"):
-                try:
-                    self._venue.cancel_order(order.order_id, order.exchange_index)
-                    report.counts["canceled"] += 1
-                except MilkbotError as error:
-                    log.warning("cancel failed", order_id=order.order_id, problem=str(error))
+    def _order_group(self) -> Group:
+        if not self._sends:
+            return Group(None, ready=True)
+        return order_group.ensure(self._engine, self._venue, self._settings, self._clock.now())
+
+    def _withdraw(self, report: TickReport, cancels: Sequence[Cancel], alone: Callable[[], None]) -> None:
+        report.counts["canceled"] += resting.withdraw(self._orders, cancels, alone, report.tick_id)
+
+    def _pause_at(self) -> datetime | None:
+        """When the exchange pauses next; asked only where something may rest until then."""
+        if not (self._sends and self._quotes.rests):
+            return None
+        pause = self._venue.schedule().next_pause(self._clock.now())
+        return None if pause is None else pause.starts_at
+
+    def _ask_invariants(self, report: TickReport) -> None:
+        """Hold the books to what is always true of them; what is not is a finding, and binds like one."""
+        now = self._clock.now()
+        with transaction(self._engine) as session:
+            answers = invariants.ask(session, Looking(self._settings, now))
+            broken = invariants.findings_of(answers)
+            findings.store(session, self._mode, report.tick_id, broken, (FindingKind.INVARIANT,), now)
+            if not any(one.subject == "chain-is-whole" for one in broken):
+                event_invariants.move_mark(session, self._mode, now)
+        report.counts["invariants broken"] += len(broken)
+        failpoints.reach("invariants.committed")
 
     def _send(self, report: TickReport, orders: Sequence[ReadyOrder], alone: Callable[[], None]) -> None:
         """Send the orders in turn, each only while the lock is held; one of unknown outcome keeps back its event's."""
@@ -162,16 +220,15 @@ class TradingLoop:
             )
 
     def _trading_state(self, report: TickReport) -> TradingState:
-        now = self._clock.now()
         with transaction(self._engine) as session:
-            record = state.current_state(session, self._mode)
-            allowed = record.at(now) if record else TradingState.ACTIVE
-            if allowed is TradingState.ACTIVE:
-                resumed_at = record.since if record and record.acknowledged_by else None
-                allowed = breakers.trip(session, self._settings, now, report.tick_id, resumed_at)
+            allowed = breakers.trip(session, self._settings, self._clock.now(), report.tick_id)
+            by_findings, why = findings.allowed_by_findings(session, self._mode)
         if allowed is not TradingState.ACTIVE:
             report.message = f"trading state is {allowed}"
-        return allowed
+        bound = findings.stricter(allowed, by_findings)
+        if bound is not allowed:
+            report.message = f"trading is {bound}: {why}"
+        return bound
 
     def _report_health(self, observed: tuple[observation.Observed, ...]) -> None:
         problems = sorted({seen.weather.problem for seen in observed if seen.weather.problem})

@@ -9,9 +9,13 @@ from tests.postgres import TestDatabase
 
 FACTS = {
     "balance_snapshots",
+    "cash_books",
+    "chain_marks",
     "component_health",
     "fills",
+    "findings",
     "market_snapshots",
+    "order_events",
     "orders",
     "positions",
     "risk_events",
@@ -22,7 +26,7 @@ FACTS = {
     "trading_states",
     "weather_snapshots",
 }
-RULES = {"alembic_version", "live_armings", "order_states", "order_transitions"}
+RULES = {"alembic_version", "live_armings", "order_rules", "order_states", "order_transitions"}
 ROLLUPS = {"city_metrics_daily", "equity_curve_daily", "health_metrics", "strategy_metrics_daily"}
 VIEWS = {"v_current_health", "v_platform_status", "v_public_trades"}
 
@@ -34,9 +38,9 @@ def _tables(schema: str, names: set[str]) -> set[str]:
 READS_OPS = _tables("ops", FACTS | RULES)
 ALLOWED: dict[str, dict[str, set[str]]] = {
     "milkbot_trader": {
-        "SELECT": READS_OPS,
+        "SELECT": READS_OPS | {"analytics.equity_curve_daily"},
         "INSERT": _tables("ops", FACTS),
-        "UPDATE": _tables("ops", {"ticks", "orders", "positions", "component_health"}),
+        "UPDATE": _tables("ops", {"ticks", "orders", "positions", "component_health", "cash_books", "chain_marks"}),
         "DELETE": set(),
         "TRUNCATE": set(),
     },

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from tests.facts import Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
-from milkbot.domain.orders import TERMINAL, TRANSITIONS, OrderState
+from milkbot.domain.order_states import NEW as BEGINNING
+from milkbot.domain.order_states import PLAIN, RULES, TERMINAL, TRANSITIONS, OrderEvent, OrderState, event_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 INSERT = """
@@ -34,22 +35,44 @@ def _bring(connection: Connection, state: OrderState) -> str:
     return name
 
 
-def _move(connection: Connection, name: str, state: OrderState) -> None:
+def _move(connection: Connection, name: str, state: OrderState, event: OrderEvent | None = None) -> None:
     connection.execute(
-        text("UPDATE ops.orders SET state = :state WHERE client_order_id = :n"), {"state": state, "n": name}
+        text(
+            "UPDATE ops.orders SET state = :state, state_event = COALESCE(:e, state_event) WHERE client_order_id = :n"
+        ),
+        {"state": state, "n": name, "e": event},
     )
 
 
 def test_trigger_and_domain_allow_the_same_changes(database: TestDatabase) -> None:
+    """Of a writer that names no event, as every one did before there were any."""
+    plain = {(old, new) for old, _, new in PLAIN}
     with database.engine().connect() as connection:
         for old, new in itertools.permutations(OrderState, 2):
             connection.begin()
             name = _bring(connection, old)
-            if (old, new) in TRANSITIONS:
+            if (old, new) in plain:
                 _move(connection, name, new)
+                event = connection.scalar(text("SELECT state_event FROM ops.orders"))
+                assert event == event_of(old, new)
             else:
                 with pytest.raises(IntegrityError, match=f"is {old} and cannot become {new}"):
                     _move(connection, name, new)
+            connection.rollback()
+
+
+def test_trigger_and_domain_allow_the_same_events(database: TestDatabase) -> None:
+    with database.engine().connect() as connection:
+        for old, event, new in itertools.product(OrderState, OrderEvent, OrderState):
+            connection.begin()
+            name = _bring(connection, old)
+            # One that names the event before once more has named none; that is another test's.
+            if old is not new and connection.scalar(text("SELECT state_event FROM ops.orders")) != event:
+                if (old, event, new) in RULES:
+                    _move(connection, name, new, event)
+                else:
+                    with pytest.raises(IntegrityError, match=f"{event} does not lead from {old} to {new}"):
+                        _move(connection, name, new, event)
             connection.rollback()
 
 
@@ -67,6 +90,13 @@ def test_tables_of_states_and_changes_hold_what_the_domain_holds(database: TestD
         changes = {
             tuple(row) for row in connection.execute(text("SELECT old_state, new_state FROM ops.order_transitions"))
         }
+        rules = {
+            (row.old_state, row.event, row.new_state, row.is_plain)
+            for row in connection.execute(text("SELECT * FROM ops.order_rules"))
+        }
+    assert rules == {
+        (str(old or BEGINNING), str(event), str(new), (old, event, new) in PLAIN) for old, event, new in RULES
+    }
     assert states == {(str(state), state in TERMINAL) for state in OrderState}
     assert changes == {(str(old), str(new)) for old, new in TRANSITIONS}
 

@@ -69,7 +69,7 @@ BROKEN = {
         {"finish_tick"},
     ),
     "a trigger knows an order's state no more": (
-        "DELETE FROM ops.order_transitions WHERE old_state = 'resting' AND new_state = 'filled'",
+        "DELETE FROM ops.order_rules WHERE old_state = 'resting' AND new_state = 'filled'",
         {"move"},
     ),
     "the trader may not write": ("REVOKE INSERT ON ops.rollup_touched FROM milkbot_trader", {"touch"}),

@@ -1,4 +1,4 @@
-"""What is not ours blocks what it touches; what is of another mode does not exist."""
+"""What is not ours is taken into the books and left alone; what is of another mode does not exist."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from sqlalchemy.orm import Session
 from tests.exchange import Exchange
 from tests.integration.trader import faults
 from tests.integration.trader.stage import Stage, staged
@@ -14,8 +15,9 @@ from tests.postgres import TestDatabase
 from milkbot.db.state import single_writer
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
-from milkbot.domain.units import Count, Price
+from milkbot.domain.units import Cash, Count, Price
 from milkbot.errors import LockHeldError
+from milkbot.trader.exposure import current_exposure
 from milkbot.venue.values import VenueOrderStatus
 
 EVENT = "KXHIGHNY-26AUG04"
@@ -50,26 +52,66 @@ def notes(stage: Stage, kind: str) -> list[str]:
     return [row["message"] for row in rows]
 
 
-def test_order_placed_by_hand_blocks_its_event_and_is_left_alone(stage: Stage) -> None:
+def findings(stage: Stage) -> list[tuple[str, str, bool]]:
+    rows = stage.rows("SELECT kind, effect, closed_at IS NULL AS is_open FROM ops.findings ORDER BY id")
+    return [(row["kind"], row["effect"], row["is_open"]) for row in rows]
+
+
+def close_all(stage: Stage) -> None:
+    stage.act(
+        "UPDATE ops.findings SET closed_at = opened_at, closed_by = 'tester', note = 'meant' WHERE closed_at IS NULL"
+    )
+
+
+def test_order_placed_by_hand_is_fought_or_forgotten(stage: Stage) -> None:
     order_id = rest_an_order(stage, "by-hand")
-    report = stage.tick()
-    assert notes(stage, "foreign_order") == [f"order {order_id} is not in our books"]
-    assert EVENT not in events_traded(stage)
+    stage.tick()
+    assert findings(stage) == [("manual_order", "reducing", True)]
+    assert notes(stage, "manual_order")[0].startswith(
+        f"order {order_id} is not in our books; it was placed by somebody"
+    )
+    adopted = stage.rows("SELECT origin, state, state_event, venue_order_id, strategy_name FROM ops.orders")
+    assert adopted == [
+        {
+            "origin": "manual",
+            "state": "resting",
+            "state_event": "rested",
+            "venue_order_id": order_id,
+            "strategy_name": "unknown",
+        }
+    ]
+    assert events_traded(stage) == set(), "nothing new as long as nobody says that it was meant"
+    stage.later(minutes=5)
+    close_all(stage)
+    stage.tick()
     assert len(events_traded(stage)) > 1
-    assert report.counts["denied event_unresolved"] > 0
     assert stage.exchange.simulator.state.orders[order_id].status is VenueOrderStatus.RESTING
+    assert findings(stage) == [("manual_order", "reducing", False)], "it is known now, and not found again"
 
 
-def test_order_of_ours_that_rests_without_a_row_is_canceled_and_frees_its_event(stage: Stage) -> None:
+def test_order_placed_by_hand_does_not_count_as_exposure(stage: Stage) -> None:
+    rest_an_order(stage, "by-hand")
+    stage.tick()
+    with Session(stage.engine) as session:
+        exposure = current_exposure(session, TradingMode.DEMO, Cash(Decimal(500)), frozenset())
+    assert exposure.total == Decimal(5) * (Decimal("0.01") + Decimal("0.07") * Decimal("0.01") * Decimal("0.99"))
+
+
+def test_order_of_ours_that_the_books_lost_is_traded_beside_as_if_nothing_were(stage: Stage) -> None:
     order_id = rest_an_order(stage, "mb-of-a-book-that-was-lost")
     report = stage.tick()
-    assert (report.counts["canceled"], report.counts["denied event_unresolved"]) == (1, 4)
+    assert findings(stage) == [("lost_order", "halted", True)]
+    assert events_traded(stage) == set()
+    assert report.counts["canceled"] == 1, "what is ours and rests unwatched is taken away"
     assert stage.exchange.simulator.state.orders[order_id].status is VenueOrderStatus.CANCELED
     stage.later(minutes=5)
-    assert stage.tick().counts["denied event_unresolved"] == 0
+    report = stage.tick()
+    assert findings(stage) == [("lost_order", "halted", False)], "adopted, and the exchange agrees"
+    assert report.message == "trading state is halted", "the halt waits for the operator"
+    assert stage.rows("SELECT origin, state FROM ops.orders") == [{"origin": "found", "state": "canceled"}]
 
 
-def test_position_that_differs_from_the_exchanges_blocks_its_event(stage: Stage) -> None:
+def test_position_that_differs_from_the_exchanges_takes_on_new_risk(stage: Stage) -> None:
     stage.tick()
     row = stage.rows("SELECT ticker, event_ticker, signed_count FROM ops.positions ORDER BY ticker LIMIT 1")[0]
     stage.act("UPDATE ops.positions SET signed_count = signed_count + 1 WHERE ticker = :ticker", **row)
@@ -77,12 +119,19 @@ def test_position_that_differs_from_the_exchanges_blocks_its_event(stage: Stage)
     stage.wire.requests.clear()
     report = stage.tick()
     assert report.counts["mismatches"] == 1
-    found = row["signed_count"]
-    assert notes(stage, "position_mismatch") == [f"our fills fold to {found + 1}, the exchange holds {found}"]
-    assert row["event_ticker"] not in events_traded(stage)
+    found, ticker = row["signed_count"], row["ticker"]
+    said = [f"{ticker}: our fills fold to {found + 1}, the exchange holds {found}"]
+    assert notes(stage, "position_mismatch") == said
+    assert events_traded(stage) == set()
+    sides = stage.rows("SELECT ours, theirs FROM ops.findings WHERE kind = 'position_mismatch'")
+    assert sides == [{"ours": {"count": str(found + 1)}, "theirs": {"count": str(found)}}]
+    stage.act("UPDATE ops.positions SET signed_count = signed_count - 1 WHERE ticker = :ticker", **row)
+    stage.later(minutes=5)
+    assert stage.tick().counts["mismatches"] == 0
+    assert stage.value("SELECT count(*) FROM ops.findings WHERE closed_by IS DISTINCT FROM 'evidence'") == 0
 
 
-def test_trade_by_hand_is_booked_as_nobodys_order(stage: Stage) -> None:
+def test_trade_by_hand_is_booked_as_nobodys(stage: Stage) -> None:
     with stage.venue() as venue:
         ticker = "KXHIGHNY-26AUG03-T87"
         price = venue.order_books([ticker])[ticker].best_yes_ask
@@ -100,7 +149,10 @@ def test_trade_by_hand_is_booked_as_nobodys_order(stage: Stage) -> None:
             )
         )
     assert stage.tick().counts["mismatches"] == 0
-    assert stage.value("SELECT count(*) FROM ops.fills WHERE order_id IS NULL") == 1
+    booked = stage.rows(
+        "SELECT placed.origin, placed.state FROM ops.fills JOIN ops.orders AS placed ON placed.id = order_id"
+    )
+    assert booked == [{"origin": "manual", "state": "filled"}]
     held = stage.value("SELECT signed_count FROM ops.positions WHERE ticker = :ticker", ticker=ticker)
     assert held == stage.exchange.account.holdings[ticker].position.signed_count
 

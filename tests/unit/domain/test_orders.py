@@ -1,10 +1,9 @@
-"""An order that leaves a final state, or two orders under one name, corrupt the books."""
+"""Two orders under one name, or an order on the wrong leg, corrupt the books."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.domain.strategies import PRICES, START
@@ -13,42 +12,15 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import (
     OPEN,
     TERMINAL,
-    TRANSITIONS,
     UNRESOLVED,
     BookSide,
-    IllegalTransitionError,
     Leg,
     OrderIntent,
     OrderState,
     TimeInForce,
     client_order_id,
-    transition,
 )
 from milkbot.domain.units import Price, complement, count
-
-
-@given(st.sampled_from(OrderState), st.sampled_from(OrderState))
-def test_a_state_changes_along_the_table_and_in_no_other_way(old: OrderState, new: OrderState) -> None:
-    if old is new or (old, new) in TRANSITIONS:
-        assert transition(old, new) is new
-    else:
-        with pytest.raises(IllegalTransitionError, match=f"{old} cannot become {new}"):
-            transition(old, new)
-
-
-def test_a_final_state_is_never_left() -> None:
-    assert not any(old in TERMINAL for old, _ in TRANSITIONS)
-
-
-def test_every_open_state_can_end_and_unknown_is_never_forgotten() -> None:
-    for state in OPEN:
-        assert any(new in TERMINAL for old, new in TRANSITIONS if old is state)
-    assert not any(new is OrderState.PENDING for _, new in TRANSITIONS)
-    assert {old for old, new in TRANSITIONS if new is OrderState.UNKNOWN} == {OrderState.PENDING}
-
-
-def test_only_an_order_that_was_never_acknowledged_can_be_rejected() -> None:
-    assert {old for old, new in TRANSITIONS if new is OrderState.REJECTED} == UNRESOLVED
 
 
 def test_every_state_is_open_or_final_and_not_both() -> None:

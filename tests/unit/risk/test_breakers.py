@@ -103,7 +103,7 @@ def test_several_breakers_trip_at_once() -> None:
 
 def test_a_breaker_that_holds_does_not_hold_again_until_it_ended_or_was_acknowledged() -> None:
     tripped = trips(replace(QUIET, day=loss("50"), rejects=5), THRESHOLDS, NOW)
-    held = Hold(1, Breaker.DAILY_LOSS, Effect.REDUCING, "x", NOW - timedelta(hours=1), NOW + timedelta(hours=23))
+    held = Hold(1, "breaker daily_loss", Effect.REDUCING, "x", NOW - timedelta(hours=1), NOW + timedelta(hours=23))
     assert [trip.breaker for trip in due(tripped, [held], NOW)] == [Breaker.REJECTS]
     assert due(tripped, [held], NOW + timedelta(hours=23)) == tripped
     assert due(tripped, [replace(held, acknowledged_by="ann")], NOW) == tripped

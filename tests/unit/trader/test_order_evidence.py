@@ -9,8 +9,8 @@ import pytest
 
 from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.units import Count, Price
+from milkbot.trader.evidence import state_of_listing
 from milkbot.trader.order_management import state_of_answer
-from milkbot.trader.reconciliation import state_of_listing
 from milkbot.venue.values import PlacedOrder, VenueOrder, VenueOrderStatus
 
 NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)

@@ -1,0 +1,32 @@
+"""Repository of the cash book: what trades and settlements moved, and what was brought in besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from milkbot.db.evidence_tables import CashBook
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.units import Cash
+
+
+@dataclass(frozen=True, slots=True)
+class CashStanding:
+    """Dollars: `moved` by every fill, fee and settlement so far; `capital` is None until cash was first compared."""
+
+    moved: Cash
+    capital: Cash | None
+
+
+def cash_standing(session: Session, mode: TradingMode) -> CashStanding:
+    """Where a mode's cash stands by our books."""
+    wanted = select(CashBook.traded + CashBook.settled, CashBook.capital).where(CashBook.trading_mode == mode)
+    moved, capital = session.execute(wanted).one()
+    return CashStanding(Cash(moved), None if capital is None else Cash(capital))
+
+
+def set_capital(session: Session, mode: TradingMode, capital: Cash) -> None:
+    """Accept what was brought in: at first sight, or by the operator's word about a deposit."""
+    session.execute(update(CashBook).where(CashBook.trading_mode == mode).values(capital=capital))

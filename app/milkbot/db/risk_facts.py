@@ -1,0 +1,64 @@
+"""What the breakers and the order rate are judged by, read from the books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from milkbot.db import books
+from milkbot.db.ops import Order, Tick
+from milkbot.db.risk_tables import SettlementCorrection
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import OrderState
+from milkbot.domain.units import ZERO, Cash
+
+
+def lost_since(session: Session, mode: TradingMode, since: datetime) -> Cash:
+    """Dollars lost from `since` on (won: negative): settlements, closing fills, fees, and corrections found since then.
+
+    A correction of what had settled before `since` counts with the difference alone: where it moved the settlement into
+    this time, what that had booked before is given back.
+    """
+    corrected = SettlementCorrection
+    moved_here = corrected.settled_at >= since
+    again = select(
+        func.coalesce(func.sum(case((moved_here, corrected.realized_before), else_=-corrected.difference)), ZERO)
+    ).where(corrected.trading_mode == mode, corrected.recorded_at >= since, corrected.settled_before < since)
+    return Cash(Decimal(session.scalar(again) or ZERO) - books.realized_since(session, mode, since))
+
+
+def orders_since(session: Session, mode: TradingMode, since: datetime) -> int:
+    """How many orders were sent from `since` on, whatever became of them."""
+    wanted = select(func.count()).where(Order.trading_mode == mode, Order.created_at >= since)
+    return session.scalar(wanted) or 0
+
+
+def rejects_since(session: Session, mode: TradingMode, since: datetime) -> int:
+    """How many orders sent from `since` on the exchange refused; one that never reached it was not refused."""
+    wanted = select(func.count()).where(
+        Order.trading_mode == mode,
+        Order.created_at >= since,
+        Order.state == OrderState.REJECTED,
+        Order.venue_order_id.is_(None),
+        func.coalesce(Order.state_reason, "").not_like("absent %"),
+    )
+    return session.scalar(wanted) or 0
+
+
+def unfinished_ticks_since(session: Session, mode: TradingMode, since: datetime, but: int) -> int:
+    """How many ticks that began from `since` on have no end, leaving out the one that is at work."""
+    wanted = select(func.count()).where(
+        Tick.trading_mode == mode, Tick.started_at >= since, Tick.finished_at.is_(None), Tick.id != but
+    )
+    return session.scalar(wanted) or 0
+
+
+def newest_counts(session: Session, mode: TradingMode, since: datetime, limit: int) -> Sequence[dict[str, Any]]:
+    """What the newest completed ticks counted, newest first."""
+    wanted = select(Tick.counts).where(Tick.trading_mode == mode, Tick.started_at >= since, Tick.outcome == "completed")
+    return session.scalars(wanted.order_by(Tick.started_at.desc(), Tick.id.desc()).limit(limit)).all()

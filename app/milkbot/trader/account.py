@@ -1,0 +1,88 @@
+"""Reading the account: everything that the exchange says of it, once, before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import Engine
+
+from milkbot.db import books
+from milkbot.db import orders as order_rows
+from milkbot.db.session import transaction
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.positions import Fill
+from milkbot.trader.places import place_of
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
+
+
+class Reach(Enum):
+    """How far before the newest row that we have the lists are read: rows may appear late and out of order."""
+
+    NEAR = timedelta(hours=1), timedelta(hours=1)
+    FAR = timedelta(days=2), timedelta(days=7)
+
+    def before(self, newest: datetime | None) -> datetime | None:
+        """Where to begin in a list of fills or orders whose newest known row is of that moment; None: at its start."""
+        return None if newest is None else newest - self.value[0]
+
+    def before_settlement(self, newest: datetime | None) -> datetime | None:
+        """The same in the list of settlements."""
+        return None if newest is None else newest - self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the exchange said, and how fresh that is by its own account.
+
+    `orders` are those that rest, the recent ones where one of ours is open, and those behind fills of unknown orders.
+    """
+
+    as_of: datetime
+    orders: tuple[VenueOrder, ...]
+    resting: tuple[VenueOrder, ...]
+    fills: tuple[Fill, ...]
+    settlements: tuple[VenueSettlement, ...]
+    positions: tuple[VenuePosition, ...]
+    balance: Balance
+
+
+def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach: Reach) -> Statement:
+    """Read all of it. Raises VenueReadError if the exchange does not answer: nothing has changed then."""
+    with transaction(engine) as session:
+        oldest = min((order.created_at for order in order_rows.open_orders(session, mode)), default=None)
+        fills_since = reach.before(books.newest_fill_time(session, mode))
+        settled_since = reach.before_settlement(books.newest_settlement_time(session, mode))
+    # First of all: everything that is read after it is at least as fresh.
+    as_of = venue.user_data_as_of()
+    listed = venue.orders(since=reach.before(oldest)) if oldest else []
+    resting = venue.orders(status=VenueOrderStatus.RESTING)
+    fills = venue.fills(since=fills_since)
+    behind = _orders_behind(engine, venue, mode, fills, [*listed, *resting])
+    return Statement(
+        as_of=as_of,
+        orders=tuple({order.order_id: order for order in (*listed, *resting, *behind)}.values()),
+        resting=tuple(resting),
+        fills=tuple(fills),
+        settlements=tuple(venue.settlements(since=settled_since)),
+        positions=tuple(venue.positions()),
+        balance=venue.balance(),
+    )
+
+
+def _orders_behind(
+    engine: Engine, venue: KalshiClient, mode: TradingMode, fills: Sequence[Fill], listed: Sequence[VenueOrder]
+) -> list[VenueOrder]:
+    """The orders of markets in which there are fills whose order nobody has shown so far."""
+    ours = [fill for fill in fills if place_of(fill.ticker) is not None]
+    with transaction(engine) as session:
+        unplaced = {(row.venue_order_id, row.ticker) for row in order_rows.fills_without_order(session, mode)}
+        unplaced |= {(fill.order_id, fill.ticker) for fill in ours}
+        ids = [order_id for order_id, _ in unplaced]
+        known = order_rows.known_venue_orders(session, mode, venue_ids=ids, client_ids=())
+    known |= {order.order_id for order in listed}
+    tickers = sorted({ticker for order_id, ticker in unplaced if order_id not in known})
+    return [order for ticker in tickers for order in venue.orders(ticker=ticker)]

@@ -1,0 +1,23 @@
+"""What the invariants are asked of: whose books, by which limits, when, and how far back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from milkbot.domain.modes import TradingMode
+from milkbot.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """`thorough` looks at all that ever was, else at what is open or new."""
+
+    settings: Settings
+    now: datetime
+    thorough: bool = False
+
+    @property
+    def mode(self) -> TradingMode:
+        """Whose books."""
+        return self.settings.trading_mode
