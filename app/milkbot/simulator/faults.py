@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -36,7 +37,7 @@ class FaultRule(BaseModel):
     seconds: Annotated[float, Field(ge=-86_400, le=31 * 86_400)] = 0.0
     status: Annotated[int, Field(ge=500, le=599)] = 503
     accepted: bool = False
-    count: Annotated[float, Field(gt=0)] | None = None
+    count: Annotated[Decimal, Field(gt=0, decimal_places=2)] | None = None
     share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     parts: Annotated[int, Field(ge=1, le=20)] = 1
     ticker: str = ""
