@@ -34,6 +34,16 @@ class ExchangeDocument:
         resource = DRAFT202012.create_resource(self._document)
         self._registry: Registry[Any] = Registry().with_resource(_URI, resource)
 
+    def fields(self, schema: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of a schema's fields, and of those that are always there. Raises KeyError for an unknown schema."""
+        node = self._document["components"]["schemas"][schema]
+        names, required = set(node.get("properties", ())), set(node.get("required", ()))
+        for part in node.get("allOf", ()):
+            inner = self.fields(part["$ref"].rsplit("/", 1)[-1]) if "$ref" in part else ((), ())
+            names |= {*inner[0], *part.get("properties", ())}
+            required |= {*inner[1], *part.get("required", ())}
+        return frozenset(names), frozenset(required)
+
     def problems(self, method: str, path: str, status: int, body: object) -> list[str]:
         """What is wrong with a reply. Raises KeyError for an operation or status that the document does not have."""
         reply = self._document["paths"][path][method.lower()]["responses"][str(status)]

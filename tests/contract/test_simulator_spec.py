@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.contract.openapi import ExchangeDocument
 from tests.unit.simulator.api import Api, served
+from tests.unit.simulator.scripted import MIDDLE, OPENS, ScriptedWorld
 
 SPEC = "spec/kalshi_openapi_3.28.0_reassembled.yaml"
 
@@ -29,7 +30,21 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             resting = {"client_order_id": f"maker-{number}", "expiration_time": int(api.now.timestamp()) + 86_400}
             assert api.order(ticker=market["ticker"], **resting).status_code == 201
             api.tick(hours=22)
-        assert api.order(ticker=api.liquid_market()["ticker"], client_order_id="last").status_code == 201
+        group = api.ask("POST", "/portfolio/order_groups/create", json={"contracts_limit": 50}).json()
+        last = {"client_order_id": "last", "order_group_id": group["order_group_id"]}
+        assert api.order(ticker=api.liquid_market()["ticker"], **last).status_code == 201
+        yield api
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An exchange whose one event is long over: what an account did there is historical."""
+    world = ScriptedWorld()
+    world.house.quote(MIDDLE, OPENS, 40, 50)
+    with served(tmp_path_factory.mktemp("old"), world, OPENS) as api:
+        take = {"price": "0.5000", "time_in_force": "immediate_or_cancel"}
+        assert api.order(ticker=MIDDLE, **take).status_code == 201
+        api.tick(days=100)
         yield api
 
 
@@ -63,13 +78,32 @@ READS = [
     ("/portfolio/positions", {"settlement_status": "all"}),
     ("/portfolio/orders", {}),
     ("/portfolio/orders/{order_id}", {}),
+    ("/portfolio/orders/queue_positions", {}),
+    ("/portfolio/orders/{order_id}/queue_position", {}),
+    ("/portfolio/order_groups", {}),
+    ("/portfolio/order_groups/{order_group_id}", {}),
+    ("/historical/cutoff", {}),
     ("/portfolio/fills", {}),
     ("/portfolio/settlements", {}),
     ("/portfolio/summary/total_resting_order_value", {}),
     ("/account/limits", {}),
     ("/account/endpoint_costs", {}),
 ]
-ROWS = ("events", "markets", "trades", "orders", "fills", "settlements", "market_positions", "orderbooks", "series")
+ROWS = frozenset(
+    [
+        "events",
+        "markets",
+        "trades",
+        "orders",
+        "fills",
+        "settlements",
+        "market_positions",
+        "orderbooks",
+        "series",
+        "queue_positions",
+        "order_groups",
+    ]
+)
 
 
 @pytest.mark.parametrize(("path", "params"), READS, ids=lambda part: str(part)[:40])
@@ -79,7 +113,8 @@ def test_read_fits_the_document(document: ExchangeDocument, traded: Api, path: s
         "ticker": ticker,
         "event_ticker": ticker.rpartition("-")[0],
         "series_ticker": "KXHIGHNY",
-        "order_id": traded.get("/portfolio/orders")["orders"][0]["order_id"],
+        "order_id": traded.get("/portfolio/orders", status="resting")["orders"][0]["order_id"],
+        "order_group_id": traded.get("/portfolio/order_groups")["order_groups"][0]["id"],
     }
     filled = {
         name: [part.format(**names) for part in value] if isinstance(value, list) else value
@@ -107,6 +142,67 @@ def test_created_and_canceled_orders_fit_the_document(document: ExchangeDocument
     assert document.problems("POST", path, 201, filled.json()) == []
     assert filled.json()["average_fill_price"]
     assert document.problems("DELETE", f"{path}/{{order_id}}", 200, canceled.json()) == []
+
+
+def test_changed_orders_fit_the_document(document: ExchangeDocument, traded: Api) -> None:
+    path = "/portfolio/events/orders"
+    ticker = ticker_of(traded)
+    order_id = traded.order(ticker=ticker, client_order_id="to-change", count="5.00").json()["order_id"]
+    change = {"ticker": ticker, "side": "bid", "price": "0.0200", "count": "4.00", "exchange_index": 0}
+    amended = traded.ask("POST", f"{path}/{order_id}/amend", json=change)
+    decreased = traded.ask("POST", f"{path}/{order_id}/decrease", json={"reduce_by": "1.00"})
+
+    assert (amended.json()["remaining_count"], decreased.json()["remaining_count"]) == ("4.00", "3.00")
+    assert document.problems("POST", f"{path}/{{order_id}}/amend", 200, amended.json()) == []
+    assert document.problems("POST", f"{path}/{{order_id}}/decrease", 200, decreased.json()) == []
+
+
+def test_batches_fit_the_document_with_rows_that_went_well_and_rows_that_did_not(
+    document: ExchangeDocument, traded: Api
+) -> None:
+    path = "/portfolio/events/orders/batched"
+    row = {
+        "ticker": ticker_of(traded),
+        "side": "bid",
+        "count": "1.00",
+        "price": "0.0100",
+        "time_in_force": "good_till_canceled",
+        "self_trade_prevention_type": "taker_at_cross",
+    }
+    asked = [{**row, "client_order_id": "batch-1"}, {**row, "client_order_id": "batch-2", "price": "2.0000"}, {}]
+    created = traded.ask("POST", path, json={"orders": asked})
+    order_id = created.json()["orders"][0]["order_id"]
+    canceled = traded.ask("DELETE", path, json={"orders": [{"order_id": order_id}, {"order_id": "none"}]})
+
+    assert [row.get("error", {}).get("code") for row in created.json()["orders"]] == [
+        None,
+        "invalid_price",
+        "invalid_parameters",
+    ]
+    assert [row["reduced_by"] for row in canceled.json()["orders"]] == ["1.00", "0.00"]
+    assert document.problems("POST", path, 201, created.json()) == []
+    assert document.problems("DELETE", path, 200, canceled.json()) == []
+
+
+def test_order_groups_fit_the_document(document: ExchangeDocument, traded: Api) -> None:
+    path = "/portfolio/order_groups"
+    made = traded.ask("POST", f"{path}/create", json={"contracts_limit_fp": "20.00"})
+    assert document.problems("POST", f"{path}/create", 201, made.json()) == []
+    group = f"{path}/{made.json()['order_group_id']}"
+    for verb, body in (("trigger", None), ("reset", None), ("limit", {"contracts_limit": 10})):
+        reply = traded.ask("PUT", f"{group}/{verb}", **({} if body is None else {"json": body}))
+        assert (reply.status_code, reply.json()) == (200, {})
+        assert document.problems("PUT", f"{path}/{{order_group_id}}/{verb}", 200, reply.json()) == []
+    assert traded.ask("DELETE", group).status_code == 200
+    assert traded.ask("GET", group).status_code == 404
+
+
+def test_the_historical_lists_fit_the_document(document: ExchangeDocument, old: Api) -> None:
+    for what, key in (("orders", "orders"), ("fills", "fills"), ("positions", "market_positions")):
+        path = f"/historical/{what}"
+        body = old.get(path)
+        assert body[key], path
+        assert document.problems("GET", path, 200, body) == []
 
 
 def test_refusals_fit_the_document(document: ExchangeDocument, traded: Api) -> None:

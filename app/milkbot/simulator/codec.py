@@ -21,6 +21,7 @@ from milkbot.venue.values import VenueOrderStatus
 
 Body = dict[str, Any]
 _IRREGULAR_FIELDS = tuple(field.name for field in fields(Irregular))
+_ORDER_AMOUNTS = ("taker_cost", "maker_cost", "taker_fees", "maker_fees", "carried")
 _ORDER_FIELDS = tuple(field.name for field in fields(Order))
 
 
@@ -99,7 +100,7 @@ def order_to(order: Order) -> Body:
     body = {name: getattr(order, name) for name in _ORDER_FIELDS}
     for name in ("created_at", "updated_at", "expires_at"):
         body[name] = _text(body[name])
-    for name in ("taker_cost", "maker_cost", "taker_fees"):
+    for name in _ORDER_AMOUNTS:
         body[name] = str(body[name])
     return body
 
@@ -107,7 +108,8 @@ def order_to(order: Order) -> Body:
 def order_from(body: Body) -> Order:
     """The reverse of order_to."""
     moments = {name: _moment(body[name]) for name in ("created_at", "updated_at", "expires_at")}
-    amounts = {name: Decimal(body[name]) for name in ("taker_cost", "maker_cost", "taker_fees")}
+    # A state of an earlier release has not all of them.
+    amounts = {name: Decimal(body[name]) for name in _ORDER_AMOUNTS if name in body}
     kinds = {
         "time_in_force": TimeInForce(body["time_in_force"]),
         "self_trade": SelfTrade(body["self_trade"]),

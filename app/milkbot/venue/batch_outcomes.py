@@ -53,14 +53,14 @@ def created(intents: Sequence[OrderIntent], reply: Reply, unknown: UnknownFields
     except ValueError as error:
         said = f"HTTP {reply.status} without readable rows: {reason(error)}"
         return [outcomes.unknown(intent.client_order_id, intent.ticker, said) for intent in intents]
-    by_id = {head.client_order_id: (raw, head) for raw, head in _with_heads(rows, unknown)}
+    by_id = {head.client_order_id: (raw, head) for raw, head in _with_heads(rows)}
     return [_created(intent, by_id.get(intent.client_order_id), unknown) for intent in intents]
 
 
 def canceled(ids: Sequence[str], answer: BatchReply, unknown: UnknownFields) -> list[Count | CancelFailedError]:
     """One outcome an id: what no longer rests, 0 for an order that is not there, an error for all else."""
-    by_id = {head.order_id: (raw, head) for raw, head in _with_heads(answer.orders, unknown)}
-    return [_canceled(name, by_id.get(name)) for name in ids]
+    by_id = {head.order_id: (raw, head) for raw, head in _with_heads(answer.orders)}
+    return [_canceled(name, by_id.get(name), unknown) for name in ids]
 
 
 def _created(intent: OrderIntent, row: tuple[object, RowHead] | None, unknown: UnknownFields) -> Created:
@@ -78,7 +78,7 @@ def _created(intent: OrderIntent, row: tuple[object, RowHead] | None, unknown: U
     return outcomes.unknown(intent.client_order_id, intent.ticker, f"its row says {said.code or head.error}")
 
 
-def _canceled(order_id: str, row: tuple[object, RowHead] | None) -> Count | CancelFailedError:
+def _canceled(order_id: str, row: tuple[object, RowHead] | None, unknown: UnknownFields) -> Count | CancelFailedError:
     if row is None:
         return CancelFailedError(f"cancel of order {order_id}: the batch's answer has no row for it")
     raw, head = row
@@ -88,16 +88,16 @@ def _canceled(order_id: str, row: tuple[object, RowHead] | None) -> Count | Canc
             return Count(ZERO)
         return CancelFailedError(f"cancel of order {order_id}: {said.code or head.error}: {said.message}")
     try:
-        return CanceledOrder.from_wire(raw).reduced_by
+        return CanceledOrder.from_wire(raw, unknown).reduced_by
     except ValueError as error:
         return CancelFailedError(f"cancel of order {order_id} has no readable answer: {reason(error)}")
 
 
-def _with_heads(rows: Iterable[object], unknown: UnknownFields) -> list[tuple[object, RowHead]]:
+def _with_heads(rows: Iterable[object]) -> list[tuple[object, RowHead]]:
     found = []
     for raw in rows:
         try:
-            found.append((raw, RowHead.from_wire(raw, unknown)))
+            found.append((raw, RowHead.from_wire(raw)))
         except ValueError:
             # It names no order, so it can prove nothing; the order that it was for is then without a row.
             continue

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from milkbot.domain.fees import FeeSchedule, FeeType, aligned
-from milkbot.domain.orders import BookSide
+from milkbot.domain.fees import FeeSchedule, FeeType
+from milkbot.domain.order_fees import DIRECT, FillFee, fill_fee
 from milkbot.domain.positions import Fill, Position
-from milkbot.domain.units import CASH_STEP, ONE, ZERO, Cash
+from milkbot.domain.units import CASH_STEP, ONE, Cash
 from milkbot.simulator.engine.records import Account, AccountFill, Holding, Order
 from milkbot.simulator.engine.state import State
 from milkbot.simulator.engine.units import count_of, leg_cost, price_of
@@ -18,11 +19,11 @@ FEES = FeeSchedule(FeeType.QUADRATIC, ONE)
 """What every weather series charges: takers 0.07 x P x (1 - P), makers nothing."""
 
 
-def fee(cents: int, lots: int, *, is_taker: bool) -> Cash:
-    """The fee of one execution as the balance shows it."""
-    if not is_taker:
-        return Cash(ZERO)
-    return aligned(FEES.taker(count_of(lots), price_of(cents)))
+def fee(order: Order, cents: int, lots: int, *, is_taker: bool) -> FillFee:
+    """The fee of an order's next execution, by the exchange's rounding over all of the order's fills."""
+    count, price = count_of(lots), price_of(cents)
+    revenue = count * (-price if order.is_bid else price)
+    return fill_fee(revenue, FEES.model(count, price, is_taker=is_taker), order.carried, DIRECT)
 
 
 def cash_change(before: Position, after: Position, paid: Cash) -> Decimal:
@@ -37,20 +38,23 @@ def position_of(account: Account, ticker: str) -> Position:
     return Position.flat(ticker) if holding is None else holding.position
 
 
-def preview(order: Order, cents: int, lots: int, at: datetime) -> Fill:
-    """The fill that an order would get as taker, without an id."""
-    side = BookSide.BID if order.is_bid else BookSide.ASK
-    paid = fee(cents, lots, is_taker=True)
-    return Fill("", order.order_id, order.ticker, side, count_of(lots), price_of(cents), paid, True, at)
+def preview(order: Order, cents: int, lots: int, at: datetime) -> tuple[Fill, Order]:
+    """The fill that an order would get as taker, without an id, and the order with what it then has overpaid."""
+    paid = fee(order, cents, lots, is_taker=True)
+    count, price = count_of(lots), price_of(cents)
+    fill = Fill("", order.order_id, order.ticker, order.side, count, price, paid.net, True, at)
+    return fill, replace(order, carried=paid.carried)
 
 
 def book_fill(state: State, order: Order, cents: int, lots: int, at: datetime, *, is_taker: bool) -> None:
     """Write one execution of an account's order into its order, position and cash."""
     account = state.accounts[order.account]
     fill_id, sequence = state.new_id("fill")
-    paid = fee(cents, lots, is_taker=is_taker)
-    side = BookSide.BID if order.is_bid else BookSide.ASK
-    fill = Fill(fill_id, order.order_id, order.ticker, side, count_of(lots), price_of(cents), paid, is_taker, at)
+    parts = fee(order, cents, lots, is_taker=is_taker)
+    paid = parts.net
+    order.carried = parts.carried
+    count, price = count_of(lots), price_of(cents)
+    fill = Fill(fill_id, order.order_id, order.ticker, order.side, count, price, paid, is_taker, at)
     cost = leg_cost(order.is_bid, cents, lots)
 
     before = position_of(account, order.ticker)
@@ -70,6 +74,7 @@ def book_fill(state: State, order: Order, cents: int, lots: int, at: datetime, *
         order.taker_fees += paid
     else:
         order.maker_cost += cost
+        order.maker_fees += paid
     if order.remaining_lots == 0:
         order.status = VenueOrderStatus.EXECUTED
         state.resting.pop(order.order_id, None)

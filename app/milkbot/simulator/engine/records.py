@@ -43,6 +43,9 @@ class Order:
     taker_cost: Decimal = ZERO
     maker_cost: Decimal = ZERO
     taker_fees: Decimal = ZERO
+    maker_fees: Decimal = ZERO
+    carried: Decimal = ZERO
+    """What its fills have overpaid by rounding and not got back yet."""
     group_id: str | None = None
     post_only: bool = False
 

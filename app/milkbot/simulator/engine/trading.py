@@ -125,9 +125,9 @@ def _new_order(state: State, account: Account, request: OrderRequest, lots: int)
 def check_balance(state: State, account: Account, market: Market, order: Order, crossing: Crossing) -> None:
     """Raise RejectError unless cash covers the fills, their fees and what would rest beside the other orders."""
     before = position_of(account, market.ticker)
-    position, cash = before, account.cash
+    position, cash, ahead = before, account.cash, order
     for match in crossing.matches:
-        fill = preview(order, match.resting.cents, match.lots, state.now)
+        fill, ahead = preview(ahead, match.resting.cents, match.lots, state.now)
         after = position.after(fill)
         cash += cash_change(position, after, fill.fee)
         position = after

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from milkbot.domain.units import ONE, ZERO, Price, price_text
+from milkbot.domain.units import ONE, Price, price_text
 from milkbot.simulator.engine.records import Account, Order
 from milkbot.simulator.engine.units import LOTS_PER_CONTRACT
 from milkbot.simulator.exchange import text
@@ -34,7 +34,7 @@ def order(subject: Order, account: Account) -> Body:
         "taker_fill_cost_dollars": text.dollars(subject.taker_cost),
         "maker_fill_cost_dollars": text.dollars(subject.maker_cost),
         "taker_fees_dollars": text.dollars(subject.taker_fees),
-        "maker_fees_dollars": text.dollars(ZERO),
+        "maker_fees_dollars": text.dollars(subject.maker_fees),
         "expiration_time": None if subject.expires_at is None else text.moment(subject.expires_at),
         "created_time": text.moment(subject.created_at),
         "last_update_time": text.moment(subject.updated_at),

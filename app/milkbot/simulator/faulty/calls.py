@@ -32,7 +32,7 @@ _CALLS: Final = {
     "limits": ("GET", "/account/.+"),
     "events": ("GET", "/(series|events)(/.+)?"),
     "books": ("GET", "/markets/(orderbooks|[^/]+/orderbook)"),
-    "markets": ("GET", "/markets(/[^/]+)?"),
+    "markets": ("GET", "/markets(/(?!orderbooks$)[^/]+)?"),
 }
 _FAMILIES: Final = {
     "any": (".*", ".*"),

@@ -16,10 +16,6 @@ class BatchReply(WireModel):
 class RowHead(WireModel):
     """What every row may say of itself: whose it is, and what went wrong."""
 
-    UNREAD = frozenset(
-        {"fill_count", "remaining_count", "average_fill_price", "average_fee_paid", "ts_ms", "reduced_by"}
-    )
-
     order_id: str | None = None
     client_order_id: str | None = None
     error: object = None

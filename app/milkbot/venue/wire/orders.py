@@ -35,9 +35,9 @@ class CreateOrder(WireModel):
 
 
 class CreatedOrder(WireModel):
-    """The answer to a create. A success of the retired endpoint has no order id and does not fit here."""
+    """The answer to a create, alone or in a batch. A success of the retired endpoint has no order id."""
 
-    UNREAD = frozenset({"average_fill_price", "average_fee_paid"})
+    UNREAD = frozenset({"average_fill_price", "average_fee_paid", "error"})
 
     order_id: str = Field(min_length=1)
     client_order_id: str | None = None
@@ -47,9 +47,9 @@ class CreatedOrder(WireModel):
 
 
 class CanceledOrder(WireModel):
-    """The answer to a cancel: how many contracts no longer rest."""
+    """The answer to a cancel, or a row of one in a batch: how many contracts no longer rest."""
 
-    UNREAD = frozenset({"client_order_id", "ts_ms"})
+    UNREAD = frozenset({"client_order_id", "ts_ms", "error"})
 
     order_id: str = Field(min_length=1)
     reduced_by: CountText

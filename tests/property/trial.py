@@ -1,0 +1,143 @@
+"""One example: a trader, an exchange, an operator and a neighbour, from Monday until all faults are mended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import httpx2
+from tests.agreement import differences
+from tests.property import operator
+from tests.property.faults import Fault, FaultyWire
+from tests.property.floor import Floor
+from tests.property.lifeline import KilledError, Lifeline
+from tests.property.watch import Watch
+
+from milkbot.domain.orders import BookSide, TimeInForce
+from milkbot.errors import MilkbotError
+from milkbot.simulator.engine.book import SelfTrade
+from milkbot.simulator.engine.rejects import RejectError
+from milkbot.simulator.engine.request import OrderRequest
+from milkbot.simulator.engine.trading import place
+from milkbot.trader.trading_loop import TradingLoop
+from milkbot.venue.client import KalshiClient
+from milkbot.weather.client import WeatherClient
+
+HEALING_TICKS = 3
+_PROVED_ABSENT = timedelta(seconds=61)
+
+
+class Trial:
+    """`tick` runs the real loop on the floor's database and exchange; each tick is a process of its own."""
+
+    def __init__(self, floor: Floor) -> None:
+        floor.reset()
+        self.floor = floor
+        self.settings = floor.settings()
+        self.watch = Watch(floor)
+        self.faulty = FaultyWire(floor)
+        self.wire = WatchedWire(self.faulty, floor.lifeline, self.watch)
+        self._hand_orders = 0
+
+    def loop(self, venue: KalshiClient, weather: WeatherClient) -> TradingLoop:
+        """The trader of this trial; a test may put another one in its place."""
+        return TradingLoop(self.settings, self.floor.engine, venue, weather, self.floor)
+
+    def tick(self, fault: Fault | None = None, dies_after: int | None = None) -> None:
+        """One tick, with a fault on its wire, killed after that many steps."""
+        self.watch.tick_begins()
+        self.faulty.arm(fault)
+        self.floor.lifeline.start(dies_after)
+        venue = self.venue()
+        weather = WeatherClient(self.settings.nws_api_base, "tests", self.floor, cache_seconds=0, transport=self.wire)
+        try:
+            self.loop(venue, weather).run_once()
+        except (MilkbotError, KilledError):
+            pass  # the next tick has to mend it
+        finally:
+            if self.floor.lifeline.cut:
+                self.floor.engine.dispose()
+            self.floor.lifeline.start(None)
+            self.faulty.arm(None)
+
+    def venue(self) -> KalshiClient:
+        """The trader's client of the exchange."""
+        return KalshiClient(self.settings.kalshi_api_base, self.floor.credentials, self.floor, self.wire)
+
+    def later(self, delta: timedelta) -> None:
+        """Time passes."""
+        self.floor.sleep(delta.total_seconds())
+
+    def neighbour_trades(self, ticker: str, side: BookSide, cents: int, contracts: int) -> None:
+        """Somebody else takes what is offered at that price or better."""
+        self._place(self.floor.neighbour, "", ticker, side, cents, contracts, TimeInForce.IMMEDIATE_OR_CANCEL)
+
+    def operator_trades(
+        self, ticker: str, side: BookSide, cents: int, contracts: int, time_in_force: TimeInForce
+    ) -> None:
+        """The operator places an order on the exchange's own site."""
+        self._hand_orders += 1
+        self._place(self.floor.tester, f"hand-{self._hand_orders}", ticker, side, cents, contracts, time_in_force)
+
+    def command(self, *arguments: str) -> None:
+        """The operator runs `milkbot ARGUMENTS`; that it refuses is allowed."""
+        operator.run(self, arguments)
+
+    def open_tickers(self) -> list[str]:
+        """The markets that trade at the moment."""
+        state = self.floor.simulator.state
+        return [ticker for ticker, market in state.markets.items() if market.plan.status(state.now) == "active"]
+
+    def heal(self) -> None:
+        """No more faults: a few ticks, each late enough to prove what is absent."""
+        for _ in range(HEALING_TICKS):
+            self.later(_PROVED_ABSENT)
+            self.tick()
+
+    def verdict(self) -> list[str]:
+        """What is wrong now: rules that were broken on the way, and books that do not agree."""
+        return [*self.watch.broken, *differences(self.floor)]
+
+    def _place(
+        self,
+        who: str,
+        client_order_id: str,
+        ticker: str,
+        side: BookSide,
+        cents: int,
+        contracts: int,
+        time_in_force: TimeInForce,
+    ) -> None:
+        request = OrderRequest(
+            ticker=ticker,
+            client_order_id=client_order_id,
+            side=side,
+            count=Decimal(contracts),
+            price=Decimal(cents) / 100,
+            time_in_force=time_in_force,
+            self_trade=SelfTrade.MAKER,
+        )
+        try:
+            with self.floor.simulator.turn() as state:
+                self.floor.simulator.refreshed(ticker)
+                place(state, state.accounts[who], request)
+        except RejectError:
+            pass  # too poor, or the market is closed
+
+
+class WatchedWire(httpx2.BaseTransport):
+    """A request is two steps of a tick: it is sent, and its answer is read."""
+
+    def __init__(self, inner: httpx2.BaseTransport, lifeline: Lifeline, watch: Watch) -> None:
+        self._inner = inner
+        self._lifeline = lifeline
+        self._watch = watch
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._lifeline.step()
+        self._watch.sending(request)
+        try:
+            return self._inner.handle_request(request)
+        finally:
+            self._watch.sent(request)
+            self._lifeline.step()

@@ -1,0 +1,95 @@
+"""Fills that come in pieces, twice, late or while an order is canceled: quantity must come from fills, each once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from tests.in_process import Venue
+from tests.unit.simulator.intents import resting, taking
+from tests.unit.simulator.scripted import MIDDLE
+
+from milkbot.domain.positions import fold
+from milkbot.domain.units import count
+from milkbot.simulator.fault_kinds import FaultKind
+from milkbot.simulator.faults import rule
+
+
+def held(venue: Venue) -> Decimal:
+    return venue.account.holdings[MIDDLE].position.signed_count
+
+
+def test_an_order_that_fills_while_it_is_canceled_is_held_and_not_canceled(venue: Venue) -> None:
+    placed = venue.client.create_order(resting())
+    venue.simulator.faults.arm(rule(FaultKind.FILL_WHILE_CANCELING))
+    assert venue.client.cancel_order(placed.order_id, 0) == 0
+    assert (venue.orders[0].status, held(venue)) == ("executed", 4)
+
+
+def test_a_part_that_fills_while_an_order_is_canceled_is_not_reported_as_canceled(venue: Venue) -> None:
+    placed = venue.client.create_order(resting())
+    venue.simulator.faults.arm(rule(FaultKind.FILL_WHILE_CANCELING, count=1.5))
+    assert venue.client.cancel_order(placed.order_id, 0) == Decimal("2.5")
+    assert (venue.orders[0].status, held(venue)) == ("canceled", Decimal("1.5"))
+
+
+@pytest.mark.parametrize("call", ["cancel_all", "batch_cancel"])
+def test_orders_may_fill_under_a_cancel_of_many_too(venue: Venue, call: str) -> None:
+    placed = venue.client.create_order(resting())
+    venue.simulator.faults.arm(rule(FaultKind.FILL_WHILE_CANCELING, call=call, count=1))
+    if call == "cancel_all":
+        venue.client.cancel_all()
+    else:
+        assert venue.client.cancel_orders([placed.order_id]) == [3]
+    assert held(venue) == 1
+
+
+def test_an_order_meets_only_a_share_of_the_book_in_many_pieces(venue: Venue) -> None:
+    venue.simulator.faults.arm(rule(FaultKind.PARTIAL_FILLS, share=0.6, parts=3))
+    placed = venue.client.create_order(taking(contracts="5"))
+    fills = venue.client.fills()
+    assert (placed.fill_count, placed.remaining_count) == (3, 0)
+    assert [fill.count for fill in fills] == [1, 1, 1]
+    assert fold(MIDDLE, fills).signed_count == held(venue) == 3
+
+
+def test_what_the_book_did_not_give_waits_if_the_order_may(venue: Venue) -> None:
+    venue.simulator.faults.arm(rule(FaultKind.PARTIAL_FILLS, share=0.5))
+    placed = venue.client.create_order(resting(at="0.50"))
+    assert (placed.fill_count, placed.remaining_count) == (2, 2)
+    assert venue.orders[0].status == "resting"
+
+
+def test_fills_that_come_twice_are_the_same_fills(venue: Venue) -> None:
+    venue.client.create_order(taking())
+    venue.simulator.faults.arm(rule(FaultKind.DUPLICATE_FILLS))
+    doubled = venue.client.fills()
+    assert len(doubled) == 2
+    assert {fill.fill_id: fill for fill in doubled} == {fill.fill_id: fill for fill in venue.client.fills()}
+    assert held(venue) == 4
+
+
+def test_fills_in_another_order_come_out_in_time(venue: Venue) -> None:
+    for number in range(3):
+        venue.client.create_order(taking(f"mb-{number}", "1"))
+        venue.sleep(5)
+    venue.simulator.faults.arm(rule(FaultKind.REORDERED_FILLS))
+    mixed, plain = venue.client.fills(), venue.client.fills()
+    assert mixed == plain
+    assert [fill.filled_at for fill in mixed] == sorted(fill.filled_at for fill in mixed)
+
+
+def test_reads_that_lag_show_neither_order_nor_fill_and_say_so(venue: Venue) -> None:
+    venue.simulator.faults.arm(rule(FaultKind.LAGGING_READS, seconds=30, times=None))
+    venue.client.create_order(taking())
+    venue.client.create_order(resting("mb-2"))
+    assert (venue.client.orders(), venue.client.fills(), venue.client.positions()) == ([], [], [])
+    assert venue.client.balance().cash == 1000
+    assert venue.client.user_data_as_of() == venue.now() - timedelta(seconds=30)
+    assert len(venue.orders) == 2
+
+    venue.sleep(31)
+    assert len(venue.client.orders()) == 2
+    assert [position.signed_count for position in venue.client.positions()] == [count(4)]
+    assert venue.client.balance().cash == venue.account.cash - Decimal("1.80")

@@ -1,0 +1,124 @@
+"""The client and the simulated exchange together, for all that the trader asks less often."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.exchange import Keys
+from tests.in_process import Venue, opened_venue
+from tests.unit.simulator.intents import resting, taking
+from tests.unit.simulator.scripted import MIDDLE, OPENS, ScriptedWorld
+
+from milkbot.domain.orders import BookSide
+from milkbot.domain.units import count, price
+from milkbot.simulator.exchange.history import LIVE
+from milkbot.simulator.fault_kinds import FaultKind
+from milkbot.simulator.faults import rule
+from milkbot.venue.errors import OrderRejectedError, VenueReadError
+from milkbot.venue.values import PlacedOrder
+
+
+def test_a_place_in_the_queue_counts_better_prices_and_earlier_orders(venue: Venue) -> None:
+    first = venue.client.create_order(resting("mb-1", "4", "0.45"))
+    second = venue.client.create_order(resting("mb-2", "3", "0.45"))
+    behind = venue.client.create_order(resting("mb-3", "1", "0.40"))
+    positions = [venue.client.queue_position(placed.order_id) for placed in (first, second, behind)]
+    assert positions == [0, 4, 17]
+    venue.client.cancel_order(first.order_id, 0)
+    assert venue.client.queue_position(second.order_id) == 0
+    with pytest.raises(VenueReadError, match="404"):
+        venue.client.queue_position(first.order_id)
+
+
+def test_amend_decrease_and_one_order_agree_with_the_exchange(venue: Venue) -> None:
+    placed = venue.client.create_order(resting(contracts="6"))
+    amended = venue.client.amend_order(
+        placed.order_id, ticker=MIDDLE, side=BookSide.BID, price=price("0.46"), count=count(5), exchange_index=0
+    )
+    assert (amended.fill_count, amended.remaining_count) == (0, 5)
+    assert venue.client.decrease_order(placed.order_id, 0, by=count(2)) == 3
+    assert venue.client.decrease_order(placed.order_id, 0, to=count(1)) == 1
+    found = venue.client.order(placed.order_id)
+    assert (found.price, found.remaining_count, found.status) == (Decimal("0.46"), 1, "resting")
+
+
+def test_an_order_with_an_expiry_lapses_as_time_passes_whoever_is_alive(venue: Venue) -> None:
+    expiry = venue.now() + timedelta(minutes=10)
+    placed = venue.client.create_order(resting(expires_at=expiry))
+    assert venue.client.order(placed.order_id).expires_at == expiry
+    venue.sleep(599)
+    assert venue.client.order(placed.order_id).status == "resting"
+    venue.sleep(1)
+    found = venue.client.order(placed.order_id)
+    assert (found.status, found.updated_at) == ("canceled", expiry)
+
+
+def test_a_group_is_the_last_net_and_can_be_pulled_from_afar(venue: Venue) -> None:
+    group_id = venue.client.create_order_group(3)
+    placed = venue.client.create_order(resting("mb-1", "1", "0.30", order_group_id=group_id))
+    assert venue.client.order(placed.order_id).order_group_id == group_id
+    assert venue.client.order_group(group_id).order_ids == (placed.order_id,)
+    venue.client.create_order(taking("mb-2", "4", order_group_id=group_id))
+    group = venue.client.order_group(group_id)
+    assert (group.is_active, group.order_ids, group.contracts_limit) == (False, (), 3)
+    with pytest.raises(OrderRejectedError, match="order_group_triggered"):
+        venue.client.create_order(resting("mb-3", order_group_id=group_id))
+    venue.client.reset_order_group(group_id)
+    venue.client.create_order(resting("mb-4", order_group_id=group_id))
+    venue.client.trigger_order_group(group_id)
+    assert {order.status for order in venue.client.orders()} == {"canceled", "executed"}
+    assert venue.client.order_group_ids() == [group_id]
+
+
+def test_batches_do_what_they_say_order_by_order(venue: Venue) -> None:
+    found = venue.client.create_orders([resting("mb-1"), resting("mb-2", at="0.005"), taking("mb-3", "1")])
+    assert [type(each).__name__ for each in found] == ["PlacedOrder", "OrderRejectedError", "PlacedOrder"]
+    ids = [each.order_id for each in found if isinstance(each, PlacedOrder)]
+    assert venue.client.cancel_orders([*ids, "unknown"]) == [4, 0, 0]
+    assert [order.status for order in venue.orders] == ["canceled", "executed"]
+
+
+def test_a_batch_that_is_larger_than_the_write_bucket_is_refused_by_the_exchange(venue: Venue) -> None:
+    intents = [resting(f"mb-{number}", "0.01", "0.01") for number in range(12)]
+    started = venue.now()
+    assert all(isinstance(each, PlacedOrder) for each in venue.client.create_orders(intents))
+    assert venue.now() - started == pytest.approx(timedelta(seconds=0.2), abs=timedelta(milliseconds=1))
+    assert len(venue.orders) == 12
+
+
+def test_what_ended_long_ago_is_in_the_historical_lists_and_nowhere_else(tmp_path: Path, keys: Keys) -> None:
+    world = ScriptedWorld()
+    world.house.quote(MIDDLE, OPENS, 40, 50)
+    with opened_venue(tmp_path, keys, world, OPENS) as venue:
+        venue.client.create_order(taking())
+        recent = venue.client.fills()
+        assert venue.client.historical_fills(since=OPENS) == []
+        venue.advance_to(OPENS + LIVE + timedelta(days=2))
+        assert (venue.client.orders(), venue.client.fills(), venue.client.positions()) == ([], [], [])
+        assert venue.client.historical_fills(since=OPENS) == recent
+        assert [order.client_order_id for order in venue.client.historical_orders(since=OPENS)] == ["mb-1"]
+        assert len(venue.client.settlements()) == 1
+
+
+def test_limits_and_schedule_are_the_exchanges_own(venue: Venue) -> None:
+    limits = venue.client.adopt_account_limits()
+    assert (limits.tier, limits.read.capacity, limits.write.refill_rate) == ("basic", 600, 100)
+    pause = venue.client.schedule().next_pause(venue.now())
+    assert pause is not None
+    assert (pause.starts_at.isoformat(), pause.ends_at - pause.starts_at) == (
+        "2026-07-23T07:00:00+00:00",
+        timedelta(hours=2),
+    )
+    assert venue.client.unknown_fields == {}
+
+
+def test_fees_of_many_small_fills_come_to_those_of_one_fill_to_the_last_digit(venue: Venue) -> None:
+    venue.simulator.faults.arm(rule(FaultKind.PARTIAL_FILLS, share=0.3, parts=7))
+    venue.client.create_order(taking("mb-1", "0.70"))
+    fees = [fill.fee for fill in venue.client.fills()]
+    assert (len(fees), len(set(fees))) == (7, 2)
+    assert sum(fees, Decimal(0)) == Decimal("0.0037")
+    assert venue.account.cash == 1000 - Decimal("0.105") - Decimal("0.0037")
