@@ -79,6 +79,20 @@ class Trial:
         self._hand_orders += 1
         self._place(self.floor.tester, f"hand-{self._hand_orders}", ticker, side, cents, contracts, time_in_force)
 
+    def neighbour_meets(self, which: int, contracts: int) -> None:
+        """Somebody else trades with one of the account's resting orders, at its price, as far as it is at the top."""
+        state = self.floor.simulator.state
+        mine = [order for order in state.resting.values() if order.account == self.floor.tester]
+        if mine:
+            order = mine[which % len(mine)]
+            side = BookSide.ASK if order.is_bid else BookSide.BID
+            self.neighbour_trades(order.ticker, side, order.cents, contracts)
+
+    def close_findings(self) -> None:
+        """The operator looks at each finding that is open, and takes it for explained."""
+        for (finding,) in self.floor.rows("SELECT id FROM ops.findings WHERE closed_at IS NULL ORDER BY id"):
+            self.command("reconcile", "--close", str(finding), "--note", "a test")
+
     def command(self, *arguments: str) -> None:
         """The operator runs `milkbot ARGUMENTS`; that it refuses is allowed."""
         operator.run(self, arguments)
@@ -89,7 +103,10 @@ class Trial:
         return [ticker for ticker, market in state.markets.items() if market.plan.status(state.now) == "active"]
 
     def heal(self) -> None:
-        """No more faults: a few ticks, each late enough to prove what is absent."""
+        """No more faults and no more pause: a few ticks, each late enough to prove what is absent."""
+        outage = self.floor.simulator.state.outage
+        if outage is not None and outage.until > self.floor.now():
+            self.later(outage.until - self.floor.now())
         for _ in range(HEALING_TICKS):
             self.later(_PROVED_ABSENT)
             self.tick()
