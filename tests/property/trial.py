@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,12 +14,16 @@ from tests.property.floor import Floor
 from tests.property.lifeline import KilledError, Lifeline
 from tests.property.watch import Watch
 
+from milkbot.db import order_events
+from milkbot.db.session import transaction
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.errors import MilkbotError
 from milkbot.simulator.engine.book import SelfTrade
 from milkbot.simulator.engine.rejects import RejectError
 from milkbot.simulator.engine.request import OrderRequest
 from milkbot.simulator.engine.trading import place
+from milkbot.trader import event_invariants, invariants
+from milkbot.trader.looking import Looking
 from milkbot.trader.trading_loop import TradingLoop
 from milkbot.venue.client import KalshiClient
 from milkbot.weather.client import WeatherClient
@@ -112,8 +117,18 @@ class Trial:
             self.tick()
 
     def verdict(self) -> list[str]:
-        """What is wrong now: rules that were broken on the way, and books that do not agree."""
-        return [*self.watch.broken, *differences(self.floor)]
+        """What is wrong now: rules broken on the way, books that do not agree, a chain or an invariant that is broken."""
+        return [*self.watch.broken, *differences(self.floor), *self._untrue()]
+
+    def _untrue(self) -> Iterator[str]:
+        looking = Looking(self.settings, self.floor.now(), thorough=True)
+        with transaction(self.floor.engine) as session:
+            _, broken = event_invariants.verified(session, looking.mode, order_events.START)
+            yield from [broken] if broken else []
+            for answer in invariants.ask(session, looking):
+                # What the operator buys by hand obeys no limit but his own.
+                if not (self._hand_orders and answer.invariant.name == "exposure-under-limits"):
+                    yield from (f"{answer.invariant.name}: {problem}" for problem in answer.problems)
 
     def _place(
         self,
