@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -57,6 +58,8 @@ class Floor:
         self._books = self._connected()
         self._wipe = self._wiping()
         self.number = 0
+        self.tally: Counter[str] = Counter()
+        """What happened in all examples together."""
         self._key_file = directory / "key.pem"
         self._key_file.touch(mode=0o600)
         self._key_file.write_bytes(

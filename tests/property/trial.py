@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import httpx2
-from tests.agreement import differences
+from tests.agreement import OURS, differences
 from tests.property import operator
 from tests.property.faults import Fault, FaultyWire
 from tests.property.floor import Floor
@@ -60,7 +60,10 @@ class Trial:
         except (MilkbotError, KilledError):
             pass  # the next tick has to mend it
         finally:
+            self.floor.tally["ticks"] += 1
+            self.floor.tally.update(f"fault {one.rule.fault}" for one in self.floor.simulator.faults.history)
             if self.floor.lifeline.cut:
+                self.floor.tally["ticks killed"] += 1
                 self.floor.engine.dispose()
             self.floor.lifeline.start(None)
             self.faulty.arm(None)
@@ -117,8 +120,22 @@ class Trial:
             self.tick()
 
     def verdict(self) -> list[str]:
-        """What is wrong now: rules broken on the way, books that do not agree, a chain or an invariant that is broken."""
+        """What is wrong now: rules broken on the way, books that differ, a broken chain, an invariant that is not true."""
+        self._count()
         return [*self.watch.broken, *differences(self.floor), *self._untrue()]
+
+    def _count(self) -> None:
+        state, tally = self.floor.simulator.state, self.floor.tally
+        tally["examples"] += 1
+        for order in state.orders.values():
+            if order.account == self.floor.tester:
+                tally["orders of the trader" if order.client_order_id.startswith(OURS) else "orders by hand"] += 1
+        tally["fills"] += sum(filled.account == self.floor.tester for filled in state.fills)
+        tally["settlements"] += len(state.settlements)
+        for kind, count in self.floor.rows("SELECT kind, count(*) FROM ops.findings GROUP BY kind"):
+            tally[f"finding {kind}"] += count
+        unknown = "SELECT count(DISTINCT order_id) FROM ops.order_events WHERE new_state IN ('unknown')"
+        tally["orders of unknown outcome"] += self.floor.rows(unknown)[0][0]
 
     def _untrue(self) -> Iterator[str]:
         looking = Looking(self.settings, self.floor.now(), thorough=True)
