@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+import typer
+
 from milkbot.cli.app import COMMANDS, application
 from milkbot.errors import MilkbotError
 from milkbot.venue.client import KalshiClient
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
 
 def run(trial: Trial, arguments: tuple[str, ...]) -> None:
     """Run a command to its end. It may refuse; anything that is no refusal is raised."""
+    if arguments[0] not in COMMANDS:
+        return
     app = application(arguments[0])
-    with _at_home(trial, COMMANDS[arguments[0]].partition(":")[0]), contextlib.redirect_stdout(io.StringIO()):
-        with contextlib.suppress(MilkbotError):
-            app(list(arguments), standalone_mode=False)
+    module = COMMANDS[arguments[0]].partition(":")[0]
+    nowhere = contextlib.redirect_stdout(io.StringIO())
+    with _at_home(trial, module), nowhere, contextlib.suppress(MilkbotError, typer.Exit):
+        app(list(arguments), standalone_mode=False)
 
 
 @contextmanager
