@@ -10,6 +10,7 @@ _HBA = "$(ls -d /etc/postgresql/*/main)/pg_hba.conf"
 _SQL = 'cd / && runuser -u postgres -- psql -Xq milkbot -c "{}"'
 _PSQL = "cd / && runuser -u postgres -- psql -Xq postgres -c '{}' -c '{}' -c '{}'"
 _NGINX = "/etc/nginx/sites-available/milkbot.conf"
+_UNIT = "/etc/systemd/system/milkbot-analytics.service"
 _RELOAD = "systemctl reload nginx; sleep 1"
 _LOOP = "/milkbot/trader/trading_loop.py"
 _SITE = "$(echo /opt/milkbot/current/venv/lib/python3*/site-packages)"
@@ -357,8 +358,12 @@ CASES = [
     _case(
         "milkbot-analytics-down",
         (
-            "systemctl stop milkbot-analytics.service; systemctl mask --runtime milkbot-analytics.service; sleep 1",
-            "systemctl unmask --runtime milkbot-analytics.service; systemctl start milkbot-analytics.service",
+            # What `systemctl mask --force` does.
+            (
+                f"systemctl stop milkbot-analytics.service; mv {_UNIT} /root/test-unit; ln -s /dev/null {_UNIT}; "
+                "systemctl daemon-reload"
+            ),
+            f"mv /root/test-unit {_UNIT}; systemctl daemon-reload; systemctl start milkbot-analytics.service",
         ),
         "masked",
     ),

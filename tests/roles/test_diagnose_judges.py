@@ -303,7 +303,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         {"units/properties": properties(milkbot_analytics_service={**STOPPED, "LoadState": "masked"})},
         {},
         "inactive",
-        "unmask",
+        "unmask milkbot-analytics.service ansible-playbook -i INVENTORY site.yml --tags systemd",
     ),
     (
         "milkbot-dashboard-down",
@@ -382,6 +382,13 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         {},
         "inactive",
         "enable --now milkbot-trader.timer",
+    ),
+    (
+        "timer-stopped",
+        {"units/properties": properties(milkbot_trader_timer={**STOPPED, "LoadState": "masked"})},
+        {},
+        "inactive",
+        "unmask milkbot-trader.timer ansible-playbook -i INVENTORY site.yml --tags systemd",
     ),
     (
         "trading-halted",

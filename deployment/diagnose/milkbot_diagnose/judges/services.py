@@ -122,7 +122,8 @@ def _service(collection: Collection, unit: str, what: str, name: str) -> Diagnos
         next(words for holds, words in causes if holds),
         (
             *((f"systemctl unmask {unit}.service",) if load == "masked" else ()),
-            *(("ansible-playbook -i INVENTORY site.yml --tags systemd",) if load not in ("loaded", "masked") else ()),
+            # A mask has taken the place of our file.
+            *(("ansible-playbook -i INVENTORY site.yml --tags systemd",) if load != "loaded" else ()),
             start,
             f"journalctl -u {unit} -n 50",
         ),

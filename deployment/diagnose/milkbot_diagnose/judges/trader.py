@@ -7,6 +7,7 @@ from milkbot_diagnose.collection import Collection, seconds_of
 from milkbot_diagnose.diagnosis import DATABASE, MACHINE, NETWORK, RELEASE, SETTINGS, Diagnosis, judge
 from milkbot_diagnose.judges.services import last_error
 
+_APPLY = "ansible-playbook -i INVENTORY site.yml --tags systemd"
 _LATE_SECONDS = 15 * 60
 
 
@@ -39,7 +40,11 @@ def timer_stopped(collection: Collection) -> Diagnosis | None:
         else "its unit is masked"
         if masked
         else "somebody stopped it",
-        (*((f"systemctl unmask {name}",) if masked else ()), f"systemctl enable --now {' '.join(stopped)}"),
+        (
+            # The mask has taken the place of our file.
+            *((f"systemctl unmask {name}", _APPLY) if masked else ()),
+            f"systemctl enable --now {' '.join(stopped)}",
+        ),
         serious=running is None,
     )
 
