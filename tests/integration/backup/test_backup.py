@@ -51,6 +51,15 @@ def test_an_empty_server_cannot_be_restored_to(host: Host) -> None:
     assert not host.path("/var/lib/milkbot-backup/drill").exists()
 
 
+def test_large_books_are_not_proved_because_the_unit_forbids_compiled_queries(host: Host) -> None:
+    backup = host.backup()
+    asked = f"psql -U postgres -XAtc 'SHOW jit' postgres >{BACKUPS}/jit"
+    host.program("gunzip", f'{asked}; exec /usr/bin/gunzip "$@"')
+    done = host.script("restore-drill.sh", f"{BACKUPS}/daily/{backup.name}")
+    assert done.returncode == 0, done.stderr
+    assert host.path(f"{BACKUPS}/jit").read_text("utf-8") == "off\n"
+
+
 def test_the_last_good_backup_is_removed(host: Host) -> None:
     host.settings(KEEP_DAILY=2, RESERVE_MB=0)
     good = []
