@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -22,7 +23,7 @@ from milkbot.venue import convert
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.outcomes import read_error_body
 from milkbot.venue.wire import exchange, markets, orders, portfolio
-from milkbot.venue.wire.base import WireModel
+from milkbot.venue.wire.base import UnknownFields, WireModel
 
 CURRENT = ("2026-06_demo_portfolio", "2026-07_fairline", "2026-07_v2_orders")
 
@@ -86,6 +87,20 @@ def test_every_recording_of_the_current_form_is_read(shared_data: Path) -> None:
     files = [file for folder in CURRENT for file in sorted((shared_data / "api_kalshi" / folder).iterdir())]
     found = {file.name: READERS[file.name][0](load(file)) for file in files}
     assert found == {name: number for name, (_, number) in READERS.items()}
+
+
+def test_no_field_of_a_recording_is_news_but_one_that_the_document_dropped(shared_data: Path) -> None:
+    recorded, unknown = shared_data / "api_kalshi", UnknownFields()
+    orders_of_july: Any = load(recorded / "2026-07_v2_orders/orders_and_errors.json")
+    pages: Any = load(recorded / "2026-06_demo_portfolio/portfolio_positions_demo.json")
+    mixed: Any = load(recorded / "2026-07_fairline/events_mixed.json")
+    portfolio.Order.from_wire(orders_of_july["get_order_executed_demo_2026-07-18"], unknown)
+    orders.CreatedOrder.from_wire(orders_of_july["create_order_v2_201_demo_2026-07-18"], unknown)
+    rows = [portfolio.MarketPosition.from_wire(row, unknown) for page in pages for row in page["market_positions"]]
+    events_seen = [markets.Event.from_wire(row, unknown) for row in mixed["events"]]
+    brackets = [markets.Market.from_wire(raw, unknown) for event in events_seen for raw in event.markets]
+    assert unknown == {("MarketPosition", "resting_orders_count"): len(rows)}
+    assert brackets
 
 
 @pytest.mark.parametrize(

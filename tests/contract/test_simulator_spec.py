@@ -190,7 +190,7 @@ def test_order_groups_fit_the_document(document: ExchangeDocument, traded: Api) 
     assert document.problems("POST", f"{path}/create", 201, made.json()) == []
     group = f"{path}/{made.json()['order_group_id']}"
     for verb, body in (("trigger", None), ("reset", None), ("limit", {"contracts_limit": 10})):
-        reply = traded.ask("PUT", f"{group}/{verb}", **({} if body is None else {"json": body}))
+        reply = traded.ask("PUT", f"{group}/{verb}", json=body or {})
         assert (reply.status_code, reply.json()) == (200, {})
         assert document.problems("PUT", f"{path}/{{order_group_id}}/{verb}", 200, reply.json()) == []
     assert traded.ask("DELETE", group).status_code == 200

@@ -63,7 +63,7 @@ BEYOND_THE_DOCUMENT = {
     orders.CreatedOrder: {"error"},  # rows of a batch carry it, null where all went well
     orders.CanceledOrder: {"error"},
 }
-SINCE_OCTOBER = {orders.AmendOrder: {"expiration_time"}}
+SINCE_OCTOBER: dict[type[WireModel], set[str]] = {orders.AmendOrder: {"expiration_time"}}
 """Fields of requests that the recorded document of August does not have yet."""
 
 

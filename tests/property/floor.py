@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -47,6 +48,8 @@ class Floor:
     def __init__(self, database: TestDatabase, loop: asyncio.AbstractEventLoop, directory: Path) -> None:
         self.database = database
         self.engine: Engine = database.engine(TRADER)
+        self.owner: Engine = database.engine()
+        """As whom the operator's commands come."""
         self.lifeline = Lifeline()
         self.lifeline.bind(self.engine)
         self.key = Ed25519PrivateKey.generate()
@@ -57,6 +60,8 @@ class Floor:
         self._books = self._connected()
         self._wipe = self._wiping()
         self.number = 0
+        self.tally: Counter[str] = Counter()
+        """What happened in all examples together."""
         self._key_file = directory / "key.pem"
         self._key_file.touch(mode=0o600)
         self._key_file.write_bytes(
@@ -116,7 +121,7 @@ class Floor:
         """The tester's."""
         return ApiCredentials(self.tester, self.key)
 
-    def environment(self, origin: str = ORIGIN) -> dict[str, str]:
+    def environment(self, origin: str = ORIGIN, **more: str) -> dict[str, str]:
         """The variables of a trader on this floor, with the limits that they have by default."""
         return {
             "TRADING_MODE": "demo",
@@ -128,12 +133,19 @@ class Floor:
             "WEATHER_CACHE_MIN": "0",
             "TRADING_SERIES": ",".join(SERIES),
             "BANKROLL": str(START_CASH),
+            "KILL_FILE": str(self.kill_file),
             **self.database.environment(TRADER),
+            **more,
         }
 
-    def settings(self) -> Settings:
+    def settings(self, **more: str) -> Settings:
         """The same, read."""
-        return load_settings(self.environment())
+        return load_settings(self.environment(**more))
+
+    @property
+    def kill_file(self) -> Path:
+        """The file whose presence stops the trader."""
+        return self._directory / f"HALT-{self.number}"
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database holds, whoever may read it."""
@@ -146,6 +158,7 @@ class Floor:
 
     def reconnect(self) -> None:
         """Ask a server that was stopped meanwhile again."""
+        self.owner.dispose()
         self._books.close()
         self._books = self._connected()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -14,10 +14,16 @@ from tests.property.world import CENTRE
 
 from milkbot.domain.orders import BookSide, TimeInForce
 
-PAUSES = [timedelta(seconds=30), timedelta(seconds=61), timedelta(minutes=5), timedelta(hours=1), timedelta(hours=11)]
-TO_SETTLEMENT = timedelta(hours=46)
+PAUSES = [
+    timedelta(seconds=30),
+    timedelta(seconds=61),
+    timedelta(minutes=5),
+    timedelta(hours=1),
+    timedelta(hours=11),
+    timedelta(hours=46),  # what is open is settled then
+]
 CODES = ["NYC", "CHI"]
-
+ACTS = ["halt", "cancel-all", "kill file", "go on", "go on", "go on"]
 deaths = st.integers(1, 60)
 Move = tuple[str, int, int]
 moves = st.tuples(st.sampled_from(CODES), st.integers(CENTRE - 2, CENTRE + 2), st.integers(-20, 20))
@@ -34,8 +40,9 @@ class BooksAgree(RuleBasedStateMachine):
         super().__init__()
         self.trial = self.trial_type(self.floor)
 
-    @initialize(first=moves, second=moves)
-    def the_world_begins(self, first: Move, second: Move) -> None:
+    @initialize(style=st.sampled_from(["immediate", "resting"]), first=moves, second=moves)
+    def the_world_begins(self, style: str, first: Move, second: Move) -> None:
+        self.trial.settings = self.floor.settings(ORDER_STYLE=style)
         self._hear(first)
         self._hear(second)
 
@@ -58,31 +65,45 @@ class BooksAgree(RuleBasedStateMachine):
     def time_passes(self, delta: timedelta) -> None:
         self.trial.later(delta)
 
-    @rule()
-    def the_days_events_are_settled(self) -> None:
-        self.trial.later(TO_SETTLEMENT)
-
     @rule(
-        which=st.integers(0, 5), side=st.sampled_from(BookSide), cents=st.integers(2, 98), contracts=st.integers(1, 60)
-    )
-    def neighbour_trades(self, which: int, side: BookSide, cents: int, contracts: int) -> None:
-        self._at_market(self.trial.neighbour_trades, which, side, cents, contracts)
-
-    @rule(
+        by_hand=st.sampled_from([False, False, False, True]),
         which=st.integers(0, 5),
         side=st.sampled_from(BookSide),
         cents=st.integers(2, 98),
-        contracts=st.integers(1, 20),
-        time_in_force=st.sampled_from([TimeInForce.GOOD_TILL_CANCELED, TimeInForce.IMMEDIATE_OR_CANCEL]),
+        contracts=st.integers(1, 60),
+        rests=st.booleans(),
     )
-    def operator_trades(
-        self, which: int, side: BookSide, cents: int, contracts: int, time_in_force: TimeInForce
+    def others_trade(
+        self, *, by_hand: bool, which: int, side: BookSide, cents: int, contracts: int, rests: bool
     ) -> None:
-        self._at_market(self.trial.operator_trades, which, side, cents, contracts, time_in_force)
+        """The neighbour takes what is there; the operator, on the exchange's own site, may let an order rest."""
+        tickers = self.trial.open_tickers()
+        if not tickers:
+            return
+        ticker = tickers[which % len(tickers)]
+        if by_hand:
+            kind = TimeInForce.GOOD_TILL_CANCELED if rests else TimeInForce.IMMEDIATE_OR_CANCEL
+            self.trial.operator_trades(ticker, side, cents, contracts, kind)
+        else:
+            self.trial.neighbour_trades(ticker, side, cents, contracts)
 
-    @rule(command=st.sampled_from([("halt", "--reason", "a test"), ("resume", "--reason", "a test"), ("cancel-all",)]))
-    def operator_commands(self, command: tuple[str, ...]) -> None:
-        self.trial.command(*command)
+    @rule(which=st.integers(0, 3), contracts=st.integers(1, 60))
+    def neighbour_meets_what_rests(self, which: int, contracts: int) -> None:
+        self.trial.neighbour_meets(which, contracts)
+
+    @rule(act=st.sampled_from(ACTS))
+    def operator_acts(self, act: str) -> None:
+        """Stops everything in one of the ways there are, or looks at what stopped it and goes on."""
+        if act == "kill file":
+            self.floor.kill_file.touch()
+        elif act == "go on":
+            self.floor.kill_file.unlink(missing_ok=True)
+            self.trial.close_findings()
+            self.trial.command("resume", "--reason", "a test")
+        elif act == "halt":
+            self.trial.command("halt", "--reason", "a test")
+        else:
+            self.trial.command(act)
 
     @invariant()
     def no_rule_is_broken(self) -> None:
@@ -102,8 +123,3 @@ class BooksAgree(RuleBasedStateMachine):
         world.forecasts[code].move(now, forecast)
         world.beliefs[code].move(now, CENTRE + belief / 10)
         self.trial.later(PAUSES[0])
-
-    def _at_market(self, act: Any, which: int, *how: Any) -> None:
-        tickers = self.trial.open_tickers()
-        if tickers:
-            act(tickers[which % len(tickers)], *how)

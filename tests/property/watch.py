@@ -35,7 +35,7 @@ class Watch:
         """Note what the trader is allowed to do in this tick."""
         newest = self._floor.rows("SELECT state, until FROM ops.trading_states ORDER BY id DESC LIMIT 1")
         in_force = [str(state) for state, until in newest if until is None or until > self._floor.now()]
-        self.state = in_force[0] if in_force else "active"
+        self.state = "halted" if self._floor.kill_file.exists() else in_force[0] if in_force else "active"
 
     def sending(self, request: httpx2.Request) -> None:
         """Before a request reaches the exchange."""

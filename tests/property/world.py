@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
@@ -24,7 +24,8 @@ STRIKES = (
     Strike(StrikeType.GREATER, floor=CENTRE),
 )
 MAKER = "house:maker"
-_LOTS = 4000
+_LAYERS = ((0, 4_000), (8, 200_000))
+"""Cents behind the best price, and hundredths of a contract there."""
 _SPREAD_F = 2.5
 _REQUOTED = timedelta(minutes=30)
 _ISSUED = timedelta(hours=6)
@@ -56,8 +57,9 @@ class MovedWorld:
     name = "the world that a test moves"
     ends_at: datetime | None = None
 
-    def __init__(self) -> None:
-        self.cities: tuple[City, ...] = tuple(city_of_series(series) for series in SERIES)
+    def __init__(self, series: Sequence[str] = SERIES, strikes: tuple[Strike, ...] = STRIKES) -> None:
+        self.cities: tuple[City, ...] = tuple(city_of_series(ticker) for ticker in series)
+        self._strikes = strikes
         self.beliefs = {city.code: Moved(CENTRE) for city in self.cities}
         self.forecasts = {city.code: Moved(CENTRE) for city in self.cities}
         self.house = _House(self.beliefs)
@@ -68,7 +70,7 @@ class MovedWorld:
         span = (until.date() - after.date()).days + 2
         days = [after.date() + timedelta(days=ahead) for ahead in range(span)]
         listed = [day for day in days if day.toordinal() % 2 == LISTED and after < created_at(day) <= until]
-        return [plan_of(city, day) for day in listed for city in self.cities]
+        return [plan_of(city, day, self._strikes) for day in listed for city in self.cities]
 
     def official_high(self, plan: EventPlan) -> int:
         """What the market believed at the close is what came."""
@@ -76,11 +78,11 @@ class MovedWorld:
 
 
 @lru_cache(maxsize=256)
-def plan_of(city: City, day: date) -> EventPlan:
+def plan_of(city: City, day: date, strikes: tuple[Strike, ...] = STRIKES) -> EventPlan:
     """The event of a city on a climate day, with the times of the simulated exchange."""
     opens = datetime.combine(day - timedelta(days=1), OPENS, EASTERN).astimezone(UTC)
     determined = datetime.combine(day + timedelta(days=1), DETERMINED, UTC)
-    return EventPlan(city, day, STRIKES, created_at(day), opens, city.day_bounds(day)[1] - LAST_MINUTE, determined)
+    return EventPlan(city, day, strikes, created_at(day), opens, city.day_bounds(day)[1] - LAST_MINUTE, determined)
 
 
 class _House:
@@ -105,15 +107,16 @@ class _House:
         return max([_floor(until, _REQUOTED), *moved[-1:]])
 
     def quotes(self, plan: EventPlan, strike: Strike, at: datetime, inventory: Mapping[str, int]) -> list[Quote]:  # noqa: ARG002 - it has deep pockets
-        """One quote on either side."""
+        """One small quote on either side, and a deep one behind it."""
         fair = 100 * _chance(self._beliefs[plan.city.code].at(at), strike)
         stamp = int(at.timestamp() * 1_000_000)
         bid, ask = math.floor(fair) - 1, math.ceil(fair) + 1
         quotes = []
-        if bid >= 1:
-            quotes.append(Quote(MAKER, "bid", True, bid, _LOTS, stamp))
-        if ask <= 99:
-            quotes.append(Quote(MAKER, "ask", False, ask, _LOTS, stamp))
+        for layer, (behind, lots) in enumerate(_LAYERS):
+            if bid - behind >= 1:
+                quotes.append(Quote(MAKER, f"bid:{layer}", True, bid - behind, lots, stamp))
+            if ask + behind <= 99:
+                quotes.append(Quote(MAKER, f"ask:{layer}", False, ask + behind, lots, stamp))
         return quotes
 
     def takes(self, plan: EventPlan, strike: Strike, at: datetime, since: datetime | None) -> list[Take]:  # noqa: ARG002 - who takes is told

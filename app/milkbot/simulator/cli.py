@@ -14,6 +14,8 @@ import typer
 from milkbot.errors import ConfigError
 from milkbot.load_settings import load_settings
 from milkbot.logging import configure_logging
+from milkbot.simulator.fault_control import read_faults
+from milkbot.simulator.faults import FaultPlan
 from milkbot.simulator.server import server_of
 from milkbot.simulator.start import Options, open_simulator
 
@@ -32,15 +34,24 @@ def simulate(
     replay: Annotated[Path | None, typer.Option(help="Folder of recorded days to serve one of.")] = None,
     day: Annotated[str | None, typer.Option(help="The recorded day, such as 2025-12-16.")] = None,
     replay_depth: Annotated[int, typer.Option(min=1, help="Contracts at each recorded best price.")] = 100,
+    faults: Annotated[
+        Path | None, typer.Option(help="JSON file of faults to play from the start; docs/simulator.md has them all.")
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="console or json; LOG_FORMAT if not given.")] = None,
 ) -> None:
-    """Serve a simulated exchange under /trade-api/v2 and a simulated weather service under /nws."""
+    """Serve a simulated exchange under /trade-api/v2 and a simulated weather service under /nws.
+
+    Faults (lost replies, 5xx, partial fills, lagging reads and more) are switched while it runs, from this machine:
+    POST a list of rules to /simulator/faults, GET it to see what fired, DELETE it to end them.
+    """
     _configure_logging(log_format)
     options = Options(
         state_dir, accounts, tuple(open_account or ()), seed, history_days, replay, _day(day), replay_depth
     )
+    plan = FaultPlan() if faults is None else read_faults(faults)
     listener = _listener(host, port)
     simulator = open_simulator(options)
+    simulator.set_faults(plan)
     address, bound_port = listener.getsockname()[:2]
     structlog.get_logger(__name__).info("listening", url=f"http://{address}:{bound_port}", state_dir=str(state_dir))
     try:

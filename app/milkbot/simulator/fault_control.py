@@ -1,17 +1,20 @@
-"""/simulator/faults: switch faults on, look at them, switch them off. Only from the machine itself."""
+"""Switching faults on and off: /simulator/faults, only from the machine itself, or a file as the simulator starts."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from milkbot.errors import ConfigError
 from milkbot.simulator.core import Simulator
 from milkbot.simulator.faults import FaultPlan, FaultRule
 from milkbot.simulator.loopback import forbidden, is_local
+from milkbot.validation import reason
 
 
 class FaultSetup(BaseModel):
@@ -35,6 +38,16 @@ class FaultSetup(BaseModel):
         if self.seeded is not None:
             return FaultPlan.seeded(self.seeded, self.probability)
         return FaultPlan(self.rules, self.seed)
+
+
+def read_faults(path: Path) -> FaultPlan:
+    """The plan in a file of the same form as the POST's body. Raises ConfigError that names the file and the field."""
+    try:
+        return FaultSetup.model_validate_json(path.read_bytes()).plan()
+    except OSError as error:
+        raise ConfigError([f"--faults {path} cannot be read: {error.strerror}"]) from None
+    except ValidationError as error:
+        raise ConfigError([f"--faults {path}, {row}" for row in reason(error).split("; ")]) from None
 
 
 def router(simulator: Simulator) -> APIRouter:

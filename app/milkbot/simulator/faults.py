@@ -9,11 +9,12 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from milkbot.simulator.fault_kinds import CALLS, PARAMETERS, SECONDS, WIRE, FaultKind
+from milkbot.simulator.fault_kinds import FAULTS, WIRE, FaultKind
 from milkbot.simulator.faulty.calls import check_call, is_call
 from milkbot.simulator.world.draws import Draws
 
@@ -36,7 +37,7 @@ class FaultRule(BaseModel):
     seconds: Annotated[float, Field(ge=-86_400, le=31 * 86_400)] = 0.0
     status: Annotated[int, Field(ge=500, le=599)] = 503
     accepted: bool = False
-    count: Annotated[float, Field(gt=0)] | None = None
+    count: Annotated[Decimal, Field(gt=0, decimal_places=2)] | None = None
     share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     parts: Annotated[int, Field(ge=1, le=20)] = 1
     ticker: str = ""
@@ -51,16 +52,16 @@ class FaultRule(BaseModel):
         """What a rule leaves out is what is usual for its fault."""
         if not isinstance(body, dict) or body.get("fault") not in set(FaultKind):
             return body
-        kind = FaultKind(body["fault"])
-        usual: dict[str, object] = {"call": CALLS.get(kind, "any")}
-        if kind in SECONDS:
-            usual["seconds"] = SECONDS[kind]
+        fault = FAULTS[FaultKind(body["fault"])]
+        usual: dict[str, object] = {"call": fault.call}
+        if fault.seconds is not None:
+            usual["seconds"] = fault.seconds
         return usual | {name: value for name, value in body.items() if value is not None or name == "times"}
 
     @model_validator(mode="after")
     def _takes_what_it_was_given(self) -> Self:
-        takes = PARAMETERS.get(self.fault, frozenset())
-        strange = self.model_fields_set - _TIMING - takes
+        takes = FAULTS[self.fault].takes
+        strange = self.model_fields_set - _TIMING - {*takes}
         if strange:
             known = ", ".join(sorted(takes)) or "no parameter"
             raise ValueError(f"{self.fault} does not take {', '.join(sorted(strange))}; it takes {known}")
@@ -164,15 +165,8 @@ def only(fired: Iterable[Fired], *kinds: FaultKind) -> Fired | None:
 
 def _chaos(kind: FaultKind, draws: Draws, probability: float) -> FaultRule:
     """A rule of that kind for a run in which everything may go wrong."""
-    once = kind in {
-        FaultKind.MARKET_DEACTIVATED,
-        FaultKind.MARKET_CLOSED_EARLY,
-        FaultKind.MARKET_DISPUTED,
-        FaultKind.MARKET_RESETTLED,
-        FaultKind.MAINTENANCE_PAUSE,
-    }
     what: dict[str, object] = {"after": int(draws.between(0, 40))}
-    if once:
+    if FAULTS[kind].once:
         what |= {"times": 1, "after": int(draws.between(20, 400))}
     else:
         what |= {"times": None, "probability": min(1.0, probability * draws.between(0.5, 1.5))}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -44,11 +44,15 @@ _ANSWERS: Final = ("2xx", "3xx", "4xx", "429", "5xx", "none")
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What went through the doors of the tick, and how far our clock is ahead of the exchange's."""
+    """What went through the doors of the tick, and how far our clock is ahead of the exchange's.
+
+    `unknown_fields` of the exchange's replies, by model and field: its document has changed.
+    """
 
     exchange: Traffic
     weather: Traffic
     clock_skew_seconds: float | None
+    unknown_fields: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,10 @@ def _add_doors(page: Page, doors: Doors) -> None:
         answers = {answer: float(traffic.answers[answer]) for answer in _ANSWERS}
         page.gauge(f"milkbot_tick_{name}_requests", "Requests of the newest tick, by answer.", answers, by="answer")
         page.gauge(f"milkbot_tick_{name}_seconds", "Seconds that those took together.", traffic.seconds)
+    if doors.unknown_fields:
+        text = "Fields of the exchange's replies that its document does not have."
+        unknown = {f"{model}.{name}": float(times) for (model, name), times in sorted(doors.unknown_fields.items())}
+        page.gauge("milkbot_tick_exchange_unknown_fields", text, unknown, by="field")
     if doors.clock_skew_seconds is not None:
         text = "How far our clock is ahead of the exchange's, good to half a second."
         page.gauge("milkbot_clock_skew_seconds", text, doors.clock_skew_seconds)

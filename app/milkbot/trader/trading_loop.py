@@ -130,6 +130,8 @@ class TradingLoop:
         if not status.exchange_active:
             report.message = "the exchange is paused"
             return Outcome.PAUSED
+        if self._settings.kalshi_api_key_id:
+            self._venue.adopt_account_limits()
         account = self._reconcile(report)
         report.blocked_events = len(account.blocked_events)
         if not (status.trading_active and self._quotes.rests):
@@ -285,7 +287,9 @@ class TradingLoop:
             log.error("tick report not written", problem=str(error))
             if not failed:
                 raise
-        doors = metrics.Doors(self._venue.traffic, self._weather.traffic, self._venue.clock_skew_seconds)
+        venue = self._venue
+        skew, unknown = venue.clock_skew_seconds, venue.unknown_fields
+        doors = metrics.Doors(venue.traffic, self._weather.traffic, skew, unknown)
         metrics.publish(self._settings, self._engine, report, doors)
         log.info("tick finished", outcome=report.outcome, message=report.message, **report.counts)
         structlog.contextvars.clear_contextvars()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import httpx2
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -76,6 +77,18 @@ def test_doctor_passes_over_a_key_that_cannot_be_used(connected: Milkbot, tmp_pa
     assert code == 1
     assert rows["keys"][0] == "fail"
     assert "cannot be read" in rows["keys"][1]
+
+
+def test_doctor_with_a_wrong_clock_fails_that_row_and_hides_no_other(connected: Milkbot, origin: str) -> None:
+    skew = {"rules": [{"fault": "clock_skew", "seconds": 25, "times": None}]}
+    httpx2.post(f"{origin}/simulator/faults", json=skew).raise_for_status()
+    try:
+        code, rows = rows_of(connected)
+    finally:
+        httpx2.delete(f"{origin}/simulator/faults").raise_for_status()
+    assert code == 1
+    assert rows["clock"][0] == "fail"
+    assert (rows["exchange"][0] in {"ok", "warn"}, rows["account"][0]) == (True, "ok")
 
 
 def test_doctor_tells_a_late_tick_and_a_halt(connected: Milkbot, database: TestDatabase) -> None:

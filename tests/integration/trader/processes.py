@@ -61,12 +61,18 @@ class Scene:
             self.floor.world.forecasts[code].move(self.floor.now(), degrees)
         self.floor.sleep(1)
 
-    def tick(self, failpoint: str | None = None, meanwhile: Callable[[], None] | None = None, **more: str) -> int:
-        """A tick through the proxy; returns its exit code."""
+    def tick(
+        self,
+        failpoint: str | None = None,
+        meanwhile: Callable[[], None] | None = None,
+        server: TickServer | None = None,
+        **more: str,
+    ) -> int:
+        """A tick through the proxy, of the scene's own trader or of another one; returns its exit code."""
         wanted = self.floor.environment(f"http://127.0.0.1:{self.proxy.port}") | {CLOCK: self.exchange} | more
         if failpoint is not None:
             wanted[failpoints.VARIABLE] = failpoint
-        return self.ticks.run(child_environment(**wanted), meanwhile)
+        return (server or self.ticks).run(child_environment(**wanted), meanwhile)
 
     def tick_held_at(self, point: str, act: Callable[[], None]) -> int:
         """A tick that stands still at that point while `act` is done to the world around it."""

@@ -1,4 +1,4 @@
-"""PostgreSQL stopped in mode immediate under a real tick, at each of its steps: no order on a commit that is not kept."""
+"""PostgreSQL stopped in mode immediate under a real tick, at each of its steps: what an order follows is kept."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from tests.integration.trader.test_trading_state import lose, set_state
 from tests.metrics import samples
 from tests.postgres import TestDatabase
 
+from milkbot.simulator.fault_kinds import FaultKind
+from milkbot.simulator.faults import rule
 from milkbot.trader import metrics
 from milkbot.venue.errors import VenueReadError
 
@@ -120,6 +122,19 @@ def test_a_loss_of_the_day_does_not_fill_its_limit(stage: Stage) -> None:
     assert found['milkbot_risk_dollars{limit="daily_loss"}'] == pytest.approx(30)
     assert found['milkbot_risk_limit_dollars{limit="daily_loss"}'] == 50
     assert found["milkbot_realized_today_dollars"] == pytest.approx(-30)
+
+
+def test_a_tick_sizes_its_buckets_by_the_account_before_it_reads_the_account(stage: Stage) -> None:
+    stage.tick()
+    asked = [request.url.path.removeprefix("/trade-api/v2") for request in stage.wire.requests]
+    assert asked[:2] == ["/exchange/status", "/account/limits"]
+    assert asked.count("/account/limits") == 1
+
+
+def test_what_the_exchange_adds_to_its_replies_is_told_and_stops_no_tick(stage: Stage) -> None:
+    stage.exchange.simulator.faults.arm(rule(FaultKind.SCHEMA_DRIFT, call="balance"))
+    assert stage.tick().outcome == "completed"
+    assert _metrics(stage)['milkbot_tick_exchange_unknown_fields{field="Balance.field_of_next_month"}'] == 1
 
 
 def _worst(stage: Stage) -> float:

@@ -62,11 +62,10 @@ def test_a_larger_size_or_another_price_goes_to_the_end(desk: Desk, contracts: s
 def test_an_expiry_is_kept_changed_or_taken_away_without_losing_the_place(desk: Desk) -> None:
     soon = int((OPENS + timedelta(minutes=5)).timestamp())
     first, second = desk.order("bid", "5", "0.45", expiration_time=soon), desk.order("bid", "5", "0.45", who="bob")
-    change(desk, first, "5", "0.45")
-    assert first.expires_at == OPENS + timedelta(minutes=5)
-    change(desk, first, "5", "0.45", expiration_time=0)
+    expiries = [change(desk, first, "5", "0.45", **more)[0].expires_at for more in ({}, {"expiration_time": 0})]
+    assert expiries == [OPENS + timedelta(minutes=5), None]
     desk.pass_time(timedelta(minutes=10))
-    assert (first.expires_at, first.status) == (None, "resting")
+    assert first.status == "resting"
     assert queue(desk) == [first.order_id, second.order_id]
     assert refused(desk, first, "5", "0.45", expiration_time=soon) == "invalid_order"
 

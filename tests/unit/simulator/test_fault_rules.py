@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 from tests.in_process import Venue
 from tests.unit.simulator.api import Api
 
-from milkbot.simulator.fault_kinds import PARAMETERS, WIRE, FaultKind
+from milkbot.errors import ConfigError
+from milkbot.simulator.fault_control import FaultSetup, read_faults
+from milkbot.simulator.fault_kinds import FAULTS, WIRE, FaultKind, table
 from milkbot.simulator.faults import FaultPlan, FaultRule, rule
 from milkbot.simulator.faulty.calls import CALL_NAMES, is_call
 from milkbot.simulator.server import build_app
@@ -39,6 +44,7 @@ CALLS = [
     ("books", "GET", "/markets/orderbooks"),
     ("markets", "GET", "/markets/M"),
 ]
+DOCUMENT = Path(__file__).parents[3] / "docs/simulator.md"
 FAMILIES = {"any", "read", "write", "portfolio"}
 
 
@@ -117,11 +123,27 @@ def test_every_fault_can_be_armed_with_all_that_it_takes() -> None:
         "high": 80, "drift": "missing", "field": "f", "whole_exchange": True,
     }  # fmt: skip
     for kind in FaultKind:
-        takes = PARAMETERS.get(kind, frozenset())
+        takes = set(FAULTS[kind].takes)
         armed = rule(kind, **{name: value for name, value in given.items() if name in takes})
         assert takes <= armed.model_fields_set
-    assert {name for takes in PARAMETERS.values() for name in takes} == set(given)
-    assert set(FaultKind) > WIRE
+    assert {name for fault in FAULTS.values() for name in fault.takes} == set(given)
+    assert set(FAULTS) == set(FaultKind) > WIRE
+
+
+def test_the_documents_table_is_the_one_that_is_played() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    assert table() in text
+    assert all(f"`{name}`" in text for name in CALL_NAMES)
+
+
+def test_the_document_shows_rules_that_the_simulator_takes() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    (shown,) = re.findall(r"/simulator/faults -H [^\n]+ -d '(\{.+?\})'\n", text, re.DOTALL)
+    assert len(FaultSetup.model_validate_json(shown).rules) == 3
+    usual = re.search(r"`status` is (\d+), `share` ([\d.]+), `parts` (\d+) and `drift` (\w+)", text)
+    assert usual is not None
+    fields = FaultRule.model_fields
+    assert usual.groups() == tuple(str(fields[name].default) for name in ("status", "share", "parts", "drift"))
 
 
 def test_faults_are_switched_on_seen_and_switched_off_over_http(api: Api) -> None:
@@ -134,6 +156,18 @@ def test_faults_are_switched_on_seen_and_switched_off_over_http(api: Api) -> Non
     assert seen["history"] == [{"fault": "error_before", "call": "GET /portfolio/balance"}]
     assert api.http.delete("/simulator/faults").json()["rules"] == []
     assert api.ask("GET", "/portfolio/balance").status_code == 200
+
+
+def test_faults_are_read_from_a_file_or_refused_by_their_field(tmp_path: Path) -> None:
+    file = tmp_path / "faults.json"
+    file.write_text('{"rules": [{"fault": "clock_skew", "times": null}], "seed": 4}')
+    plan = read_faults(file)
+    assert (plan.seed, [each.fault for each in plan.rules]) == (4, [FaultKind.CLOCK_SKEW])
+    file.write_text('{"rules": [{"fault": "clock_skew", "after": -1}]}')
+    with pytest.raises(ConfigError, match=r"faults.json, rules.0.after: .* greater than or equal to 0"):
+        read_faults(file)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_faults(tmp_path / "absent.json")
 
 
 def test_a_seed_alone_switches_all_faults_on(api: Api) -> None:

@@ -82,14 +82,14 @@ def test_a_dispute_holds_the_payout_up_and_starts_its_timer_again(venue: Venue) 
     assert venue.client.settlements() == []
     venue.sleep(3600)
     assert status(venue) is MarketStatus.FINALIZED
-    assert [(settled.result, settled.revenue) for settled in venue.client.settlements()] == [("yes", 4)]
+    assert [(settled.result, settled.revenue) for settled in venue.client.settlements()] == [("yes", Decimal(4))]
 
 
 def test_a_dispute_may_end_with_another_winner(venue: Venue) -> None:
     venue.client.create_order(taking())
     strike(venue, FaultKind.MARKET_DISPUTED, seconds=600, high=83)
     venue.advance_to(PAID + timedelta(hours=2))
-    assert [(settled.result, settled.revenue) for settled in venue.client.settlements()] == [("no", 0)]
+    assert [(settled.result, settled.revenue) for settled in venue.client.settlements()] == [("no", Decimal(0))]
     markets = {market.ticker: market for market in venue.client.event(PLAN.ticker).markets}
     assert {ticker: market.result for ticker, market in markets.items()} == {LOW: "no", MIDDLE: "no", HIGH: "yes"}
     assert markets[HIGH].expiration_value == "83.00"
@@ -104,8 +104,8 @@ def test_a_settlement_that_is_corrected_moves_cash_and_comes_again_at_its_new_ti
     strike(venue, FaultKind.MARKET_RESETTLED, high=79)
 
     (corrected,) = venue.client.settlements(since=venue.now() - timedelta(hours=1))
-    assert (paid.result, paid.revenue, corrected.result, corrected.revenue) == ("yes", 4, "no", 0)
-    assert (corrected.yes_value, corrected.settled_at) == (0, venue.now())
+    assert (paid.result, paid.revenue, corrected.result, corrected.revenue) == ("yes", Decimal(4), "no", Decimal(0))
+    assert (corrected.yes_value, corrected.settled_at) == (Decimal(0), venue.now())
     assert venue.client.balance().cash == rich - 4
     assert venue.account.holdings[MIDDLE].position.realized == Decimal(-2)
     assert len(venue.client.settlements()) == 1

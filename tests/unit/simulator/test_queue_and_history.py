@@ -38,11 +38,11 @@ def test_amend_decrease_and_one_order_agree_with_the_exchange(venue: Venue) -> N
     amended = venue.client.amend_order(
         placed.order_id, ticker=MIDDLE, side=BookSide.BID, price=price("0.46"), count=count(5), exchange_index=0
     )
-    assert (amended.fill_count, amended.remaining_count) == (0, 5)
+    assert (amended.fill_count, amended.remaining_count) == (count(0), count(5))
     assert venue.client.decrease_order(placed.order_id, 0, by=count(2)) == 3
     assert venue.client.decrease_order(placed.order_id, 0, to=count(1)) == 1
     found = venue.client.order(placed.order_id)
-    assert (found.price, found.remaining_count, found.status) == (Decimal("0.46"), 1, "resting")
+    assert (found.price, found.remaining_count, found.status.value) == (Decimal("0.46"), count(1), "resting")
 
 
 def test_an_order_with_an_expiry_lapses_as_time_passes_whoever_is_alive(venue: Venue) -> None:
@@ -63,7 +63,7 @@ def test_a_group_is_the_last_net_and_can_be_pulled_from_afar(venue: Venue) -> No
     assert venue.client.order_group(group_id).order_ids == (placed.order_id,)
     venue.client.create_order(taking("mb-2", "4", order_group_id=group_id))
     group = venue.client.order_group(group_id)
-    assert (group.is_active, group.order_ids, group.contracts_limit) == (False, (), 3)
+    assert (group.is_active, group.order_ids, group.contracts_limit) == (False, (), count(3))
     with pytest.raises(OrderRejectedError, match="order_group_triggered"):
         venue.client.create_order(resting("mb-3", order_group_id=group_id))
     venue.client.reset_order_group(group_id)

@@ -55,4 +55,11 @@ def test_a_failed_request_is_counted_as_an_answer(tmp_path: Path) -> None:
     assert found['milkbot_clock_skew_seconds{mode="shadow"}'] == pytest.approx(-0.4)
 
 
+def test_fields_that_the_exchange_has_added_are_told_by_name(tmp_path: Path) -> None:
+    doors = Doors(Traffic(), Traffic(), None, {("Market", "mood"): 6, ("Balance", "currency"): 1})
+    found = _published(tmp_path, TickReport(1, NOW), doors)
+    assert found['milkbot_tick_exchange_unknown_fields{field="Market.mood",mode="shadow"}'] == 6
+    assert found['milkbot_tick_exchange_unknown_fields{field="Balance.currency",mode="shadow"}'] == 1
+
+
 ANSWERS = ("2xx", "3xx", "4xx", "429", "5xx", "none")

@@ -12,6 +12,7 @@ import pytest
 from tests.fakes import NOON, Answer, reply
 from tests.unit.venue.orders import trader
 
+from milkbot.domain.units import count
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import OrderGroupError, VenueReadError
 
@@ -78,7 +79,7 @@ def test_a_group_tells_its_orders_and_whether_it_takes_more() -> None:
     body = {"is_auto_cancel_enabled": False, "orders": ["a", "b"], "contracts_limit_fp": "200.00"}
     kalshi, _, _ = trader(reply(body), reply({"order_groups": [{"id": "g", "is_auto_cancel_enabled": True}]}))
     group = kalshi.order_group("g")
-    assert (group.is_active, group.order_ids, group.contracts_limit) == (False, ("a", "b"), 200)
+    assert (group.is_active, group.order_ids, group.contracts_limit) == (False, ("a", "b"), count(200))
     assert kalshi.order_group_ids() == ["g"]
 
 

@@ -63,7 +63,7 @@ def _placed(desk: Desk, request: Request, state: State, account: Account, row: o
     try:
         asked = checked(CreateOrderBody, row).request()
         desk.market(asked.ticker)
-        desk.before_create(request, asked)
+        desk.before_create(request, state, asked)
         return render.created(place(state, account, asked))
     except RejectError as error:
         return {"client_order_id": named if isinstance(named, str) else None, "error": body_of(error)}

@@ -68,9 +68,9 @@ class Desk:
         lag = only(fired_at(request.scope), FaultKind.LAGGING_READS)
         return state if lag is None else self._simulator.mirror.seen_from(state, lag.rule.seconds)
 
-    def before_create(self, request: Request, asked: OrderRequest) -> None:
+    def before_create(self, request: Request, state: State, asked: OrderRequest) -> None:
         """What a fault does to the book that an order is about to meet. Only while a request is served."""
-        effects.before_create(fired_at(request.scope), self.market(asked.ticker), asked)
+        effects.before_create(state, fired_at(request.scope), self.market(asked.ticker), asked)
 
     def market(self, ticker: str) -> Market | None:
         """A market with its book at the present moment. Only while a request is served."""

@@ -62,7 +62,7 @@ def _create(desk: Desk, request: Request, raw: bytes) -> Response:
     with desk.signed(request, WRITE, DEFAULT_COST) as (state, account):
         asked = parsed(CreateOrderBody, raw).request()
         desk.market(asked.ticker)
-        desk.before_create(request, asked)
+        desk.before_create(request, state, asked)
         return JSONResponse(render.created(place(state, account, asked)), 201)
 
 

@@ -10,7 +10,7 @@ from milkbot.simulator.engine import interventions
 from milkbot.simulator.engine.records import Account, Market
 from milkbot.simulator.engine.request import OrderRequest
 from milkbot.simulator.engine.state import State
-from milkbot.simulator.engine.units import LOTS_PER_CONTRACT
+from milkbot.simulator.engine.units import lots_of
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import Fired, only
 
@@ -30,7 +30,7 @@ def before(state: State, account: Account | None, fired: Iterable[Fired], order_
                 _on_market(state, market, one)
 
 
-def before_create(fired: Iterable[Fired], market: Market | None, asked: OrderRequest) -> None:
+def before_create(state: State, fired: Iterable[Fired], market: Market | None, asked: OrderRequest) -> None:
     """Let an incoming order meet only a share of the house's offers, in as many pieces as the rule says."""
     one = only(fired, FaultKind.PARTIAL_FILLS)
     if one is None or market is None:
@@ -41,6 +41,7 @@ def before_create(fired: Iterable[Fired], market: Market | None, asked: OrderReq
         if resting.is_house and (resting.cents <= asked.cents if asked.is_bid else resting.cents >= asked.cents)
     )
     kept = int(min(shown, asked.lots) * one.rule.share)
+    state.touch(market)
     interventions.thin_out(market, is_bid=asked.is_bid, cents=asked.cents, lots=kept, parts=one.rule.parts)
 
 
@@ -92,5 +93,5 @@ def _fill(state: State, account: Account, one: Fired, order_id: str | None) -> N
     for order in sorted(orders, key=lambda order: order.sequence):
         if order.status != "resting" or state.markets[order.ticker].status(state.now) is not MarketStatus.ACTIVE:
             continue
-        lots = order.remaining_lots if one.rule.count is None else max(1, int(one.rule.count * LOTS_PER_CONTRACT))
+        lots = order.remaining_lots if one.rule.count is None else lots_of(one.rule.count)
         interventions.fill_resting(state, order, lots)
