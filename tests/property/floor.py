@@ -48,6 +48,8 @@ class Floor:
     def __init__(self, database: TestDatabase, loop: asyncio.AbstractEventLoop, directory: Path) -> None:
         self.database = database
         self.engine: Engine = database.engine(TRADER)
+        self.owner: Engine = database.engine()
+        """As whom the operator's commands come."""
         self.lifeline = Lifeline()
         self.lifeline.bind(self.engine)
         self.key = Ed25519PrivateKey.generate()
@@ -156,6 +158,7 @@ class Floor:
 
     def reconnect(self) -> None:
         """Ask a server that was stopped meanwhile again."""
+        self.owner.dispose()
         self._books.close()
         self._books = self._connected()
 

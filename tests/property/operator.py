@@ -13,7 +13,7 @@ from unittest.mock import patch
 import typer
 
 from milkbot.cli.app import COMMANDS, application
-from milkbot.errors import MilkbotError
+from milkbot.errors import DatabaseUnavailableError, MilkbotError
 from milkbot.venue.client import KalshiClient
 
 if TYPE_CHECKING:
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
 
 def run(trial: Trial, arguments: tuple[str, ...]) -> None:
-    """Run a command to its end. It may refuse; anything that is no refusal is raised."""
+    """Run a command to its end. It may refuse; anything that is no refusal is raised, also a database that is not there
+    for it.
+    """
     if arguments[0] not in COMMANDS:
         return
     app = application(arguments[0])
     module = COMMANDS[arguments[0]].partition(":")[0]
     nowhere = contextlib.redirect_stdout(io.StringIO())
-    with _at_home(trial, module), nowhere, contextlib.suppress(MilkbotError, typer.Exit):
-        app(list(arguments), standalone_mode=False)
+    try:
+        with _at_home(trial, module), nowhere:
+            app(list(arguments), standalone_mode=False)
+    except (MilkbotError, typer.Exit) as error:
+        if isinstance(error, DatabaseUnavailableError):
+            raise
 
 
 @contextmanager
@@ -41,7 +47,7 @@ def _at_home(trial: Trial, module: str) -> Iterator[None]:
 
     @contextmanager
     def database(*_: Any) -> Iterator[Any]:
-        yield trial.floor.engine
+        yield trial.floor.owner
 
     stand_ins = {
         "settings_of_host": lambda *_, **__: trial.settings,

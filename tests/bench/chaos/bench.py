@@ -1,4 +1,4 @@
-"""Many more histories than a test run has time for: python -m tests.bench.chaos.bench [EXAMPLES] [--seed N] [--workers N]
+"""Many more histories than a test run has time for: python -m tests.bench.chaos.bench [EXAMPLES] [--seed N] ...
 
 Each worker has a server, a database and an exchange of its own and runs the state machine of tests/property in batches,
 each from a seed of its own; after each example all faults are mended and the books must agree with the exchange. Prints

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from tests.agreement import differences
 from tests.integration.trader.processes import Scene, TickServer, scene_on, tick_server
 from tests.postgres import Cluster
 from tests.property.floor import open_floor
@@ -65,7 +64,7 @@ def wrong_after(scene: Scene, second: TickServer, races: int) -> list[str]:
             problems.append(f"race {number}: they left with {codes}, and {ticks} ticks are told of")
         if scene.accepted() != 2:
             problems.append(f"race {number}: {scene.accepted()} orders at the exchange, 2 are wanted")
-        problems += [f"race {number}: {problem}" for problem in differences(scene.floor)]
+        problems += [f"race {number}: {problem}" for problem in scene.converge()]
     if seen[0, ExitCode.LOCKED] < races // 2:
         problems.append(f"too few of them met: {seen}")
     return problems

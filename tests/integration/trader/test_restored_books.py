@@ -114,4 +114,5 @@ def test_restored_books_halt_import_agree_and_wait(
     trial.command("resume", "--reason", "the books agree")
     trial.tick()
     assert accepted(floor) > known
+    trial.heal()
     assert trial.verdict() == []
