@@ -120,7 +120,7 @@ class Trial:
             self.tick()
 
     def verdict(self) -> list[str]:
-        """What is wrong now: rules that were broken, books that differ, a broken chain, an invariant that is not true."""
+        """What is wrong now: rules broken, books that differ, a broken chain, an invariant that is not true."""
         self._count()
         return [*self.watch.broken, *differences(self.floor), *self._untrue()]
 
