@@ -28,6 +28,7 @@ from milkbot.venue.signing import ApiCredentials, sign
 from milkbot.venue.wire.base import UnknownFields
 
 MAX_SKEW_SECONDS: Final = 10.0
+MOST_PAGES: Final = 500
 BACKOFF: Final = Backoff(attempts=4, base_seconds=0.5, longest_seconds=4.0)
 _PAGE_KEYS: Final = frozenset({"cursor", "event_positions", "milestones"})
 _HEADERS: Final = {"User-Agent": "milkbot", "Accept": "application/json"}
@@ -102,23 +103,25 @@ class VenueSession:
             raise VenueReadError(f"GET {path}: the answer is no JSON: {reply.excerpt()}") from error
 
     def rows(self, path: str, key: str, params: Params = ()) -> Iterator[object]:
-        """Each of `key`'s entries over all pages. Raises VenueReadError, also for a cursor that comes twice:
-        a list that was cut short must not pass for a whole one.
+        """Each of `key`'s entries over all pages. Raises VenueReadError, also for a cursor that comes twice and for
+        a list without end: one that was cut short must not pass for a whole one.
         """
         seen: set[str] = set()
         cursor = ""
-        while True:
+        for _ in range(MOST_PAGES):
             page = self.read(path, [*params, *([("cursor", cursor)] if cursor else [])])
-            if not isinstance(page, dict) or not isinstance(page.get(key), list | None):
+            # An empty list may be null; one that is not there at all is another answer than was asked for.
+            if not isinstance(page, dict) or key not in page or not isinstance(page[key], list | None):
                 raise VenueReadError(f"GET {path}: the answer has no list {key!r}")
             self.unknown_fields.update((key, str(name)) for name in page.keys() - _PAGE_KEYS - {key})
-            yield from page.get(key) or ()
+            yield from page[key] or ()
             cursor = page.get("cursor") or ""
             if not cursor:
                 return
             if cursor in seen:
                 raise VenueReadError(f"GET {path}: the cursor {cursor!r} came twice")
             seen.add(cursor)
+        raise VenueReadError(f"GET {path}: the list did not end after {MOST_PAGES} pages")
 
     def write(
         self, method: str, path: str, cost: int, *, params: Params = (), body: Mapping[str, object] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.in_process import Venue
 from tests.unit.simulator.api import Api
 
 from milkbot.errors import ConfigError
-from milkbot.simulator.fault_control import read_faults
+from milkbot.simulator.fault_control import FaultSetup, read_faults
 from milkbot.simulator.fault_kinds import FAULTS, WIRE, FaultKind, table
 from milkbot.simulator.faults import FaultPlan, FaultRule, rule
 from milkbot.simulator.faulty.calls import CALL_NAMES, is_call
@@ -43,6 +44,7 @@ CALLS = [
     ("books", "GET", "/markets/orderbooks"),
     ("markets", "GET", "/markets/M"),
 ]
+DOCUMENT = Path(__file__).parents[3] / "docs/simulator.md"
 FAMILIES = {"any", "read", "write", "portfolio"}
 
 
@@ -129,9 +131,19 @@ def test_every_fault_can_be_armed_with_all_that_it_takes() -> None:
 
 
 def test_the_documents_table_is_the_one_that_is_played() -> None:
-    text = (Path(__file__).parents[3] / "docs/simulator.md").read_text("utf-8")
+    text = DOCUMENT.read_text("utf-8")
     assert table() in text
     assert all(f"`{name}`" in text for name in CALL_NAMES)
+
+
+def test_the_document_shows_rules_that_the_simulator_takes() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    (shown,) = re.findall(r"/simulator/faults -H [^\n]+ -d '(\{.+?\})'\n", text, re.DOTALL)
+    assert len(FaultSetup.model_validate_json(shown).rules) == 3
+    usual = re.search(r"`status` is (\d+), `share` ([\d.]+), `parts` (\d+) and `drift` (\w+)", text)
+    assert usual is not None
+    fields = FaultRule.model_fields
+    assert usual.groups() == tuple(str(fields[name].default) for name in ("status", "share", "parts", "drift"))
 
 
 def test_faults_are_switched_on_seen_and_switched_off_over_http(api: Api) -> None:

@@ -14,6 +14,7 @@ from tests.unit.venue.served import client
 
 from milkbot.domain.fees import FeeType
 from milkbot.venue.errors import VenueReadError
+from milkbot.venue.transport import MOST_PAGES
 
 SLOW = {"refill_rate": 10, "bucket_capacity": 10}
 
@@ -80,11 +81,16 @@ def test_times_are_in_utc_and_one_without_an_offset_is_refused() -> None:
         kalshi.user_data_as_of()
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"orders": {}}'])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"orders": {}}', b'{"cursor": ""}', b"{}"])
 def test_an_answer_of_another_shape_is_an_error_and_not_an_empty_list(body: bytes) -> None:
     kalshi, _, _ = client(httpx2.Response(200, content=body))
-    with pytest.raises(VenueReadError):
+    with pytest.raises(VenueReadError, match="/portfolio/orders"):
         kalshi.orders()
+
+
+def test_an_empty_list_may_be_null() -> None:
+    kalshi, _, _ = client(reply({"orders": None, "cursor": ""}))
+    assert kalshi.orders() == []
 
 
 def test_all_pages_are_read_until_the_cursor_is_empty() -> None:
@@ -102,6 +108,13 @@ def test_a_cursor_that_comes_again_does_not_loop_for_ever() -> None:
     kalshi, _, _ = client(reply(page), reply(page))
     with pytest.raises(VenueReadError, match="came twice"):
         kalshi.orders()
+
+
+def test_a_list_without_end_is_an_error_and_not_an_endless_tick() -> None:
+    kalshi, server, _ = client(*[reply({"orders": [], "cursor": str(page)}) for page in range(MOST_PAGES + 1)])
+    with pytest.raises(VenueReadError, match="did not end after 500 pages"):
+        kalshi.orders()
+    assert len(server.requests) == MOST_PAGES
 
 
 @pytest.mark.parametrize(
