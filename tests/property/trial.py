@@ -28,7 +28,7 @@ from milkbot.trader.trading_loop import TradingLoop
 from milkbot.venue.client import KalshiClient
 from milkbot.weather.client import WeatherClient
 
-HEALING_TICKS = 3
+HEALING_TICKS = 2
 _PATIENCE = 5
 _PROVED_ABSENT = timedelta(seconds=61)
 
@@ -106,6 +106,14 @@ class Trial:
         for (finding,) in self.floor.rows("SELECT id FROM ops.findings WHERE closed_at IS NULL ORDER BY id"):
             self.command("reconcile", "--close", str(finding), "--note", "a test")
 
+    def resolve_what_is_absent(self) -> None:
+        """The operator looks for each order of unknown outcome on the exchange's site, and rules on those not there."""
+        there = {order.client_order_id for order in self.floor.simulator.state.orders.values()}
+        unresolved = "SELECT id, client_order_id FROM ops.orders WHERE state IN ('pending', 'unknown') ORDER BY id"
+        for number, name in self.floor.rows(unresolved):
+            if name not in there:
+                self.command("orders", "resolve", str(number), "--as", "rejected", "--reason", "it is not there")
+
     def command(self, *arguments: str) -> None:
         """The operator runs `milkbot ARGUMENTS`; that it refuses is allowed."""
         operator.run(self, arguments)
@@ -120,6 +128,12 @@ class Trial:
         outage = self.floor.simulator.state.outage
         if outage is not None and outage.until > self.floor.now():
             self.later(outage.until - self.floor.now())
+        self._undisturbed()
+        # What a tick sends after it has read the account is seen by the next one: so the last ones send nothing.
+        self.command("halt", "--reason", "the end of the example")
+        self._undisturbed()
+
+    def _undisturbed(self) -> None:
         for _ in range(HEALING_TICKS):
             self.later(_PROVED_ABSENT)
             for _ in range(_PATIENCE):
