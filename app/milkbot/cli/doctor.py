@@ -102,15 +102,15 @@ def _database(settings: Settings) -> Iterator[Row]:
     now = SystemClock().now()
     wanted = migrate.head_revision(migrate.alembic_config(None))
     with open_database(settings, "doctor") as engine:
-        found = migrate.current_revision(engine)
-        fits = found == wanted
         with transaction(engine) as session:
             latest = ticks.latest_tick(session, settings.trading_mode)
             record = state.current_state(session, settings.trading_mode)
             armed = state.live_is_armed(session, now)
-            rows = list(_books(session, settings, now)) if fits else []
+        found = migrate.current_revision(engine)
+        with transaction(engine) as session:
+            rows = list(_books(session, settings, now)) if found == wanted else []
     yield Row("database", Verdict.OK, f"answers, {settings.database}")
-    if fits:
+    if found == wanted:
         yield Row("schema", Verdict.OK, f"revision {found}")
     else:
         yield Row("schema", Verdict.FAIL, f"revision {found}, this release needs {wanted}; run: milkbot db upgrade")

@@ -56,18 +56,6 @@ def test_doctor_fails_each_broken_part_and_looks_at_the_others(milkbot: Milkbot)
     assert "disk" in rows
 
 
-def test_doctor_with_a_wrong_clock_fails_that_row_and_hides_no_other(connected: Milkbot, origin: str) -> None:
-    skew = {"rules": [{"fault": "clock_skew", "seconds": 25, "times": None}]}
-    httpx2.post(f"{origin}/simulator/faults", json=skew).raise_for_status()
-    try:
-        code, rows = rows_of(connected)
-    finally:
-        httpx2.delete(f"{origin}/simulator/faults").raise_for_status()
-    assert code == 1
-    assert rows["clock"][0] == "fail"
-    assert (rows["exchange"][0] in {"ok", "warn"}, rows["account"][0]) == (True, "ok")
-
-
 def test_doctor_passes_over_what_nobody_explains(connected: Milkbot, database: TestDatabase) -> None:
     finding = """
         INSERT INTO ops.findings (trading_mode, kind, subject, effect, message, ours, theirs, opened_at, seen_at)
@@ -89,6 +77,18 @@ def test_doctor_passes_over_a_key_that_cannot_be_used(connected: Milkbot, tmp_pa
     assert code == 1
     assert rows["keys"][0] == "fail"
     assert "cannot be read" in rows["keys"][1]
+
+
+def test_doctor_with_a_wrong_clock_fails_that_row_and_hides_no_other(connected: Milkbot, origin: str) -> None:
+    skew = {"rules": [{"fault": "clock_skew", "seconds": 25, "times": None}]}
+    httpx2.post(f"{origin}/simulator/faults", json=skew).raise_for_status()
+    try:
+        code, rows = rows_of(connected)
+    finally:
+        httpx2.delete(f"{origin}/simulator/faults").raise_for_status()
+    assert code == 1
+    assert rows["clock"][0] == "fail"
+    assert (rows["exchange"][0] in {"ok", "warn"}, rows["account"][0]) == (True, "ok")
 
 
 def test_doctor_tells_a_late_tick_and_a_halt(connected: Milkbot, database: TestDatabase) -> None:
