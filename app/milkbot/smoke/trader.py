@@ -9,7 +9,7 @@ from milkbot.db.ops import Order
 from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ONE, ZERO, Cash, Count, Price
-from milkbot.smoke import evidence
+from milkbot.smoke import evidence, risk
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
 
@@ -32,6 +32,7 @@ def run(check: Checks, sample: Sample) -> None:
     signal_id = _decide(check, sample, tick_id)
     order = _order(check, sample, signal_id)
     evidence.run(check, sample, order, tick_id)
+    risk.run(check, sample, tick_id)
     _settle(check, sample)
     _tell(check, sample, tick_id)
 

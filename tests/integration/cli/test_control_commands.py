@@ -27,7 +27,7 @@ def hold(database: TestDatabase, source: str, effect: Effect, *, hours: int | No
     with Session(database.engine()) as session, session.begin():
         holds.add(session, MODE, source=source, effect=effect, reason=f"{source} tripped", since=now, until=until)
         holds.publish(session, MODE, now)
-        return session.execute(text("SELECT max(id) FROM ops.trading_holds")).scalar_one()
+        return int(session.execute(text("SELECT max(id) FROM ops.trading_holds")).scalar_one())
 
 
 def in_force(database: TestDatabase) -> list[str]:

@@ -91,3 +91,7 @@ def test_a_round_trip_at_one_price_earns_nothing(contracts: Count, at: Price) ->
     sold = replace(bought, fill_id="b", side=BookSide.ASK, filled_at=START + timedelta(seconds=1))
     for order in ([bought, sold], [sold, bought]):
         assert fold("T", order) == Position.flat("T")
+
+
+def test_a_flat_position_keeps_its_market_s_name() -> None:
+    assert Position.flat("T") == Position("T", count(0), cash(0), cash(0), cash(0))

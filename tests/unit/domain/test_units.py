@@ -88,3 +88,11 @@ def test_texts_have_the_exchange_s_number_of_decimals_and_drop_none() -> None:
 def test_cash_that_is_no_number_is_named(wrong: str) -> None:
     with pytest.raises(ValueError, match=f"^cash is '{wrong}', expected a"):
         units.cash(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["ten", "NaN", "-Infinity"])
+def test_a_price_or_count_that_is_no_number_is_named(wrong: str) -> None:
+    with pytest.raises(ValueError, match=f"^price is '{wrong}', expected a"):
+        units.price(wrong)
+    with pytest.raises(ValueError, match=f"^count is '{wrong}', expected a"):
+        units.count(wrong)

@@ -59,9 +59,9 @@ def test_an_order_is_shown_at_its_limit_with_the_dearest_fee() -> None:
     shown = proposal_of(candidate(), Count(Decimal(0)), NOTHING)
     # 20 x 0.40, and 0.07 x 20 x 0.40 x 0.60 = 0.336 with a step for each fill and one of the balance.
     assert shown.order.cost == Decimal(8) + Decimal("0.3362")
-    assert (shown.order.ticker, shown.order.leg, shown.order.count) == (TICKER, Leg.YES, 20)
+    assert (shown.order.ticker, shown.order.leg, shown.order.count) == (TICKER, Leg.YES, count(20))
     assert (shown.event_ticker, shown.city_code, shown.cluster) == (EVENT, "NYC", "northeast")
-    assert (shown.held_after, shown.reduces) == (20, False)
+    assert (shown.held_after, shown.reduces) == (count(20), False)
 
 
 @pytest.mark.parametrize(
