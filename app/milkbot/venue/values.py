@@ -92,7 +92,11 @@ class AmendedOrder:
 
 @dataclass(frozen=True, slots=True)
 class OrderGroup:
-    """A group of orders with a limit on contracts traded in any 15 seconds. One that was triggered takes no order."""
+    """A group of orders with a limit on contracts traded in any 15 seconds. One that was triggered takes no order.
+
+    `is_active` is the exchange's `is_auto_cancel_enabled`. That it goes off with a trigger and on with a reset is our
+    reading of its name: no document says so. A create that is refused for its group is the proof.
+    """
 
     group_id: str
     contracts_limit: Count | None
