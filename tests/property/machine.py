@@ -23,7 +23,7 @@ PAUSES = [
     timedelta(hours=46),  # what is open is settled then
 ]
 CODES = ["NYC", "CHI"]
-ACTS = ["halt", "cancel-all", "kill file", "go on", "go on", "go on"]
+ACTS = ["halt", "cancel-all", "kill file", "resolve", "go on", "go on", "go on"]
 deaths = st.integers(1, 60)
 Move = tuple[str, int, int]
 moves = st.tuples(st.sampled_from(CODES), st.integers(CENTRE - 2, CENTRE + 2), st.integers(-20, 20))
@@ -100,6 +100,8 @@ class BooksAgree(RuleBasedStateMachine):
             self.floor.kill_file.unlink(missing_ok=True)
             self.trial.close_findings()
             self.trial.command("resume", "--reason", "a test")
+        elif act == "resolve":
+            self.trial.resolve_what_is_absent()
         elif act == "halt":
             self.trial.command("halt", "--reason", "a test")
         else:

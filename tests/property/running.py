@@ -20,7 +20,11 @@ def run_examples(
     from_seed: int | None = None,
 ) -> None:
     """Raises AssertionError with the shortest history that was found to break something, if there is one."""
-    machine = type("Machine", (BooksAgree,), {"floor": floor, "trial_type": trial_type})
+
+    class Machine(BooksAgree):
+        """The machine on this floor."""
+
+    Machine.floor, Machine.trial_type = floor, trial_type
     chosen = settings(
         max_examples=examples,
         stateful_step_count=STEPS,
@@ -31,5 +35,5 @@ def run_examples(
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    test = get_state_machine_test(machine, settings=chosen)
+    test = get_state_machine_test(Machine, settings=chosen)
     (test if from_seed is None else seed(from_seed)(test))()

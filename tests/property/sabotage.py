@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 from milkbot.domain.orders import OrderIntent, OrderState
 from milkbot.domain.trading_state import TradingState
-from milkbot.trader import order_management, reconciliation
+from milkbot.trader import order_management
+from milkbot.trader.account import Reach
 from milkbot.trader.order_management import OrderManager
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
@@ -86,17 +87,16 @@ def sends_before_it_commits() -> Iterator[None]:
 
 def reads_no_fill_twice() -> Sabotage:
     """Fills are asked for from after the newest one that is known: what appears late is never seen."""
-    return patch.object(reconciliation, "OVERLAP", timedelta(seconds=-2))
 
+    def after(_: Reach, newest: datetime | None) -> datetime | None:
+        return None if newest is None else newest + timedelta(seconds=2)
 
-def takes_a_fresh_absence_for_proof() -> Sabotage:
-    """An order that is not listed yet is taken for dead at once, while the exchange's views lag."""
-    return patch.object(reconciliation, "ABSENCE_PROOF", timedelta(0))
+    return patch.object(Reach, "before", after)
 
 
 def has_no_limits() -> Sabotage:
     """The risk engine lets everything pass."""
-    return patch("milkbot.trader.decision.denials", lambda *_, **__: ())
+    return patch("milkbot.trader.approval.denials", lambda *_, **__: ())
 
 
 @contextmanager

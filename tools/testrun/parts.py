@@ -28,7 +28,7 @@ _LANE_1 = {
     "lint": (),
     "unit": ("tests/unit", "tests/contract", "tests/testrun"),
     "roles": ("tests/roles",),
-    "integration": ("tests/integration",),
+    "integration": ("tests/integration", "tests/property"),
     "vps": ("tests/localvps",),
 }
 

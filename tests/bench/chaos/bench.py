@@ -61,7 +61,9 @@ def main() -> int:
     began = time.monotonic()
     with ProcessPoolExecutor(asked.workers) as pool:
         results = list(pool.map(work, shares))
-    tally = sum((result.tally for result in results), Counter())
+    tally: Counter[str] = Counter()
+    for result in results:
+        tally += result.tally
     for name, count in sorted(tally.items()):
         print(f"| {name} | {count} |")
     own = sum(result.seconds for result in results)

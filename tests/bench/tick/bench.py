@@ -92,6 +92,12 @@ def serve(port: Connection, directory: Path, keys: Keys) -> None:
         server_of(simulator).run(sockets=[listener])
 
 
+HEADER = (
+    "| requests | to the weather | read tokens | write tokens | orders | statements | own CPU, s | waited, s "
+    "| floor, full | floor, empty |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """One tick."""
@@ -206,7 +212,7 @@ def main(ticks: int) -> None:
     exchange.start()
     origin = f"http://127.0.0.1:{ours.recv()}"
     time.sleep(1)
-    print("| requests | to the weather | read tokens | write tokens | orders | statements | own CPU, s | waited, s |")
+    print(HEADER)
     with more_cities() as made, running_cluster() as cluster, cluster.database() as database:
         for cost in measured(origin, keys, ",".join(city.series for city in made), database, ticks):
             print(cost.line(), flush=True)
