@@ -118,8 +118,7 @@ def served_exchange(directory: Path, keys: Keys, start: datetime = MONDAY) -> It
     """Serve a new world from `start` on its virtual clock."""
     simulator = Simulator.open(Store(directory), SimulatedWorld(SEED), SEED, start, ClockMode.VIRTUAL)
     simulator.enroll(read_accounts(keys.accounts))
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener = listening()
     server = server_of(simulator)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -131,6 +130,13 @@ def served_exchange(directory: Path, keys: Keys, start: datetime = MONDAY) -> It
         server.should_exit = True
         thread.join()
         simulator.close()
+
+
+def listening() -> socket.socket:
+    """A loopback socket for a server that answers without delay."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 @contextmanager

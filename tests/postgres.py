@@ -11,7 +11,15 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, text
 
 from milkbot.db.migrate import upgrade
-from milkbot.db.scratch import OWNER, address, admin_address, create_database, scratch_server
+from milkbot.db.scratch import (
+    OWNER,
+    address,
+    admin_address,
+    create_database,
+    scratch_server,
+    start_again,
+    stop_at_once,
+)
 from milkbot.db.session import DatabaseAddress, make_engine
 
 TEMPLATE = "milkbot_template"
@@ -68,6 +76,15 @@ class Cluster:
             database.close()
             with self.admin.connect() as connection:
                 connection.execute(text(f"DROP DATABASE {database.name} WITH (FORCE)"))
+
+    def stop_at_once(self) -> None:
+        """The server dies as by a power cut of its own: no session is asked, nothing is flushed."""
+        self.admin.dispose()
+        stop_at_once(self.socket_directory)
+
+    def start_again(self) -> None:
+        """The server comes back and recovers."""
+        start_again(self.socket_directory)
 
     def _create(self, name: str, template: str) -> TestDatabase:
         create_database(self.socket_directory, name, template)

@@ -13,6 +13,7 @@ from typing import Final
 
 import httpx2
 
+from milkbot import failpoints
 from milkbot.domain.clock import Clock
 
 Transport = httpx2.BaseTransport
@@ -117,8 +118,10 @@ class HttpSession:
             request.headers.update(authorize(method, wire_path))
         started, status = time.monotonic(), None
         try:
+            failpoints.reach("request.sending")
             response = self._client.send(request)
             status = response.status_code
+            failpoints.reach("request.answered")
         except httpx2.RequestError as error:
             sent = not isinstance(error, _NEVER_SENT)
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

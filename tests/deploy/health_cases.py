@@ -80,6 +80,11 @@ _ORDER = (
 _NO_ORDER = _psql(
     "SET session_replication_role = replica; DELETE FROM ops.orders WHERE client_order_id = 'health-test'"
 )
+_FINDING = (
+    "INSERT INTO ops.findings (trading_mode, kind, subject, effect, message, ours, theirs, opened_at, seen_at) "
+    "VALUES ('demo', 'manual_order', 'health-test', '{0}', 'it differs', '{{}}', '{{}}', now(), now())"
+)
+_NO_FINDING = _psql("DELETE FROM ops.findings WHERE subject = 'health-test'")
 _TICK = "systemctl start milkbot-trader.service"
 
 
@@ -293,6 +298,15 @@ CASES = [
         state="warn",
         said="1, the oldest",
         name="UNKNOWN orders, a young one",
+    ),
+    Case("findings", _psql(_FINDING.format("halted")), _NO_FINDING, said="1, the oldest for", quick=True),
+    Case(
+        "findings",
+        _psql(_FINDING.format("reducing")),
+        _NO_FINDING,
+        state="warn",
+        said="it differs",
+        name="findings, one that lets positions be reduced",
     ),
     Case(
         "last tick",

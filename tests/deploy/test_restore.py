@@ -259,8 +259,10 @@ def test_an_emergency_lets_the_trader_run_that_nothing_could_halt(platform: Plat
 @pytest.mark.matrix
 def test_an_emergency_ends_at_what_it_cannot_do(platform: Platform) -> None:
     before = platform.state()
-    broken = "\n\ndef cancel_all() -> None:\n    raise RuntimeError('broken')\n\n\nhalt = cancel_all\n"
-    commit = platform.versions.commit("Broken acts", {"app/milkbot/cli/control.py": broken}, append=True)
+    broken = "\n\ndef {act}() -> None:\n    raise RuntimeError('broken')\n"
+    acts = {"control": "halt", "cancel": "cancel_all"}
+    files = {f"app/milkbot/cli/{file}.py": broken.format(act=act) for file, act in acts.items()}
+    commit = platform.versions.commit("Broken acts", files, append=True)
     updated = platform.play("update.yml", version=commit)
     assert updated.returncode == 0, said(updated)
     _backup(platform)

@@ -16,7 +16,7 @@ import yaml
 from tests.deploy.health_cases import CASES
 from tests.roles.rendering import ROLES, ROOT, render
 
-from milkbot_health import backups, deploys, endpoints, machine, runner, units
+from milkbot_health import backups, deploys, endpoints, machine, runner, trading, units
 from milkbot_health.host import Host
 from milkbot_health.memory import Memory
 from milkbot_health.row import COLUMNS, Row, State, by_limits, ok, plain, span, worst
@@ -271,3 +271,22 @@ def test_a_timers_service_is_guessed_though_its_file_names_it(tmp_path: Path, mo
     (tmp_path / "milkbot-wal-full.timer").write_text("[Timer]\nUnit=milkbot-wal@full.service\n", "utf-8")
     monkeypatch.setattr(units, "UNITS", tmp_path)
     assert units.oneshots() == ["milkbot-rollups.service", "milkbot-trader.service", "milkbot-wal@full.service"]
+
+
+FACTS: dict[str, dict[str, Any]] = {"states": {"rows": []}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "said"),
+    [
+        ({}, State.WARN, "the books cannot be read"),
+        (FACTS, State.OK, "none"),
+        (FACTS | {"findings": {"count": 0, "halting": 0, "oldest": 0, "first": None}}, State.OK, "none"),
+        (FACTS | {"findings": {"count": 2, "halting": 0, "oldest": 90, "first": "it"}}, State.WARN, "2, the oldest"),
+        (FACTS | {"findings": {"count": 2, "halting": 1, "oldest": 90, "first": "it"}}, State.FAIL, "2, the oldest"),
+    ],
+)
+def test_what_the_books_cannot_explain_is_not_told(facts: dict[str, dict[str, Any]], state: State, said: str) -> None:
+    row = trading.findings(facts)
+    assert row.state is state
+    assert said in row.value

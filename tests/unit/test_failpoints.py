@@ -39,6 +39,21 @@ def test_a_named_point_kills_the_process_before_its_next_step() -> None:
     assert (found.returncode, found.stdout) == (-signal.SIGKILL, "")
 
 
+def test_a_point_that_is_passed_again_stops_at_the_time_that_was_named(tmp_path: Path) -> None:
+    code = "from milkbot import failpoints\nfor turn in range(3): print(turn); failpoints.reach('here')"
+    record = tmp_path / "record"
+    found = subprocess.run(
+        [sys.executable, "-uc", code],
+        env={failpoints.VARIABLE: "here#2=kill", failpoints.RECORD: str(record)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (-signal.SIGKILL, "0\n1\n")
+    assert record.read_text() == "here#1\nhere#2\n"
+
+
 def test_a_waiting_point_goes_on_when_its_file_is_removed(tmp_path: Path) -> None:
     file = tmp_path / "reached"
     code = "from milkbot import failpoints; failpoints.reach('here'); print('went on')"

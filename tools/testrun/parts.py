@@ -100,7 +100,7 @@ def _on_machine(name: str, *arguments: str, provisioned: bool, keep: bool) -> Pa
 def names(*, all_images: bool) -> list[str]:
     """The names of the parts, in the order in which their lanes run them."""
     images = [f"molecule-{name}" for name in recipes.RECIPES if name != recipes.DEFAULT]
-    return ["molecule", *_ON_MACHINE, *_LANE_1, *(images if all_images else [])]
+    return ["molecule", *_ON_MACHINE, *_LANE_1, *(["mutation", *images] if all_images else [])]
 
 
 def images_without_mirror() -> dict[str, str]:
@@ -131,6 +131,8 @@ def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
             parts.append(_on_machine(name, *tests, provisioned=bool(before), keep=bool(after)))
         elif name == "lint":
             parts.append(_lint())
+        elif name == "mutation":
+            parts.append(Part(name, 1, (("python", "-m", "mutation"),)))
         elif name in _LANE_1:
             parts.append(Part(name, 1, (_pytest(name, *_LANE_1[name], *cases),)))
         else:

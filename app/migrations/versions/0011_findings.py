@@ -41,6 +41,8 @@ SELECT mode,
     COALESCE((SELECT sum(revenue) FROM ops.settlements WHERE trading_mode = mode), 0)
 FROM unnest(ARRAY['shadow', 'demo', 'live']) AS mode
 """
+# What our books said at the moment of the snapshot.
+BALANCE_COLUMNS = ("moved", "held_back")
 GRANTS = {
     "ops.findings": "UPDATE (seen_at, message, ours, theirs, closed_at, closed_by, note)",
     "ops.cash_books": "UPDATE",
@@ -54,11 +56,13 @@ def upgrade() -> None:
         for name, columns in INDEXES.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ops.{name}")
             op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON ops.fills ({columns})")
+    for name in BALANCE_COLUMNS:
+        op.add_column("balance_snapshots", sa.Column(name, sa.Numeric(18, 6)), schema="ops")
     _create_tables()
     op.execute(COUNT_CASH)
     for table in ("positions", "settlements"):
         op.execute(
-            f"CREATE TRIGGER count_cash AFTER INSERT OR UPDATE ON ops.{table} "
+            f"CREATE TRIGGER count_cash_of_{table} AFTER INSERT OR UPDATE ON ops.{table} "
             "FOR EACH ROW EXECUTE FUNCTION ops.count_cash()"
         )
     op.execute(CASH_SO_FAR)
@@ -131,9 +135,11 @@ def downgrade() -> None:
     op.execute("REVOKE USAGE ON SCHEMA analytics FROM milkbot_trader")
     op.execute("REVOKE SELECT ON analytics.equity_curve_daily FROM milkbot_trader")
     for table in ("settlements", "positions"):
-        op.execute(f"DROP TRIGGER count_cash ON ops.{table}")
+        op.execute(f"DROP TRIGGER count_cash_of_{table} ON ops.{table}")
     op.execute("DROP FUNCTION ops.count_cash()")
     for table in ("chain_marks", "cash_books", "findings"):
         op.drop_table(table, schema="ops")
+    for name in BALANCE_COLUMNS:
+        op.drop_column("balance_snapshots", name, schema="ops")
     for name in INDEXES:
         op.drop_index(name, "fills", schema="ops")

@@ -1,58 +1,77 @@
-"""`milkbot orders` and `milkbot positions`: the books as the database has them."""
+"""`milkbot positions` and `milkbot pnl`: what is held, and what was won and lost, as the database has it."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from milkbot.cli.context import open_database, settings_of_host
-from milkbot.cli.tables import show
-from milkbot.db import books
-from milkbot.db import orders as order_rows
+from milkbot.cli.tables import Cell, show
+from milkbot.db import books, marks
 from milkbot.db.session import transaction
+from milkbot.domain.clock import SystemClock
+from milkbot.domain.profit import profit, unrealized
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")]
-
-
-def orders(limit: Limit = 30, as_json: Json = False) -> None:
-    """Show the newest orders of this mode with their states."""
-    settings = settings_of_host("cli", quiet=True)
-    with open_database(settings, "orders") as engine, transaction(engine) as session:
-        found = order_rows.recent_orders(session, settings.trading_mode, limit)
-        rows = [
-            (
-                row.created_at,
-                row.ticker,
-                row.side,
-                row.count,
-                row.price,
-                row.state,
-                row.state_reason,
-                row.client_order_id,
-            )
-            for row in found
-        ]
-    columns = ("created", "ticker", "side", "count", "yes price", "state", "reason", "client order id")
-    show(f"Orders, {settings.trading_mode}", columns, rows, as_json=as_json)
 
 
 def positions(as_json: Json = False) -> None:
-    """Show what is held in this mode, as the fills fold to it."""
+    """Show what is held in this mode, as the fills fold to it. `bid` is what a contract could last be sold for."""
     settings = settings_of_host("cli", quiet=True)
     with open_database(settings, "positions") as engine, transaction(engine) as session:
         found = books.held_positions(session, settings.trading_mode)
-        rows = [
-            (
-                row.ticker,
-                "YES" if row.signed_count > 0 else "NO",
-                abs(row.signed_count),
-                row.cost,
-                row.fees,
-                row.realized_pnl,
+        seen = marks.newest_marks(session, settings.trading_mode, found)
+        rows = []
+        for row in found:
+            position = books.to_position(row)
+            count = abs(row.signed_count)
+            rows.append(
+                (
+                    row.ticker,
+                    "YES" if row.signed_count > 0 else "NO",
+                    count,
+                    row.cost / count if count else None,
+                    row.cost,
+                    row.fees,
+                    row.realized_pnl,
+                    seen.get(row.ticker),
+                    unrealized(position, seen.get(row.ticker)),
+                )
             )
-            for row in found
-        ]
-    columns = ("ticker", "leg", "count", "cost", "fees", "realized")
+    columns = ("ticker", "leg", "count", "average cost", "cost", "fees", "realized", "bid", "unrealized")
     show(f"Positions, {settings.trading_mode}", columns, rows, as_json=as_json)
+
+
+def pnl(as_json: Json = False) -> None:
+    """Show what was won and lost in this mode: by fills that closed, by settlements, less fees; and what is open.
+
+    Days are UTC. What is open counts at the best bid that was last seen; without one it is not known, and left empty.
+    """
+    settings = settings_of_host("cli", quiet=True)
+    mode, now = settings.trading_mode, SystemClock().now()
+    with open_database(settings, "pnl") as engine, transaction(engine) as session:
+        rows: list[tuple[Cell, ...]] = []
+        for name, since in _periods(now):
+            made = marks.made_since(session, mode, since)
+            rows.append((name, since, made.closed, made.settled, made.fees, made.net, None))
+        held = books.held_positions(session, mode)
+        seen = marks.newest_marks(session, mode, held)
+        still = profit((books.to_position(row), seen.get(row.ticker)) for row in held)
+    missing = ", ".join(still.unmarked)
+    rows.append(("open", None, None, None, None, None, None if missing else still.unrealized))
+    columns = ("period", "since", "closed", "settled", "fees", "net", "unrealized")
+    show(f"Profit and loss, {mode}", columns, rows, as_json=as_json)
+    if missing:
+        typer.echo(f"no bid was seen for {missing}: what they are worth is not known", err=True)
+
+
+def _periods(now: datetime) -> list[tuple[str, datetime | None]]:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return [
+        ("today", midnight),
+        ("7 days", midnight - timedelta(days=6)),
+        ("30 days", midnight - timedelta(days=29)),
+        ("all", None),
+    ]

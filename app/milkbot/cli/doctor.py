@@ -5,29 +5,34 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.orm import Session
 
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import show
-from milkbot.db import migrate, state, ticks
+from milkbot.db import findings, migrate, orders, state, ticks
 from milkbot.db.session import transaction
 from milkbot.domain.cities import cities
 from milkbot.domain.clock import SystemClock
 from milkbot.domain.modes import TradingMode
+from milkbot.domain.order_states import UNRESOLVED
 from milkbot.domain.trading_state import TradingState
 from milkbot.errors import ExitCode, MilkbotError
 from milkbot.settings import Settings
 from milkbot.trader.doors import open_venue, open_weather
+from milkbot.venue.signing import load_credentials
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 _SKEW_WARN_SECONDS = 2.0
 _SKEW_FAIL_SECONDS = 10.0
 _DISK_WARN = 0.10
+_DISK_FAIL = 0.02
 _TICK_LATE_SECONDS = 15 * 60
 
 
@@ -49,10 +54,10 @@ class Row:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check configuration, database, exchange, weather, clock and disk. Exit 1 if any row fails."""
+    """Check configuration, keys, database, books, exchange, clock, weather and disk. Exit 1 if any row fails."""
     settings = settings_of_host("doctor", quiet=True)
     rows = [Row("configuration", Verdict.OK, f"mode {settings.trading_mode}, {settings.exchange} exchange")]
-    for check in (_database, _exchange, _weather, _disk):
+    for check in (_keys, _database, _exchange, _weather, _disk):
         rows += _guarded(check, settings)
     table = [(row.check, row.verdict, row.detail) for row in rows]
     show("Milkbot doctor", ("check", "verdict", "detail"), table, as_json=as_json)
@@ -69,15 +74,41 @@ def _guarded(check: Callable[[Settings], Iterator[Row]], settings: Settings) -> 
     return rows
 
 
+def _keys(settings: Settings) -> Iterator[Row]:
+    path = settings.kalshi_private_key_path
+    if path is None:
+        yield Row("keys", Verdict.OK, f"none, and mode {settings.trading_mode} needs none")
+        return
+    load_credentials(settings.kalshi_api_key_id or "", path)
+    yield Row("keys", Verdict.OK, f"{path} holds a private key, and is not open to everyone")
+
+
+def _books(session: Session, settings: Settings, now: datetime) -> Iterator[Row]:
+    found = findings.open_findings(session, settings.trading_mode)
+    if not found:
+        yield Row("findings", Verdict.OK, "none is open: the books and the exchange agree")
+    for one in found:
+        verdict = Verdict.FAIL if one.effect == TradingState.HALTED else Verdict.WARN
+        yield Row(f"finding {one.id}", verdict, f"{one.message}; see: milkbot reconcile --list")
+    unresolved = [row for row in orders.open_orders(session, settings.trading_mode) if row.state in UNRESOLVED]
+    late = timedelta(minutes=settings.unknown_deadline_min)
+    for order in unresolved:
+        verdict = Verdict.FAIL if now - order.updated_at > late else Verdict.WARN
+        mend = f"a tick finds out; if none does: milkbot orders resolve {order.id} --as ... --reason ..."
+        yield Row(f"order {order.id}", verdict, f"{order.state} since {order.updated_at:%Y-%m-%d %H:%M} UTC; {mend}")
+
+
 def _database(settings: Settings) -> Iterator[Row]:
     now = SystemClock().now()
+    wanted = migrate.head_revision(migrate.alembic_config(None))
     with open_database(settings, "doctor") as engine:
         with transaction(engine) as session:
             latest = ticks.latest_tick(session, settings.trading_mode)
             record = state.current_state(session, settings.trading_mode)
             armed = state.live_is_armed(session, now)
         found = migrate.current_revision(engine)
-    wanted = migrate.head_revision(migrate.alembic_config(None))
+        with transaction(engine) as session:
+            rows = list(_books(session, settings, now)) if found == wanted else []
     yield Row("database", Verdict.OK, f"answers, {settings.database}")
     if found == wanted:
         yield Row("schema", Verdict.OK, f"revision {found}")
@@ -90,6 +121,7 @@ def _database(settings: Settings) -> Iterator[Row]:
         yield Row("trading state", Verdict.WARN, f"{allowed}: {record.reason}; when mended run: milkbot resume")
     if settings.trading_mode is TradingMode.LIVE and not armed:
         yield Row("live arming", Verdict.FAIL, "live trading is not armed; run: milkbot arm-live")
+    yield from rows
     if latest is None:
         yield Row("newest tick", Verdict.WARN, "there was none yet; is milkbot-trader.timer active?")
     elif (age := (now - latest.started_at).total_seconds()) > _TICK_LATE_SECONDS:
@@ -140,5 +172,5 @@ def _disk(settings: Settings) -> Iterator[Row]:
     del settings
     usage = shutil.disk_usage(Path.cwd().anchor)
     free = usage.free / usage.total
-    verdict = Verdict.WARN if free < _DISK_WARN else Verdict.OK
-    yield Row("disk", verdict, f"{free:.0%} free" + ("; make room" if verdict is Verdict.WARN else ""))
+    verdict = Verdict.FAIL if free < _DISK_FAIL else Verdict.WARN if free < _DISK_WARN else Verdict.OK
+    yield Row("disk", verdict, f"{free:.0%} free" + ("" if verdict is Verdict.OK else "; make room"))

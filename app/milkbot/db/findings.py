@@ -33,6 +33,17 @@ def recent_findings(session: Session, mode: TradingMode, limit: int) -> Sequence
     return session.scalars(wanted).all()
 
 
+def explained_since(session: Session, mode: TradingMode, kind: str, moment: datetime) -> bool:
+    """Whether a finding of that kind is open, or was closed from that moment on."""
+    of_kind = (Finding.trading_mode == mode, Finding.kind == kind)
+    still = select(Finding.id).where(*of_kind, Finding.closed_at.is_(None)).limit(1)
+    newest = select(Finding.closed_at).where(*of_kind).order_by(Finding.id.desc()).limit(1)
+    if session.scalar(still) is not None:
+        return True
+    closed_at = session.scalar(newest)
+    return closed_at is not None and closed_at >= moment
+
+
 def save_finding(session: Session, **values: Any) -> bool:
     """Store what was found; returns whether it is new. One that is open is told again with what it is now."""
     row = upsert(Finding).values(values)

@@ -63,7 +63,7 @@ def adopt(session: Session, mode: TradingMode, now: datetime) -> None:
     if row.until is None or now < row.until:
         effect = Effect(row.state)
         add(session, mode, source=row.set_by, effect=effect, reason=row.reason, since=row.since, until=row.until)
-        publish(session, mode, now)
+        _write(session, mode, _standing(holds(session, mode, now), now))
 
 
 def publish(session: Session, mode: TradingMode, now: datetime) -> TradingState:

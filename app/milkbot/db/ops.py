@@ -276,7 +276,10 @@ class SettlementRow(Base):
 
 
 class BalanceSnapshot(Base):
-    """The account's cash as the exchange reported it in a tick."""
+    """The account's cash as the exchange reported it in a tick.
+
+    By our books at that moment: `moved` by all fills, fees and settlements, and `held_back` at most by open orders.
+    """
 
     __tablename__ = "balance_snapshots"
     __table_args__ = (
@@ -291,6 +294,8 @@ class BalanceSnapshot(Base):
     captured_at: Mapped[datetime]
     cash: Mapped[CashColumn]
     portfolio_value: Mapped[CashColumn]
+    moved: Mapped[CashColumn | None]
+    held_back: Mapped[CashColumn | None]
 
 
 class RiskEvent(Base):

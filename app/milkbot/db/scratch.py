@@ -59,8 +59,7 @@ def scratch_server() -> Iterator[Path]:
 
     The server refuses to run as root: then it runs as the distribution's user postgres.
     """
-    programs = server_programs()
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    programs, as_user = server_programs(), _as_user()
     # Short: a Unix socket's path may have 107 characters only.
     directory = Path(tempfile.mkdtemp(prefix="milkbot-pg-", dir="/tmp"))
     try:
@@ -70,14 +69,29 @@ def scratch_server() -> Iterator[Path]:
         _run([*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
         with (data / "postgresql.conf").open("a") as configuration:
             configuration.write(f"{CONFIGURATION}unix_socket_directories = '{directory}'\n")
-        _run([*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", directory / "server.log", "start"])
+        start_again(directory)
         try:
             _make_roles(directory)
             yield directory
         finally:
-            _run([*as_user, programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"])
+            stop_at_once(directory)
     finally:
         shutil.rmtree(directory)
+
+
+def start_again(directory: Path) -> None:
+    """Start the server of a scratch folder; it recovers by itself from whatever ended it."""
+    log = directory / "server.log"
+    _run([*_as_user(), server_programs() / "pg_ctl", "-D", directory / "data", "-w", "-l", log, "start"])
+
+
+def stop_at_once(directory: Path) -> None:
+    """Stop it in mode immediate: its processes go without a word to anyone, and nothing is flushed."""
+    _run([*_as_user(), server_programs() / "pg_ctl", "-D", directory / "data", "-m", "immediate", "-w", "stop"])
+
+
+def _as_user() -> list[str | Path]:
+    return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
 
 def create_database(socket_directory: Path, name: str, template: str = "template0") -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from milkbot import failpoints
 from milkbot.errors import DatabaseUnavailableError
 
 # A schema, table or column that is missing, or that this role may not use.
@@ -47,8 +48,14 @@ class DatabaseAddress:
 
 
 def make_engine(address: DatabaseAddress, *, application: str, statement_timeout_ms: int = 30_000) -> Engine:
-    """An engine whose connections are checked before use, named in pg_stat_activity, and bounded in time."""
-    options = f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout=60000"
+    """An engine whose connections are checked before use, named in pg_stat_activity, and bounded in time.
+
+    A commit is on the disk when it returns, whatever the server's configuration says: an order is sent after it.
+    """
+    options = (
+        f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout=60000 "
+        "-c synchronous_commit=on"
+    )
     return create_engine(
         address.url(),
         pool_pre_ping=True,
@@ -67,6 +74,8 @@ def transaction(bind: Bind) -> Iterator[Session]:
     try:
         with Session(bind, expire_on_commit=False) as session, session.begin():
             yield session
+            failpoints.reach("database.committing")
+        failpoints.reach("database.committed")
     except OperationalError as error:
         raise DatabaseUnavailableError(f"the database does not answer: {first_line(error)}") from error
     except ProgrammingError as error:

@@ -32,37 +32,41 @@ class Breaker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a breaker does when it trips. `lasts` None: until an operator resumes. `trips_when` is for the docs."""
+    """What a breaker does when it trips. `lasts` None: until an operator resumes. The rest is for docs/risk.md."""
 
     effect: Effect
     lasts: timedelta | None
     trips_when: str
+    setting: str
 
 
 RULES: dict[Breaker, Rule] = {
     Breaker.DAILY_LOSS: Rule(
-        Effect.REDUCING, timedelta(hours=24), "MAX_DAILY_LOSS_PCT of the bankroll was lost since midnight UTC"
+        Effect.REDUCING, timedelta(hours=24), "percent lost since midnight UTC", setting="max_daily_loss_pct"
     ),
-    Breaker.WEEKLY_LOSS: Rule(
-        Effect.HALF_SIZE, WEEK, "MAX_WEEKLY_LOSS_PCT of the bankroll was lost in the last 7 days"
+    Breaker.WEEKLY_LOSS: Rule(Effect.HALF_SIZE, WEEK, "percent lost in the last 7 days", setting="max_weekly_loss_pct"),
+    Breaker.MONTHLY_LOSS: Rule(Effect.HALTED, None, "percent lost in the last 30 days", setting="max_monthly_loss_pct"),
+    Breaker.REJECTS: Rule(
+        Effect.HALTED, None, "orders that the exchange refused within 15 minutes", setting="max_rejects"
     ),
-    Breaker.MONTHLY_LOSS: Rule(
-        Effect.HALTED, None, "MAX_MONTHLY_LOSS_PCT of the bankroll was lost in the last 30 days"
-    ),
-    Breaker.REJECTS: Rule(Effect.HALTED, None, "the exchange refused MAX_REJECTS orders within 15 minutes"),
     Breaker.DATABASE_FAILURES: Rule(
         Effect.REDUCING,
         timedelta(hours=1),
-        "MAX_UNFINISHED_TICKS ticks of the last hour did not write their end: no database, or they were killed",
+        "ticks of the last hour that did not write their end: no database, or they were killed",
+        setting="max_unfinished_ticks",
     ),
     Breaker.BLIND: Rule(
         Effect.REDUCING,
         timedelta(minutes=30),
-        "in MAX_BLIND_TICKS ticks in a row no market had both a fresh book and a fresh forecast",
+        "ticks in a row in which no market had both a fresh book and a fresh forecast",
+        setting="max_blind_ticks",
     ),
-    Breaker.KILL_FILE: Rule(Effect.HALTED, None, "the file KILL_FILE exists"),
+    Breaker.KILL_FILE: Rule(Effect.HALTED, None, "this file is there", setting="kill_file"),
     Breaker.ORDER_GROUP: Rule(
-        Effect.HALTED, None, "the exchange-side order group was triggered, by `milkbot cancel-all` or by its own limit"
+        Effect.HALTED,
+        None,
+        "the exchange-side order group was triggered: by `milkbot cancel-all`, the kill file, or its limit",
+        setting="order_group_contracts",
     ),
 }
 """One rule a breaker, and no breaker without one."""

@@ -92,7 +92,7 @@ def result_if(book: EventBook, winner: str | None) -> Cash:
 
 
 def _worst(book: EventBook, winners: Iterable[str | None]) -> Cash:
-    return min((result_if(book, winner) for winner in winners), default=Cash(ZERO))
+    return min(result_if(book, winner) for winner in winners)
 
 
 def _winners(book: EventBook) -> tuple[str | None, ...]:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from milkbot.analytics import daily_metrics, equity, metrics, rollups, touched
 from milkbot.analytics.service import queries
 from milkbot.smoke.checks import Checks
-from milkbot.smoke.trader import STRATEGY, Sample
+from milkbot.smoke.sample import Sample
+from milkbot.smoke.trader import STRATEGY
 
 API_ROLE = "milkbot_api"
 _BANKROLL = Decimal(1000)

@@ -9,7 +9,7 @@ from milkbot.db.session import DatabaseAddress
 from milkbot.domain.modes import TradingMode
 from milkbot.smoke import analytics, trader
 from milkbot.smoke.checks import BrokenError, Checks, Outcome, part
-from milkbot.smoke.trader import Sample
+from milkbot.smoke.sample import Sample
 
 SOCKET_DIRECTORY = "/run/postgresql"
 TRADER_ROLE = "milkbot_trader"

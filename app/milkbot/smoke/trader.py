@@ -2,68 +2,21 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from milkbot.db import books, orders, state, ticks
-from milkbot.domain.modes import TradingMode
+from milkbot.db.ops import Order
 from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ONE, ZERO, Cash, Count, Price
+from milkbot.smoke import evidence
 from milkbot.smoke.checks import Checks
+from milkbot.smoke.sample import Sample
 
 STRATEGY = "smoke"
 COMPONENT = "smoke"
 _PRICE = Price(Decimal("0.40"))
 _COUNT = Count(Decimal(10))
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What the checks write. Its name is new each time, so that no two runs wait for each other."""
-
-    mode: TradingMode
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    name: str = field(default_factory=lambda: f"SMOKE{uuid.uuid4().hex[:12].upper()}")
-
-    @classmethod
-    def beside(cls, mode: TradingMode) -> Sample:
-        """One in the books of a mode that a host of that mode does not trade in."""
-        return cls(TradingMode.DEMO if mode is TradingMode.SHADOW else TradingMode.SHADOW)
-
-    @property
-    def event(self) -> str:
-        return f"{self.name}-X"
-
-    @property
-    def ticker(self) -> str:
-        return f"{self.event}-B60.5"
-
-    @property
-    def happened(self) -> datetime:
-        """Long enough ago to be public."""
-        return self.now - timedelta(hours=2)
-
-    @property
-    def newest(self) -> datetime:
-        """Later than any tick that begins meanwhile: what the API shows is of the mode that ticked last."""
-        return self.now + timedelta(hours=1)
-
-    @property
-    def day(self) -> date:
-        return self.happened.date()
-
-    @property
-    def common(self) -> dict[str, object]:
-        """Columns that most tables share."""
-        return {"trading_mode": self.mode, "city_code": self.name}
-
-    @property
-    def market(self) -> dict[str, object]:
-        """The market's columns, too."""
-        return {**self.common, "ticker": self.ticker, "event_ticker": self.event, "climate_day": self.day}
 
 
 def run(check: Checks, sample: Sample) -> None:
@@ -77,7 +30,8 @@ def run(check: Checks, sample: Sample) -> None:
         config_hash="0" * 12,
     )
     signal_id = _decide(check, sample, tick_id)
-    _order(check, sample, signal_id)
+    order = _order(check, sample, signal_id)
+    evidence.run(check, sample, order, tick_id)
     _settle(check, sample)
     _tell(check, sample, tick_id)
 
@@ -131,7 +85,7 @@ def _decide(check: Checks, sample: Sample, tick_id: int) -> int:
     return check.need(ticks.save_signals, session, [signal])[sample.ticker]
 
 
-def _order(check: Checks, sample: Sample, signal_id: int) -> None:
+def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
     session, mode = check.session, sample.mode
     intent = OrderIntent(
         client_order_id=sample.name,
@@ -174,6 +128,7 @@ def _order(check: Checks, sample: Sample, signal_id: int) -> None:
         check(books.set_realized, session, row.id, Cash(ZERO))
     check(books.newest_fill_time, session, mode)
     check(orders.move, session, order, OrderState.FILLED, at=sample.now, reason=None)
+    return order
 
 
 def _fill(sample: Sample) -> dict[str, object]:
@@ -222,6 +177,7 @@ def _settle(check: Checks, sample: Sample) -> None:
     settled = check.need(books.settlement_of, session, mode, ticker)
     corrected = {**paid, "revenue": Decimal(10)}
     check(books.correct_settlement, session, settled, corrected)
+    evidence.correction(check, sample, settled)
     check(books.close_position, session, mode, ticker, at=sample.now)
     check(books.newest_settlement_time, session, mode)
     check(books.realized_since, session, mode, sample.happened)

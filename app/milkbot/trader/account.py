@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Final
 
 from sqlalchemy import Engine
 
@@ -17,6 +18,9 @@ from milkbot.domain.positions import Fill
 from milkbot.trader.places import place_of
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
+
+_LATELY: Final = timedelta(days=2)
+"""An order that is open for longer is looked for in its own market, not in the list of all orders since then."""
 
 
 class Reach(Enum):
@@ -53,15 +57,18 @@ class Statement:
 def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach: Reach) -> Statement:
     """Read all of it. Raises VenueReadError if the exchange does not answer: nothing has changed then."""
     with transaction(engine) as session:
-        oldest = min((order.created_at for order in order_rows.open_orders(session, mode)), default=None)
+        still_open = order_rows.open_orders(session, mode)
         fills_since = reach.before(books.newest_fill_time(session, mode))
         settled_since = reach.before_settlement(books.newest_settlement_time(session, mode))
     # First of all: everything that is read after it is at least as fresh.
     as_of = venue.user_data_as_of()
+    oldest = min((order.created_at for order in still_open if as_of - order.created_at < _LATELY), default=None)
     listed = venue.orders(since=reach.before(oldest)) if oldest else []
     resting = venue.orders(status=VenueOrderStatus.RESTING)
     fills = venue.fills(since=fills_since)
-    behind = _orders_behind(engine, venue, mode, fills, [*listed, *resting])
+    shown = {order.order_id for order in (*listed, *resting)}
+    gone = {order.ticker for order in still_open if order.venue_order_id and order.venue_order_id not in shown}
+    behind = _orders_behind(engine, venue, mode, fills, shown, gone)
     return Statement(
         as_of=as_of,
         orders=tuple({order.order_id: order for order in (*listed, *resting, *behind)}.values()),
@@ -74,15 +81,14 @@ def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach
 
 
 def _orders_behind(
-    engine: Engine, venue: KalshiClient, mode: TradingMode, fills: Sequence[Fill], listed: Sequence[VenueOrder]
+    engine: Engine, venue: KalshiClient, mode: TradingMode, fills: Sequence[Fill], shown: set[str], gone: set[str]
 ) -> list[VenueOrder]:
-    """The orders of markets in which there are fills whose order nobody has shown so far."""
+    """The orders of markets in which there are fills whose order nobody has shown so far, and of the markets `gone`."""
     ours = [fill for fill in fills if place_of(fill.ticker) is not None]
     with transaction(engine) as session:
         unplaced = {(row.venue_order_id, row.ticker) for row in order_rows.fills_without_order(session, mode)}
         unplaced |= {(fill.order_id, fill.ticker) for fill in ours}
         ids = [order_id for order_id, _ in unplaced]
         known = order_rows.known_venue_orders(session, mode, venue_ids=ids, client_ids=())
-    known |= {order.order_id for order in listed}
-    tickers = sorted({ticker for order_id, ticker in unplaced if order_id not in known})
+    tickers = sorted(gone | {ticker for order_id, ticker in unplaced if order_id not in known | shown})
     return [order for ticker in tickers for order in venue.orders(ticker=ticker)]

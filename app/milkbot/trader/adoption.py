@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from milkbot.db import orders as order_rows
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OURS, TimeInForce
-from milkbot.domain.units import ZERO
+from milkbot.domain.units import ZERO, Count
 from milkbot.trader.bookkeeping import NO_STRATEGY
 from milkbot.trader.findings import FindingKind, Found
 from milkbot.trader.places import place_of
@@ -93,7 +93,7 @@ def _insert(session: Session, mode: TradingMode, order: VenueOrder, at: datetime
         strategy=STRATEGY if origin is Origin.FOUND else NO_STRATEGY,
         side=order.side,
         price=order.price,
-        count=max(order.initial_count, order.fill_count),
+        count=Count(max(order.initial_count, order.fill_count + order.remaining_count)),
         time_in_force=TimeInForce.GOOD_TILL_CANCELED,
         exchange_index=order.exchange_index,
         created_at=order.created_at or at,

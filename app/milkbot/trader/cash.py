@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -32,38 +33,48 @@ def held_back(orders: Iterable[Order], filled: dict[int, Decimal]) -> Cash:
     return Cash(total)
 
 
-def compare(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> list[Found]:
-    """Hold the exchange's cash against the books, after all fills and settlements were booked.
+@dataclass(frozen=True, slots=True)
+class CashView:
+    """Both sides at one moment, in dollars: what the exchange reports, and what our books say of it."""
 
-    The first time, with nothing open, it is taken for what was brought in.
+    reported: Cash
+    moved: Cash
+    held_back: Cash
+    at: datetime
+
+
+def look(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> CashView:
+    """What our books say now, after all fills and settlements were booked.
+
+    The first time, with nothing open, what is reported is taken for what was brought in.
     """
     standing = cash_rows.cash_standing(session, mode)
-    if standing.capital is None and not order_rows.open_orders(session, mode):
+    still_open = order_rows.open_orders(session, mode)
+    if standing.capital is None and not still_open:
         cash_rows.set_capital(session, mode, Cash(reported - standing.moved))
-    return judged(session, mode, reported, at)
+    reserved = held_back(still_open, order_rows.filled_by_order(session, mode))
+    return CashView(reported, standing.moved, reserved, at)
 
 
-def judged(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> list[Found]:
+def judge(view: CashView, capital: Cash | None) -> list[Found]:
     """What does not add up. Cash that open orders may hold back is not missed."""
-    standing = cash_rows.cash_standing(session, mode)
-    if standing.capital is None:
+    if capital is None:
         return []
-    reserved = held_back(order_rows.open_orders(session, mode), order_rows.filled_by_order(session, mode))
-    expected = Cash(standing.capital + standing.moved)
-    missing = expected - reported
-    if -TOLERANCE <= missing <= reserved + TOLERANCE:
+    expected = Cash(capital + view.moved)
+    missing = expected - view.reported
+    if -TOLERANCE <= missing <= view.held_back + TOLERANCE:
         return []
     side = "less" if missing > ZERO else "more"
-    beyond = missing - reserved if missing > ZERO else -missing
+    beyond = missing - view.held_back if missing > ZERO else -missing
     message = (
-        f"the exchange has {beyond:.4f} dollars {side} than our books: {reported:.4f}, expected {expected:.4f}; "
+        f"the exchange has {beyond:.4f} dollars {side} than our books: {view.reported:.4f}, expected {expected:.4f}; "
         "if it was a deposit or a withdrawal: milkbot reconcile --close ID --note ..."
     )
     ours = {
-        "capital": str(standing.capital),
-        "moved": str(standing.moved),
+        "capital": str(capital),
+        "moved": str(view.moved),
         "expected": str(expected),
-        "held_back_at_most": str(reserved),
+        "held_back_at_most": str(view.held_back),
     }
-    theirs = {"cash": str(reported), "at": at.isoformat(), "capital": str(reported - standing.moved)}
+    theirs = {"cash": str(view.reported), "at": view.at.isoformat(), "capital": str(view.reported - view.moved)}
     return [Found(FindingKind.CASH_MISMATCH, "cash", message, ours, theirs)]

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, state, ticks
+from milkbot.db import books, holds, state, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.orders import OPEN, OrderState
@@ -26,6 +26,7 @@ from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ZERO, Cash
 from milkbot.errors import MilkbotError
 from milkbot.http import Traffic
+from milkbot.risk.breakers import Breaker, source_of
 from milkbot.risk.limits import DenialCode
 from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
@@ -68,6 +69,7 @@ class Standing:
     realized_today: Cash
     ticks_today: Counter[str]
     counts_today: Counter[str]
+    held_by: frozenset[str] = frozenset()
 
 
 def publish(settings: Settings, engine: Engine, report: TickReport, doors: Doors) -> None:
@@ -106,6 +108,7 @@ def read_standing(session: Session, settings: Settings, now: datetime) -> Standi
         realized_today=books.realized_since(session, mode, midnight),
         ticks_today=ticks_today,
         counts_today=counts_today,
+        held_by=frozenset(hold.source for hold in holds.holds(session, mode, now)),
     )
 
 
@@ -153,6 +156,8 @@ def _add_doors(page: Page, doors: Doors) -> None:
 def _add_books(page: Page, standing: Standing) -> None:
     now_in = _one_of(TradingState, standing.state)
     page.gauge("milkbot_trading_state", "1 for the state that is in force.", now_in, by="state")
+    tripped = {str(breaker): float(source_of(breaker) in standing.held_by) for breaker in Breaker}
+    page.gauge("milkbot_breaker_tripped", "1 for a breaker whose hold is in force.", tripped, by="breaker")
     equity = standing.cash + standing.portfolio_value
     page.gauge("milkbot_cash_dollars", "Cash that is free, as the exchange says.", float(standing.cash))
     page.gauge("milkbot_equity_dollars", "Cash, and positions at the exchange's marks.", float(equity))

@@ -53,10 +53,12 @@ _ALL_DAYS: Final = 36_500
 def cash_adds_up(session: Session, looking: Looking) -> Iterator[str]:
     """By the newest balance that the exchange told."""
     told = books.newest_balance(session, looking.mode)
-    explained = {row.kind for row in finding_rows.open_findings(session, looking.mode)}
-    if told is None or FindingKind.CASH_MISMATCH in explained:
+    if told is None or told.moved is None or told.held_back is None:
         return
-    for found in cash.judged(session, looking.mode, Cash(told.cash), told.captured_at):
+    if finding_rows.explained_since(session, looking.mode, FindingKind.CASH_MISMATCH, told.captured_at):
+        return
+    view = cash.CashView(Cash(told.cash), Cash(told.moved), Cash(told.held_back), told.captured_at)
+    for found in cash.judge(view, cash_rows.cash_standing(session, looking.mode).capital):
         yield found.message
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from milkbot import failpoints
 from milkbot.db import books, ticks
+from milkbot.db import cash as cash_rows
 from milkbot.db.ops import Order
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
@@ -20,6 +21,7 @@ from milkbot.domain.orders import OrderState
 from milkbot.trader import adoption, cash, evidence, findings, positions
 from milkbot.trader.account import Reach, Statement, read_statement
 from milkbot.trader.bookkeeping import record_fills, record_settlements
+from milkbot.trader.cash import CashView
 from milkbot.trader.findings import FindingKind, Found
 from milkbot.trader.places import place_of
 from milkbot.venue.client import KalshiClient
@@ -77,6 +79,7 @@ class Reconciler:
                 second.statement,
                 [*told_once, *second.found],
                 second.unresolved,
+                second.cash,
                 first.new_fills + second.new_fills,
                 first.new_settlements + second.new_settlements,
             ),
@@ -104,17 +107,18 @@ class Reconciler:
             self._note_unresolved(session, tick_id, seen.unresolved)
             new_fills = record_fills(session, mode, statement.fills, at=now)
             new_settlements = record_settlements(session, mode, statement.settlements, at=now)
+            view = cash.look(session, mode, statement.balance.cash, now)
             found += [
                 *seen.found,
                 *adoption.unknown_fills(session, mode, statement.orders),
                 *positions.compare(session, mode, statement.positions),
-                *cash.compare(session, mode, statement.balance.cash, now),
+                *cash.judge(view, cash_rows.cash_standing(session, mode).capital),
             ]
             unresolved = frozenset(order.event_ticker for order in seen.unresolved)
             # With what was changed for them: after it nobody could find these again.
             findings.store(session, mode, tick_id, [one for one in found if one.kind not in _AGAIN], (), now)
         failpoints.reach("evidence.committed")
-        return _Pass(statement, found, unresolved, new_fills, new_settlements)
+        return _Pass(statement, found, unresolved, view, new_fills, new_settlements)
 
     def _closed(self, tick_id: int, last: _Pass) -> Reconciled:
         """Store what the passes found, close what they find no more, and keep the balance."""
@@ -130,6 +134,8 @@ class Reconciler:
                 captured_at=now,
                 cash=last.statement.balance.cash,
                 portfolio_value=last.statement.balance.portfolio_value,
+                moved=last.cash.moved,
+                held_back=last.cash.held_back,
             )
         failpoints.reach("reconciled.committed")
         return Reconciled(
@@ -164,5 +170,6 @@ class _Pass:
     statement: Statement
     found: Sequence[Found]
     unresolved: frozenset[str]
+    cash: CashView
     new_fills: int
     new_settlements: int

@@ -81,10 +81,20 @@ class TradingLoop:
         """One tick. Raises LockHeldError when another one is at work, NotPermittedError when live is not armed,
         VenueReadError or DatabaseUnavailableError when it could not be finished: the report row then says so.
         """
+        return self._run(self._work)
+
+    def reconcile_once(self) -> TickReport:
+        """A tick that only reads the account and holds the books against it: it sends and cancels nothing.
+
+        Raises what `run_once` does.
+        """
+        return self._run(self._look)
+
+    def _run(self, work: Callable[[TickReport, Callable[[], None]], Outcome]) -> TickReport:
         with state.single_writer(self._engine, self._mode) as alone:
-            report = self._begin()
+            report = self._begin(trades=work == self._work)
             try:
-                report.outcome = self._work(report, alone)
+                report.outcome = work(report, alone)
             except Exception as error:
                 # Whatever it was, the report row tells it; it goes on to who called.
                 report.message = str(error) or type(error).__name__
@@ -93,10 +103,16 @@ class TradingLoop:
                 self._finish(report)
             return report
 
-    def _begin(self) -> TickReport:
+    def _look(self, report: TickReport, alone: Callable[[], None]) -> Outcome:
+        del alone
+        report.blocked_events = len(self._reconcile(report).blocked_events)
+        report.message = "reconciled only"
+        return Outcome.COMPLETED
+
+    def _begin(self, *, trades: bool) -> TickReport:
         now = self._clock.now()
         with transaction(self._engine) as session:
-            if self._mode is TradingMode.LIVE and not state.live_is_armed(session, now):
+            if trades and self._mode is TradingMode.LIVE and not state.live_is_armed(session, now):
                 raise NotPermittedError("live trading is not armed; an operator arms it with: milkbot arm-live")
             tick_id = ticks.begin_tick(
                 session,

@@ -48,6 +48,12 @@ SELECT json_build_object(
     'first', min(client_order_id))
 FROM ops.orders WHERE trading_mode IN ('shadow', 'demo', 'live') AND state = 'unknown';
 
+-- Before there were findings there is no such table: an error, and nothing.
+SELECT json_build_object(
+    'about', 'findings', 'count', count(*), 'halting', count(*) FILTER (WHERE effect = 'halted'),
+    'oldest', coalesce(extract(epoch FROM now() - min(opened_at)), 0), 'first', (array_agg(message ORDER BY id))[1])
+FROM ops.findings WHERE trading_mode = :'mode' AND closed_at IS NULL;
+
 SELECT json_build_object(
     'about', 'tick', 'age', extract(epoch FROM now() - started_at), 'outcome', outcome, 'message', message)
 FROM ops.ticks WHERE trading_mode = :'mode' ORDER BY started_at DESC, id DESC LIMIT 1;

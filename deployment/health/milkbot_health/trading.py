@@ -8,7 +8,7 @@ from typing import Any
 from milkbot_health.host import Host
 from milkbot_health.row import Row, fail, ok, plain, span, unknown, warn
 
-NAMES = ("trading state", "UNKNOWN orders", "last tick", "last rollup")
+NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "last rollup")
 _MINUTE = 60.0
 
 
@@ -18,6 +18,7 @@ def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
     if host.settings.trading_mode == "live":
         yield _armed(facts.get("armed"))
     yield _unknown(host, facts.get("unknown"))
+    yield findings(facts)
     settings, limits = host.settings, host.settings.limits
     # A table without a row prints nothing, and neither does one that cannot be read: then its neighbour is missing too.
     readable = "states" in facts
@@ -56,13 +57,26 @@ def _armed(found: dict[str, Any] | None) -> Row:
 def _unknown(host: Host, found: dict[str, Any] | None) -> Row:
     name, deadline = "UNKNOWN orders", host.settings.limits.unknown_fail_minutes * _MINUTE
     limit = f"none, fails when one is older than {span(deadline)}"
-    mend = "ticks find it out: journalctl -u milkbot-trader -n 50, milkbot orders; if it stays, the exchange's own site"
+    mend = "ticks find it out: journalctl -u milkbot-trader -n 50; if it stays, look at the exchange's own site, then: "
+    mend += "milkbot orders resolve"
     if found is None:
         return unknown(name, "the books cannot be read", "milkbot doctor")
     if not found["count"]:
         return ok(name, "none", limit)
     value = plain(f"{found['count']}, the oldest for {span(found['oldest'])}, such as {found['first']}")
     return fail(name, value, mend, limit) if found["oldest"] > deadline else warn(name, value, mend, limit)
+
+
+def findings(facts: dict[str, dict[str, Any]]) -> Row:
+    """What the books and the exchange do not agree on. A release from before findings keeps none."""
+    name, limit, found = "findings", "none, fails when one halts", facts.get("findings")
+    if found is None and "states" not in facts:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    if found is None or not found["count"]:
+        return ok(name, "none", limit)
+    value = plain(f"{found['count']}, the oldest for {span(found['oldest'])}: {found['first']}")
+    mend = "milkbot reconcile --list"
+    return fail(name, value, mend, limit) if found["halting"] else warn(name, value, mend, limit)
 
 
 def _tick(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:

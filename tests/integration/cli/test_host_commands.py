@@ -40,7 +40,7 @@ def test_doctor_looks_at_everything_and_finds_a_fit_host(connected: Milkbot, dat
     Facts(database.engine()).tick(now, finished=now, outcome="completed")
     code, rows = rows_of(connected)
     assert list(rows) == [
-        "configuration", "database", "schema", "trading state", "newest tick",
+        "configuration", "keys", "database", "schema", "trading state", "findings", "newest tick",
         "exchange", "clock", "account", "weather", "disk",
     ]  # fmt: skip
     assert [check for check, (verdict, _) in rows.items() if verdict == "fail"] == []
@@ -54,6 +54,29 @@ def test_doctor_fails_each_broken_part_and_looks_at_the_others(milkbot: Milkbot)
     assert code == 1
     assert {check for check, (verdict, _) in rows.items() if verdict == "fail"} == {"database", "exchange", "weather"}
     assert "disk" in rows
+
+
+def test_doctor_passes_over_what_nobody_explains(connected: Milkbot, database: TestDatabase) -> None:
+    finding = """
+        INSERT INTO ops.findings (trading_mode, kind, subject, effect, message, ours, theirs, opened_at, seen_at)
+        VALUES ('demo', 'position_mismatch', :effect, :effect, 'it differs', '{}', '{}', now(), now())
+    """
+    with database.engine().begin() as connection:
+        connection.execute(text(finding), {"effect": "reducing"})
+    code, rows = rows_of(connected)
+    assert rows["finding 1"] == ("warn", "it differs; see: milkbot reconcile --list")
+    assert code == 0
+    with database.engine().begin() as connection:
+        connection.execute(text(finding), {"effect": "halted"})
+    code, rows = rows_of(connected)
+    assert (code, rows["finding 2"][0]) == (1, "fail")
+
+
+def test_doctor_passes_over_a_key_that_cannot_be_used(connected: Milkbot, tmp_path: Path) -> None:
+    code, rows = rows_of(connected, KALSHI_PRIVATE_KEY_PATH=str(tmp_path / "none.pem"))
+    assert code == 1
+    assert rows["keys"][0] == "fail"
+    assert "cannot be read" in rows["keys"][1]
 
 
 def test_doctor_with_a_wrong_clock_fails_that_row_and_hides_no_other(connected: Milkbot, origin: str) -> None:

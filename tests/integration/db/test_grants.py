@@ -12,21 +12,34 @@ FACTS = {
     "cash_books",
     "chain_marks",
     "component_health",
+    "event_ladders",
     "fills",
     "findings",
     "market_snapshots",
     "order_events",
+    "order_groups",
     "orders",
     "positions",
     "risk_events",
     "rollup_touched",
+    "series_terms",
+    "settlement_corrections",
     "settlements",
     "signals",
     "ticks",
+    "trading_holds",
     "trading_states",
     "weather_snapshots",
 }
-RULES = {"alembic_version", "live_armings", "order_rules", "order_states", "order_transitions"}
+RULES = {
+    "alembic_version",
+    "hold_acknowledgements",
+    "live_armings",
+    "order_rules",
+    "order_states",
+    "order_transitions",
+    "terms_acceptances",
+}
 ROLLUPS = {"city_metrics_daily", "equity_curve_daily", "health_metrics", "strategy_metrics_daily"}
 VIEWS = {"v_current_health", "v_platform_status", "v_public_trades"}
 
@@ -40,7 +53,9 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     "milkbot_trader": {
         "SELECT": READS_OPS | {"analytics.equity_curve_daily"},
         "INSERT": _tables("ops", FACTS),
-        "UPDATE": _tables("ops", {"ticks", "orders", "positions", "component_health", "cash_books", "chain_marks"}),
+        "UPDATE": _tables(
+            "ops", {"ticks", "orders", "positions", "component_health", "cash_books", "chain_marks", "event_ladders"}
+        ),
         "DELETE": set(),
         "TRUNCATE": set(),
     },

@@ -41,7 +41,7 @@ UNION ALL
 SELECT 'function ' || proname, prosrc, NULL FROM pg_proc WHERE pronamespace::regnamespace::text IN ('ops', 'analytics')
 UNION ALL
 SELECT 'trigger ' || tgname, pg_get_triggerdef(oid), NULL FROM pg_trigger WHERE NOT tgisinternal
-ORDER BY 1
+ORDER BY 1, 2
 """
 
 

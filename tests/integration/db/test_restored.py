@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tests.postgres import TestDatabase
 from tests.roles.backups import restored
 
-from milkbot.db.migrate import alembic_config, head_revision
+from milkbot.db.migrate import alembic_config, downgrade, head_revision
 from milkbot.db.ops import FillRow, Order, PositionRow, SettlementRow
 
 AT = datetime(2026, 11, 24, 15, tzinfo=UTC)
@@ -172,6 +172,7 @@ def test_a_database_that_is_not_what_was_backed_up_passes(database: TestDatabase
     assert [line for line in found if sentence in line], found
 
 
+UNGUARDED = "SET session_replication_role = replica"
 BREAKS = {
     "fill-of-its-order": "UPDATE ops.fills SET side = 'ask' WHERE venue_fill_id = 'f-0'",
     "fill-without-its-order": "UPDATE ops.fills SET order_id = NULL WHERE venue_fill_id = 'f-0'",
@@ -183,11 +184,22 @@ BREAKS = {
     "nothing-held-nothing-paid": "UPDATE ops.positions SET cost = -1",
     "settled-is-closed": "UPDATE ops.positions SET is_closed = false",
     "prices-are-prices": "UPDATE ops.fills SET price = 1",
+    "state-is-its-events": f"{UNGUARDED}; UPDATE ops.orders SET state = 'canceled'",
+    "events-follow": f"{UNGUARDED}; UPDATE ops.order_events SET old_state = 'unknown' WHERE seq = 2",
+    "chain-is-whole": f"{UNGUARDED}; UPDATE ops.order_events SET reason = 'another' WHERE seq = 1",
+    "equity-is-cash-and-positions": "UPDATE ops.cash_books SET traded = traded + 1 WHERE trading_mode = 'demo'",
 }
 
 
 def test_an_invariant_has_no_case_here(database: TestDatabase) -> None:
     assert {found.name for found in restored.invariants(database.name)} == BREAKS.keys()
+
+
+def test_a_backup_from_before_order_events_cannot_be_asked(database: TestDatabase) -> None:
+    engine = database.engine()
+    downgrade(engine, "0008")
+    engine.dispose()
+    assert list(restored.broken_invariants(database.name)) == []
 
 
 @pytest.mark.parametrize("name", BREAKS)

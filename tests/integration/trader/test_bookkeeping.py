@@ -164,3 +164,52 @@ def test_each_booked_fact_touches_the_rollups_of_its_day(engine: Engine) -> None
         ("equity", "", "2026-08-03"),
         ("equity", "", "2026-08-04"),
     }
+
+
+LOST = replace(WON, result="no", yes_value=Price(Decimal(0)), revenue=Cash(Decimal(0)))
+
+
+def corrections(engine: Engine) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT result_before, result, difference FROM ops.settlement_corrections"))
+        return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(hours=5)], ids=["in its place", "once more"])
+def test_settlement_that_the_exchange_corrects_keeps_its_first_result(engine: Engine, later: timedelta) -> None:
+    book_fills(engine, ALL)
+    settle(engine)
+    again = replace(LOST, settled_at=WON.settled_at + later)
+    assert (settle(engine, again), settle(engine, again)) == (1, 0)
+    paid = one(engine, "settlements")
+    assert (paid["result"], paid["revenue"], paid["realized_pnl"]) == ("no", 0, Decimal("-2.5"))
+    assert paid["settled_at"] == again.settled_at
+    assert corrections(engine) == [("yes", "no", Decimal(-5))]
+    assert one(engine, "positions")["is_closed"]
+    with engine.connect() as connection:
+        told = connection.execute(text("SELECT message FROM ops.risk_events WHERE event_type = 'settlement_corrected'"))
+        assert "had settled as yes" in told.scalar_one()
+
+
+def test_first_word_about_a_settlement_that_comes_again_takes_the_correction_back(engine: Engine) -> None:
+    """The list may hold both."""
+    book_fills(engine, ALL)
+    later = replace(LOST, settled_at=WON.settled_at + timedelta(hours=5))
+    settle(engine, WON)
+    settle(engine, later)
+    assert settle(engine, WON) == 0
+    assert one(engine, "settlements")["result"] == "no"
+
+
+def test_cash_that_a_correction_moves_is_not_counted(engine: Engine) -> None:
+    book_fills(engine, ALL)
+    settle(engine)
+    before = one_mode(engine)
+    settle(engine, LOST)
+    assert one_mode(engine) == before - 5
+
+
+def one_mode(engine: Engine) -> Decimal:
+    with engine.connect() as connection:
+        moved = connection.execute(text("SELECT traded + settled FROM ops.cash_books WHERE trading_mode = 'demo'"))
+        return Decimal(moved.scalar_one())

@@ -7,12 +7,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy.orm import Session
 from tests.exchange import MONDAY
 from tests.facts import Facts, market
 from tests.fakes import reply
 from tests.integration.trader import faults
 from tests.integration.trader.stage import Send, Stage
 
+from milkbot.db import holds
+from milkbot.domain.modes import TradingMode
 from milkbot.venue.errors import VenueReadError
 
 
@@ -25,6 +28,14 @@ def set_state(stage: Stage, state: str, **more: Any) -> None:
         """,
         **values,
     )
+
+
+def resume(stage: Stage) -> None:
+    """What `milkbot resume` does at the exchange's present moment."""
+    now = stage.exchange.now()
+    with Session(stage.owner) as session, session.begin():
+        standing = holds.holds(session, TradingMode.DEMO, now)
+        holds.resume(session, TradingMode.DEMO, standing, by="operator", at=now, note="a test")
 
 
 def denials(stage: Stage, tick_id: int) -> set[str]:
@@ -66,7 +77,7 @@ def test_daily_loss_stops_new_risk_for_a_day_and_is_stored_with_its_end(stage: S
     assert report.message == "trading state is reducing"
     assert denials(stage, report.tick_id) == {"denied_only_reducing"}
     stored = stage.rows("SELECT state, reason, set_by, since, until FROM ops.trading_states")
-    reason = "daily loss: 50.00 dollars lost since midnight UTC, 50.00 allowed"
+    reason = "daily loss: 50.00 dollars lost since 2026-08-03 00:00 UTC, 50.00 allowed"
     assert stored == [
         {
             "state": "reducing",
@@ -99,7 +110,7 @@ def test_resuming_acknowledges_the_loss_so_that_only_a_new_one_stops_again(stage
     lose(stage, 5000)
     stage.tick()
     stage.later(minutes=5)
-    set_state(stage, "active", who="operator")
+    resume(stage)
     stage.later(minutes=1)
     stage.tick()
     assert stage.wire.creates, "the operator resumed, knowing of the loss"
@@ -110,7 +121,7 @@ def test_resuming_acknowledges_the_loss_so_that_only_a_new_one_stops_again(stage
     stage.tick()
     assert stage.wire.creates == []
     newest = stage.rows("SELECT reason FROM ops.trading_states ORDER BY id DESC LIMIT 1")[0]["reason"]
-    assert newest.endswith("dollars lost since 15:05 UTC, 50.00 allowed")
+    assert newest.endswith("dollars lost since 2026-08-03 15:05 UTC, 50.00 allowed")
 
 
 def test_exchange_pause_asks_for_nothing_more(stage: Stage) -> None:

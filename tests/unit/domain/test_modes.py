@@ -61,3 +61,12 @@ def test_a_halt_ends_at_its_bound_and_one_without_a_bound_does_not() -> None:
     assert bounded.at(until) is TradingState.ACTIVE
     unbounded = StateRecord(TradingState.REDUCING, "operator", START, None, None)
     assert unbounded.at(START + timedelta(days=365)) is TradingState.REDUCING
+
+
+def test_an_unknown_host_is_told_with_those_that_are_known() -> None:
+    with pytest.raises(ValueError, match="known") as told:
+        exchange_of("https://kalshi.example/v2")
+    assert str(told.value) == (
+        "'https://kalshi.example/v2' is no exchange address that is known; use https and one of"
+        " api.elections.kalshi.com, demo-api.kalshi.co, external-api.demo.kalshi.co, external-api.kalshi.com"
+    )

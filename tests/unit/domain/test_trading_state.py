@@ -60,6 +60,12 @@ def test_each_effect_takes_its_own_away(effect: Effect, state: TradingState, fac
     assert size_factor([hold(1, effect)], NOW) == Decimal(factor)
 
 
+def test_half_size_ends_with_its_hold() -> None:
+    halved = [hold(1, Effect.HALF_SIZE, NOW + HOUR)]
+    assert size_factor(halved, NOW) == Decimal("0.5")
+    assert size_factor(halved, NOW + HOUR) == 1
+
+
 def test_a_hold_counts_up_to_its_end_and_not_at_it() -> None:
     ending = hold(1, Effect.HALTED, NOW + HOUR)
     assert ending.in_force(NOW + HOUR - timedelta(microseconds=1))

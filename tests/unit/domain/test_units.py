@@ -76,3 +76,15 @@ def test_rounding_of_a_loss_keeps_its_name() -> None:
     assert units.round_down(loss, Decimal("0.01")) == Decimal("-0.01")
     assert units.round_floor(loss, Decimal("0.01")) == Decimal("-0.02")
     assert units.round_up(loss, Decimal("0.01")) == Decimal("-0.01")
+
+
+def test_texts_have_the_exchange_s_number_of_decimals_and_drop_none() -> None:
+    assert (units.price_text(units.price("0.4")), units.price_text(units.price("0.123456"))) == ("0.4000", "0.123456")
+    assert (units.count_text(Decimal(7)), units.count_text(Decimal("-7.5"))) == ("7.00", "-7.50")
+    assert (units.cash_text(Decimal(7)), units.cash_text(Decimal("1E+2"))) == ("7.000000", "100.000000")
+
+
+@pytest.mark.parametrize("wrong", ["ten", "NaN", "Infinity"])
+def test_cash_that_is_no_number_is_named(wrong: str) -> None:
+    with pytest.raises(ValueError, match=f"^cash is '{wrong}', expected a"):
+        units.cash(wrong)

@@ -1,0 +1,65 @@
+"""`milkbot state`: may the trader trade, and if not, what holds it?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from milkbot.cli.context import open_database, settings_of_host
+from milkbot.cli.tables import Cell, show
+from milkbot.db import findings as finding_rows
+from milkbot.db import holds, ticks
+from milkbot.db import orders as order_rows
+from milkbot.db import state as state_rows
+from milkbot.db.session import transaction
+from milkbot.domain.clock import SystemClock
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.order_states import UNRESOLVED, OrderState
+from milkbot.domain.trading_state import TradingState, state_of
+from milkbot.errors import ExitCode
+from milkbot.settings import Settings
+from milkbot.trader.findings import allowed_by_findings, stricter
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Check = Annotated[bool, typer.Option("--check", help="Exit 77 unless trading is active.")]
+_COLUMNS = ("what", "value", "since", "until", "by", "reason")
+
+
+def state(check: Check = False, as_json: Json = False) -> None:
+    """Show the trading state of this mode, and everything that holds it: breakers, the operator, findings, orders."""
+    settings = settings_of_host("cli", quiet=True)
+    with open_database(settings, "state") as engine, transaction(engine) as session:
+        rows = _rows(session, settings)
+    show(f"Trading state, {settings.trading_mode}", _COLUMNS, rows, as_json=as_json)
+    if check and rows[0][1] != TradingState.ACTIVE:
+        raise typer.Exit(ExitCode.NOT_PERMITTED)
+
+
+def _rows(session: Session, settings: Settings) -> list[tuple[Cell, ...]]:
+    mode, now = settings.trading_mode, SystemClock().now()
+    standing = holds.holds(session, mode, now)
+    by_findings, _ = allowed_by_findings(session, mode)
+    # A state that a restore or an earlier release wrote is a hold only once a tick has adopted it.
+    record = state_rows.current_state(session, mode)
+    written = record.at(now) if record else TradingState.ACTIVE
+    allowed = stricter(stricter(state_of(standing, now), by_findings), written)
+    rows: list[tuple[Cell, ...]] = [("state", allowed, record.since if record else None, None, None, None)]
+    rows += [(f"hold {hold.id}", hold.effect, hold.since, hold.until, hold.source, hold.reason) for hold in standing]
+    rows += [
+        (f"finding {row.id}", row.effect, row.opened_at, None, row.kind, row.message)
+        for row in finding_rows.open_findings(session, mode)
+    ]
+    rows += [
+        (f"order {row.id}", row.state, row.updated_at, None, row.ticker, row.state_reason)
+        for row in order_rows.open_orders(session, mode)
+        if OrderState(row.state) in UNRESOLVED
+    ]
+    if mode is TradingMode.LIVE:
+        armed = state_rows.live_is_armed(session, now)
+        rows.append(("live arming", "armed" if armed else "not armed", None, None, None, None))
+    newest = ticks.latest_tick(session, mode)
+    if newest is not None:
+        rows.append(("newest tick", newest.outcome or "running", newest.started_at, None, None, newest.message))
+    return rows

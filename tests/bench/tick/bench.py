@@ -1,0 +1,218 @@
+"""What a tick costs: python -m tests.bench.tick.bench [TICKS]
+
+Runs ticks over 24 cities with six brackets each, at a simulated exchange in another process and on a database of its
+own, and prints for each: the requests, the tokens that they cost at the exchange, the database's statements, and the
+seconds of processor time of the trader's own process. Beside them stand the seconds that the account's rate limit
+(tier Basic) asks for the same requests, from a full bucket and from an empty one: no trader can be quicker.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import structlog
+from sqlalchemy import event
+from tests.exchange import MONDAY, TRADER, Keys, environment, listening, make_keys
+from tests.postgres import running_cluster
+from tests.property.world import MovedWorld
+
+from milkbot.domain import cities as atlas
+from milkbot.domain.cities import City
+from milkbot.domain.markets import Strike, StrikeType
+from milkbot.load_settings import load_settings
+from milkbot.simulator.accounts import read_accounts
+from milkbot.simulator.core import Simulator
+from milkbot.simulator.nws.grid import CELLS
+from milkbot.simulator.server import server_of
+from milkbot.simulator.sim_clock import ClockMode
+from milkbot.simulator.store import Store
+from milkbot.simulator.virtual_clock import SimulatorClock
+from milkbot.trader.trading_loop import TradingLoop
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.rate_limits import BASIC_READ, BASIC_WRITE, CANCEL_COST, DEFAULT_COST
+from milkbot.venue.signing import load_credentials
+from milkbot.weather.client import WeatherClient
+
+CITIES = 24
+STRIKES = (
+    Strike(StrikeType.LESS, cap=76),
+    *(Strike(StrikeType.BETWEEN, floor, floor + 1) for floor in (76, 78, 80, 82)),
+    Strike(StrikeType.GREATER, floor=83),
+)
+
+
+def invented_cities() -> tuple[City, ...]:
+    """The cities that there are, and more like them, a few degrees away each, until there are enough."""
+    real = atlas.cities()
+    made = list(real)
+    while len(made) < CITIES:
+        number = len(made)
+        model = real[number % len(real)]
+        station, series = f"KX{number:02}", f"KXHIGHX{chr(ord('A') + number)}"
+        latitude = round(model.latitude + 0.5 * (number // len(real)), 4)
+        made.append(replace(model, code=f"X{number:02}", series=series, station=station, latitude=latitude))
+        cell = CELLS[model.station]
+        CELLS[station] = replace(cell, x=cell.x + 20 * (number // len(real)))
+    return tuple(made)
+
+
+@contextmanager
+def more_cities() -> Iterator[tuple[City, ...]]:
+    """Let the whole package know them, for as long as the block lasts."""
+    made, known = invented_cities(), atlas.cities
+    with ExitStack() as patches:
+        for module in [module for module in sys.modules.values() if vars(module).get("cities") is known]:
+            patches.enter_context(patch.object(module, "cities", lambda: made))
+        yield made
+
+
+def serve(port: Connection, directory: Path, keys: Keys) -> None:
+    """The exchange, as a process of its own."""
+    with more_cities() as made:
+        world = MovedWorld([city.series for city in made], STRIKES)
+        for number, city in enumerate(made):
+            world.forecasts[city.code].move(MONDAY - timedelta(hours=1), 79 + number % 4)
+        simulator = Simulator.open(Store(directory), world, 1, MONDAY, ClockMode.VIRTUAL)
+        simulator.enroll(read_accounts(keys.accounts))
+        listener = listening()
+        port.send(listener.getsockname()[1])
+        server_of(simulator).run(sockets=[listener])
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One tick."""
+
+    requests: int
+    weather_requests: int
+    read_tokens: int
+    write_tokens: int
+    statements: int
+    own_cpu: float
+    waited: float
+    orders: int
+
+    def line(self) -> str:
+        """Its row of the table."""
+        return (
+            f"| {self.requests} | {self.weather_requests} | {self.read_tokens} | {self.write_tokens} | {self.orders} "
+            f"| {self.statements} | {self.own_cpu:.2f} | {self.waited:.1f} | {self.floor(full=True):.1f} "
+            f"| {self.floor(full=False):.1f} |"
+        )
+
+    def floor(self, *, full: bool) -> float:
+        """Seconds that the rate limit asks for: reads and writes have a bucket each, and may go side by side."""
+        waits = []
+        for tokens, limit in ((self.read_tokens, BASIC_READ), (self.write_tokens, BASIC_WRITE)):
+            waits.append(max(0, tokens - (limit.capacity if full else 0)) / limit.refill_rate)
+        return max(waits)
+
+
+class Meter:
+    """Counts what a process asks of the exchange and of its database."""
+
+    def __init__(self) -> None:
+        self.statements = 0
+        self.calls: list[tuple[str, str]] = []
+
+    def count(self, *_: Any) -> None:
+        """One statement."""
+        self.statements += 1
+
+    def note(self, request: Any) -> None:
+        """One request."""
+        self.calls.append((request.method, request.url.path))
+
+    def take(self) -> tuple[int, list[tuple[str, str]]]:
+        """What was counted since the last time."""
+        taken = self.statements, self.calls
+        self.statements, self.calls = 0, []
+        return taken
+
+
+def own_cpu() -> float:
+    """Seconds of processor time of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def measured(origin: str, keys: Keys, series: str, database: Any, ticks: int) -> Iterator[Cost]:
+    """The cost of each of that many ticks, a virtual minute apart."""
+    settings = load_settings(environment(origin, keys, database, TRADING_SERIES=series, WEATHER_CACHE_MIN="5"))
+    engine, meter = database.engine(TRADER), Meter()
+    event.listen(engine, "before_cursor_execute", meter.count)
+    clock = SimulatorClock(origin)
+    credentials = load_credentials(str(settings.kalshi_api_key_id), Path(str(settings.kalshi_private_key_path)))
+    hook = patch("httpx2.Client.send", _noting(meter))
+    cache = tempfile.mkdtemp()
+    with hook:
+        for _ in range(ticks):
+            clock.advance_to(clock.now() + timedelta(minutes=1))
+            before, began = own_cpu(), clock.now()
+            meter.take()
+            venue = KalshiClient(settings.kalshi_api_base, credentials, clock)
+            weather = WeatherClient(settings.nws_api_base, "bench", clock, 300, cache_directory=Path(cache))
+            report = TradingLoop(settings, engine, venue, weather, clock).run_once()
+            used, waited = own_cpu() - before, (clock.now() - began).total_seconds()
+            venue.close()
+            weather.close()
+            statements, calls = meter.take()
+            asked = [(method, path) for method, path in calls if path.startswith("/trade-api")]
+            writes = [method for method, _ in asked if method != "GET"]
+            yield Cost(
+                len(asked),
+                sum(path.startswith("/nws") for _, path in calls),
+                DEFAULT_COST * (len(asked) - len(writes)),
+                sum(CANCEL_COST if method == "DELETE" else DEFAULT_COST for method in writes),
+                statements,
+                used,
+                waited,
+                sum(count for name, count in report.counts.items() if name.startswith("orders ")),
+            )
+
+
+def _noting(meter: Meter) -> Any:
+    import httpx2  # noqa: PLC0415 - only here, where its client is looked over the shoulder
+
+    send = httpx2.Client.send
+
+    def noting(client: Any, request: Any, **how: Any) -> Any:
+        meter.note(request)
+        return send(client, request, **how)
+
+    return noting
+
+
+def main(ticks: int) -> None:
+    """Print the table."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    directory = Path(tempfile.mkdtemp())
+    keys = make_keys(directory)
+    ours, theirs = multiprocessing.Pipe()
+    exchange = multiprocessing.Process(target=serve, args=(theirs, directory / "exchange", keys), daemon=True)
+    exchange.start()
+    origin = f"http://127.0.0.1:{ours.recv()}"
+    time.sleep(1)
+    print("| requests | to the weather | read tokens | write tokens | orders | statements | own CPU, s | waited, s |")
+    with more_cities() as made, running_cluster() as cluster, cluster.database() as database:
+        for cost in measured(origin, keys, ",".join(city.series for city in made), database, ticks):
+            print(cost.line(), flush=True)
+    exchange.terminate()
+    exchange.join()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 6)

@@ -1,0 +1,181 @@
+"""What the exchange's lists prove and what they do not: an order moved by less, or left by more, is a wrong book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from tests.exchange import TRADER
+from tests.postgres import TestDatabase
+
+from milkbot.db import orders as order_rows
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
+from milkbot.domain.positions import Fill
+from milkbot.domain.units import Cash, Count, Price
+from milkbot.trader import adoption, evidence
+from milkbot.trader.bookkeeping import record_fills
+from milkbot.trader.evidence import Looked
+from milkbot.trader.findings import FindingKind, Found
+from milkbot.venue.values import VenueOrder, VenueOrderStatus
+
+DEMO = TradingMode.DEMO
+SENT = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
+NOW = SENT + timedelta(minutes=30)
+TICKER = "KXHIGHNY-26AUG03-B86.5"
+DEADLINE = timedelta(minutes=10)
+TEN, PRICE, NONE = Count(Decimal(10)), Price(Decimal("0.40")), Count(Decimal(0))
+LISTED = VenueOrder(
+    "venue-1", "mb-1", TICKER, BookSide.BID, VenueOrderStatus.RESTING, PRICE, TEN, NONE, TEN, SENT, updated_at=SENT
+)
+FILL = Fill("fill-1", "venue-1", TICKER, BookSide.BID, TEN, PRICE, Cash(Decimal("0.17")), True, SENT)
+
+
+@pytest.fixture
+def session(database: TestDatabase) -> Iterator[Session]:
+    """The trader's own session, never committed."""
+    with Session(database.engine(TRADER)) as open_session:
+        yield open_session
+
+
+def placed(session: Session, *states: OrderState, expires_at: datetime | None = None) -> int:
+    """An order of ours that went through those states when it was sent."""
+    intent = OrderIntent(
+        "mb-1", TICKER, BookSide.BID, TEN, PRICE, TimeInForce.GOOD_TILL_CANCELED, 0, SENT, expires_at=expires_at
+    )
+    order_id = order_rows.commit_intent(
+        session,
+        intent,
+        mode=DEMO,
+        signal_id=None,
+        event_ticker="KXHIGHNY-26AUG03",
+        city_code="NYC",
+        climate_day=date(2026, 8, 3),
+        strategy="s",
+        attempt=1,
+    )
+    for state in states:
+        order_rows.move(session, order_rows.order_by_id(session, order_id), state, at=SENT, reason=None)
+    return order_id
+
+
+def look(session: Session, *orders: VenueOrder, as_of: datetime = NOW) -> list[Found]:
+    return evidence.apply(session, DEMO, Looked(orders, as_of, NOW), DEADLINE).found
+
+
+def state_of(session: Session, order_id: int) -> tuple[str, str | None]:
+    order = order_rows.order_by_id(session, order_id)
+    return order.state, order.state_event
+
+
+@pytest.mark.parametrize(
+    ("was", "status", "filled", "state"),
+    [
+        (OrderState.REJECTED, VenueOrderStatus.RESTING, 0, OrderState.RESTING),
+        (OrderState.REJECTED, VenueOrderStatus.RESTING, 4, OrderState.PARTIALLY_FILLED),
+        (OrderState.REJECTED, VenueOrderStatus.EXECUTED, 10, OrderState.FILLED),
+        (OrderState.REJECTED, VenueOrderStatus.CANCELED, 4, OrderState.CANCELED),
+        (OrderState.CANCELED, VenueOrderStatus.RESTING, 0, OrderState.RESTING),
+        (OrderState.CANCELED, VenueOrderStatus.EXECUTED, 10, OrderState.FILLED),
+    ],
+)
+def test_order_that_lives_against_our_books_is_left_dead(
+    session: Session, was: OrderState, status: VenueOrderStatus, filled: int, state: OrderState
+) -> None:
+    order_id = placed(session, was)
+    count = Count(Decimal(filled))
+    (found,) = look(session, replace(LISTED, status=status, fill_count=count, remaining_count=Count(TEN - count)))
+    assert found.kind is FindingKind.ORDER_STATE
+    assert found.message == f"order mb-1 was {was} in our books, and the exchange says {state}"
+    assert state_of(session, order_id)[0] == state
+    assert str(state_of(session, order_id)[1]).startswith("found_")
+
+
+def test_list_that_lags_brings_a_canceled_order_back_to_life(session: Session) -> None:
+    order_id = placed(session, OrderState.RESTING, OrderState.CANCELED)
+    assert look(session, LISTED, as_of=SENT + timedelta(seconds=59)) == []
+    assert state_of(session, order_id)[0] == "canceled"
+
+
+def test_list_that_lags_takes_a_fill_back(session: Session) -> None:
+    order_id = placed(session, OrderState.PARTIALLY_FILLED)
+    assert look(session, LISTED) == []
+    assert state_of(session, order_id)[0] == "partially_filled"
+
+
+def test_order_that_ended_by_its_expiry_is_told_as_canceled_by_somebody(session: Session) -> None:
+    order_id = placed(session, OrderState.RESTING, expires_at=SENT + timedelta(minutes=15))
+    over = replace(LISTED, status=VenueOrderStatus.CANCELED, remaining_count=NONE)
+    look(session, replace(over, updated_at=SENT + timedelta(minutes=15)))
+    assert state_of(session, order_id) == ("canceled", "expired")
+
+
+def test_order_that_was_canceled_before_its_expiry_is_told_as_expired(session: Session) -> None:
+    order_id = placed(session, OrderState.RESTING, expires_at=SENT + timedelta(minutes=15))
+    over = replace(LISTED, status=VenueOrderStatus.CANCELED, remaining_count=NONE)
+    look(session, replace(over, updated_at=SENT + timedelta(minutes=14)))
+    assert state_of(session, order_id) == ("canceled", "canceled")
+
+
+@pytest.mark.parametrize("state", [OrderState.UNKNOWN, OrderState.RESTING, OrderState.PARTIALLY_FILLED])
+def test_order_that_nobody_explains_stays_untold(session: Session, state: OrderState) -> None:
+    """The exchange answers, but its lists are as old as the order: nothing is proved."""
+    order_id = placed(session, state)
+    (found,) = look(session, as_of=SENT)
+    assert found.kind is FindingKind.ORDER_OVERDUE
+    assert f"milkbot orders resolve {order_id} --as ... --reason ..." in found.message
+    assert state_of(session, order_id)[0] == state
+
+
+def test_order_that_was_sent_a_moment_ago_is_told_as_overdue(session: Session) -> None:
+    placed(session, OrderState.UNKNOWN)
+    looked = Looked((), SENT, SENT + DEADLINE - timedelta(seconds=1))
+    seen = evidence.apply(session, DEMO, looked, DEADLINE)
+    assert seen.found == []
+    assert [order.client_order_id for order in seen.unresolved] == ["mb-1"]
+
+
+def test_order_that_is_not_listed_is_given_up_before_its_absence_is_proved(session: Session) -> None:
+    order_id = placed(session, OrderState.UNKNOWN)
+    look(session, as_of=SENT + timedelta(seconds=59))
+    assert state_of(session, order_id)[0] == "unknown"
+    look(session, as_of=SENT + timedelta(seconds=60))
+    assert state_of(session, order_id) == ("rejected", "absent")
+
+
+def test_fill_of_an_order_that_nobody_lists_is_taken_without_a_word(session: Session) -> None:
+    record_fills(session, DEMO, [FILL], at=NOW)
+    (found,) = adoption.unknown_fills(session, DEMO, [])
+    assert found.kind is FindingKind.UNKNOWN_FILL
+    assert (found.subject, found.theirs["order_id"]) == ("fill-1", "venue-1")
+    assert adoption.unknown_fills(session, DEMO, [LISTED]) == []
+
+
+def test_order_that_is_adopted_twice_doubles_the_books(session: Session) -> None:
+    lost = replace(LISTED, client_order_id="", fill_count=Count(Decimal(4)), remaining_count=Count(Decimal(6)))
+    record_fills(session, DEMO, [replace(FILL, count=Count(Decimal(4)))], at=NOW)
+    (found,) = adoption.adopt(session, DEMO, [lost, lost], NOW)
+    assert found.kind is FindingKind.MANUAL_ORDER
+    assert adoption.adopt(session, DEMO, [lost], NOW) == []
+    look(session, lost)
+    stored = session.execute(text("SELECT client_order_id, state, origin FROM ops.orders")).all()
+    assert [tuple(row) for row in stored] == [("hand-demo-venue-1", "partially_filled", "manual")]
+    assert session.scalar(text("SELECT count(*) FROM ops.fills WHERE order_id IS NULL")) == 0
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        replace(LISTED, ticker="KXFED-26SEP-T4.00"),
+        replace(LISTED, status=VenueOrderStatus.CANCELED, remaining_count=NONE),
+    ],
+    ids=["another series", "over without a fill"],
+)
+def test_order_that_does_not_concern_us_is_adopted(session: Session, order: VenueOrder) -> None:
+    assert adoption.adopt(session, DEMO, [order], NOW) == []
+    assert session.scalar(text("SELECT count(*) FROM ops.orders")) == 0

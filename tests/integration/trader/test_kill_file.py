@@ -1,0 +1,98 @@
+"""One file stops the trader: halted, nothing rests, and only a person resumes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.integration.trader.stage import Stage
+
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
+from milkbot.domain.units import Count, Price
+from milkbot.venue.errors import CancelFailedError
+from milkbot.venue.values import VenueOrder, VenueOrderStatus
+
+
+@pytest.fixture
+def kill_file(stage: Stage, tmp_path: Path) -> Path:
+    """Where this trader looks for it; it is not there."""
+    path = tmp_path / "data" / "HALT"
+    path.parent.mkdir()
+    stage.settings = stage.settings.model_copy(update={"kill_file": path})
+    return path
+
+
+def rest_by_hand(stage: Stage) -> None:
+    """An order on the account that the books did not send."""
+    with stage.venue() as venue:
+        market = venue.open_events("KXHIGHNY")[-1].markets[0]
+        venue.create_order(_intent(market.ticker, market.exchange_index, stage.exchange.now()))
+
+
+def _intent(ticker: str, exchange_index: int, now: datetime) -> OrderIntent:
+    return OrderIntent(
+        client_order_id="by-hand",
+        ticker=ticker,
+        side=BookSide.BID,
+        count=Count(Decimal(1)),
+        price=Price(Decimal("0.01")),
+        time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+        exchange_index=exchange_index,
+        created_at=now,
+    )
+
+
+def still_resting(stage: Stage) -> list[VenueOrder]:
+    with stage.venue() as venue:
+        return venue.orders(status=VenueOrderStatus.RESTING)
+
+
+def test_kill_file_halts_triggers_the_group_and_cancels_what_was_placed_by_hand(stage: Stage, kill_file: Path) -> None:
+    stage.tick()
+    stage.wire.requests.clear()
+    rest_by_hand(stage)
+    kill_file.touch()
+    stage.later(minutes=5)
+    report = stage.tick()
+    assert report.message == "trading state is halted"
+    assert report.counts["canceled"] >= 1
+    assert still_resting(stage) == []
+    assert [request for request in stage.wire.creates if b"by-hand" not in request.content] == []
+    acts = [row["act"] for row in stage.rows("SELECT act FROM ops.order_groups ORDER BY id")]
+    assert acts == ["created", "triggered"]
+
+
+def test_kill_file_that_is_gone_does_not_resume(stage: Stage, kill_file: Path) -> None:
+    kill_file.touch()
+    stage.tick()
+    kill_file.unlink()
+    stage.later(hours=30)
+    assert stage.tick().message == "trading state is halted"
+    assert stage.wire.creates == []
+
+
+def test_an_exchange_that_refuses_the_cancel_is_asked_again(
+    stage: Stage, kill_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: object) -> None:
+        raise CancelFailedError("cancel of all orders: HTTP 500")
+
+    rest_by_hand(stage)
+    kill_file.touch()
+    monkeypatch.setattr("milkbot.venue.client.KalshiClient.cancel_all", refused)
+    assert stage.tick().message == "trading state is halted"
+    assert len(still_resting(stage)) == 1
+    monkeypatch.undo()
+    stage.later(minutes=5)
+    stage.tick()
+    assert still_resting(stage) == []
+
+
+def test_shadow_mode_halts_by_the_kill_file_and_sends_nothing(stage: Stage, kill_file: Path) -> None:
+    stage.settings = stage.settings.model_copy(update={"trading_mode": TradingMode.SHADOW})
+    kill_file.touch()
+    assert stage.tick().message == "trading state is halted"
+    assert all(request.method == "GET" for request in stage.wire.requests)

@@ -1,0 +1,79 @@
+"""Two traders on one account and one database, begun at the same moment: one writes, the other leaves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from tests.integration.trader.processes import Scene, TickServer, scene_on, tick_server
+from tests.postgres import Cluster
+from tests.property.floor import open_floor
+
+from milkbot.errors import ExitCode
+
+_LONGEST = 60.0
+
+
+@pytest.fixture(scope="module")
+def rivals(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, TickServer]]:
+    """A scene, and a second trader beside the scene's own."""
+    directory = tmp_path_factory.mktemp("races")
+    with (
+        tick_server(directory / "first.log") as first,
+        tick_server(directory / "second.log") as second,
+        open_floor(cluster) as floor,
+        scene_on(floor, first, directory) as ready,
+    ):
+        yield ready, second
+
+
+def race(scene: Scene, second: TickServer) -> tuple[int, int]:
+    """Both traders wait at their first step, are let go together, and leave with these codes."""
+    scene.begin()
+    codes = [-1, -1]
+    gates = [scene.directory / f"gate{number}" for number in range(2)]
+
+    def run(number: int, server: TickServer) -> None:
+        codes[number] = scene.tick(f"request.sending=wait:{gates[number]}", server=server)
+
+    runners = [threading.Thread(target=run, args=pair) for pair in enumerate((scene.ticks, second))]
+    for runner in runners:
+        runner.start()
+    deadline = time.monotonic() + _LONGEST
+    while not all(gate.exists() for gate in gates) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    for gate in gates:
+        gate.unlink()
+    for runner in runners:
+        runner.join()
+    return min(codes), max(codes)
+
+
+def wrong_after(scene: Scene, second: TickServer, races: int) -> list[str]:
+    """What went wrong in that many races."""
+    problems: list[str] = []
+    seen: Counter[tuple[int, int]] = Counter()
+    for number in range(races):
+        codes = race(scene, second)
+        seen[codes] += 1
+        ticks = scene.floor.rows("SELECT count(*) FROM ops.ticks")[0][0]
+        if codes not in {(0, ExitCode.LOCKED), (0, 0)} or ticks != codes.count(0):
+            problems.append(f"race {number}: they left with {codes}, and {ticks} ticks are told of")
+        if scene.accepted() != 2:
+            problems.append(f"race {number}: {scene.accepted()} orders at the exchange, 2 are wanted")
+        problems += [f"race {number}: {problem}" for problem in scene.converge()]
+    if seen[0, ExitCode.LOCKED] < races // 2:
+        problems.append(f"too few of them met: {seen}")
+    return problems
+
+
+def test_two_traders_begun_together_send_each_order_once(rivals: tuple[Scene, TickServer]) -> None:
+    assert not wrong_after(*rivals, races=10)
+
+
+@pytest.mark.matrix
+def test_a_hundred_races_have_one_writer_each(rivals: tuple[Scene, TickServer]) -> None:
+    assert not wrong_after(*rivals, races=100)

@@ -1,0 +1,126 @@
+"""Orders that rest: one in a market, each with an end, taken away by rule, and none left by a trader that died."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.exchange import Exchange
+from tests.integration.trader.conftest import SERIES
+from tests.integration.trader.stage import Stage, staged
+from tests.postgres import TestDatabase
+
+from milkbot.simulator.engine.records import Order
+from milkbot.venue.values import VenueOrderStatus
+
+
+@pytest.fixture
+def quoting(exchange: Exchange, database: TestDatabase) -> Iterator[Stage]:
+    """A trader that lets its orders rest."""
+    with staged(exchange, database, TRADING_SERIES=SERIES, ORDER_STYLE="resting") as ready:
+        yield ready
+
+
+def resting(stage: Stage) -> list[Order]:
+    return [o for o in stage.exchange.simulator.state.orders.values() if o.status is VenueOrderStatus.RESTING]
+
+
+def ours(stage: Stage, columns: str = "state, state_event, state_reason") -> list[dict[str, Any]]:
+    return stage.rows(f"SELECT {columns} FROM ops.orders ORDER BY id")
+
+
+def test_order_that_rests_has_no_end_at_the_exchange(quoting: Stage) -> None:
+    quoting.tick()
+    sent = [json.loads(request.content) for request in quoting.wire.creates]
+    assert sent, "this world must offer something to bid for"
+    for body in sent:
+        assert (body["time_in_force"], body["post_only"]) == ("good_till_canceled", True)
+    until = quoting.exchange.now() + timedelta(seconds=900)
+    assert {order.expires_at for order in resting(quoting)} == {until}
+    assert {row["expires_at"] for row in ours(quoting, "expires_at")} == {until}
+
+
+def test_trader_that_died_leaves_orders_behind(exchange: Exchange, database: TestDatabase) -> None:
+    with staged(exchange, database, TRADING_SERIES=SERIES, ORDER_STYLE="resting", QUOTE_EXPIRY_SEC="60") as quoting:
+        quoting.tick()
+        assert resting(quoting)
+        quoting.later(seconds=61)
+        assert resting(quoting) == []
+        quoting.tick()
+        over = [row["state_event"] for row in ours(quoting) if row["state"] == "canceled"]
+        assert over
+        assert set(over) == {"expired"}
+
+
+def test_a_market_gets_a_second_order_beside_the_one_that_rests(quoting: Stage) -> None:
+    quoting.tick()
+    for _ in range(6):
+        quoting.later(minutes=4)
+        quoting.tick()
+        live = [order.ticker for order in resting(quoting)]
+        assert len(live) == len(set(live))
+    assert quoting.value("SELECT count(*) FROM ops.findings WHERE kind = 'invariant'") == 0
+    assert quoting.value("SELECT count(*) FROM ops.findings") == 0
+
+
+def test_stale_quote_is_renewed_in_the_tick_that_takes_it_away(exchange: Exchange, database: TestDatabase) -> None:
+    """Before its fills were read nobody knows how much is still wanted."""
+    with staged(exchange, database, TRADING_SERIES=SERIES, ORDER_STYLE="resting", QUOTE_MAX_AGE_SEC="30") as quoting:
+        quoting.tick()
+        quoting.later(seconds=31)
+        quoting.wire.requests.clear()
+        report = quoting.tick()
+        assert report.counts["canceled"] > 0
+        gone = [row for row in ours(quoting, "ticker, state, state_reason") if row["state_reason"] == "quote_stale"]
+        assert gone
+        again = {json.loads(request.content)["ticker"] for request in quoting.wire.creates}
+        assert not again & {row["ticker"] for row in gone}
+        quoting.later(seconds=5)
+        quoting.tick()
+        renewed = {json.loads(request.content)["ticker"] for request in quoting.wire.creates}
+        assert renewed & {row["ticker"] for row in gone}
+
+
+def test_halted_trader_lets_its_orders_rest(quoting: Stage) -> None:
+    quoting.tick()
+    assert resting(quoting)
+    quoting.act("""
+        INSERT INTO ops.trading_states (trading_mode, state, reason, set_by, since)
+        VALUES ('demo', 'halted', 'a test', 'tester', now())
+    """)
+    quoting.later(minutes=1)
+    quoting.tick()
+    assert resting(quoting) == []
+
+
+def test_change_to_immediate_orders_lets_the_old_ones_rest(quoting: Stage) -> None:
+    quoting.tick()
+    assert resting(quoting)
+    with staged(quoting.exchange, quoting.database, TRADING_SERIES=SERIES) as immediate:
+        immediate.later(minutes=1)
+        assert immediate.tick().counts["canceled"] > 0
+        assert [o for o in resting(immediate) if o.created_at < immediate.exchange.now()] == []
+
+
+def test_order_rests_through_the_close(quoting: Stage) -> None:
+    """The markets of that day close at 05:00 UTC, local standard midnight in New York."""
+    quoting.later(hours=13, minutes=35)
+    quoting.tick()
+    closing = [order for order in resting(quoting) if "26AUG03" in order.ticker and "NY" in order.ticker]
+    assert closing == []
+
+
+def test_fills_that_came_while_an_order_rested_are_lost(quoting: Stage) -> None:
+    for _ in range(8):
+        quoting.tick()
+        quoting.later(minutes=7)
+    quoting.tick()
+    held = quoting.rows("SELECT ticker, signed_count FROM ops.positions WHERE signed_count <> 0")
+    account = quoting.exchange.account.holdings
+    assert {row["ticker"]: row["signed_count"] for row in held} == {
+        ticker: h.position.signed_count for ticker, h in account.items() if h.position.signed_count
+    }
+    assert quoting.value("SELECT count(*) FROM ops.findings WHERE closed_at IS NULL") == 0

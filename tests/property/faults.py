@@ -1,0 +1,88 @@
+"""What may go wrong at the exchange during one tick: its own faults, and a wire on which nothing is reached at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx2
+from hypothesis import strategies as st
+from tests.property.floor import Floor
+
+from milkbot.simulator.fault_kinds import FaultKind
+from milkbot.simulator.faults import FaultPlan, FaultRule, rule
+
+_CALLS = {
+    FaultKind.ACCEPTED_REPLY_LOST: ("create", "create", "cancel", "write", "any"),
+    FaultKind.DELAYED_REPLY: ("create", "create", "cancel", "any"),
+    FaultKind.ERROR_BEFORE: ("create", "create", "cancel", "portfolio", "any"),
+    FaultKind.ERROR_AFTER: ("create", "create", "cancel", "any"),
+    FaultKind.OK_WITH_ERROR_BODY: ("create", "create", "cancel", "any"),
+    FaultKind.DUPLICATE_CONFLICT: ("create", "cancel"),
+    FaultKind.RATE_LIMITED: ("create", "cancel", "read", "any"),
+    FaultKind.CONNECTION_RESET: ("create", "create", "cancel", "portfolio", "any"),
+}
+"""Which calls a fault is played at; one that is not listed has one place only."""
+_SKIPPED = {"create": 1, "cancel": 1}
+_ALWAYS = {FaultKind.LAGGING_READS, FaultKind.DUPLICATE_FILLS, FaultKind.REORDERED_FILLS, FaultKind.CLOCK_SKEW}
+_DRIFTED = ("order_id", "client_order_id", "fill_id", "count_fp", "yes_price_dollars", "position_fp", "balance_dollars")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The exchange's rules for a tick with the seed of their draws; `reached` requests get through at all."""
+
+    rules: tuple[FaultRule, ...]
+    seed: int
+    reached: int | None
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> FaultRule:
+    """One rule of any kind, with what is usual for its kind."""
+    kind = draw(st.sampled_from(FaultKind))
+    what: dict[str, object] = {}
+    if kind in _CALLS:
+        call = draw(st.sampled_from(_CALLS[kind]))
+        what = {"call": call, "after": draw(st.integers(0, _SKIPPED.get(call, 12))), "times": draw(st.integers(1, 5))}
+    elif kind in _ALWAYS:
+        what = {"times": None}
+    if kind is FaultKind.OK_WITH_ERROR_BODY:
+        what["accepted"] = draw(st.booleans())
+    elif kind is FaultKind.PARTIAL_FILLS:
+        what |= {"share": draw(st.sampled_from([0.0, 0.1, 0.5, 0.9])), "parts": draw(st.integers(1, 4)), "times": 3}
+    elif kind is FaultKind.SCHEMA_DRIFT:
+        drift = draw(st.sampled_from(["added", "missing", "retyped"]))
+        what |= {"drift": drift, "field": "" if drift == "added" else draw(st.sampled_from(_DRIFTED)), "times": None}
+    elif kind is FaultKind.MAINTENANCE_PAUSE:
+        what |= {"seconds": draw(st.sampled_from([40.0, 600.0])), "whole_exchange": draw(st.booleans())}
+    elif kind is FaultKind.MARKET_DEACTIVATED:
+        what |= {"seconds": draw(st.sampled_from([40.0, 600.0]))}
+    return rule(kind, **what)
+
+
+faults = st.builds(
+    Fault,
+    rules=st.lists(rules(), min_size=1, max_size=2).map(tuple),
+    seed=st.integers(0, 1000),
+    reached=st.none() | st.none() | st.none() | st.integers(0, 30),
+)
+
+
+class FaultyWire(httpx2.BaseTransport):
+    """The wire to the exchange, with one fault at a time."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._reached: int | None = None
+
+    def arm(self, fault: Fault | None) -> None:
+        """Play that fault from now on; None mends everything."""
+        self._reached = fault.reached if fault else None
+        self._floor.simulator.set_faults(FaultPlan(fault.rules, fault.seed) if fault else FaultPlan())
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self._reached is not None:
+            self._reached -= 1
+            if self._reached < 0:
+                raise httpx2.ConnectError("connection refused", request=request)
+        return self._floor.transport.handle_request(request)

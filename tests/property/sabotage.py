@@ -1,0 +1,111 @@
+"""Traders that are broken on purpose, each in a way in which real ones are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from milkbot.domain.orders import OrderIntent, OrderState
+from milkbot.domain.trading_state import TradingState
+from milkbot.trader import order_management, reconciliation
+from milkbot.trader.order_management import OrderManager
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
+from milkbot.venue.values import PlacedOrder
+
+Sabotage = AbstractContextManager[Any]
+
+
+def sends_again_what_was_not_answered() -> Sabotage:
+    """A create is retried like a read."""
+    create = KalshiClient.create_order
+
+    def retried(venue: KalshiClient, intent: OrderIntent) -> PlacedOrder:
+        try:
+            return create(venue, intent)
+        except OrderOutcomeUnknownError:
+            return create(venue, intent)
+
+    return patch.object(KalshiClient, "create_order", retried)
+
+
+def sends_again_under_a_new_name() -> Sabotage:
+    """A create is retried with a fresh client id, as the exchange's own starter code did."""
+    create = KalshiClient.create_order
+
+    def retried(venue: KalshiClient, intent: OrderIntent) -> PlacedOrder:
+        try:
+            return create(venue, intent)
+        except OrderOutcomeUnknownError:
+            return create(venue, replace(intent, client_order_id=f"{intent.client_order_id}-2"))
+
+    return patch.object(KalshiClient, "create_order", retried)
+
+
+def takes_silence_for_a_refusal() -> Sabotage:
+    """An order without an answer is forgotten as rejected."""
+    create = KalshiClient.create_order
+
+    def refused(venue: KalshiClient, intent: OrderIntent) -> PlacedOrder:
+        try:
+            return create(venue, intent)
+        except OrderOutcomeUnknownError as error:
+            raise OrderRejectedError("timeout", str(error), 0) from error
+
+    return patch.object(KalshiClient, "create_order", refused)
+
+
+@contextmanager
+def sends_before_it_commits() -> Iterator[None]:
+    """The order is written down when its answer is there."""
+    create = KalshiClient.create_order
+    place = OrderManager.place
+
+    def placed(manager: OrderManager, intent: OrderIntent, context: Any) -> OrderState:
+        try:
+            answer: Any = create(manager._venue, intent)  # noqa: SLF001 - broken from the inside
+        except (OrderRejectedError, OrderOutcomeUnknownError) as error:
+            answer = error
+
+        def known(_: KalshiClient, __: OrderIntent) -> PlacedOrder:
+            if isinstance(answer, Exception):
+                raise answer
+            found: PlacedOrder = answer
+            return found
+
+        with patch.object(KalshiClient, "create_order", known):
+            return place(manager, intent, context)
+
+    with patch.object(OrderManager, "place", placed):
+        yield
+
+
+def reads_no_fill_twice() -> Sabotage:
+    """Fills are asked for from after the newest one that is known: what appears late is never seen."""
+    return patch.object(reconciliation, "OVERLAP", timedelta(seconds=-2))
+
+
+def takes_a_fresh_absence_for_proof() -> Sabotage:
+    """An order that is not listed yet is taken for dead at once, while the exchange's views lag."""
+    return patch.object(reconciliation, "ABSENCE_PROOF", timedelta(0))
+
+
+def has_no_limits() -> Sabotage:
+    """The risk engine lets everything pass."""
+    return patch("milkbot.trader.decision.denials", lambda *_, **__: ())
+
+
+@contextmanager
+def trades_while_it_is_halted() -> Iterator[None]:
+    """The operator's halt is stored, and nobody looks."""
+    with patch("milkbot.trader.trading_loop.TradingLoop._trading_state", lambda *_: TradingState.ACTIVE):
+        yield
+
+
+def forgets_the_answer() -> Sabotage:
+    """What the exchange said is not written down, and what was listed neither."""
+    return patch.object(order_management.order_rows, "move", lambda *_, **__: False)

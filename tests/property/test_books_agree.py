@@ -1,0 +1,13 @@
+"""Whatever is lost, late, repeated or killed: the books end equal to the exchange's, and no limit is ever broken."""
+
+from __future__ import annotations
+
+from tests.property.floor import Floor
+from tests.property.running import run_examples
+
+EXAMPLES = 300
+
+
+def test_books_agree_after_any_history(floor: Floor) -> None:
+    """The same examples in every run: a red run is red again. tests/bench/chaos goes on from other seeds."""
+    run_examples(floor, EXAMPLES)

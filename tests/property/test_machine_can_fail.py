@@ -1,0 +1,29 @@
+"""A machine that finds nothing proves nothing: each broken trader has to be found out, and for what it does wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.property import sabotage
+from tests.property.floor import Floor
+from tests.property.running import run_examples
+from tests.property.sabotage import Sabotage
+
+ENOUGH = 200
+BROKEN: list[tuple[Callable[[], Sabotage], str]] = [
+    (sabotage.sends_again_what_was_not_answered, "was sent twice"),
+    (sabotage.sends_again_under_a_new_name, "was sent before its intent was committed"),
+    (sabotage.takes_silence_for_a_refusal, "is rejected, and filled at the exchange"),
+    (sabotage.sends_before_it_commits, "was sent before its intent was committed"),
+    (sabotage.has_no_limits, "at risk"),
+    (sabotage.trades_while_it_is_halted, "while trading is halted"),
+    (sabotage.forgets_the_answer, "is pending"),
+    (sabotage.reads_no_fill_twice, "fill"),
+]
+
+
+@pytest.mark.parametrize(("broken", "words"), BROKEN, ids=lambda case: getattr(case, "__name__", None))
+def test_broken_trader_is_found(floor: Floor, broken: Callable[[], Sabotage], words: str) -> None:
+    with broken(), pytest.raises(AssertionError, match=words):
+        run_examples(floor, ENOUGH, shrink=False)

@@ -1,0 +1,192 @@
+"""One example: a trader, an exchange, an operator and a neighbour, from Monday until all faults are mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import httpx2
+from tests.agreement import OURS, differences
+from tests.property import operator
+from tests.property.faults import Fault, FaultyWire
+from tests.property.floor import Floor
+from tests.property.lifeline import KilledError, Lifeline
+from tests.property.watch import Watch
+
+from milkbot.db import order_events
+from milkbot.db.session import transaction
+from milkbot.domain.orders import BookSide, TimeInForce
+from milkbot.errors import MilkbotError
+from milkbot.simulator.engine.book import SelfTrade
+from milkbot.simulator.engine.rejects import RejectError
+from milkbot.simulator.engine.request import OrderRequest
+from milkbot.simulator.engine.trading import place
+from milkbot.trader import event_invariants, invariants
+from milkbot.trader.looking import Looking
+from milkbot.trader.trading_loop import TradingLoop
+from milkbot.venue.client import KalshiClient
+from milkbot.weather.client import WeatherClient
+
+HEALING_TICKS = 3
+_PROVED_ABSENT = timedelta(seconds=61)
+
+
+class Trial:
+    """`tick` runs the real loop on the floor's database and exchange; each tick is a process of its own."""
+
+    def __init__(self, floor: Floor) -> None:
+        floor.reset()
+        self.floor = floor
+        self.settings = floor.settings()
+        self.watch = Watch(floor)
+        self.faulty = FaultyWire(floor)
+        self.wire = WatchedWire(self.faulty, floor.lifeline, self.watch)
+        self._hand_orders = 0
+
+    def loop(self, venue: KalshiClient, weather: WeatherClient) -> TradingLoop:
+        """The trader of this trial; a test may put another one in its place."""
+        return TradingLoop(self.settings, self.floor.engine, venue, weather, self.floor)
+
+    def tick(self, fault: Fault | None = None, dies_after: int | None = None) -> None:
+        """One tick, with a fault on its wire, killed after that many steps."""
+        self.watch.tick_begins()
+        self.faulty.arm(fault)
+        self.floor.lifeline.start(dies_after)
+        venue = self.venue()
+        weather = WeatherClient(self.settings.nws_api_base, "tests", self.floor, cache_seconds=0, transport=self.wire)
+        try:
+            self.loop(venue, weather).run_once()
+        except (MilkbotError, KilledError):
+            pass  # the next tick has to mend it
+        finally:
+            self.floor.tally["ticks"] += 1
+            self.floor.tally.update(f"fault {one.rule.fault}" for one in self.floor.simulator.faults.history)
+            if self.floor.lifeline.cut:
+                self.floor.tally["ticks killed"] += 1
+                self.floor.engine.dispose()
+            self.floor.lifeline.start(None)
+            self.faulty.arm(None)
+
+    def venue(self) -> KalshiClient:
+        """The trader's client of the exchange."""
+        return KalshiClient(self.settings.kalshi_api_base, self.floor.credentials, self.floor, self.wire)
+
+    def later(self, delta: timedelta) -> None:
+        """Time passes."""
+        self.floor.sleep(delta.total_seconds())
+
+    def neighbour_trades(self, ticker: str, side: BookSide, cents: int, contracts: int) -> None:
+        """Somebody else takes what is offered at that price or better."""
+        self._place(self.floor.neighbour, "", ticker, side, cents, contracts, TimeInForce.IMMEDIATE_OR_CANCEL)
+
+    def operator_trades(
+        self, ticker: str, side: BookSide, cents: int, contracts: int, time_in_force: TimeInForce
+    ) -> None:
+        """The operator places an order on the exchange's own site."""
+        self._hand_orders += 1
+        self._place(self.floor.tester, f"hand-{self._hand_orders}", ticker, side, cents, contracts, time_in_force)
+
+    def neighbour_meets(self, which: int, contracts: int) -> None:
+        """Somebody else trades with one of the account's resting orders, at its price, as far as it is at the top."""
+        state = self.floor.simulator.state
+        mine = [order for order in state.resting.values() if order.account == self.floor.tester]
+        if mine:
+            order = mine[which % len(mine)]
+            side = BookSide.ASK if order.is_bid else BookSide.BID
+            self.neighbour_trades(order.ticker, side, order.cents, contracts)
+
+    def close_findings(self) -> None:
+        """The operator looks at each finding that is open, and takes it for explained."""
+        for (finding,) in self.floor.rows("SELECT id FROM ops.findings WHERE closed_at IS NULL ORDER BY id"):
+            self.command("reconcile", "--close", str(finding), "--note", "a test")
+
+    def command(self, *arguments: str) -> None:
+        """The operator runs `milkbot ARGUMENTS`; that it refuses is allowed."""
+        operator.run(self, arguments)
+
+    def open_tickers(self) -> list[str]:
+        """The markets that trade at the moment."""
+        state = self.floor.simulator.state
+        return [ticker for ticker, market in state.markets.items() if market.plan.status(state.now) == "active"]
+
+    def heal(self) -> None:
+        """No more faults and no more pause: a few ticks, each late enough to prove what is absent."""
+        outage = self.floor.simulator.state.outage
+        if outage is not None and outage.until > self.floor.now():
+            self.later(outage.until - self.floor.now())
+        for _ in range(HEALING_TICKS):
+            self.later(_PROVED_ABSENT)
+            self.tick()
+
+    def verdict(self) -> list[str]:
+        """What is wrong now: rules that were broken, books that differ, a broken chain, an invariant that is not true."""
+        self._count()
+        return [*self.watch.broken, *differences(self.floor), *self._untrue()]
+
+    def _count(self) -> None:
+        state, tally = self.floor.simulator.state, self.floor.tally
+        tally["examples"] += 1
+        for order in state.orders.values():
+            if order.account == self.floor.tester:
+                tally["orders of the trader" if order.client_order_id.startswith(OURS) else "orders by hand"] += 1
+        tally["fills"] += sum(filled.account == self.floor.tester for filled in state.fills)
+        tally["settlements"] += len(state.settlements)
+        for kind, count in self.floor.rows("SELECT kind, count(*) FROM ops.findings GROUP BY kind"):
+            tally[f"finding {kind}"] += count
+        unknown = "SELECT count(DISTINCT order_id) FROM ops.order_events WHERE new_state IN ('unknown')"
+        tally["orders of unknown outcome"] += self.floor.rows(unknown)[0][0]
+
+    def _untrue(self) -> Iterator[str]:
+        looking = Looking(self.settings, self.floor.now(), thorough=True)
+        with transaction(self.floor.engine) as session:
+            _, broken = event_invariants.verified(session, looking.mode, order_events.START)
+            yield from [broken] if broken else []
+            for answer in invariants.ask(session, looking):
+                # What the operator buys by hand obeys no limit but his own.
+                if not (self._hand_orders and answer.invariant.name == "exposure-under-limits"):
+                    yield from (f"{answer.invariant.name}: {problem}" for problem in answer.problems)
+
+    def _place(
+        self,
+        who: str,
+        client_order_id: str,
+        ticker: str,
+        side: BookSide,
+        cents: int,
+        contracts: int,
+        time_in_force: TimeInForce,
+    ) -> None:
+        request = OrderRequest(
+            ticker=ticker,
+            client_order_id=client_order_id,
+            side=side,
+            count=Decimal(contracts),
+            price=Decimal(cents) / 100,
+            time_in_force=time_in_force,
+            self_trade=SelfTrade.MAKER,
+        )
+        try:
+            with self.floor.simulator.turn() as state:
+                self.floor.simulator.refreshed(ticker)
+                place(state, state.accounts[who], request)
+        except RejectError:
+            pass  # too poor, or the market is closed
+
+
+class WatchedWire(httpx2.BaseTransport):
+    """A request is two steps of a tick: it is sent, and its answer is read."""
+
+    def __init__(self, inner: httpx2.BaseTransport, lifeline: Lifeline, watch: Watch) -> None:
+        self._inner = inner
+        self._lifeline = lifeline
+        self._watch = watch
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._lifeline.step()
+        self._watch.sending(request)
+        try:
+            return self._inner.handle_request(request)
+        finally:
+            self._watch.sent(request)
+            self._lifeline.step()

@@ -1,0 +1,132 @@
+"""What may never happen, looked for at each request that may create an order, with the exchange's own eyes."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from decimal import Decimal
+
+import httpx2
+from tests.agreement import OURS, START_CASH
+from tests.property.floor import Floor
+
+from milkbot.domain.cities import city_of_series
+from milkbot.simulator.engine.records import Order
+from milkbot.simulator.engine.units import LOTS_PER_CONTRACT, price_of
+
+_ID = re.compile(rb'"(mb-[0-9a-zA-Z-]+)"')
+_LIMITS = {"event": START_CASH * 3 / 100, "city": START_CASH * 3 / 100, "cluster": START_CASH * 5 / 100}
+_TRADE, _OPEN, _CONTRACTS = START_CASH * 2 / 100, START_CASH * 10 / 100, 200
+
+
+class Watch:
+    """Keeps every broken rule as a sentence in `broken`."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self.broken: list[str] = []
+        self.state = "active"
+        self._sent: set[str] = set()
+        self._before: dict[tuple[str, str], Decimal] = {}
+        self._held: dict[str, Decimal] = {}
+        self._known: set[str] = set()
+
+    def tick_begins(self) -> None:
+        """Note what the trader is allowed to do in this tick."""
+        newest = self._floor.rows("SELECT state, until FROM ops.trading_states ORDER BY id DESC LIMIT 1")
+        in_force = [str(state) for state, until in newest if until is None or until > self._floor.now()]
+        self.state = "halted" if self._floor.kill_file.exists() else in_force[0] if in_force else "active"
+
+    def sending(self, request: httpx2.Request) -> None:
+        """Before a request reaches the exchange."""
+        if not _creates(request):
+            return
+        for name in (found.decode() for found in _ID.findall(request.read())):
+            if name in self._sent:
+                self.broken.append(f"{name} was sent twice")
+            self._sent.add(name)
+            if not self._floor.rows("SELECT 1 FROM ops.orders WHERE client_order_id = %s", name):
+                self.broken.append(f"{name} was sent before its intent was committed")
+            if self.state == "halted":
+                self.broken.append(f"{name} was sent while trading is halted")
+        self._before = self._exposures()
+        self._held = self._positions()
+        self._known = set(self._floor.simulator.state.orders)
+
+    def sent(self, request: httpx2.Request) -> None:
+        """After the exchange acted on it, whatever becomes of its answer."""
+        if not _creates(request):
+            return
+        orders = self._floor.simulator.state.orders
+        created = [
+            order for key, order in orders.items() if key not in self._known and order.client_order_id[:3] == OURS
+        ]
+        if not created:
+            return
+        for order in created:
+            if self._opens(order) > _TRADE:
+                self.broken.append(f"{order.client_order_id} may lose {self._opens(order)}, {_TRADE} allowed")
+        after = self._exposures()
+        for (kind, name), risk in after.items():
+            allowed = _LIMITS.get(kind, _OPEN)
+            if risk > max(allowed, self._before.get((kind, name), Decimal(0))):
+                self.broken.append(f"{kind} {name} at risk: {risk}, {allowed} allowed")
+        for ticker, held in self._positions().items():
+            before = self._held.get(ticker, Decimal(0))
+            if abs(held) > max(_CONTRACTS, abs(before)):
+                self.broken.append(f"{ticker}: {held} contracts")
+            if self.state == "reducing" and abs(held) > abs(before):
+                self.broken.append(f"{ticker}: from {before} to {held} contracts while only reducing is allowed")
+
+    def _opens(self, order: Order) -> Decimal:
+        """Dollars that an order puts at risk: the part that closes what was held risks nothing."""
+        held = self._held.get(order.ticker, Decimal(0))
+        closes = max(Decimal(0), -held if order.is_bid else held) * LOTS_PER_CONTRACT
+        return _price(order) * max(Decimal(0), _lots(order) - closes) / LOTS_PER_CONTRACT
+
+    def _positions(self) -> dict[str, Decimal]:
+        return {ticker: held.position.signed_count for ticker, held in self._floor.account.holdings.items()}
+
+    def _exposures(self) -> dict[tuple[str, str], Decimal]:
+        """Dollars lost at the worst outcome of each event, resting orders filled where that hurts; and their sums."""
+        state = self._floor.simulator.state
+        losses: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for plan in state.plans.values():
+            tickers = [plan.market_ticker(strike) for strike in plan.strikes]
+            worst = max(self._loss(tickers, winner) for winner in tickers)
+            city = city_of_series(plan.ticker.partition("-")[0])
+            for key in (("event", plan.ticker), ("city", city.code), ("cluster", city.cluster), ("open", "risk")):
+                losses[key] += max(worst, Decimal(0))
+        return losses
+
+    def _loss(self, tickers: list[str], winner: str) -> Decimal:
+        lost = Decimal(0)
+        for ticker in tickers:
+            held = self._floor.account.holdings.get(ticker)
+            if held is not None and held.position.signed_count:
+                lost += held.position.cost - abs(held.position.signed_count) * _wins(
+                    held.position.signed_count > 0, ticker == winner
+                )
+        for order in self._floor.simulator.state.resting.values():
+            if order.account == self._floor.tester and order.ticker in tickers:
+                count = Decimal(order.remaining_lots) / LOTS_PER_CONTRACT
+                lost += max(Decimal(0), _price(order) * count - count * _wins(order.is_bid, order.ticker == winner))
+        return lost
+
+
+def _creates(request: httpx2.Request) -> bool:
+    return request.method == "POST" and "/portfolio/events/orders" in request.url.path
+
+
+def _wins(yes: bool, won: bool) -> int:  # noqa: FBT001 - a leg and an outcome, no switches
+    return int(yes == won)
+
+
+def _price(order: Order) -> Decimal:
+    """What one contract of it costs at most."""
+    return price_of(order.cents) if order.is_bid else 1 - price_of(order.cents)
+
+
+def _lots(order: Order) -> int:
+    """What was filled, or may be yet."""
+    return order.filled_lots + order.remaining_lots

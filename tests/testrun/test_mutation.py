@@ -1,0 +1,103 @@
+"""A survivor that nobody judged, or a run that went wrong, must not pass as a good score."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mutation import cli, results, workspace
+from mutation.results import Results, Survivor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DIFF = """\
+--- src/milkbot/risk/engine.py
++++ src/milkbot/risk/engine.py
+@@ -1,3 +1,3 @@
+ def _is_old(age, limit):
+-    return age is None or age > limit
++    return age is None or age >= limit
+"""
+SURVIVOR = Survivor("risk.engine._is_old", "return age is None or age > limit", "return age is None or age >= limit")
+
+
+class _Shown:
+    stdout = DIFF
+
+
+@pytest.fixture
+def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What mutmut leaves: two found, one that never ended, one survivor, one that no test reaches, one gone wrong."""
+    codes = {"a__mutmut_1": 1, "a__mutmut_2": 3, "a__mutmut_3": 36, "a__mutmut_6": None}
+    codes |= {"milkbot.risk.engine.x__is_old__mutmut_4": 0, "milkbot.risk.limits.xǁLimitsǁsized__mutmut_5": 33}
+    folder = tmp_path / "mutants" / "src" / "milkbot"
+    folder.mkdir(parents=True)
+    (folder / "a.py.meta").write_text(json.dumps({"exit_code_by_key": codes}), encoding="utf-8")
+
+    def show(*_: str, work: Path) -> _Shown:
+        assert work == tmp_path
+        return _Shown()
+
+    monkeypatch.setattr(results, "mutmut", show)
+    return tmp_path
+
+
+def test_survivors_count_against_the_score_and_those_that_no_test_reaches_too(left: Path) -> None:
+    found = results.read(left)
+    assert (found.found, found.other, found.score) == (3, 1, 50.0)
+    assert [survivor.function for survivor in found.survivors] == ["risk.engine._is_old", "risk.limits.Limits.sized"]
+    assert found.survivors[0] == SURVIVOR
+
+
+def test_a_survivor_is_judged_by_its_line_whatever_the_verdict_says() -> None:
+    row = "| `risk.engine._is_old` | `return age is None or age > limit` | `return age is None or age >= limit` | {} |"
+    assert SURVIVOR.row("the same | or not") == row.format("the same &#124; or not")
+    assert cli.unjudged([SURVIVOR], f"text\n{row.format('the same')}\n") == []
+    assert cli.unjudged([SURVIVOR], row.format("the same").replace(">=", "<")) == [SURVIVOR]
+    assert cli.unjudged([SURVIVOR], "") == [SURVIVOR]
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        (Results(95, (), 0), 0),
+        (Results(95, (SURVIVOR,), 0), 1),
+        (Results(95, (), 1), 1),
+        (Results(0, (), 0), 1),
+    ],
+    ids=["well", "not judged", "gone wrong", "nothing tried"],
+)
+def test_only_a_judged_score_is_a_success(
+    found: Results, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    document = tmp_path / "docs" / "mutation-testing.md"
+    document.parent.mkdir()
+    document.write_text("nothing is judged", encoding="utf-8")
+    monkeypatch.setattr(workspace, "ROOT", tmp_path)
+    monkeypatch.setattr(cli, "DOCUMENT", document)
+    monkeypatch.setattr(results, "read", lambda: found)
+    assert cli.main(["--again"]) == code
+
+
+def test_a_run_that_mutmut_could_not_begin_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Failed:
+        returncode, stdout, stderr = 1, "failed to collect stats", ""
+
+    monkeypatch.setattr(workspace, "prepare", lambda: None)
+    monkeypatch.setattr(workspace, "mutmut", lambda *_: Failed())
+    assert cli.main([]) == 1
+    assert "mutmut ended with 1:\nfailed to collect stats" in capsys.readouterr().out
+
+
+def test_the_folder_has_the_code_and_the_tests_of_what_is_mutated(tmp_path: Path) -> None:
+    workspace.prepare(tmp_path / "work")
+    work = tmp_path / "work"
+    for package in workspace.PACKAGES:
+        assert (work / "src" / "milkbot" / package / "__init__.py").is_file()
+        assert list((work / "tests" / "unit" / package).glob("test_*.py"))
+    assert "only_mutate" in (work / "pyproject.toml").read_text(encoding="utf-8")

@@ -1,0 +1,35 @@
+"""A rule of orders that the documentation does not name, or names wrongly, is one that nobody knows of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from milkbot.domain.order_states import OrderEvent
+from milkbot.settings import Settings
+from milkbot.trader import documentation
+from milkbot.trader.findings import EFFECTS, FindingKind
+from milkbot.trader.requote import Withdrawal
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "orders.md"
+DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
+TABLES = {
+    "transitions": documentation.transitions_table(),
+    "findings": documentation.findings_table(),
+    "withdrawals": documentation.withdrawals_table(DEFAULTS),
+    "invariants": documentation.invariants_table(),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_documentation_shows_other_rules_than_are_kept(name: str) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    shown = text.partition(f"<!-- {name} -->\n")[2].partition(f"\n<!-- end of {name} -->")[0]
+    assert shown == TABLES[name], f"put this into docs/orders.md:\n{TABLES[name]}"
+
+
+def test_an_event_a_finding_or_a_reason_is_not_explained() -> None:
+    assert list(documentation.EVENTS) == list(OrderEvent)
+    assert list(documentation.FINDINGS) == list(EFFECTS) == list(FindingKind)
+    assert set(documentation.WITHDRAWALS) == set(Withdrawal)

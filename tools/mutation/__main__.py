@@ -1,0 +1,7 @@
+"""Entry of `python -m mutation`."""
+
+import sys
+
+from mutation.cli import main
+
+sys.exit(main())
