@@ -86,7 +86,7 @@ def lost(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         public = re.findall(r"age1\w+", identity.read_text(encoding="utf-8"))
         variables |= {"backup_age_recipients": public}
         _hold(platform)
-        platform.ssh("systemctl stop milkbot-simulator")
+        platform.ssh("systemctl stop milkbot-simulator cron")
         try:
             second = platform.play("site.yml", "--tags", "backup", **variables)
             assert second.returncode == 0, said(second)
@@ -96,7 +96,7 @@ def lost(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             commit = platform.record(platform.live())["commit"]
             yield Lost(platform, variables, identity, commit, _checksums(platform), file.name, file)
         finally:
-            platform.ssh(f"systemctl start milkbot-simulator {TIMERS}")
+            platform.ssh(f"systemctl start milkbot-simulator cron {TIMERS}")
             done = platform.play("site.yml", "--tags", "backup")
             assert done.returncode == 0, said(done)
 
