@@ -25,9 +25,9 @@ source "$scripts/backup-common.sh"
 source "$scripts/restore-common.sh"
 
 kept_databases=2
-restored=milkbot_restore_$stamp
+restored=milkbot_restore_new # pg_hba.conf lets the owner into that one, to migrate it
 kept=milkbot_old_$stamp
-finished='' before='' unused='' facts=''
+finished='' before='' unused='' older='' facts=''
 
 id_of() { sql <<<"SELECT oid FROM pg_database WHERE datname = '$1'"; }
 
@@ -66,6 +66,7 @@ refuse_another_schema() { # what holds it
     [[ -n $upgrade_by ]] ||
         fail "$1 holds the schema $schema, and release $(basename "$release") wants $wanted; to migrate it forward:" \
             "restore-database.sh --upgrade-by $home/current/venv/bin/milkbot $1"
+    older=yes
 }
 
 # Of a new host: nobody has stored anything, so there is nothing to go back to, and what belongs to the database itself is
@@ -118,8 +119,8 @@ EOF_SQL
 fill_new_database() {
     create_and_fill "$file" || fail "$file could not be restored; take another"
     as_postgres "$scripts/check-restored.py" "$restored" <<<"$facts" || fail "$file was restored, and is not what was backed up; take another"
-    if [[ -n $upgrade_by ]]; then
-        runuser -u "$owner" -- env POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
+    if [[ -n $older ]]; then
+        runuser -u "$owner" -- env POSTGRES_HOST="${PGHOST:-/run/postgresql}" POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
     fi
 }
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import pwd
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.integration.backup.host import BACKUPS, Host
+from tests.roles.rendering import render
 
 DAMAGED = f"{BACKUPS}/daily/milkbot_20260101_000000.sql.gz"
 
@@ -184,6 +186,40 @@ def test_a_damaged_backup_changes_the_database(host: Host, every: int) -> None:
         assert sentence in done.stderr, (what, done.stderr)
         assert (host.checksums(), host.databases()) == (before, databases), what
     assert host.script("restore-database.sh", f"{BACKUPS}/daily/{backup.name}").returncode == 0
+
+
+# The release's own command, which migrates what the environment names.
+MIGRATE = """#!/bin/bash
+echo "$POSTGRES_DB $*" >>/opt/milkbot/migrated
+psql -qh "$POSTGRES_HOST" -U milkbot -c "UPDATE ops.alembic_version SET version_num = '0008'" "$POSTGRES_DB"
+"""
+
+
+def test_an_older_backup_is_migrated_where_nobody_comes_in(host: Host) -> None:
+    host.fill(5)
+    _forge(host, host.backup(), _schema("0007"), schema="0007")
+    above = host.root / "etc-above"
+    above.mkdir(exist_ok=True)
+    # Whose number may enter the directory of the test's socket.
+    postgres = pwd.getpwnam("postgres")
+    user = f"milkbot:x:{postgres.pw_uid}:{postgres.pw_gid}::/opt/milkbot:/usr/sbin/nologin\n"
+    (above / "passwd").write_text(Path("/etc/passwd").read_text("utf-8") + user, "utf-8")
+    program = host.path("/opt/milkbot/releases/r1/venv/bin/milkbot")
+    program.parent.mkdir(parents=True)
+    program.write_text(MIGRATE, "utf-8")
+    program.chmod(0o755)
+    migrated = host.path("/opt/milkbot/migrated")
+    migrated.touch()
+    migrated.chmod(0o666)
+    command = ("restore-database.sh", "--upgrade-by", "/opt/milkbot/current/venv/bin/milkbot", DAMAGED)
+    done = host.script(*command)
+    assert done.returncode == 0, done.stderr
+    assert host.revision() == "0008"
+    name, *words = migrated.read_text("utf-8").split()
+    assert words == ["db", "upgrade"]
+    # By the host's socket, where pg_hba.conf names each database.
+    rules = [line.split()[:3] for line in render("postgres/pg_hba.conf.j2").splitlines()]
+    assert ["local", name, "milkbot"] in rules
 
 
 def test_a_foreign_backup_cannot_be_restored(host: Host) -> None:
