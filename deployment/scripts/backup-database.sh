@@ -31,6 +31,7 @@ kind=$1
 target_dir=$backup_dir/$kind
 began=$(date +%s.%N)
 name='' work='' published=''
+perhaps_full="the line above says why, most often a full disk (df -h $backup_dir; df -i $backup_dir)"
 seconds() { jq --null-input --argjson began "$began" '(now - $began) * 10 | round / 10'; }
 
 leave() {
@@ -39,6 +40,8 @@ leave() {
     set +e
     [[ -z $work ]] || rm -rf -- "$work"
     if [[ -z $published ]]; then
+        # What lies beside a backup came before it.
+        [[ -z $work ]] || rm -f -- "$target_dir/$name".{globals.sql,sha256,json}
         write_state "$kind" failed "${reason:-it ended with code $code; its last lines in /var/log/milkbot/backup.log say why}" '' "$(seconds)" ||
             log "$state_dir/$kind.json could not be written"
         ((code)) || code=1
@@ -87,8 +90,8 @@ refuse_without_room() {
 
 # One transaction keeps the snapshot that the dump is made of, counts its tables, and keeps migrations from them.
 open_snapshot() {
-    mkfifo "$work/questions" "$work/answers"
-    as_postgres env PGOPTIONS='-c idle_in_transaction_session_timeout=0 -c statement_timeout=0' \
+    mkfifo "$work/questions" "$work/answers" || fail "the backup could not be begun; $perhaps_full"
+    as_postgres env PGOPTIONS='-c idle_in_transaction_session_timeout=0 -c statement_timeout=0 -c max_parallel_workers_per_gather=0' \
         psql -XqAt -F $'\t' -v ON_ERROR_STOP=1 --dbname="$database" <"$work/questions" >"$work/answers" 2>&1 &
     snapshot_process=$!
     exec 7>"$work/questions" 8<"$work/answers"
@@ -99,24 +102,26 @@ open_snapshot() {
 }
 
 read_counts() {
-    local line
-    while IFS= read -r -t 3600 line <&8 && [[ -n $line ]]; do printf '%s\n' "$line"; done >"$work/counts"
+    local line counted=''
+    while IFS= read -r -t 3600 line <&8 && [[ -n $line ]]; do counted+=$line$'\n'; done
     exec 7>&-
-    wait "$snapshot_process" || fail "the tables could not be counted: $(tail -n 1 "$work/counts")"
+    wait "$snapshot_process" || fail "the tables could not be counted: $(tail -n 1 <<<"${counted%$'\n'}")"
+    printf '%s' "$counted" >"$work/counts" || fail "the rows of each table could not be written down; $perhaps_full"
 }
 
 dump() {
-    as_postgres nice -n 15 pg_dump --snapshot="$snapshot" --lock-wait-timeout=60s --dbname="$database" |
-        as_postgres nice -n 15 pigz "-$COMPRESSION_LEVEL" --no-name >"$work/dump" ||
-        fail "the dump of $database did not end well; the line above says why, most often a full disk (df -h $backup_dir)"
+    as_postgres pg_dump --snapshot="$snapshot" --lock-wait-timeout=60s --dbname="$database" |
+        as_postgres pigz "-$COMPRESSION_LEVEL" --no-name >"$work/dump" ||
+        fail "the dump of $database did not end well; $perhaps_full"
 }
 
-# The roles without their passwords, which site.yml sets again, and what belongs to the database itself.
+# The roles without their passwords, which site.yml sets again, and what belongs to the database itself. pg_dump does not
+# look whether the last that it writes into a file arrives there; cat does.
 write_globals() {
     {
-        as_postgres pg_dumpall --globals-only --no-role-passwords | grep --invert-match '^CREATE ROLE postgres;$'
-        as_postgres pg_dump --create --schema-only --exclude-schema='*' --dbname="$database"
-    } >"$work/globals" || fail "the roles of $database could not be written; see the line above"
+        as_postgres pg_dumpall --globals-only --no-role-passwords | grep --invert-match '^CREATE ROLE postgres;$' &&
+            as_postgres pg_dump --create --schema-only --exclude-schema='*' --dbname="$database"
+    } | cat >"$work/globals" || fail "the roles of $database could not be written; $perhaps_full"
 }
 
 describe() {
@@ -124,17 +129,17 @@ describe() {
         --release="$(basename "$(readlink /opt/milkbot/current || true)")" --server-version="$server_version" \
         --database="$database" --database-bytes="$database_bytes" --began="$began" \
         <"$work/dump" 3<"$work/counts" >"$work/manifest" ||
-        fail "what was written is no backup; the line above says why, most often a full disk (df -h $backup_dir)"
+        fail "what was written is no backup; $perhaps_full"
 }
 
 # The dump's name comes last: what has it is whole, and has everything beside it.
 publish() {
-    jq --raw-output '"\(.sha256)  \(.file)"' "$work/manifest" >"$work/sha256"
-    sync "$work/globals" "$work/manifest" "$work/sha256"
-    mv -- "$work/globals" "$target_dir/$name.globals.sql"
-    mv -- "$work/sha256" "$target_dir/$name.sha256"
-    mv -- "$work/manifest" "$target_dir/$name.json"
-    mv -- "$work/dump" "$target_dir/$name"
+    local part
+    jq --raw-output '"\(.sha256)  \(.file)"' "$work/manifest" >"$work/sha256" || fail "the SHA-256 of the backup could not be written; $perhaps_full"
+    sync "$work/globals" "$work/manifest" "$work/sha256" || fail "the backup could not be written to the disk; $perhaps_full"
+    for part in globals:.globals.sql sha256:.sha256 manifest:.json dump:; do
+        mv -- "$work/${part%%:*}" "$target_dir/$name${part#*:}" || fail "the backup could not be given its name; $perhaps_full"
+    done
     sync "$target_dir"
 }
 
@@ -148,6 +153,9 @@ remove_old() {
     done
 }
 
+# It has all night; the platform comes first.
+{ renice --priority 15 --pid $$ && ionice --class best-effort --classdata 7 --pid $$; } >/dev/null ||
+    log 'it could not be put behind the platform, and works at full speed'
 [[ -d $target_dir ]] || fail "$target_dir is missing; run site.yml --tags user"
 trap leave EXIT
 lock_backups "backup-database.sh $kind"
@@ -163,12 +171,12 @@ while [[ -z $name || -e $target_dir/$name ]]; do
     at=$(now)
     name=milkbot_$(tr -dc 0-9TZ <<<"$at" | sed 's/^\(.*\)T\(.*\)Z$/\1_\2/').sql.gz
 done
-work=$(mktemp --directory "$target_dir/.$name.XXXXXX")
+work=$(mktemp --directory "$target_dir/.$name.XXXXXX") || fail "the backup could not be begun; $perhaps_full"
 open_snapshot
 dump
 read_counts
 write_globals
-sync "$work/dump" || fail "$work/dump could not be written to the disk (df -h $backup_dir)"
+sync "$work/dump" || fail "$work/dump could not be written to the disk; $perhaps_full"
 describe
 publish
 published=yes

@@ -55,7 +55,8 @@ refuse_without_room() {
     ((free >= needed)) || fail "$state_dir has $(in_mb "$free") free and the drill needs $(in_mb "$needed"); make room (du -xh --max-depth=2 /var | sort -h)"
 }
 
-# Nothing of it has to outlive a crash. It does not inherit the lock: the next drill ends it.
+# Nothing of it has to outlive a crash, and its unit forbids the compiled queries that large tables ask for
+# (MemoryDenyWriteExecute). It does not inherit the lock: the next drill ends it.
 start_server() {
     install --directory --owner=postgres --group=postgres --mode=0700 "$drill"
     as_postgres "$programs/initdb" --pgdata="$drill/data" --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >/dev/null ||
@@ -70,6 +71,7 @@ wal_level = minimal
 max_wal_senders = 0
 max_wal_size = 512MB
 maintenance_work_mem = 256MB
+jit = off
 EOF_CONF
     as_postgres "$programs/pg_ctl" --pgdata="$drill/data" --wait --log="$drill/server.log" start 8>&- >/dev/null ||
         fail "the server of the drill did not start: $(tail -n 1 "$drill/server.log")"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import subprocess
 import tempfile
@@ -50,6 +51,11 @@ class Disk:
         """Give back what `fill` took."""
         (self.path / "filler").unlink(missing_ok=True)
 
+    def used(self, what: str) -> int:
+        """How many `nr_blocks`, or `nr_inodes`, are taken."""
+        found = os.statvfs(self.path)
+        return found.f_blocks - found.f_bfree if what == "nr_blocks" else found.f_files - found.f_ffree
+
     def resize(self, option: str) -> None:
         """Of a tmpfs: mount it anew with that option, as `nr_blocks=20`."""
         _run("mount", "-o", f"remount,{option}", str(self.path))
@@ -59,10 +65,10 @@ class Disk:
 def mounted(path: Path, *options: str) -> Iterator[Disk]:
     """A tmpfs over a folder, which has what the folder had; or with `-o loop IMAGE` the file system in that file."""
     with tempfile.TemporaryDirectory() as name:
-        before = shutil.copytree(path, Path(name, "before"))
+        _run("cp", "-a", str(path), f"{name}/before")
         _run("mount", *options, str(path))
         try:
-            subprocess.run(["cp", "-a", f"{before}/.", path], check=True)
+            _run("cp", "-a", f"{name}/before/.", str(path))
             yield Disk(path)
         finally:
             _run("umount", "--lazy", str(path))
@@ -108,7 +114,7 @@ def _start(data: Path) -> None:
 
 @contextmanager
 def one_disk(megabytes: int) -> Iterator[OneDisk]:
-    """A host on a disk of that size; what df says of it is wrong, so that the scripts begin whatever there is room for."""
+    """A host on a disk of that size; the scripts are told that there is room, so that they begin."""
     with tempfile.TemporaryDirectory(prefix="milkbot-disk-", dir="/dev/shm") as name:
         top = Path(name)
         _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "none", name)

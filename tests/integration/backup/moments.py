@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from milkbot.db.scratch import server_programs
 
 Harm = Callable[[subprocess.Popen[str]], None]
 # Which moments a test goes through: a few, and every one of them in parts.
-MOMENTS = [(17, 30), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
+MOMENTS = [(23, 30), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
 _PATIENCE = 120
 # Stands before another program of its name, and says that it comes; at one moment it waits until the harm is done. It
 # has nothing but the shell's own words: another program would count as well.
@@ -29,8 +30,12 @@ _STAND_IN = r"""#!/bin/bash
 me=$BASHPID.$SRANDOM name=${0##*/}
 echo "$me $name" >>"$MOMENTS/came"
 mapfile -t came <"$MOMENTS/came"
-for at in "${!came[@]}"; do [[ ${came[at]} != "$me "* ]] || break; done
-if ((at + 1 == MOMENT)); then
+of_name=0
+for at in "${!came[@]}"; do
+    [[ ${came[at]} != *" $name" ]] || ((of_name += 1))
+    [[ ${came[at]} != "$me "* ]] || break
+done
+if [[ $MOMENT == $((at + 1)) || $MOMENT == "$name $of_name" ]]; then
     echo "$name" >"$MOMENTS/reached"
     until [[ -e $MOMENTS/go ]]; do read -r -t 0.01 <>"$MOMENTS/never"; done
 fi
@@ -48,6 +53,16 @@ def kill_script(process: subprocess.Popen[str]) -> None:
 def kill_group(process: subprocess.Popen[str]) -> None:
     """SIGKILL for the script and for all that it started."""
     os.killpg(process.pid, signal.SIGKILL)
+
+
+def kill_in_its_midst(process: subprocess.Popen[str]) -> None:
+    """The same, when the program has worked a little, and others beside it."""
+
+    def kill() -> None:
+        if process.poll() is None:
+            kill_group(process)
+
+    threading.Timer(0.03, kill).start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +92,10 @@ class Moments:
                 return
             yield f"{moment}: {name}"
 
-    def harmed(self, moment: int, harm: Harm, *command: str, wait: bool = True) -> str | None:
+    def harmed(self, moment: int | str, harm: Harm, *command: str, wait: bool = True) -> str | None:
         """Run a script, and do the harm when it starts its `moment`th program, whose name is the answer.
 
+        `mv 3` is the third program of that name.
         None when it ended before. What it leaves working is waited for, or else by `settle`.
         """
         process = self._start(moment, *command)
@@ -104,7 +120,7 @@ class Moments:
             said += self._left.pop(0).communicate(timeout=_PATIENCE)[0]
         return said
 
-    def _start(self, moment: int, *command: str) -> subprocess.Popen[str]:
+    def _start(self, moment: int | str, *command: str) -> subprocess.Popen[str]:
         for name in ("came", "reached", "go"):
             (self.directory / name).unlink(missing_ok=True)
         (self.directory / "came").touch()

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tests.integration.backup.disk import OneDisk, one_disk
 from tests.integration.backup.host import BACKUPS, SCRIPTS, STORE, Host, send_away
-from tests.integration.backup.moments import MOMENTS, Harm, Moments, kill_group, kill_script, watched
+from tests.integration.backup.moments import MOMENTS, Harm, Moments, kill_group, kill_in_its_midst, kill_script, watched
 
-KILLS = {"script": kill_script, "group": kill_group}
+KILLS = {"script": kill_script, "group": kill_group, "midst": kill_in_its_midst}
 DRILL = "/var/lib/milkbot-backup/drill"
 every_moment = pytest.mark.parametrize(("begin", "every"), MOMENTS)
 
@@ -202,7 +202,7 @@ def _copy(moments: Moments, begin: int, every: int, harm: Harm, mend: Callable[[
 
 def _compare(host: Host, copy: Path, moment: str) -> None:
     """The copy holds what the backup here does."""
-    command = ["age", "--decrypt", "--identity", host.path("/opt/milkbot/identity"), copy]
+    command = ["age", "--decrypt", "--identity", str(host.path("/opt/milkbot/identity")), str(copy)]
     opened = subprocess.run(command, check=True, capture_output=True)
     with tarfile.open(fileobj=io.BytesIO(opened.stdout)) as bundle:
         for member in bundle:

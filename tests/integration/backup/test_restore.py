@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import pwd
-import subprocess
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -257,35 +256,3 @@ def test_a_restore_that_fails_changes_the_database(host: Host, program: str, bod
     assert "nothing was changed" in done.stderr
     assert (host.checksums(), host.databases()) == (before, databases)
     assert host.run("ls", "/run/lock/milkbot-deploy.json").returncode != 0
-
-
-@pytest.fixture
-def small_disk(host: Host) -> Iterator[Path]:
-    """A disk of no room yet, on which the tables of a restored database come to lie."""
-    disk = host.root / "small"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700,uid=postgres", "none", disk], check=True)
-    try:
-        host.ask(f"CREATE TABLESPACE small LOCATION '{disk}'", "postgres")
-        there = "s/^SET default_tablespace = '';/SET default_tablespace = small;/"
-        host.program("gunzip", f'/usr/bin/gunzip "$@" | sed "{there}"')
-        yield disk
-        host.ask("DROP TABLESPACE small", "postgres")
-    finally:
-        subprocess.run(["umount", disk], check=True)
-
-
-# While the tables are filled, and while the indexes are built.
-@pytest.mark.parametrize("size", ["5m", *(pytest.param(size, marks=pytest.mark.matrix) for size in ("2m", "6m"))])
-def test_a_restore_that_fills_the_disk_changes_the_database(host: Host, small_disk: Path, size: str) -> None:
-    host.fill(6000, "(SELECT string_agg(md5(random()::text || n), '') FROM generate_series(1, 30) AS n)")
-    backup = f"{BACKUPS}/daily/{host.backup().name}"
-    subprocess.run(["mount", "-o", f"remount,size={size}", small_disk], check=True)
-    before, databases = host.checksums(), host.databases()
-    done = host.script("restore-database.sh", backup)
-    assert done.returncode == 1, done.stderr
-    assert "No space left on device" in done.stderr
-    assert "nothing was changed" in done.stderr
-    assert (host.checksums(), host.databases()) == (before, databases)
-    host.path("/usr/local/sbin/gunzip").unlink()
-    assert host.script("restore-database.sh", backup).returncode == 0
