@@ -11,7 +11,6 @@ from unittest.mock import patch
 
 from milkbot.domain.orders import OrderIntent, OrderState
 from milkbot.domain.trading_state import TradingState
-from milkbot.trader import order_management
 from milkbot.trader.account import Reach
 from milkbot.trader.order_management import OrderManager
 from milkbot.venue.client import KalshiClient
@@ -108,4 +107,4 @@ def trades_while_it_is_halted() -> Iterator[None]:
 
 def forgets_the_answer() -> Sabotage:
     """What the exchange said is not written down, and what was listed neither."""
-    return patch.object(order_management.order_rows, "move", lambda *_, **__: False)
+    return patch("milkbot.db.orders.move", lambda *_, **__: False)

@@ -16,7 +16,7 @@ from milkbot.simulator.engine.units import LOTS_PER_CONTRACT, price_of
 
 _ID = re.compile(rb'"(mb-[0-9a-zA-Z-]+)"')
 _LIMITS = {"event": START_CASH * 3 / 100, "city": START_CASH * 3 / 100, "cluster": START_CASH * 5 / 100}
-_TRADE, _OPEN, _CONTRACTS = START_CASH * 2 / 100, START_CASH * 10 / 100, 200
+_TRADE, _OPEN, _CONTRACTS = START_CASH * 2 / 100, START_CASH * 10 / 100, Decimal(200)
 
 
 class Watch:

@@ -57,6 +57,7 @@ def test_nobody_else_is_kept_out_of_the_database() -> None:
     rules = [line.split() for line in render("postgres/pg_hba.conf.j2").splitlines() if not line.startswith("#")]
     assert [rule[:3] for rule in rules] == [
         ["local", "all", "postgres"],
+        ["local", "milkbot_restore_new", "milkbot"],
         ["local", "milkbot", "milkbot,milkbot_trader,milkbot_rollups,milkbot_api"],
         ["host", "milkbot", "milkbot"],
         ["host", "milkbot", "milkbot"],

@@ -8,6 +8,7 @@ waits for the other. The values are written out: a migration must mean the same 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -198,7 +199,7 @@ GUARDS = (
     ("keep_order_events", "BEFORE INSERT OR UPDATE OR DELETE ON ops.order_events FOR EACH ROW", "keep_order_events"),
     ("keep_all_order_events", "BEFORE TRUNCATE ON ops.order_events FOR EACH STATEMENT", "keep_order_events"),
 )
-ORDER_COLUMNS = {
+ORDER_COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "state_event": sa.Text(),
     "origin": sa.Text(),
     "expires_at": sa.DateTime(timezone=True),

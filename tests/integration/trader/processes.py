@@ -96,7 +96,7 @@ class Scene:
         record = self.directory / "points"
         record.unlink(missing_ok=True)
         self.begin()
-        if code := self.tick(**{failpoints.RECORD: str(record)}):
+        if code := self.tick(None, None, None, **{failpoints.RECORD: str(record)}):
             raise AssertionError(f"the tick that is recorded left with {code}")
         return record.read_text("utf-8").split()
 
