@@ -182,7 +182,7 @@ def test_bucket_whose_facts_are_gone_is_emptied(database: TestDatabase, facts: F
     _a_day(facts)
     _run(database)
     with database.engine().begin() as connection:
-        for table in ("fills", "orders", "settlements"):
+        for table in ("fills", "settlements"):
             connection.execute(text(f"DELETE FROM ops.{table}"))
     _run(database, everything=True)
     assert _state(database) == {table: [] for table in TABLES}
