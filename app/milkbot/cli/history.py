@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.replay_report import show_replay
 from milkbot.domain.modes import Exchange
 from milkbot.errors import MilkbotError
+from milkbot.history import operator
 from milkbot.history.recorded_day import replayed_day
 from milkbot.history.walk import Walk, walk
 from milkbot.logging import configure_logging
@@ -34,7 +36,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 def history(step_minutes: Step = 60) -> None:
     """Run the trading loop along the simulator's virtual clock until now, then let it run on the wall clock.
 
-    Safe to repeat: it goes on where an earlier run was stopped, and does nothing once the clock is the wall's.
+    What a breaker stopped is acknowledged each virtual morning, as an operator would, and at the end. Safe to repeat:
+    it goes on where an earlier run was stopped, and does nothing once the clock is the wall's.
     """
     settings = settings_of_host("history", quiet=True)
     if settings.exchange is not Exchange.SIMULATOR:
@@ -44,7 +47,9 @@ def history(step_minutes: Step = 60) -> None:
             typer.echo("the simulator runs on the wall clock already; nothing to do")
             return
         with open_database(settings, "history") as engine, _progress() as progress:
-            ticks = walk(settings, engine, clock, step_minutes, _shown_in(progress))
+            looks = partial(operator.look, engine, settings.trading_mode)
+            ticks = walk(settings, engine, clock, step_minutes, _shown_in(progress), looks)
+            looks(clock.now(), last=True)
         _await_wall(clock)
         clock.set_wall()
     typer.echo(f"{ticks} ticks run; the simulator is on the wall clock now")

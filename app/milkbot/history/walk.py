@@ -29,10 +29,12 @@ def walk(
     clock: SimulatorClock,
     step_minutes: int,
     moved: Callable[[Walk], None],
+    each_day: Callable[[datetime], None] | None = None,
 ) -> int:
     """Tick every `step_minutes` of the virtual clock up to its end, or to now where it has none; returns the ticks.
 
-    Rollups run once a virtual day, as their timer would. Raises what a tick raises: a history with a hole is none.
+    Rollups run once a virtual day, as their timer would, and `each_day` is called then. Raises what a tick raises: a
+    history with a hole is none.
     """
     step = timedelta(minutes=step_minutes)
     done = 0
@@ -47,6 +49,8 @@ def walk(
             if now.date() != rolled:
                 rolled = now.date()
                 run_rollups(engine, bankroll=settings.bankroll)
+                if each_day is not None:
+                    each_day(now)
             if now >= end:
                 break
             # A tick may have let the virtual clock run while it waited for the rate limit.
