@@ -35,10 +35,10 @@ begun: {description: Path of the backup that a restore of the same was begun wit
 """
 
 # One answer for each table, and no row is read twice.
-_STORED = """
+STORED = """
 SELECT format('%s.%s', nspname, relname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg_toast%'
-AND xpath_exists('/row', query_to_xml(format('SELECT 1 AS one FROM %I.%I LIMIT 1', nspname, relname), false, true, ''))
+AND query_to_xml(format('SELECT 1 AS one FROM %I.%I LIMIT 1', nspname, relname), false, true, '')::text <> ''
 ORDER BY 1
 """
 _RESTORED = """
@@ -68,7 +68,7 @@ def look(database: str, socket_dir: Path) -> tuple[list[str], list[str]]:
         return [], []
     if database not in ask("SELECT datname FROM pg_database", "postgres"):
         return [], []
-    stored = ask(_STORED, database)
+    stored = ask(STORED, database)
     return stored, ask(_RESTORED, database) if "ops.trading_states" in stored else []
 
 
