@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -36,6 +37,11 @@ from milkbot.venue.signing import ApiCredentials
 
 ORIGIN = "http://127.0.0.1:9"
 _SEED = 1
+_LONGEST = 30.0
+_LOCKS = """
+    SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE locktype = 'advisory' AND datname = current_database()
+"""
 
 
 class Floor:
@@ -92,6 +98,15 @@ class Floor:
             ]
         )
         shutil.rmtree(self._directory / str(self.number - 1), ignore_errors=True)
+
+    def bury(self) -> None:
+        """End the connections of a trader that died, and wait until the server has noticed and let go of its lock."""
+        self.engine.dispose()
+        deadline = time.monotonic() + _LONGEST
+        while self._books.execute(_LOCKS).fetchone() != (0,):
+            if time.monotonic() > deadline:
+                raise AssertionError("the server keeps the lock of a trader that is gone")
+            time.sleep(0.001)
 
     def now(self) -> datetime:
         """The exchange's virtual moment; with sleep this is the trader's Clock."""

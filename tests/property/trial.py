@@ -69,7 +69,7 @@ class Trial:
             self.floor.tally.update(f"fault {one.rule.fault}" for one in self.floor.simulator.faults.history)
             if self.floor.lifeline.cut:
                 self.floor.tally["ticks killed"] += 1
-                self.floor.engine.dispose()
+                self.floor.bury()
             self.floor.lifeline.start(None)
             self.faulty.arm(None)
 

@@ -16,6 +16,9 @@ import pytest
 from tests.integration.backup.host import BACKUPS, Host
 from tests.roles.rendering import render
 
+from milkbot.db.migrate import alembic_config, head_revision
+
+HEAD = head_revision(alembic_config(None))
 DAMAGED = f"{BACKUPS}/daily/milkbot_20260101_000000.sql.gz"
 
 
@@ -122,7 +125,9 @@ def _forge(host: Host, backup: Path, change: Callable[[bytes], bytes], **fields:
 
 
 def _schema(revision: str) -> Callable[[bytes], bytes]:
-    return lambda sql: sql.replace(b"FROM stdin;\n0008\n", b"FROM stdin;\n" + revision.encode() + b"\n")
+    return lambda sql: sql.replace(
+        b"FROM stdin;\n" + HEAD.encode() + b"\n", b"FROM stdin;\n" + revision.encode() + b"\n"
+    )
 
 
 def _shorter(lines: int) -> Callable[[bytes], bytes]:
@@ -189,9 +194,9 @@ def test_a_damaged_backup_changes_the_database(host: Host, every: int) -> None:
 
 
 # The release's own command, which migrates what the environment names.
-MIGRATE = """#!/bin/bash
+MIGRATE = f"""#!/bin/bash
 echo "$POSTGRES_DB $*" >>/opt/milkbot/migrated
-psql -qh "$POSTGRES_HOST" -U milkbot -c "UPDATE ops.alembic_version SET version_num = '0008'" "$POSTGRES_DB"
+psql -qh "$POSTGRES_HOST" -U milkbot -c "UPDATE ops.alembic_version SET version_num = '{HEAD}'" "$POSTGRES_DB"
 """
 
 
@@ -214,7 +219,7 @@ def test_an_older_backup_is_migrated_where_nobody_comes_in(host: Host) -> None:
     command = ("restore-database.sh", "--upgrade-by", "/opt/milkbot/current/venv/bin/milkbot", DAMAGED)
     done = host.script(*command)
     assert done.returncode == 0, done.stderr
-    assert host.revision() == "0008"
+    assert host.revision() == HEAD
     name, *words = migrated.read_text("utf-8").split()
     assert words == ["db", "upgrade"]
     # By the host's socket, where pg_hba.conf names each database.
