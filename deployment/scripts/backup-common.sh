@@ -78,8 +78,15 @@ good_backups() { # kind, or '' for all
         done
 }
 
-# rclone with the settings of this host, and an end to every wait for the other side.
-remote() { rclone --config "$rclone_config" --contimeout 15s --timeout 60s --retries 3 --low-level-retries 3 "$@"; }
+# rclone with the settings of this host, and an end to every wait for the other side. It writes what it learns of that side
+# (the sums it knows, a new token) into its settings: into a copy, or site.yml would change them back each time.
+remote() {
+    local own=$state_dir/rclone.conf
+    if [[ ! $own -nt $rclone_config ]]; then
+        install --mode=0600 "$rclone_config" "$own.new" && mv -- "$own.new" "$own" || return 1
+    fi
+    rclone --config "$own" --contimeout 15s --timeout 60s --retries 3 --low-level-retries 3 "$@"
+}
 
 refuse_without_offsite() {
     [[ $OFFSITE == yes && -n $OFFSITE_TARGET ]] || fail 'backups go nowhere off-site; set backup_offsite_enabled, then site.yml --tags backup'

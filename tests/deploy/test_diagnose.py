@@ -24,6 +24,7 @@ _ITS_OWN = (
     "/run/user",
     "/run/udev",
     "/run/postgresql",
+    "/dev/shm/PostgreSQL.",  # of a query with parallel workers
     "/run/utmp",
     "/run/motd.dynamic",
     "/tmp/systemd-private-",

@@ -87,3 +87,20 @@ def test_a_copy_is_made_to_nowhere(host: Host) -> None:
     done = host.script("offsite-backup.sh")
     assert done.returncode == 1
     assert "set backup_offsite_enabled" in done.stderr
+
+
+def test_what_rclone_learns_of_the_other_side_changes_its_settings(away: Host) -> None:
+    """Over sftp it writes down which sums the other side knows, and elsewhere a new token; site.yml would undo that."""
+    away.program("rclone", 'echo "md5sum_command = md5sum" >>"$2"; exec /usr/bin/rclone "$@"')
+    settings = away.path("/etc/milkbot/backup-rclone.conf")
+    before = settings.read_bytes()
+    away.backup()
+    assert away.state("offsite")["result"] == "good"
+    assert settings.read_bytes() == before
+    learnt = away.path("/var/lib/milkbot-backup/rclone.conf")
+    assert "md5sum_command" in learnt.read_text("utf-8")
+    assert learnt.stat().st_mode & 0o777 == 0o600
+    settings.write_bytes(before + b"# another\n")
+    time.sleep(1)
+    away.backup()
+    assert "# another" in learnt.read_text("utf-8")
