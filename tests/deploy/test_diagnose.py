@@ -141,8 +141,10 @@ _PLANTED = [
     "planted-Argument-4714",
     "planted-Query-4715",
 ]
+# Cron's health check and the hourly rotation write too, and may come at any moment.
 _PLANT = """
 set -e
+systemctl stop cron logrotate.timer
 printf 'MILKBOT_HEALTHCHECKS_URL=https://ping.example.com/planted-Webhook-4711\\n' >/etc/milkbot/test.env
 mkdir -p /run/systemd/system/milkbot-rollups.service.d
 cat /opt/milkbot/.env /opt/milkbot/kalshi_private_key.pem /etc/ssl/private/milkbot.test.key >/run/test-secrets
@@ -172,7 +174,7 @@ _PLACES = {
 }
 _PULL_UP = """
 rm -rf /etc/milkbot/test.env /run/systemd/system/milkbot-rollups.service.d /run/test-secrets /etc/nginx/conf.d/test.conf
-systemctl daemon-reload; systemctl stop test-argument test-query; true
+systemctl daemon-reload; systemctl stop test-argument test-query; systemctl start cron logrotate.timer
 """
 
 
