@@ -39,7 +39,11 @@ archive_now() {
         sql postgres <<<"SELECT extract(epoch FROM clock_timestamp()) AS now \\gset
             SELECT pg_current_xact_id() \\g /dev/null
             SELECT :'now', pg_walfile_name(pg_switch_wal())"
-    )
+    ) || {
+        log 'PostgreSQL answered, and died of the next question; only what is in the archive can be had'
+        now=''
+        return 0
+    }
     for turn in {1..60}; do
         [[ $(sql postgres <<<"SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name = '$segment.ready'") != 0 ]] || return 0
         sleep "$((turn < 5 ? 0 : 1)).5"
