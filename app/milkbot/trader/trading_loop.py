@@ -134,6 +134,9 @@ class TradingLoop:
             self._venue.adopt_account_limits()
         account = self._reconcile(report)
         report.blocked_events = len(account.blocked_events)
+        if self._sends:
+            now = self._clock.now()
+            report.counts["canceled"] += kill_file.obey(self._engine, self._venue, self._settings, account.resting, now)
         if not (status.trading_active and self._quotes.rests):
             self._withdraw(report, resting.left_behind(account.resting), alone)
         if not status.trading_active:
@@ -141,11 +144,8 @@ class TradingLoop:
             return Outcome.PAUSED
         group = self._order_group()
         allowed = self._trading_state(report)
-        if self._sends:
-            now = self._clock.now()
-            report.counts["canceled"] += kill_file.obey(self._engine, self._venue, self._settings, account.resting, now)
-            if allowed is not TradingState.ACTIVE and self._quotes.rests:
-                self._withdraw(report, resting.left_behind(account.resting), alone)
+        if self._sends and allowed is not TradingState.ACTIVE and self._quotes.rests:
+            self._withdraw(report, resting.left_behind(account.resting), alone)
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
         report.forecasts = observation.oldest_forecasts(observed)
         decider = Decider(self._settings, self._engine, self._clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -63,6 +63,18 @@ def test_kill_file_halts_triggers_the_group_and_cancels_what_was_placed_by_hand(
     assert [request for request in stage.wire.creates if b"by-hand" not in request.content] == []
     acts = [row["act"] for row in stage.rows("SELECT act FROM ops.order_groups ORDER BY id")]
     assert acts == ["created", "triggered"]
+
+
+def test_kill_file_waits_for_the_end_of_a_trading_pause(stage: Stage, kill_file: Path) -> None:
+    """Orders may be canceled in one, and a group triggered: nothing has to wait."""
+    stage.tick()
+    kill_file.touch()
+    stage.exchange.advance_to(datetime(2026, 8, 6, 8, 0, tzinfo=UTC))  # a Thursday, in the exchange's weekly pause
+    report = stage.tick()
+    assert report.message == "trading is paused at the exchange"
+    assert [row["act"] for row in stage.rows("SELECT act FROM ops.order_groups ORDER BY id")] == ["created", "triggered"]
+    stage.later(hours=3)
+    assert stage.tick().message == "trading state is halted"
 
 
 def test_kill_file_that_is_gone_does_not_resume(stage: Stage, kill_file: Path) -> None:
