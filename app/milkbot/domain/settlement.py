@@ -1,19 +1,14 @@
-"""How an event settles: what each bracket pays by the official high, and what a corrected result changes."""
+"""How an event settles: whether its brackets leave no gap, and what a result pays for what is held."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from milkbot.domain.markets import Market, Strike, StrikeType
+from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.positions import Position
-from milkbot.domain.units import ONE, ZERO, Cash, Price
-
-
-def yes_values(markets: Iterable[Market], high_f: int) -> dict[str, Price]:
-    """What one YES of each market pays when the official high is that many whole degrees Fahrenheit."""
-    return {market.ticker: Price(ONE if market.strike.contains(high_f) else ZERO) for market in markets}
+from milkbot.domain.units import Cash, Price
 
 
 def is_exhaustive(strikes: Iterable[Strike]) -> bool:
@@ -36,13 +31,3 @@ def payment(position: Position, yes_value: Price) -> SettlementPayment:
     """The payment for what is held when each YES pays `yes_value`: 0, 1, or in between for a scalar result."""
     realized = position.settled(yes_value)
     return SettlementPayment(Cash(realized + position.cost), realized)
-
-
-def event_payments(positions: Mapping[str, Position], values: Mapping[str, Price]) -> dict[str, SettlementPayment]:
-    """The payment of each market that settled; one in which nothing was ever held pays nothing."""
-    return {ticker: payment(positions.get(ticker, Position.flat(ticker)), value) for ticker, value in values.items()}
-
-
-def correction(position: Position, before: Price, after: Price) -> Cash:
-    """Dollars that a corrected result brings (takes: negative) over what the first one paid."""
-    return Cash(position.settled(after) - position.settled(before))

@@ -13,6 +13,7 @@ from milkbot.db import books, ticks
 from milkbot.db.ops import Order
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.positions import Fill, Position
+from milkbot.domain.settlement import payment
 from milkbot.domain.units import ZERO, Cash, Price
 from milkbot.trader.places import Place, place_of
 from milkbot.trader.strategy import NAME as STRATEGY
@@ -180,12 +181,12 @@ def _refold(session: Session, mode: TradingMode, ticker: str, place: Place, at: 
 
 def _paid(position: Position, yes_value: Price) -> dict[str, Decimal]:
     """What a settlement paid for what was held, as its row has it."""
-    profit = position.settled(yes_value)
+    paid = payment(position, yes_value)
     return {
         "signed_count": position.signed_count,
         "cost": position.cost,
-        "revenue": profit + position.cost,
-        "realized_pnl": profit,
+        "revenue": paid.revenue,
+        "realized_pnl": paid.realized,
     }
 
 

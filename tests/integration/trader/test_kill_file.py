@@ -72,7 +72,10 @@ def test_kill_file_waits_for_the_end_of_a_trading_pause(stage: Stage, kill_file:
     stage.exchange.advance_to(datetime(2026, 8, 6, 8, 0, tzinfo=UTC))  # a Thursday, in the exchange's weekly pause
     report = stage.tick()
     assert report.message == "trading is paused at the exchange"
-    assert [row["act"] for row in stage.rows("SELECT act FROM ops.order_groups ORDER BY id")] == ["created", "triggered"]
+    assert [row["act"] for row in stage.rows("SELECT act FROM ops.order_groups ORDER BY id")] == [
+        "created",
+        "triggered",
+    ]
     stage.later(hours=3)
     assert stage.tick().message == "trading state is halted"
 

@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.domain.strategies import FILLS, PRICES, START
+from tests.unit.domain.strategies import FILLS
 
-from milkbot.domain.markets import Market, MarketStatus, Strike, StrikeType
+from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.positions import Fill, Position, fold
-from milkbot.domain.settlement import SettlementPayment, correction, event_payments, is_exhaustive, payment, yes_values
+from milkbot.domain.settlement import SettlementPayment, is_exhaustive, payment
 from milkbot.domain.units import ONE, ZERO, Cash, Count, Price, cash
 
 LADDER = (
@@ -26,11 +26,11 @@ LADDER = (
 TICKERS = ("T84", "B84.5", "B86.5", "B88.5", "B90.5", "T91")
 
 
-def market(ticker: str, strike: Strike) -> Market:
-    return Market(ticker, "E", strike, MarketStatus.ACTIVE, START, START, "", "", (), 0, "", "")
-
-
-MARKETS = tuple(market(ticker, strike) for ticker, strike in zip(TICKERS, LADDER, strict=True))
+def values(high_f: int) -> dict[str, Price]:
+    """What one YES of each bracket pays when the official high is that."""
+    return {
+        ticker: Price(ONE if strike.contains(high_f) else ZERO) for ticker, strike in zip(TICKERS, LADDER, strict=True)
+    }
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ MARKETS = tuple(market(ticker, strike) for ticker, strike in zip(TICKERS, LADDER
     ],
 )
 def test_each_degree_pays_one_bracket_and_only_that(high_f: int, winner: str) -> None:
-    assert yes_values(MARKETS, high_f) == {ticker: (ONE if ticker == winner else ZERO) for ticker in TICKERS}
+    assert values(high_f) == {ticker: (ONE if ticker == winner else ZERO) for ticker in TICKERS}
 
 
 def test_a_whole_ladder_is_exhaustive() -> None:
@@ -76,7 +76,7 @@ def test_an_event_pays_all_six_brackets_of_what_is_held() -> None:
         "B88.5": position("B88.5", "-5", "3"),
         "B90.5": position("B90.5", "0", "0"),
     }
-    paid = event_payments(held, yes_values(MARKETS, 87))
+    paid = {ticker: payment(held.get(ticker, Position.flat(ticker)), value) for ticker, value in values(87).items()}
     assert paid == {
         "T84": of("0", "-1"),
         "B84.5": of("10", "2"),
@@ -90,27 +90,11 @@ def test_an_event_pays_all_six_brackets_of_what_is_held() -> None:
 @given(FILLS, st.integers(70, 100))
 def test_yes_of_all_six_brackets_at_once_pays_a_dollar_whatever_the_high(fills: list[Fill], high_f: int) -> None:
     held = {ticker: fold(ticker, [replace(part, ticker=ticker) for part in fills]) for ticker in TICKERS}
-    paid = event_payments(held, yes_values(MARKETS, high_f))
+    paid = [payment(held[ticker], value) for ticker, value in values(high_f).items()]
     signed = held["T84"].signed_count
     # One YES wins; of NO all but one do.
     expected = signed if signed > 0 else 5 * -signed
-    assert abs(sum(part.revenue for part in paid.values()) - expected) < Decimal("1e-12")
-
-
-@given(FILLS, PRICES, PRICES)
-def test_a_correction_is_what_the_second_result_pays_more_than_the_first(
-    fills: list[Fill], first: Price, second: Price
-) -> None:
-    held = fold("T", fills)
-    paid = payment(held, first).realized + correction(held, first, second)
-    assert abs(paid - payment(held, second).realized) < Decimal("1e-12")
-    assert correction(held, first, first) == 0
-
-
-def test_a_result_that_turns_round_takes_back_what_it_paid() -> None:
-    held = position("B86.5", "20", "6")
-    assert correction(held, Price(ONE), Price(ZERO)) == Decimal(-20)
-    assert correction(held, Price(ZERO), Price(ONE)) == Decimal(20)
+    assert abs(sum(part.revenue for part in paid) - expected) < Decimal("1e-12")
 
 
 def position(ticker: str, signed: str, cost: str) -> Position:
