@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.risk.tables import breakers_table, denials_table
 
 from milkbot.risk.breakers import RULES, Breaker
-from milkbot.risk.documentation import breakers_table, denials_table
 from milkbot.risk.limits import DENIALS, DenialCode
 from milkbot.settings import Settings
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.trader import tables
 
 from milkbot.domain.order_states import OrderEvent
 from milkbot.settings import Settings
-from milkbot.trader import documentation
 from milkbot.trader.findings import EFFECTS, FindingKind
 from milkbot.trader.requote import Withdrawal
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "orders.md"
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
 TABLES = {
-    "transitions": documentation.transitions_table(),
-    "findings": documentation.findings_table(),
-    "withdrawals": documentation.withdrawals_table(DEFAULTS),
-    "invariants": documentation.invariants_table(),
+    "transitions": tables.transitions_table(),
+    "findings": tables.findings_table(),
+    "withdrawals": tables.withdrawals_table(DEFAULTS),
+    "invariants": tables.invariants_table(),
 }
 
 
@@ -30,6 +30,6 @@ def test_the_documentation_shows_other_rules_than_are_kept(name: str) -> None:
 
 
 def test_an_event_a_finding_or_a_reason_is_not_explained() -> None:
-    assert list(documentation.EVENTS) == list(OrderEvent)
-    assert list(documentation.FINDINGS) == list(EFFECTS) == list(FindingKind)
-    assert set(documentation.WITHDRAWALS) == set(Withdrawal)
+    assert list(tables.EVENTS) == list(OrderEvent)
+    assert list(tables.FINDINGS) == list(EFFECTS) == list(FindingKind)
+    assert set(tables.WITHDRAWALS) == set(Withdrawal)
