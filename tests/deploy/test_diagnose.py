@@ -36,6 +36,7 @@ _ITS_OWN = (
     "/var/lib/systemd/timers",
     "/var/cache/milkbot-trader",
     "/var/lib/postgresql",
+    "/var/backups/milkbot-wal/archive",  # the server hands over a segment every half minute
     "/var/lib/milkbot-simulator",
     "/opt/milkbot/data",
 )
