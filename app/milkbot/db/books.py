@@ -46,6 +46,14 @@ def fills_of(session: Session, mode: TradingMode, ticker: str) -> Sequence[FillR
     return session.scalars(wanted.order_by(FillRow.filled_at, FillRow.id)).all()
 
 
+def fills_of_orders_since(session: Session, mode: TradingMode, since: datetime) -> list[Fill]:
+    """All fills of the orders that had one since then, order by order, each order's as they happened."""
+    recent = select(FillRow.venue_order_id).where(FillRow.trading_mode == mode, FillRow.filled_at >= since)
+    wanted = select(FillRow).where(FillRow.trading_mode == mode, FillRow.venue_order_id.in_(recent))
+    ordered = wanted.order_by(FillRow.venue_order_id, FillRow.filled_at, FillRow.id)
+    return [to_fill(row) for row in session.scalars(ordered)]
+
+
 def adopt_fills(session: Session, order: Order) -> Sequence[FillRow]:
     """Link fills that came before their order was found at the exchange; returns those that were not linked yet."""
     wanted = (FillRow.trading_mode == order.trading_mode, FillRow.venue_order_id == order.venue_order_id)

@@ -33,6 +33,14 @@ def recent_findings(session: Session, mode: TradingMode, limit: int) -> Sequence
     return session.scalars(wanted).all()
 
 
+def closed_subjects(session: Session, mode: TradingMode, kind: str, since: datetime) -> frozenset[str]:
+    """What findings of that kind were about that were closed since then."""
+    wanted = select(Finding.subject).where(
+        Finding.trading_mode == mode, Finding.kind == kind, Finding.closed_at >= since
+    )
+    return frozenset(session.scalars(wanted))
+
+
 def explained_since(session: Session, mode: TradingMode, kind: str, moment: datetime) -> bool:
     """Whether a finding of that kind is open, or was closed from that moment on."""
     of_kind = (Finding.trading_mode == mode, Finding.kind == kind)

@@ -11,9 +11,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from milkbot.db.risk_tables import EventLadder, SeriesTerms, TermsAcceptance
+from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.modes import TradingMode
-from milkbot.risk.terms import Clause
+from milkbot.risk.terms import FEES, Clause
 
+Schedules = Mapping[str, frozenset[FeeSchedule]]
+"""By series, every fee schedule that it was seen with."""
 Accepted = Mapping[str, Mapping[str, frozenset[str]]]
 """By series and kind of clause, the fingerprints that may be traded."""
 
@@ -57,6 +60,17 @@ def pending(session: Session, mode: TradingMode) -> Sequence[SeriesTerms]:
         .order_by(SeriesTerms.seen_at, SeriesTerms.series_ticker, SeriesTerms.kind)
     )
     return [row for row in rows if row.fingerprint not in known[row.series_ticker][row.kind]]
+
+
+def fee_schedules(session: Session, mode: TradingMode) -> Schedules:
+    """What each series was seen to charge, accepted or not."""
+    rows = select(SeriesTerms.series_ticker, SeriesTerms.terms).where(
+        SeriesTerms.trading_mode == mode, SeriesTerms.kind == FEES
+    )
+    found: dict[str, frozenset[FeeSchedule]] = defaultdict(frozenset)
+    for series, text in session.execute(rows):
+        found[series] |= {FeeSchedule.of_text(text)}
+    return found
 
 
 def accept(session: Session, rows: Iterable[SeriesTerms], *, by: str, at: datetime, note: str) -> None:

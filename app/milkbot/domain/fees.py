@@ -6,6 +6,7 @@ then the balance is aligned to 0.0001 dollars for direct members.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +16,7 @@ from milkbot.domain.units import CASH_STEP, ONE, ZERO, Cash, Count, Price, round
 TAKER_RATE = Decimal("0.07")
 MAKER_RATE = Decimal("0.0175")
 BALANCE_STEP = Decimal("0.0001")
+_MULTIPLIER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class FeeType(StrEnum):
@@ -37,6 +39,19 @@ class FeeSchedule:
 
     fee_type: FeeType
     multiplier: Decimal
+
+    @property
+    def text(self) -> str:
+        """As it is stored and shown, `quadratic x 1`; `of_text` reads it."""
+        return f"{self.fee_type} x {self.multiplier.normalize():f}"
+
+    @classmethod
+    def of_text(cls, text: str) -> FeeSchedule:
+        """Raises ValueError for what `text` never wrote."""
+        kind, found, multiplier = text.partition(" x ")
+        if not found or not _MULTIPLIER.fullmatch(multiplier):
+            raise ValueError(f"not a fee schedule: {text!r}")
+        return cls(FeeType(kind), Decimal(multiplier))
 
     @property
     def is_known(self) -> bool:

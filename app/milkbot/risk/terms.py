@@ -48,7 +48,7 @@ class Clause:
 def clauses(fees: FeeSchedule, markets: Iterable[Market]) -> tuple[Clause, ...]:
     """The terms of an event: its fees, and each wording of its markets' rules without dates and degrees."""
     rules = {Clause(f"rules {market.strike.kind}", _wording(market.rules_primary)) for market in markets}
-    return (Clause(FEES, f"{fees.fee_type} x {fees.multiplier.normalize():f}"), *sorted(rules))
+    return (Clause(FEES, fees.text), *sorted(rules))
 
 
 def judged(fees: FeeSchedule, found: Iterable[Clause], accepted: Mapping[str, frozenset[str]]) -> Terms:

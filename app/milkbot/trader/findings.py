@@ -40,6 +40,8 @@ class FindingKind(StrEnum):
     """An order that neither side explains for too long."""
     POSITION_MISMATCH = "position_mismatch"
     CASH_MISMATCH = "cash_mismatch"
+    FEE_MISMATCH = "fee_mismatch"
+    """An order that was charged more than its series' fees."""
     INVARIANT = "invariant"
     """Something that is always true of the books is not."""
 
@@ -50,8 +52,8 @@ EFFECTS: Mapping[FindingKind, TradingState] = {
 }
 """What is left to the trader as long as a finding is open. A halt lasts longer: until `milkbot resume`."""
 
-BY_THE_OPERATOR = frozenset({FindingKind.MANUAL_ORDER})
-"""Kinds that no evidence closes: only the operator knows whether that was meant."""
+BY_THE_OPERATOR = frozenset({FindingKind.MANUAL_ORDER, FindingKind.FEE_MISMATCH})
+"""Kinds that no evidence closes: only the operator knows whether an order was meant, and what a fee was for."""
 
 
 @dataclass(frozen=True, slots=True)

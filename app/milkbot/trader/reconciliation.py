@@ -18,7 +18,7 @@ from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OrderState
-from milkbot.trader import adoption, cash, evidence, findings, positions
+from milkbot.trader import adoption, cash, charged_fees, evidence, findings, positions
 from milkbot.trader.account import Reach, Statement, read_statement
 from milkbot.trader.bookkeeping import record_fills, record_settlements
 from milkbot.trader.cash import CashView
@@ -112,6 +112,7 @@ class Reconciler:
                 *seen.found,
                 *adoption.unknown_fills(session, mode, statement.orders),
                 *positions.compare(session, mode, statement.positions),
+                *charged_fees.compare(session, mode, now),
                 *cash.judge(view, cash_rows.cash_standing(session, mode).capital),
             ]
             unresolved = frozenset(order.event_ticker for order in seen.unresolved)

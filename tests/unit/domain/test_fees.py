@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.domain.strategies import COUNTS, PRICES
 
 from milkbot.domain.fees import FeeSchedule, FeeType, aligned
@@ -71,3 +72,17 @@ def test_a_fee_type_that_nobody_told_us_of_is_unknown_and_priced_as_the_dearest(
     assert WITH_MAKER.is_known
     assert flat.taker(count(100), price("0.5")) == Decimal("1.75")
     assert flat.maker(count(100), price("0.5")) == Decimal("0.4375")
+
+
+@given(st.sampled_from(FeeType), st.decimals(0, 10, places=4))
+def test_a_schedule_is_another_one_after_it_was_written_down(fee_type: FeeType, multiplier: Decimal) -> None:
+    schedule = FeeSchedule(fee_type, multiplier)
+    assert FeeSchedule.of_text(schedule.text) == schedule
+
+
+@pytest.mark.parametrize(
+    "text", ["", "quadratic", "quadratic x", "quadratic x -1", "quadratic x 1e9", "quadratic x NaN"]
+)
+def test_words_that_are_no_schedule_are_read_as_one(text: str) -> None:
+    with pytest.raises(ValueError, match="not a fee schedule"):
+        FeeSchedule.of_text(text)

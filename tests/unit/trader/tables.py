@@ -40,6 +40,7 @@ FINDINGS: Final[Mapping[FindingKind, str]] = {
     FindingKind.ORDER_OVERDUE: "an order that the exchange does not explain for `UNKNOWN_DEADLINE_MIN`",
     FindingKind.POSITION_MISMATCH: "fills that do not add up to what the exchange holds",
     FindingKind.CASH_MISMATCH: "cash that fills, fees and settlements do not add up to",
+    FindingKind.FEE_MISMATCH: "an order that was charged more than the fees that its series names",
     FindingKind.INVARIANT: "something that is always true of the books is not",
 }
 WITHDRAWALS: Final[Mapping[Withdrawal, tuple[str, str]]] = {
