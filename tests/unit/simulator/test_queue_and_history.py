@@ -14,7 +14,7 @@ from tests.unit.simulator.scripted import MIDDLE, OPENS, ScriptedWorld
 
 from milkbot.domain.orders import BookSide
 from milkbot.domain.units import count, price
-from milkbot.simulator.exchange.history import LIVE
+from milkbot.simulator.exchange.archive import LIVE
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import rule
 from milkbot.venue.errors import OrderRejectedError, VenueReadError

@@ -11,9 +11,9 @@ from starlette.responses import JSONResponse
 from milkbot.simulator.engine.rejects import bad_request, not_found
 from milkbot.simulator.exchange import render_orders
 from milkbot.simulator.exchange import render_portfolio as render
+from milkbot.simulator.exchange.archive import fills_of, orders_of
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.filters import Window, names
-from milkbot.simulator.exchange.history import cutoff, is_archived
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
 from milkbot.venue.values import VenueOrderStatus
 
@@ -45,13 +45,10 @@ def router(desk: Desk) -> APIRouter:
                 raise bad_request(f"status is {status!r}, expected one of {', '.join(VenueOrderStatus)}")
             rows = [
                 order
-                for order in sorted(state.orders.values(), key=lambda order: order.sequence, reverse=True)
-                if order.account == account.key_id
-                and ticker in ("", order.ticker)
+                for order in orders_of(state, account, window, archived=False)
+                if ticker in ("", order.ticker)
                 and (not events or state.markets[order.ticker].plan.ticker in events)
-                and window.holds(order.created_at)
                 and status in ("", order.status)
-                and not is_archived(order, state.now)
             ]
             part, after = page(rows, lambda order: order.order_id, limit, cursor)
             return JSONResponse({"orders": [render_orders.order(order, account) for order in part], "cursor": after})
@@ -78,13 +75,9 @@ def router(desk: Desk) -> APIRouter:
         tickers, window = names(ticker), Window(min_ts, max_ts)
         with desk.viewed(request) as (state, account):
             rows = [
-                filled.fill
-                for filled in reversed(state.fills)
-                if filled.account == account.key_id
-                and (not tickers or filled.fill.ticker in tickers)
-                and order_id in ("", filled.fill.order_id)
-                and window.holds(filled.fill.filled_at)
-                and filled.fill.filled_at >= cutoff(state.now)
+                fill
+                for fill in fills_of(state, account, window, archived=False)
+                if (not tickers or fill.ticker in tickers) and order_id in ("", fill.order_id)
             ]
             part, after = page(rows, lambda fill: fill.fill_id, limit, cursor)
             return JSONResponse({"fills": [render.fill(fill) for fill in part], "cursor": after})

@@ -5,36 +5,22 @@ Markets and the tape are not archived: their cutoff lies before everything.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from milkbot.simulator.engine.records import Order
 from milkbot.simulator.exchange import render_orders, text
 from milkbot.simulator.exchange import render_portfolio as render
+from milkbot.simulator.exchange.archive import cutoff, fills_of, orders_of
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.filters import Window
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
-from milkbot.venue.values import VenueOrderStatus
-
-LIVE = timedelta(days=90)
-"""How long something stays in the live lists. The exchange aims at about three months."""
 
 _BEFORE_ALL = datetime(2020, 1, 1, tzinfo=UTC)
 Limit = Annotated[int, Query(ge=1, le=1000)]
-
-
-def cutoff(now: datetime) -> datetime:
-    """What ended before this moment is historical. It moves once a day."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) - LIVE
-
-
-def is_archived(order: Order, now: datetime) -> bool:
-    """Whether an order has left the live list; one that rests never does."""
-    return order.status is not VenueOrderStatus.RESTING and order.updated_at < cutoff(now)
 
 
 def router(desk: Desk) -> APIRouter:
@@ -59,14 +45,8 @@ def router(desk: Desk) -> APIRouter:
     ) -> JSONResponse:
         window = Window(None, max_ts)
         with desk.viewed(request) as (state, account):
-            rows = [
-                order
-                for order in sorted(state.orders.values(), key=lambda order: order.sequence, reverse=True)
-                if order.account == account.key_id
-                and ticker in ("", order.ticker)
-                and window.holds(order.created_at)
-                and is_archived(order, state.now)
-            ]
+            found = orders_of(state, account, window, archived=True)
+            rows = [order for order in found if ticker in ("", order.ticker)]
             part, after = page(rows, lambda order: order.order_id, limit, cursor)
             return JSONResponse({"orders": [render_orders.order(order, account) for order in part], "cursor": after})
 
@@ -81,14 +61,8 @@ def router(desk: Desk) -> APIRouter:
     ) -> JSONResponse:
         window = Window(None, max_ts)
         with desk.viewed(request) as (state, account):
-            rows = [
-                filled.fill
-                for filled in reversed(state.fills)
-                if filled.account == account.key_id
-                and ticker in ("", filled.fill.ticker)
-                and window.holds(filled.fill.filled_at)
-                and filled.fill.filled_at < cutoff(state.now)
-            ]
+            found = fills_of(state, account, window, archived=True)
+            rows = [fill for fill in found if ticker in ("", fill.ticker)]
             part, after = page(rows, lambda fill: fill.fill_id, limit, cursor)
             return JSONResponse({"fills": [render.fill(fill) for fill in part], "cursor": after})
 

@@ -14,9 +14,9 @@ from milkbot.simulator.engine.state import State
 from milkbot.simulator.engine.units import LOTS_PER_CONTRACT
 from milkbot.simulator.exchange import render_portfolio as render
 from milkbot.simulator.exchange import text
+from milkbot.simulator.exchange.archive import cutoff
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.filters import names
-from milkbot.simulator.exchange.history import cutoff
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
 from milkbot.simulator.exchange.render_market import EXCHANGE_INDEX
 
