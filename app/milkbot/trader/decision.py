@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -45,6 +45,27 @@ class ReadyOrder:
     context: IntentContext
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a tick knows of its own side before it decides: free cash in dollars, and what may be done with it."""
+
+    cash: Cash
+    blocked_events: frozenset[str]
+    allowed: TradingState
+    group: Group
+    clock_skew: timedelta | None
+    pause_at: datetime | None
+    """When the exchange pauses next, where something may rest until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The orders to send, best edge first, and what was decided of each market, by its ticker."""
+
+    orders: tuple[ReadyOrder, ...]
+    candidates: Mapping[str, Candidate]
+
+
 class Decider:
     """The part of a tick between looking and sending. It writes snapshots, signals and denials; it sends nothing."""
 
@@ -54,32 +75,19 @@ class Decider:
         self._clock = clock
         self._mode = settings.trading_mode
         self._quotes = quote_rules_of(settings)
-        self.seen: dict[str, Candidate] = {}
-        """What the last call of `decide` decided, by market."""
 
-    def decide(
-        self,
-        report: TickReport,
-        observed: Sequence[Observed],
-        cash: Cash,
-        blocked_events: frozenset[str],
-        allowed: TradingState,
-        group: Group,
-        clock_skew_seconds: float | None,
-        pause_at: datetime | None = None,
-    ) -> list[ReadyOrder]:
-        """Store what was seen and one decision for every market; return the orders to send, best edge first."""
+    def decide(self, report: TickReport, observed: Sequence[Observed], standing: Standing) -> Decided:
+        """Store what was seen and one decision for every market, and what the risk engine says of each order."""
         now = self._clock.now()
         with transaction(self._engine) as session:
             ids = observation.store(session, observed, tick_id=report.tick_id, mode=self._mode, captured_at=now)
             terms.save_ladders(session, observed, now)
             held = {row.ticker: Count(row.signed_count) for row in books.held_positions(session, self._mode)}
-            exposure = current_exposure(session, self._mode, cash, blocked_events)
+            exposure = current_exposure(session, self._mode, standing.cash, standing.blocked_events)
             factor = size_factor(holds.holds(session, self._mode, now), now)
             limits = limits_of(self._settings).sized(factor)
-            at_work = resting.at_work(session, self._mode, pause_at, now)
+            at_work = resting.at_work(session, self._mode, standing.pause_at, now)
             candidates = list(self._candidates(observed, held, at_work, self._rules(exposure, limits, factor), now))
-            self.seen = {candidate.market.ticker: candidate for candidate in candidates}
             signal_ids = ticks.save_signals(
                 session, [self._signal_row(report.tick_id, ids, candidate, now) for candidate in candidates]
             )
@@ -96,20 +104,20 @@ class Decider:
                 terms=terms.judge(session, self._mode, observed, tick_id=report.tick_id, now=now),
                 exposure=exposure,
                 limits=limits,
-                conditions=self._conditions(session, allowed, group, clock_skew_seconds, now),
+                conditions=self._conditions(session, standing, now),
                 now=now,
             )
-            return [
-                self._order(session, candidate, signal_ids[candidate.market.ticker], group, pause_at, now)
-                for candidate in passed
-            ]
+            return Decided(
+                tuple(
+                    self._order(session, candidate, signal_ids[candidate.market.ticker], standing, now)
+                    for candidate in passed
+                ),
+                {candidate.market.ticker: candidate for candidate in candidates},
+            )
 
-    def _conditions(
-        self, session: Session, allowed: TradingState, group: Group, clock_skew_seconds: float | None, now: datetime
-    ) -> Conditions:
-        skew = None if clock_skew_seconds is None else timedelta(seconds=clock_skew_seconds)
+    def _conditions(self, session: Session, standing: Standing, now: datetime) -> Conditions:
         orders = risk_facts.orders_since(session, self._mode, now - timedelta(hours=1))
-        return Conditions(allowed, orders, clock_skew=skew, group_ready=group.ready)
+        return Conditions(standing.allowed, orders, clock_skew=standing.clock_skew, group_ready=standing.group.ready)
 
     def _rules(self, exposure: Exposure, limits: Limits, factor: Decimal) -> StrategyRules:
         settings = self._settings
@@ -150,20 +158,14 @@ class Decider:
                 yield Candidate(seen, market, decision)
 
     def _order(
-        self,
-        session: Session,
-        candidate: Candidate,
-        signal_id: int,
-        group: Group,
-        pause_at: datetime | None,
-        now: datetime,
+        self, session: Session, candidate: Candidate, signal_id: int, standing: Standing, now: datetime
     ) -> ReadyOrder:
         """The order of a decision. An earlier attempt at it is dead: were it not, its event would be blocked."""
         decision, market, seen = candidate.decision, candidate.market, candidate.seen
         if decision.leg is None or decision.price is None:
             raise ValueError(f"the decision to buy {market.ticker} names no leg or no price")
         attempt = 1 + order_rows.attempts(session, self._mode, market.ticker, strategy.NAME, now)
-        how = sending(self._quotes, market.close_time, pause_at, now)
+        how = sending(self._quotes, market.close_time, standing.pause_at, now)
         intent = OrderIntent(
             client_order_id=client_order_id(self._mode, market.ticker, strategy.NAME, now, attempt),
             ticker=market.ticker,
@@ -175,7 +177,7 @@ class Decider:
             created_at=now,
             post_only=how.post_only,
             expires_at=how.expires_at,
-            order_group_id=group.id,
+            order_group_id=standing.group.id,
         )
         context = IntentContext(
             signal_id,

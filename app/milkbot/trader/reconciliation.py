@@ -18,6 +18,7 @@ from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OrderState
+from milkbot.domain.units import Cash
 from milkbot.trader import adoption, cash, charged_fees, evidence, findings, positions
 from milkbot.trader.account import Reach, Statement, read_statement
 from milkbot.trader.bookkeeping import record_fills, record_settlements
@@ -25,7 +26,7 @@ from milkbot.trader.cash import CashView
 from milkbot.trader.findings import FindingKind, Found
 from milkbot.trader.places import place_of
 from milkbot.venue.client import KalshiClient
-from milkbot.venue.values import Balance, VenueOrder
+from milkbot.venue.values import VenueOrder
 
 _AGAIN: Final = frozenset({FindingKind.POSITION_MISMATCH, FindingKind.CASH_MISMATCH})
 """What a longer look back may explain: a fill or a settlement that came into the lists long after it happened."""
@@ -33,14 +34,14 @@ _AGAIN: Final = frozenset({FindingKind.POSITION_MISMATCH, FindingKind.CASH_MISMA
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What the reconciliation found. No new risk is taken in `blocked_events`."""
+    """What the reconciliation found: free cash in dollars, and what rests. No new risk is taken in `blocked_events`."""
 
-    balance: Balance
-    blocked_events: frozenset[str]
-    resting: tuple[VenueOrder, ...]
-    new_fills: int
-    new_settlements: int
-    mismatches: int
+    cash: Cash
+    blocked_events: frozenset[str] = frozenset()
+    resting: tuple[VenueOrder, ...] = ()
+    new_fills: int = 0
+    new_settlements: int = 0
+    mismatches: int = 0
 
 
 class Reconciler:
@@ -140,7 +141,7 @@ class Reconciler:
             )
         failpoints.reach("reconciled.committed")
         return Reconciled(
-            balance=last.statement.balance,
+            cash=last.statement.balance.cash,
             blocked_events=blocked | last.unresolved,
             resting=last.statement.resting,
             new_fills=last.new_fills,

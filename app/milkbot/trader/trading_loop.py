@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -32,28 +31,18 @@ from milkbot.trader import (
     order_group,
     resting,
 )
-from milkbot.trader.decision import Decider, ReadyOrder
+from milkbot.trader.decision import Decider, ReadyOrder, Standing
 from milkbot.trader.findings import FindingKind
 from milkbot.trader.limits import quote_rules_of
 from milkbot.trader.looking import Looking
 from milkbot.trader.order_group import Group
 from milkbot.trader.order_management import Cancel, OrderManager
-from milkbot.trader.reconciliation import Reconciler
+from milkbot.trader.reconciliation import Reconciled, Reconciler
 from milkbot.trader.report import Outcome, TickReport
 from milkbot.venue.client import KalshiClient
-from milkbot.venue.values import VenueOrder
 from milkbot.weather.client import WeatherClient
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What the tick may risk: free cash, the events that are blocked, and what rests."""
-
-    cash: Cash
-    blocked_events: frozenset[str]
-    resting: tuple[VenueOrder, ...] = ()
 
 
 class TradingLoop:
@@ -148,38 +137,38 @@ class TradingLoop:
             self._withdraw(report, resting.left_behind(account.resting), alone)
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
         report.forecasts = observation.oldest_forecasts(observed)
-        decider = Decider(self._settings, self._engine, self._clock)
-        pause_at = self._pause_at()
-        proposals = decider.decide(
-            report,
-            observed,
-            account.cash,
-            account.blocked_events,
-            allowed,
-            group,
-            self._venue.clock_skew_seconds,
-            pause_at,
+        skew = self._venue.clock_skew_seconds
+        standing = Standing(
+            cash=account.cash,
+            blocked_events=account.blocked_events,
+            allowed=allowed,
+            group=group,
+            clock_skew=None if skew is None else timedelta(seconds=skew),
+            pause_at=self._pause_at(),
         )
+        decided = Decider(self._settings, self._engine, self._clock).decide(report, observed, standing)
         failpoints.reach("decisions.committed")
         if self._sends and self._quotes.rests:
             now = self._clock.now()
-            gone = resting.to_withdraw(self._engine, self._mode, decider.seen, self._quotes, allowed, pause_at, now)
+            gone = resting.to_withdraw(
+                self._engine, self._mode, decided.candidates, self._quotes, allowed, standing.pause_at, now
+            )
             self._withdraw(report, gone, alone)
-        if self._sends and proposals:
-            self._send(report, proposals, alone)
+        if self._sends and decided.orders:
+            self._send(report, decided.orders, alone)
             report.counts["fills"] += self._reconciler.fills_only()
         self._report_health(observed)
         return Outcome.COMPLETED
 
-    def _reconcile(self, report: TickReport) -> Account:
+    def _reconcile(self, report: TickReport) -> Reconciled:
         if not self._sends:
-            return Account(Cash(self._settings.bankroll), frozenset())
+            return Reconciled(Cash(self._settings.bankroll))
         found = self._reconciler.run(report.tick_id)
         report.counts.update(
             {"fills": found.new_fills, "settlements": found.new_settlements, "mismatches": found.mismatches}
         )
         self._ask_invariants(report)
-        return Account(found.balance.cash, found.blocked_events, found.resting)
+        return found
 
     def _order_group(self) -> Group:
         if not self._sends:
