@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -12,9 +12,11 @@ from sqlalchemy import Engine
 
 from milkbot.db import books
 from milkbot.db import orders as order_rows
+from milkbot.db.ops import Order
 from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.positions import Fill
+from milkbot.trader.evidence import absence_is_due
 from milkbot.trader.places import place_of
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
@@ -43,6 +45,7 @@ class Statement:
     """What the exchange said, and how fresh that is by its own account.
 
     `orders` are those that rest, the recent ones where one of ours is open, and those behind fills of unknown orders.
+    `unlisted` are markets in whose queue an order of the account stands that no list shows.
     """
 
     as_of: datetime
@@ -52,6 +55,7 @@ class Statement:
     settlements: tuple[VenueSettlement, ...]
     positions: tuple[VenuePosition, ...]
     balance: Balance
+    unlisted: frozenset[str]
 
 
 def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach: Reach) -> Statement:
@@ -69,15 +73,29 @@ def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach
     shown = {order.order_id for order in (*listed, *resting)}
     gone = {order.ticker for order in still_open if order.venue_order_id and order.venue_order_id not in shown}
     behind = _orders_behind(engine, venue, mode, fills, shown, gone)
+    orders = {order.order_id: order for order in (*listed, *resting, *behind)}
     return Statement(
         as_of=as_of,
-        orders=tuple({order.order_id: order for order in (*listed, *resting, *behind)}.values()),
+        orders=tuple(orders.values()),
         resting=tuple(resting),
         fills=tuple(fills),
         settlements=tuple(venue.settlements(since=settled_since)),
         positions=tuple(venue.positions()),
         balance=venue.balance(),
+        unlisted=_unlisted(venue, still_open, orders, as_of),
     )
+
+
+def _unlisted(
+    venue: KalshiClient, still_open: Sequence[Order], listed: Mapping[str, VenueOrder], as_of: datetime
+) -> frozenset[str]:
+    """Before an order is given up for absent, the exchange's queue is asked, which names orders by their id alone."""
+    names = {order.client_order_id for order in listed.values()}
+    absent = {one.ticker for one in still_open if absence_is_due(one, as_of) and one.client_order_id not in names}
+    if not absent:
+        return frozenset()
+    known = listed.keys() | {order.venue_order_id for order in still_open}
+    return frozenset(ticker for order_id, ticker in venue.queued(absent) if order_id not in known)
 
 
 def _orders_behind(

@@ -40,11 +40,20 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Orders as the exchange listed them, how fresh its lists are, and when we looked."""
+    """Orders as the exchange listed them, how fresh its lists are, and when we looked.
+
+    No order is given up in a market of `unlisted`: an order stands in its queue that may be the one.
+    """
 
     orders: Sequence[VenueOrder]
     as_of: datetime
     at: datetime
+    unlisted: frozenset[str] = frozenset()
+
+
+def absence_is_due(order: Order, as_of: datetime) -> bool:
+    """Whether lists that are this fresh would show the order, if it were at the exchange."""
+    return OrderState(order.state) in UNRESOLVED and as_of - order.created_at >= ABSENCE_PROOF
 
 
 def apply(session: Session, mode: TradingMode, looked: Looked, deadline: timedelta) -> Evidence:
@@ -57,7 +66,7 @@ def apply(session: Session, mode: TradingMode, looked: Looked, deadline: timedel
         seen = by_venue_id.get(order.venue_order_id or "") or by_client_id.get(order.client_order_id)
         if seen is not None:
             _follow(session, mode, order, seen, looked.at)
-        elif OrderState(order.state) in UNRESOLVED and looked.as_of - order.created_at >= ABSENCE_PROOF:
+        elif absence_is_due(order, looked.as_of) and order.ticker not in looked.unlisted:
             reason = f"absent at the exchange as of {looked.as_of.isoformat()}"
             order_rows.move(session, order, OrderState.REJECTED, at=looked.at, reason=reason, event=OrderEvent.ABSENT)
         else:

@@ -102,9 +102,8 @@ class Reconciler:
         mode, now = self._mode, self._clock.now()
         with transaction(self._engine) as session:
             found = adoption.adopt(session, mode, statement.orders, now)
-            seen = evidence.apply(
-                session, mode, evidence.Looked(statement.orders, statement.as_of, now), self._deadline
-            )
+            looked = evidence.Looked(statement.orders, statement.as_of, now, statement.unlisted)
+            seen = evidence.apply(session, mode, looked, self._deadline)
             self._note_unresolved(session, tick_id, seen.unresolved)
             new_fills = record_fills(session, mode, statement.fills, at=now)
             new_settlements = record_settlements(session, mode, statement.settlements, at=now)

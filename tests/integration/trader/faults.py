@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx2
 from tests.fakes import reply
-from tests.integration.trader.stage import Send
+from tests.integration.trader.stage import Fault, Send
 
 
 def reply_lost(request: httpx2.Request, send: Send) -> httpx2.Response:
@@ -47,6 +47,20 @@ def too_many_requests(request: httpx2.Request, send: Send) -> httpx2.Response:
     """The exchange's rate limit: the order was not looked at."""
     del request, send
     return reply({"error": {"code": "too_many_requests", "message": "slow down"}}, 429)
+
+
+def unlisted(client_order_id: str) -> Fault:
+    """The lists of orders lack this one, however fresh they say that they are."""
+
+    def without(request: httpx2.Request, send: Send) -> httpx2.Response:
+        answer = send(request)
+        if request.method != "GET" or not request.url.path.endswith("/portfolio/orders"):
+            return answer
+        body = answer.json()
+        rows = [row for row in body["orders"] if row["client_order_id"] != client_order_id]
+        return reply({**body, "orders": rows})
+
+    return without
 
 
 def exchange_down(request: httpx2.Request, send: Send) -> httpx2.Response:

@@ -148,6 +148,16 @@ def test_order_that_is_not_listed_is_given_up_before_its_absence_is_proved(sessi
     assert state_of(session, order_id) == ("rejected", "absent")
 
 
+def test_order_that_the_lists_lack_and_the_queue_has_is_given_up(session: Session) -> None:
+    order_id = placed(session, OrderState.UNKNOWN)
+    looked = Looked((), NOW, NOW, frozenset({TICKER}))
+    (found,) = evidence.apply(session, DEMO, looked, DEADLINE).found
+    assert found.kind is FindingKind.ORDER_OVERDUE
+    assert state_of(session, order_id)[0] == "unknown"
+    evidence.apply(session, DEMO, replace(looked, unlisted=frozenset({"KXHIGHNY-26AUG03-B84.5"})), DEADLINE)
+    assert state_of(session, order_id)[0] == "rejected"
+
+
 def test_fill_of_an_order_that_nobody_lists_is_taken_without_a_word(session: Session) -> None:
     record_fills(session, DEMO, [FILL], at=NOW)
     (found,) = adoption.unknown_fills(session, DEMO, [])

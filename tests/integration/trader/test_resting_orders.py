@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.exchange import Exchange
+from tests.integration.trader import faults
 from tests.integration.trader.conftest import SERIES
 from tests.integration.trader.stage import Stage, staged
 from tests.postgres import TestDatabase
@@ -64,6 +65,25 @@ def test_a_market_gets_a_second_order_beside_the_one_that_rests(quoting: Stage) 
         assert len(live) == len(set(live))
     assert quoting.value("SELECT count(*) FROM ops.findings WHERE kind = 'invariant'") == 0
     assert quoting.value("SELECT count(*) FROM ops.findings") == 0
+
+
+def test_order_that_rests_unlisted_is_given_up_and_sent_again(quoting: Stage) -> None:
+    """Its answer was lost, and the lists claim to be fresh and lack it: the queue is the witness."""
+    quoting.wire.faults = [faults.reply_lost]
+    quoting.tick()
+    (lost,) = [row for row in ours(quoting, "ticker, state, client_order_id") if row["state"] == "unknown"]
+    quoting.wire.always = faults.unlisted(lost["client_order_id"])
+    quoting.later(minutes=3)
+    quoting.tick()
+    assert {row["client_order_id"]: row["state"] for row in ours(quoting, "client_order_id, state")}[
+        lost["client_order_id"]
+    ] == "unknown"
+    assert lost["ticker"] not in [json.loads(sent.content)["ticker"] for sent in quoting.wire.creates[1:]]
+    quoting.wire.always = None
+    quoting.later(minutes=1)
+    quoting.tick()
+    found = [row for row in ours(quoting, "ticker, state") if row["ticker"] == lost["ticker"]]
+    assert [row["state"] for row in found] == ["resting"]
 
 
 def test_stale_quote_is_renewed_in_the_tick_that_takes_it_away(exchange: Exchange, database: TestDatabase) -> None:

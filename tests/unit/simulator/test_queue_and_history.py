@@ -27,6 +27,8 @@ def test_a_place_in_the_queue_counts_better_prices_and_earlier_orders(venue: Ven
     behind = venue.client.create_order(resting("mb-3", "1", "0.40"))
     positions = [venue.client.queue_position(placed.order_id) for placed in (first, second, behind)]
     assert positions == [0, 4, 17]
+    assert venue.client.queued([MIDDLE]) == [(placed.order_id, MIDDLE) for placed in (first, second, behind)]
+    assert venue.client.queued(["KXHIGHNY-26AUG03-T99"]) == []
     venue.client.cancel_order(first.order_id, 0)
     assert venue.client.queue_position(second.order_id) == 0
     with pytest.raises(VenueReadError, match="404"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from urllib.parse import quote
 
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import Count
 from milkbot.venue import convert
-from milkbot.venue.calls.base import Calls
+from milkbot.venue.calls.base import Calls, same
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
 from milkbot.venue.wire import portfolio
 
@@ -48,6 +49,15 @@ class PortfolioCalls(Calls):
         """Contracts that must trade before this order does. Raises VenueReadError for one that does not rest."""
         path = f"/portfolio/orders/{quote(order_id, safe='')}/queue_position"
         return self._one(path, portfolio.QueuePosition, lambda wire: wire.queue_position_fp)
+
+    def queued(self, tickers: Collection[str]) -> list[tuple[str, str]]:
+        """The orders of ours that stand in the books of these markets: the exchange's id and the market of each.
+
+        The matching engine's own account, which does not lag as the lists do.
+        """
+        path, params = "/portfolio/orders/queue_positions", [("market_tickers", ",".join(sorted(tickers)))]
+        found = self._one(path, portfolio.QueuePositions, same, params)
+        return [(row.order_id, row.market_ticker) for row in found.queue_positions]
 
     def fills(self, *, since: datetime | None = None) -> list[Fill]:
         """Executions, oldest first. The same one may come again: it is unique by `fill_id`."""

@@ -63,6 +63,20 @@ class QueuePosition(WireModel):
     queue_position_fp: CountText
 
 
+class QueuedOrder(WireModel):
+    """One of GET /portfolio/orders/queue_positions."""
+
+    order_id: str = Field(min_length=1)
+    market_ticker: str = Field(min_length=1)
+    queue_position_fp: CountText
+
+
+class QueuePositions(WireModel):
+    """GET /portfolio/orders/queue_positions, which has no pages."""
+
+    queue_positions: tuple[QueuedOrder, ...]
+
+
 class Fill(WireModel):
     """One of GET /portfolio/fills. It carries no client_order_id since March 2026: join by order_id."""
 
