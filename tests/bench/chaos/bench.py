@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 
 import structlog
 from tests.postgres import running_cluster
@@ -27,7 +28,6 @@ from tests.property.running import run_examples
 BATCH = 25
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
-_ground: ExitStack
 _floor: Floor
 """The worker's own, for all of its batches."""
 
@@ -51,12 +51,13 @@ class Result:
 
 def settle() -> None:
     """Give this worker its ground. Stopping is the parent's affair."""
-    global _ground, _floor  # noqa: PLW0603 - a worker's initializer has no other place for what its tasks share
+    global _floor  # noqa: PLW0603 - a worker's initializer has no other place for what its tasks share
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    _ground = ExitStack()
-    _floor = _ground.enter_context(open_floor(_ground.enter_context(running_cluster())))
+    ground = ExitStack()
+    _floor = ground.enter_context(open_floor(ground.enter_context(running_cluster())))
+    Finalize(None, ground.close, exitpriority=0)  # a worker leaves without atexit
 
 
 def work(seed: int) -> Result:
