@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -146,13 +146,18 @@ def newest_balance(session: Session, mode: TradingMode) -> BalanceSnapshot | Non
 
 def realized_since(session: Session, mode: TradingMode, since: datetime) -> Cash:
     """Dollars won or lost from `since` on: settlements and closing fills, less all fees."""
+    return Cash(Decimal(session.scalar(select(realized_column(mode, since))) or ZERO))
+
+
+def realized_column(mode: TradingMode, since: datetime) -> ColumnElement[Decimal]:
+    """What `realized_since` asks for, for a question that holds more."""
     settled = select(func.coalesce(func.sum(SettlementRow.realized_pnl), ZERO)).where(
         SettlementRow.trading_mode == mode, SettlementRow.settled_at >= since
     )
     traded = select(func.coalesce(func.sum(FillRow.realized_pnl - FillRow.fee), ZERO)).where(
         FillRow.trading_mode == mode, FillRow.filled_at >= since
     )
-    return Cash(Decimal(session.scalar(settled) or ZERO) + Decimal(session.scalar(traded) or ZERO))
+    return settled.scalar_subquery() + traded.scalar_subquery()
 
 
 def to_fill(row: FillRow) -> Fill:

@@ -43,13 +43,9 @@ def closed_subjects(session: Session, mode: TradingMode, kind: str, since: datet
 
 def explained_since(session: Session, mode: TradingMode, kind: str, moment: datetime) -> bool:
     """Whether a finding of that kind is open, or was closed from that moment on."""
-    of_kind = (Finding.trading_mode == mode, Finding.kind == kind)
-    still = select(Finding.id).where(*of_kind, Finding.closed_at.is_(None)).limit(1)
-    newest = select(Finding.closed_at).where(*of_kind).order_by(Finding.id.desc()).limit(1)
-    if session.scalar(still) is not None:
-        return True
-    closed_at = session.scalar(newest)
-    return closed_at is not None and closed_at >= moment
+    explains = Finding.closed_at.is_(None) | (Finding.closed_at >= moment)
+    wanted = select(Finding.id).where(Finding.trading_mode == mode, Finding.kind == kind, explains).limit(1)
+    return session.scalar(wanted) is not None
 
 
 def save_finding(session: Session, **values: Any) -> bool:

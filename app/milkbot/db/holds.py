@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -45,14 +45,15 @@ def add(
     session.execute(insert(TradingHold).values(trading_mode=mode, **values))
 
 
-def acknowledged_at(session: Session, mode: TradingMode, source: str) -> datetime | None:
-    """When an operator last acknowledged a hold of that source."""
+def acknowledgements(session: Session, mode: TradingMode) -> Mapping[str, datetime]:
+    """When an operator last acknowledged a hold of each source; what was never acknowledged is left out."""
     wanted = (
-        select(func.max(HoldAcknowledgement.acknowledged_at))
-        .join(TradingHold, TradingHold.id == HoldAcknowledgement.hold_id)
-        .where(TradingHold.trading_mode == mode, TradingHold.source == source)
+        select(TradingHold.source, func.max(HoldAcknowledgement.acknowledged_at))
+        .join(HoldAcknowledgement, TradingHold.id == HoldAcknowledgement.hold_id)
+        .where(TradingHold.trading_mode == mode)
+        .group_by(TradingHold.source)
     )
-    return session.scalar(wanted)
+    return dict(iter(session.execute(wanted)))
 
 
 def adopt(session: Session, mode: TradingMode, now: datetime) -> None:

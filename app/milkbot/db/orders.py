@@ -169,6 +169,8 @@ def attempts(session: Session, mode: TradingMode, ticker: str, strategy: str, de
 
 def known_client_ids(session: Session, ids: Sequence[str]) -> set[str]:
     """Which of these client order ids are ours, in whatever mode."""
+    if not ids:
+        return set()
     return set(session.scalars(select(Order.client_order_id).where(Order.client_order_id.in_(ids))))
 
 
@@ -176,9 +178,11 @@ def known_venue_orders(
     session: Session, mode: TradingMode, *, venue_ids: Sequence[str], client_ids: Sequence[str]
 ) -> set[str]:
     """Which of these orders the books have: their ids at the exchange, and their client order ids."""
+    known = known_client_ids(session, client_ids)
+    if not venue_ids:
+        return known
     by_id = select(Order.venue_order_id).where(Order.trading_mode == mode, Order.venue_order_id.in_(venue_ids))
-    known = {found for found in session.scalars(by_id) if found is not None}
-    return known | known_client_ids(session, client_ids)
+    return known | {found for found in session.scalars(by_id) if found is not None}
 
 
 def orders_of_client_ids(session: Session, mode: TradingMode, ids: Collection[str]) -> Sequence[Order]:

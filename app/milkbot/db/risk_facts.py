@@ -29,7 +29,8 @@ def lost_since(session: Session, mode: TradingMode, since: datetime) -> Cash:
     again = select(
         func.coalesce(func.sum(case((moved_here, corrected.realized_before), else_=-corrected.difference)), ZERO)
     ).where(corrected.trading_mode == mode, corrected.recorded_at >= since, corrected.settled_before < since)
-    return Cash(Decimal(session.scalar(again) or ZERO) - books.realized_since(session, mode, since))
+    lost = again.scalar_subquery() - books.realized_column(mode, since)
+    return Cash(Decimal(session.scalar(select(lost)) or ZERO))
 
 
 def orders_since(session: Session, mode: TradingMode, since: datetime) -> int:

@@ -32,6 +32,8 @@ def see(session: Session, mode: TradingMode, found: Iterable[tuple[str, Clause]]
         return []
     new = upsert(SeriesTerms).on_conflict_do_nothing().returning(SeriesTerms)
     added = session.scalars(new, rows).all()
+    if not added:
+        return []
     known = accepted(session, mode)
     return [row for row in added if row.fingerprint not in known[row.series_ticker][row.kind]]
 

@@ -128,6 +128,7 @@ def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
         check(books.to_fill, row)
         check(books.set_realized, session, row.id, Cash(ZERO))
     check(books.newest_fill_time, session, mode)
+    check(books.fills_of_orders_since, session, mode, sample.happened)
     check(orders.move, session, order, OrderState.FILLED, at=sample.now, reason=None)
     return order
 

@@ -74,10 +74,10 @@ def read_facts(session: Session, settings: Settings, now: datetime, tick_id: int
     """What the breakers judge by, each from its last acknowledgement on."""
     mode = settings.trading_mode
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    acknowledged = holds.acknowledgements(session, mode)
 
     def since(breaker: Breaker, window: datetime) -> datetime:
-        acknowledged = holds.acknowledged_at(session, mode, source_of(breaker))
-        return max(window, acknowledged or window)
+        return max(window, acknowledged.get(source_of(breaker), window))
 
     def loss(breaker: Breaker, window: datetime) -> Loss:
         start = since(breaker, window)
@@ -95,7 +95,7 @@ def read_facts(session: Session, settings: Settings, now: datetime, tick_id: int
         unfinished_ticks=risk_facts.unfinished_ticks_since(session, mode, unfinished, but=tick_id),
         blind_ticks=blind_ticks(counts),
         kill_file=kill_file.found(settings.kill_file),
-        order_group=_triggered_group(session, mode),
+        order_group=_triggered_group(session, mode, acknowledged.get(source_of(Breaker.ORDER_GROUP))),
     )
 
 
@@ -126,10 +126,9 @@ def blind_ticks(counts: Iterable[Mapping[str, int]]) -> int:
     return blind
 
 
-def _triggered_group(session: Session, mode: TradingMode) -> str | None:
+def _triggered_group(session: Session, mode: TradingMode, acknowledged: datetime | None) -> str | None:
     newest = order_groups.newest(session, mode)
     if newest is None or newest.act != order_groups.Act.TRIGGERED:
         return None
-    acknowledged = holds.acknowledged_at(session, mode, source_of(Breaker.ORDER_GROUP))
     seen = acknowledged is not None and acknowledged >= newest.at
     return None if seen else f"the order group {newest.venue_group_id} was triggered: {newest.reason}"

@@ -53,7 +53,7 @@ def _ensured(engine: Engine, venue: KalshiClient, settings: Settings, now: datet
     limit, mode = settings.order_group_contracts, settings.trading_mode
     with transaction(engine) as session:
         newest = order_groups.newest(session, mode)
-        acknowledged = holds.acknowledged_at(session, mode, source_of(Breaker.ORDER_GROUP))
+        acknowledged = holds.acknowledgements(session, mode).get(source_of(Breaker.ORDER_GROUP))
     if newest is None:
         return _create(engine, venue, mode, limit, now)
     group_id, triggered = newest.venue_group_id, newest.act == Act.TRIGGERED
