@@ -204,9 +204,8 @@ def a_tick_at_work(traded: TestDatabase) -> Iterator[None]:
 
 @pytest.mark.usefixtures("a_tick_at_work")
 def test_a_tick_at_work_is_waited_for(traded: TestDatabase) -> None:
-    started = time.monotonic()
+    """What waits for it fails by its lock timeout: the tick holds on until the suite has ended."""
     assert _failed(_suite(traded)) == set()
-    assert time.monotonic() - started < 2
 
 
 def test_a_tick_waits_for_the_suite(traded: TestDatabase) -> None:
