@@ -117,6 +117,7 @@ class TradingLoop:
     def _work(self, report: TickReport, alone: Callable[[], None]) -> Outcome:
         status = self._venue.exchange_status()
         if not status.exchange_active:
+            self._trading_state(report)  # what stops the trader may be gone when the pause is over
             report.message = "the exchange is paused"
             return Outcome.PAUSED
         if self._settings.kalshi_api_key_id:
@@ -129,6 +130,7 @@ class TradingLoop:
         if not (status.trading_active and self._quotes.rests):
             self._withdraw(report, resting.left_behind(account.resting), alone)
         if not status.trading_active:
+            self._trading_state(report)
             report.message = "trading is paused at the exchange"
             return Outcome.PAUSED
         group = self._order_group()

@@ -66,3 +66,9 @@ def unlisted(client_order_id: str) -> Fault:
 def exchange_down(request: httpx2.Request, send: Send) -> httpx2.Response:
     """Nobody listens, for any request."""
     return connection_refused(request, send)
+
+
+def exchange_paused(request: httpx2.Request, send: Send) -> httpx2.Response:
+    """All of the exchange is, and says so whatever is asked."""
+    del request, send
+    return reply({"exchange_active": False, "trading_active": False}, 503)

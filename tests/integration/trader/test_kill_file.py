@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.integration.trader import faults
 from tests.integration.trader.stage import Stage
 
 from milkbot.domain.modes import TradingMode
@@ -78,6 +79,23 @@ def test_kill_file_waits_for_the_end_of_a_trading_pause(stage: Stage, kill_file:
     ]
     stage.later(hours=3)
     assert stage.tick().message == "trading state is halted"
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["trading paused", "exchange paused"])
+def test_kill_file_that_is_gone_before_the_pause_ends_was_never_there(
+    stage: Stage, kill_file: Path, *, whole: bool
+) -> None:
+    """Without an order group, which would keep that it was triggered."""
+    stage.settings = stage.settings.model_copy(update={"order_group_contracts": 0})
+    kill_file.touch()
+    stage.exchange.advance_to(datetime(2026, 8, 6, 8, 0, tzinfo=UTC))
+    stage.wire.always = faults.exchange_paused if whole else None
+    assert stage.tick().outcome == "paused"
+    stage.wire.always = None
+    kill_file.unlink()
+    stage.later(hours=3)
+    assert stage.tick().message == "trading state is halted"
+    assert stage.wire.creates == []
 
 
 def test_kill_file_that_is_gone_does_not_resume(stage: Stage, kill_file: Path) -> None:

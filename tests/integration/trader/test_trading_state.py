@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy.orm import Session
 from tests.exchange import MONDAY
 from tests.facts import Facts, market
-from tests.fakes import reply
 from tests.integration.trader import faults
-from tests.integration.trader.stage import Send, Stage
+from tests.integration.trader.stage import Stage
 
 from milkbot.db import holds
 from milkbot.domain.modes import TradingMode
@@ -125,11 +123,7 @@ def test_resuming_acknowledges_the_loss_so_that_only_a_new_one_stops_again(stage
 
 
 def test_exchange_pause_asks_for_nothing_more(stage: Stage) -> None:
-    def closed(request: httpx2.Request, send: Send) -> httpx2.Response:
-        del request, send
-        return reply({"exchange_active": False, "trading_active": False}, 503)
-
-    stage.wire.always = closed
+    stage.wire.always = faults.exchange_paused
     report = stage.tick()
     assert (report.outcome, report.message) == ("paused", "the exchange is paused")
     assert {request.url.path for request in stage.wire.requests} == {"/trade-api/v2/exchange/status"}
