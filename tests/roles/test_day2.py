@@ -93,6 +93,21 @@ def test_a_service_is_restarted_out_of_its_order(unit: str, *, restarted: bool, 
     assert (evaluate("_upgrade_waits_for_reboot", __upgrade_plan=plan) == [unit]) is by_reboot
 
 
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({}, False),
+        ({"kernel": True}, True),
+        ({"services": ["dbus.service"]}, True),
+        ({"table": ["nginx: held by apt-mark, stays as it is"]}, True),
+        ({"unfinished": True}, True),
+    ],
+)
+def test_what_waits_for_a_reboot_is_kept_secret_while_nothing_else_is_due(found: dict[str, Any], *, told: bool) -> None:
+    plan = {"services": [], "kernel": False, "packages": [], "table": [], "unfinished": False, **found}
+    assert evaluate("_upgrade_told", __upgrade_plan=plan) is told
+
+
 def test_a_service_of_ours_that_runs_replaced_code_is_not_taken_over() -> None:
     names = ["milkbot-analytics.service", "milkbot-dashboard.service", "milkbot-trader.service", "nginx.service"]
     plan = {"services": names, "kernel": False, "packages": []}
