@@ -156,12 +156,16 @@ RESTART: tuple[Boundary, ...] = (
 UPGRADE: tuple[Boundary, ...] = (
     ("Prepare | Download the packages", 1),
     ("Prepare | Back the database up", 0.3),
+    ("Hold | Hold the trader, once its tick has ended", 0.5),
     ("Packages | Keep their own scripts from restarting what the platform runs on", 0),
     ("Packages | Upgrade them, and remove none", 2),
     ("Packages | Upgrade them, and remove none", 6),
     ("Packages | Let package scripts restart services again", 0),
     ("Interrupt | Take PostgreSQL away, while whoever asks the API waits", 1),
+    ("Serve | Have the services run as the current release, and prove it", 1),
     ("Restart | Have nginx go over to its new program", 0.5),
+    ("Timers | Enable and start the timers of the trader and the rollups", 0),
+    ("Finish | Write it into the history", 0),
     ("Finish | Note that it came to its end", 0),
 )
 
@@ -182,7 +186,7 @@ def test_an_interrupted_restart_leaves_something(platform: Platform, task: str, 
 @pytest.mark.parametrize(("task", "after", "how"), cases(UPGRADE, ["kill"]))
 def test_an_interrupted_upgrade_leaves_something(platform: Platform, task: str, after: float, how: str) -> None:
     newest = _older(platform, *UPGRADED)
-    before = platform.state()
+    before, history = platform.state(), platform.history()
     with stopping(platform, task, after, how) as environment:
         stopped = platform.play("upgrade.yml", environment=environment)
     done = platform.play("upgrade.yml")
@@ -190,6 +194,8 @@ def test_an_interrupted_upgrade_leaves_something(platform: Platform, task: str, 
     assert done.returncode == 0, said(done)
     assert _installed(platform, newest) == newest
     assert platform.state() == before
+    assert platform.history()[-1] == {**platform.history()[-1], "action": "upgrade", "result": "good"}
+    assert len(platform.history()) > len(history)
     assert platform.ssh("dpkg --audit; ls /usr/sbin/policy-rc.d /var/lib/milkbot-upgrading 2>/dev/null || true") == ""
     assert platform.ssh("needrestart -b -r l | grep -E 'SVC: (milkbot|postgres|nginx)' || true") == ""
 
