@@ -162,6 +162,7 @@ UPGRADE: tuple[Boundary, ...] = (
     ("Packages | Upgrade them, and remove none", 6),
     ("Packages | Let package scripts restart services again", 0),
     ("Interrupt | Take PostgreSQL away, while whoever asks the API waits", 1),
+    ("Restart | Restart other services", 0.5),
     ("Serve | Have the services run as the current release, and prove it", 1),
     ("Restart | Have nginx go over to its new program", 0.5),
     ("Timers | Enable and start the timers of the trader and the rollups", 0),
