@@ -110,15 +110,16 @@ def _small_disk(mount: str, fill: str) -> tuple[str, str]:
     return f"mount -t tmpfs {mount} && {fill}", f"umount -l {mount.rsplit(maxsplit=1)[-1]}"
 
 
-# Room is left for less than one more file of its log: then it ends by itself, and cannot start again. Without the small
-# disk nothing is filled: that would be the disk of whoever runs the test.
+# Room is left for less than one more file of its log: then it ends by itself, and cannot start again. Before that it
+# uses up those that it made beforehand: how many depends on what it wrote before. Without the small disk nothing is
+# filled: that would be the disk of whoever runs the test.
 _FULL_DATA = (
     f"size=$(($(du -sm {_DATA} | cut -f 1) + 64)); {_PG.format('stop')}; "
     f"mount -t tmpfs -o size=${{size}}m,mode=0755 none /mnt; cp -a {_DATA}/. /mnt/; "
     f"mount --bind /mnt {_DATA}; umount /mnt; "
     f"{_PG.format('start')}; mountpoint -q {_DATA}; "
     f"fallocate -l $(($(df --output=avail -m {_DATA} | tail -n 1) - 6))M {_DATA}/filler; "
-    "cd /; for n in $(seq 12); do "
+    f"cd /; for n in $(seq $(($(ls {_DATA}/*/main/pg_wal | wc -l) + 2))); do "
     "runuser -u postgres -- psql -Xq -c 'SELECT txid_current()' -c 'SELECT pg_switch_wal()' >/dev/null 2>&1 || true; "
     "done; "
     f"dd if=/dev/zero of={_DATA}/filler2 bs=4k count=16k 2>/dev/null || true; {_PG.format('restart')} || true"
