@@ -112,10 +112,12 @@ def _small_disk(mount: str, fill: str) -> tuple[str, str]:
 
 # Room is left for less than one more file of its log: then it ends by itself, and cannot start again. Before that it
 # uses up those that it made beforehand: how many depends on what it wrote before. Without the small disk nothing is
-# filled: that would be the disk of whoever runs the test.
+# filled: that would be the disk of whoever runs the test. What the copy writes does not go into the archive: the server
+# of before writes files of the same names afterwards, and the archive takes no other ones in their place.
 _FULL_DATA = (
     f"size=$(($(du -sm {_DATA} | cut -f 1) + 64)); {_PG.format('stop')}; "
     f"mount -t tmpfs -o size=${{size}}m,mode=0755 none /mnt; cp -a {_DATA}/. /mnt/; "
+    "echo \"archive_command = 'true'\" | tee -a /mnt/*/main/postgresql.auto.conf >/dev/null; "
     f"mount --bind /mnt {_DATA}; umount /mnt; "
     f"{_PG.format('start')}; mountpoint -q {_DATA}; "
     f"fallocate -l $(($(df --output=avail -m {_DATA} | tail -n 1) - 6))M {_DATA}/filler; "
