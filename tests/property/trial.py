@@ -30,6 +30,8 @@ from milkbot.weather.client import WeatherClient
 
 HEALING_TICKS = 2
 _PATIENCE = 5
+_BETWEEN_ORDERS = timedelta(milliseconds=1)
+"""No exchange executes two orders at one moment."""
 _PROVED_ABSENT = timedelta(seconds=61)
 
 
@@ -190,12 +192,14 @@ class Trial:
             time_in_force=time_in_force,
             self_trade=SelfTrade.MAKER,
         )
+        self.later(_BETWEEN_ORDERS)
         try:
             with self.floor.simulator.turn() as state:
                 self.floor.simulator.refreshed(ticker)
                 place(state, state.accounts[who], request)
         except RejectError:
             pass  # too poor, or the market is closed
+        self.later(_BETWEEN_ORDERS)
 
 
 class WatchedWire(httpx2.BaseTransport):

@@ -15,7 +15,7 @@ from milkbot.db.ops import BalanceSnapshot, FillRow, Order, PositionRow, Settlem
 from milkbot.db.risk_tables import SettlementCorrection
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
-from milkbot.domain.positions import Fill, Position
+from milkbot.domain.positions import Fill, Position, execution_order
 from milkbot.domain.units import ZERO, Cash, Count, Price
 
 
@@ -43,15 +43,14 @@ def newest_settlement_time(session: Session, mode: TradingMode) -> datetime | No
 def fills_of(session: Session, mode: TradingMode, ticker: str) -> Sequence[FillRow]:
     """A market's fills in the order in which they happened."""
     wanted = select(FillRow).where(FillRow.trading_mode == mode, FillRow.ticker == ticker)
-    return session.scalars(wanted.order_by(FillRow.filled_at, FillRow.id)).all()
+    return sorted(session.scalars(wanted), key=lambda row: execution_order(to_fill(row)))
 
 
 def fills_of_orders_since(session: Session, mode: TradingMode, since: datetime) -> list[Fill]:
-    """All fills of the orders that had one since then, order by order, each order's as they happened."""
+    """All fills of the orders that had one since then, in the order in which they happened."""
     recent = select(FillRow.venue_order_id).where(FillRow.trading_mode == mode, FillRow.filled_at >= since)
     wanted = select(FillRow).where(FillRow.trading_mode == mode, FillRow.venue_order_id.in_(recent))
-    ordered = wanted.order_by(FillRow.venue_order_id, FillRow.filled_at, FillRow.id)
-    return [to_fill(row) for row in session.scalars(ordered)]
+    return sorted((to_fill(row) for row in session.scalars(wanted)), key=execution_order)
 
 
 def adopt_fills(session: Session, order: Order) -> Sequence[FillRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Self
 
 from milkbot.domain.orders import BookSide
@@ -24,6 +25,14 @@ class Fill:
     fee: Cash
     is_taker: bool
     filled_at: datetime
+
+
+def execution_order(fill: Fill) -> tuple[datetime, str, Decimal, str]:
+    """Sorts fills as they happened, however they came: an order takes the best price first, all at one moment.
+
+    The exchange's ids say nothing of that, and neither do its lists once a page came late.
+    """
+    return fill.filled_at, fill.order_id, fill.price if fill.side is BookSide.BID else -fill.price, fill.fill_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Position:
 
 
 def fold(ticker: str, fills: Iterable[Fill]) -> Position:
-    """The position that a market's fills, in time order, leave."""
+    """The position that a market's fills leave, in the order in which they happened."""
     position = Position.flat(ticker)
     for fill in fills:
         position = position.after(fill)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from milkbot.db import books, ticks
 from milkbot.db.ops import Order
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.positions import Fill, Position
+from milkbot.domain.positions import Fill, Position, execution_order
 from milkbot.domain.settlement import payment
 from milkbot.domain.units import ZERO, Cash, Price
 from milkbot.trader.places import Place, place_of
@@ -27,7 +27,7 @@ def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, 
     """Store each fill of our markets once and fold the positions that changed; returns how many were new."""
     changed: dict[str, Place] = {}
     new = 0
-    for fill in sorted(fills, key=lambda fill: (fill.filled_at, fill.fill_id)):
+    for fill in sorted(fills, key=execution_order):
         place = place_of(fill.ticker)
         if place is None:
             continue

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -36,8 +36,11 @@ def compare(session: Session, mode: TradingMode, now: datetime) -> list[Found]:
     schedules = terms.fee_schedules(session, mode)
     told = rows.closed_subjects(session, mode, FindingKind.FEE_MISMATCH, now - 2 * LOOK_BACK)
     found: list[Found] = []
-    for order_id, of_order in groupby(fills, key=lambda fill: fill.order_id):
-        one = _judged(order_id, tuple(of_order), schedules)
+    by_order: dict[str, list[Fill]] = defaultdict(list)
+    for fill in fills:
+        by_order[fill.order_id].append(fill)
+    for order_id, of_order in sorted(by_order.items()):
+        one = _judged(order_id, of_order, schedules)
         if one is not None and order_id not in told:
             found.append(one)
     return found

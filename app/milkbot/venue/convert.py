@@ -12,7 +12,7 @@ from milkbot.domain import markets as domain
 from milkbot.domain.books import OrderBook, best_first
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.orders import BookSide
-from milkbot.domain.positions import Fill
+from milkbot.domain.positions import Fill, execution_order
 from milkbot.domain.units import ONE, ZERO, Cash, Price, price
 from milkbot.validation import reason
 from milkbot.venue import values
@@ -162,7 +162,7 @@ def fill(wire: wire_portfolio.Fill) -> Fill:
 
 def in_time(found: Iterable[Fill]) -> list[Fill]:
     """Oldest first, whatever order they came in."""
-    return sorted(found, key=lambda fill: (fill.filled_at, fill.fill_id))
+    return sorted(found, key=execution_order)
 
 
 def settlement(wire: wire_portfolio.Settlement) -> values.VenueSettlement:

@@ -114,6 +114,29 @@ def test_fills_in_whatever_order_they_come_fold_to_the_same(engine: Engine, orde
     }
 
 
+@pytest.mark.parametrize("told_at_once", [True, False])
+@pytest.mark.parametrize(
+    ("side", "first", "then", "cost", "realized"),
+    [
+        # Two of the other leg are closed by what executed first, at the better price; the rest opens.
+        (BookSide.ASK, "0.55", "0.47", "23.47", "-0.10"),
+        (BookSide.BID, "0.47", "0.55", "24.41", "-0.14"),
+    ],
+)
+def test_an_order_s_fills_of_one_moment_fold_as_they_came(
+    engine: Engine, side: BookSide, first: str, then: str, cost: str, realized: str, *, told_at_once: bool
+) -> None:
+    """An order takes the best price first; the exchange gives all of its fills one time, and ids without an order."""
+    other = BookSide.BID if side is BookSide.ASK else BookSide.ASK
+    held = fill("held", 0, other, "2", "0.60" if side is BookSide.ASK else "0.40")
+    better = replace(fill("z", 5, side, "20", first), order_id="taker")
+    worse = replace(fill("a", 5, side, "29", then), order_id="taker")
+    for part in [[worse, better, held]] if told_at_once else [[worse], [better], [held]]:
+        book_fills(engine, part)
+    booked = figures(engine)
+    assert (booked["cost"], booked["realized_pnl"]) == (Decimal(cost), Decimal(realized))
+
+
 def test_settlement_is_booked_once_and_by_what_was_held(engine: Engine) -> None:
     book_fills(engine, ALL)
     assert (settle(engine), settle(engine)) == (1, 0)
