@@ -453,6 +453,19 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         "pg_dump",
         "backup-database.sh daily",
     ),
+    (
+        "archiving-fails",
+        {
+            "postgres/archiver": rows({"failing": True, "last_failed_wal": "0000001F", "failed_count": 300}),
+            "postgres/log": (
+                "ERROR: [045]: WAL file '0000001F' already exists in the repo1 archive with a different checksum\n"
+                "LOG:  archive command failed with exit code 45\n"
+            ),
+        },
+        {},
+        "different checksum",
+        "pgbackrest --stanza=milkbot check",
+    ),
 ]
 
 

@@ -112,7 +112,7 @@ def _schema(facts: Facts) -> Row:
 
 def _archive(host: Host, facts: Facts) -> Row:
     name, limits = "WAL archive", host.settings.limits
-    mend = "runuser -u postgres -- pgbackrest --stanza=milkbot check; tail /var/log/pgbackrest/*.log"
+    mend = "runuser -u postgres -- pgbackrest --stanza=milkbot check; grep -h archive /var/log/postgresql/*.log | tail"
     limit = (
         f"warns when a segment waits {span(limits.archive_warn_seconds)}, fails at {span(limits.archive_fail_seconds)}"
     )

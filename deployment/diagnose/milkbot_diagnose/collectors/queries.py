@@ -31,7 +31,8 @@ OF_CLUSTER = {
     "statistics": """
         SELECT datname, numbackends, deadlocks, temp_bytes, conflicts, checksum_failures FROM pg_stat_database""",
     "archiver": """
-        SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal, last_failed_time
+        SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal, last_failed_time,
+            coalesce(last_failed_time > last_archived_time, last_failed_time IS NOT NULL) AS failing
         FROM pg_stat_archiver""",
     "slots": "SELECT slot_name, active, restart_lsn, wal_status FROM pg_replication_slots",
     "wal": "SELECT count(*) AS files, sum(size) AS bytes FROM pg_ls_waldir()",

@@ -68,3 +68,28 @@ def backups_fail(collection: Collection) -> Diagnosis | None:
             "tail -n 50 /var/log/milkbot/backup.log",
         ),
     )
+
+
+@judge(DISK, "postgresql-no-space", "postgresql-stopped")
+def archiving_fails(collection: Collection) -> Diagnosis | None:
+    archiver = next((row for row in collection.rows("postgres/archiver") if row.get("failing")), None)
+    if archiver is None:
+        return None
+    told = collection.lines("postgres/log", r"archive command failed|archive-push.*ERROR|^\s*ERROR: \[\d+\]")
+    last = archiver.get("last_archived_time")
+    failed = f"{archiver.get('last_failed_wal')} failed at {archiver.get('last_failed_time')}"
+    since = f"the last was archived {last}" if last else "none ever was archived"
+    return Diagnosis(
+        "archiving-fails",
+        "PostgreSQL cannot archive its log",
+        (
+            f"{failed}, {archiver.get('failed_count')} times in all; {since}",
+            *(line.strip()[:200] for line in told[-2:]),
+        ),
+        "the archive cannot be reached, is full, or holds the log of another server: the lines above say which",
+        (
+            "runuser -u postgres -- pgbackrest --stanza=milkbot check   # shows the reason; then it goes on by itself",
+            "grep -hE 'archive|pgbackrest' /var/log/postgresql/*.log | tail -n 20",
+            "df -h /var/lib/postgresql   # what waits is kept there",
+        ),
+    )
