@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import permutations
 
+import pytest
 from hypothesis import given
 from tests.unit.domain.strategies import COUNTS, FILLS, PRICES, START
 
 from milkbot.domain.orders import BookSide
-from milkbot.domain.positions import Fill, Position, fold
+from milkbot.domain.positions import Fill, Position, execution_order, fold
 from milkbot.domain.units import ONE, Cash, Count, Price, cash, count, price
 
 TINY = Decimal("1e-15")
@@ -95,3 +97,21 @@ def test_a_round_trip_at_one_price_earns_nothing(contracts: Count, at: Price) ->
 
 def test_a_flat_position_keeps_its_market_s_name() -> None:
     assert Position.flat("T") == Position("T", count(0), cash(0), cash(0), cash(0))
+
+
+@pytest.mark.parametrize(
+    "executed",
+    [
+        [("z", "o", BookSide.ASK, "0.55", 0), ("a", "o", BookSide.ASK, "0.47", 0)],  # the best bid first
+        [("z", "o", BookSide.BID, "0.47", 0), ("a", "o", BookSide.BID, "0.55", 0)],  # the best offer first
+        [("z", "o", BookSide.BID, "0.90", 0), ("a", "o", BookSide.BID, "0.10", 1)],  # a moment before the price
+        [("z", "1", BookSide.BID, "0.90", 0), ("a", "2", BookSide.BID, "0.10", 0)],  # one order after the other
+        [("a", "o", BookSide.BID, "0.50", 0), ("b", "o", BookSide.BID, "0.50", 0)],  # always the same
+    ],
+)
+def test_fills_are_put_in_the_order_in_which_they_came(executed: list[tuple[str, str, BookSide, str, int]]) -> None:
+    fills = [
+        replace(fill(side, "1", at), fill_id=name, order_id=order_id, filled_at=START + timedelta(seconds=seconds))
+        for name, order_id, side, at, seconds in executed
+    ]
+    assert [sorted(came, key=execution_order) for came in permutations(fills)] == [fills, fills]
