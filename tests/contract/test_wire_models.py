@@ -20,6 +20,8 @@ REPLIES: dict[type[WireModel], str] = {
     portfolio.Order: "Order",
     portfolio.OrderReply: "GetOrderResponse",
     portfolio.QueuePosition: "GetOrderQueuePositionResponse",
+    portfolio.QueuePositions: "GetOrderQueuePositionsResponse",
+    portfolio.QueuedOrder: "OrderQueuePosition",
     portfolio.Fill: "Fill",
     portfolio.Settlement: "Settlement",
     markets.Series: "Series",

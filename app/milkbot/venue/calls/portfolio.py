@@ -57,7 +57,7 @@ class PortfolioCalls(Calls):
         """
         path, params = "/portfolio/orders/queue_positions", [("market_tickers", ",".join(sorted(tickers)))]
         found = self._one(path, portfolio.QueuePositions, same, params)
-        return [(row.order_id, row.market_ticker) for row in found.queue_positions]
+        return [(row.order_id, row.market_ticker) for row in found.queue_positions or ()]
 
     def fills(self, *, since: datetime | None = None) -> list[Fill]:
         """Executions, oldest first. The same one may come again: it is unique by `fill_id`."""

@@ -72,9 +72,9 @@ class QueuedOrder(WireModel):
 
 
 class QueuePositions(WireModel):
-    """GET /portfolio/orders/queue_positions, which has no pages."""
+    """GET /portfolio/orders/queue_positions, which has no pages; null is taken for an empty list."""
 
-    queue_positions: tuple[QueuedOrder, ...]
+    queue_positions: tuple[QueuedOrder, ...] | None
 
 
 class Fill(WireModel):
