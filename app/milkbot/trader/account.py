@@ -71,7 +71,7 @@ def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach
     resting = venue.orders(status=VenueOrderStatus.RESTING)
     fills = venue.fills(since=fills_since)
     shown = {order.order_id for order in (*listed, *resting)}
-    gone = {order.ticker for order in still_open if order.venue_order_id and order.venue_order_id not in shown}
+    gone = {order.ticker for order in still_open if _is_sought(order, shown, as_of)}
     behind = _orders_behind(engine, venue, mode, fills, shown, gone)
     orders = {order.order_id: order for order in (*listed, *resting, *behind)}
     return Statement(
@@ -84,6 +84,13 @@ def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach
         balance=venue.balance(),
         unlisted=_unlisted(venue, still_open, orders, as_of),
     )
+
+
+def _is_sought(order: Order, shown: set[str], as_of: datetime) -> bool:
+    """Whether an open order is to be looked for in its market's list; one without an id only once it is old."""
+    if order.venue_order_id is None:
+        return as_of - order.created_at >= _LATELY
+    return order.venue_order_id not in shown
 
 
 def _unlisted(

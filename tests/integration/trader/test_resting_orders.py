@@ -86,6 +86,25 @@ def test_order_that_rests_unlisted_is_given_up_and_sent_again(quoting: Stage) ->
     assert [row["state"] for row in found] == ["resting"]
 
 
+def test_order_of_days_ago_whose_answer_was_lost_is_taken_for_absent(
+    exchange: Exchange, database: TestDatabase
+) -> None:
+    """Nothing ran for days: the list of all orders since then is not read any more, that of its market is."""
+    with staged(exchange, database, TRADING_SERIES=SERIES, ORDER_STYLE="resting", QUOTE_EXPIRY_SEC="60") as quoting:
+        quoting.wire.faults = [faults.reply_lost]
+        quoting.tick()
+        (lost,) = [row for row in ours(quoting, "client_order_id, state") if row["state"] == "unknown"]
+        quoting.later(seconds=61)
+        there = {order.client_order_id: order for order in exchange.simulator.state.orders.values()}
+        assert there[lost["client_order_id"]].filled_lots == 0, "a fill would tell of its order"
+        quoting.later(days=3)
+        quoting.tick()
+        found = ours(quoting, "client_order_id, state, state_event, venue_order_id")
+    (row,) = [row for row in found if row["client_order_id"] == lost["client_order_id"]]
+    assert (row["state"], row["state_event"]) == ("canceled", "expired")
+    assert row["venue_order_id"] == there[lost["client_order_id"]].order_id
+
+
 def test_stale_quote_is_renewed_in_the_tick_that_takes_it_away(exchange: Exchange, database: TestDatabase) -> None:
     """Before its fills were read nobody knows how much is still wanted."""
     with staged(exchange, database, TRADING_SERIES=SERIES, ORDER_STYLE="resting", QUOTE_MAX_AGE_SEC="30") as quoting:
