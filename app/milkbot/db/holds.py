@@ -53,7 +53,7 @@ def acknowledgements(session: Session, mode: TradingMode) -> Mapping[str, dateti
         .where(TradingHold.trading_mode == mode)
         .group_by(TradingHold.source)
     )
-    return dict(iter(session.execute(wanted)))
+    return dict(session.execute(wanted).all())
 
 
 def adopt(session: Session, mode: TradingMode, now: datetime) -> None:

@@ -35,15 +35,12 @@ def compare(session: Session, mode: TradingMode, now: datetime) -> list[Found]:
         return []
     schedules = terms.fee_schedules(session, mode)
     told = rows.closed_subjects(session, mode, FindingKind.FEE_MISMATCH, now - 2 * LOOK_BACK)
-    found: list[Found] = []
     by_order: dict[str, list[Fill]] = defaultdict(list)
     for fill in fills:
-        by_order[fill.order_id].append(fill)
-    for order_id, of_order in sorted(by_order.items()):
-        one = _judged(order_id, of_order, schedules)
-        if one is not None and order_id not in told:
-            found.append(one)
-    return found
+        if fill.order_id not in told:
+            by_order[fill.order_id].append(fill)
+    judged = [_judged(order_id, of_order, schedules) for order_id, of_order in sorted(by_order.items())]
+    return [one for one in judged if one is not None]
 
 
 def too_much(fills: Sequence[Fill], schedules: Collection[FeeSchedule]) -> tuple[Decimal, Decimal] | None:

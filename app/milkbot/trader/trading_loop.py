@@ -60,6 +60,7 @@ class TradingLoop:
         deadline = timedelta(minutes=settings.unknown_deadline_min)
         self._reconciler = Reconciler(engine, venue, clock, self._mode, deadline)
         self._orders = OrderManager(engine, venue, clock, self._mode)
+        self._decider = Decider(settings, engine, clock)
         self._quotes = quote_rules_of(settings)
 
     @property
@@ -148,7 +149,7 @@ class TradingLoop:
             clock_skew=None if skew is None else timedelta(seconds=skew),
             pause_at=self._pause_at(),
         )
-        decided = Decider(self._settings, self._engine, self._clock).decide(report, observed, standing)
+        decided = self._decider.decide(report, observed, standing)
         failpoints.reach("decisions.committed")
         if self._sends and self._quotes.rests:
             now = self._clock.now()
