@@ -3,17 +3,21 @@
 Let an outcome k be the bracket that wins, or "none of those that we know". Under k a contract of what is held or
 ordered in market i pays a_k(i), which is 0 or 1. Positions are fixed; an open order j fills some part x_j of its count,
 0 <= x_j <= r_j, and each of its contracts brings a_k(j) - c_j. A bought NO beside a held YES of one market pays a
-dollar in every outcome, as the exchange pays it when both are netted, so fills simply add up:
+dollar in every outcome, as the exchange pays it when both are netted, so fills add up, but for one thing: a gain that
+netting realizes is cash from then on, and must not pay for what else the event may lose. It is taken off:
 
-    result(k, x) = sum_i (held_i a_k(i) - cost_i) + sum_j x_j (a_k(j) - c_j)
+    result(k, x) = sum_i (held_i a_k(i) - cost_i) + sum_j x_j (a_k(j) - c_j) - sum_i max(0, gain_i(x))
 
-For a fixed k this is linear in each x_j alone, so its minimum has x_j = r_j where a_k(j) < c_j and x_j = 0 elsewhere.
-The minimum over all (k, x) is therefore exactly
+A contract that closes one held at the average cost m gains 1 - c_j - m. So it brings nothing where the held leg loses
+under k, or does not fill; where the held leg wins it takes 1 - m away, or c_j, whichever is more. Only as many close as
+are held, and the worst are those bought for the least. With h_i contracts of the winning leg held:
 
-    worst = min over k of [ sum_i (held_i a_k(i) - cost_i) + sum_j min(0, r_j (a_k(j) - c_j)) ]
+    worst = min over k of [ sum_i (held_i a_k(i) - cost_i) + sum_j min(0, r_j (a_k(j) - c_j))
+                            - sum_i sum over the h_i cheapest closing contracts of max(0, 1 - c_j - m_i) ]
 
-with one sum a market, in (markets + orders) steps an outcome and no search over subsets. A scalar result lies between
-the outcomes and cannot be worse. tests/unit/risk/test_exposure.py holds it against every outcome and every subset.
+with one sum a market, in (markets + orders) steps an outcome and no search over subsets. Whatever fills, in whatever
+order, the books that it leaves have no more at risk than this. A scalar result lies between the outcomes and cannot be
+worse. tests/unit/risk/test_exposure.py holds it against every outcome and every set of fills.
 """
 
 from __future__ import annotations
@@ -88,7 +92,20 @@ def result_if(book: EventBook, winner: str | None) -> Cash:
     """Dollars won (lost: negative) if `winner` resolves to YES and all others to NO, with the worst fills for that."""
     held = sum((_paid(holding, winner) - holding.cost for holding in book.holdings), ZERO)
     orders = sum((min(ZERO, order.count * (_pays(order, winner) - order.each)) for order in book.orders), ZERO)
-    return Cash(held + orders)
+    gains = sum((_gain(holding, book.orders) for holding in book.holdings if _paid(holding, winner)), ZERO)
+    return Cash(held + orders - gains)
+
+
+def _gain(holding: Holding, orders: Iterable[OpenOrder]) -> Cash:
+    """Dollars that the orders may turn into cash by closing what is held."""
+    closing = Leg.NO if holding.signed_count > ZERO else Leg.YES
+    left, gain = abs(holding.signed_count), ZERO
+    average = holding.cost / left
+    for order in sorted((o for o in orders if (o.ticker, o.leg) == (holding.ticker, closing)), key=lambda o: o.each):
+        closed = min(left, order.count)
+        gain += closed * max(ZERO, ONE - order.each - average)
+        left = Count(left - closed)
+    return Cash(gain)
 
 
 def _worst(book: EventBook, winners: Iterable[str | None]) -> Cash:
