@@ -53,8 +53,9 @@ def denials(
 ) -> tuple[DenialCode, ...]:
     """Every reason against the order; empty means that it may be sent.
 
-    One that only reduces passes all that limits risk; a market that is closed, a price that is old, an hour that is
-    full stop it too. Cancels are no orders: they never come here.
+    One that only reduces passes all that limits risk, unless it puts more at risk: closing what would pay for the rest
+    of its event does. A market that is closed, a price that is old, an hour that is full stop it too. Cancels are no
+    orders: they never come here.
     """
     if now.state is TradingState.HALTED:
         return (DenialCode.TRADING_HALTED,)
@@ -63,8 +64,11 @@ def denials(
     if now.state is TradingState.REDUCING and not proposal.reduces:
         return (DenialCode.ONLY_REDUCING,)
     reasons = [*_impossible(market, limits, now)]
+    after = exposure.with_order(proposal)
     if not proposal.reduces:
-        reasons += [*_ill_advised(proposal, market, limits), *_too_much(proposal, exposure, limits)]
+        reasons += [*_ill_advised(proposal, market, limits), *_too_large(proposal, after, limits)]
+    if not proposal.reduces or after.total > exposure.total:
+        reasons += _too_much(proposal, after, limits)
     return tuple(reasons)
 
 
@@ -94,14 +98,16 @@ def _ill_advised(proposal: Proposal, market: MarketFacts, limits: Limits) -> Ite
         yield DenialCode.LIQUIDITY_LOW
 
 
-def _too_much(proposal: Proposal, exposure: Exposure, limits: Limits) -> Iterator[DenialCode]:
-    after = exposure.with_order(proposal)
+def _too_large(proposal: Proposal, after: Exposure, limits: Limits) -> Iterator[DenialCode]:
     if after.cash < ZERO:
         yield DenialCode.BALANCE_TOO_LOW
     if proposal.order.cost > limits.trade:
         yield DenialCode.TRADE_RISK
     if proposal.held_after > limits.position:
         yield DenialCode.POSITION_SIZE
+
+
+def _too_much(proposal: Proposal, after: Exposure, limits: Limits) -> Iterator[DenialCode]:
     if after.by_event[proposal.event_ticker] > limits.event:
         yield DenialCode.EVENT_RISK
     if after.by_city[proposal.city_code] > limits.city:

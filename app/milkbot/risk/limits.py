@@ -37,67 +37,80 @@ class DenialCode(StrEnum):
     OPEN_RISK = "open_risk"
 
 
+class Reducing(StrEnum):
+    """Whether an order that only makes a position smaller is refused too."""
+
+    REFUSED = "yes"
+    PASSES = "no"
+    REFUSED_WITH_MORE_RISK = "if it puts more at risk"
+    """As one does that closes what would pay for the rest of its event."""
+
+
 @dataclass(frozen=True, slots=True)
 class DenialRule:
-    """What a code stands for. `stops_reducing`: it refuses one that only reduces too; `setting`: where it is set."""
+    """What a code stands for, what it does to an order that only reduces, and where it is set."""
 
     refused_when: str
-    stops_reducing: bool
+    reducing: Reducing
     setting: str | None = None
 
 
 DENIALS: dict[DenialCode, DenialRule] = {
-    DenialCode.TRADING_HALTED: DenialRule("the trading state is HALTED", stops_reducing=True),
-    DenialCode.ONLY_REDUCING: DenialRule("the trading state is REDUCING", stops_reducing=False),
+    DenialCode.TRADING_HALTED: DenialRule("the trading state is HALTED", Reducing.REFUSED),
+    DenialCode.ONLY_REDUCING: DenialRule("the trading state is REDUCING", Reducing.PASSES),
     DenialCode.EVENT_UNRESOLVED: DenialRule(
-        "something in its event is not resolved: an order of unknown outcome, or a finding", stops_reducing=True
+        "something in its event is not resolved: an order of unknown outcome, or a finding", Reducing.REFUSED
     ),
-    DenialCode.EXCHANGE_PAUSED: DenialRule("the exchange or its trading is paused", stops_reducing=True),
-    DenialCode.MARKET_INACTIVE: DenialRule("the market is not active, or not open now", stops_reducing=True),
+    DenialCode.EXCHANGE_PAUSED: DenialRule("the exchange or its trading is paused", Reducing.REFUSED),
+    DenialCode.MARKET_INACTIVE: DenialRule("the market is not active, or not open now", Reducing.REFUSED),
     DenialCode.CLOCK_SKEW: DenialRule(
-        "our clock and the exchange's are further apart, in seconds", stops_reducing=True, setting="max_clock_skew_sec"
+        "our clock and the exchange's are further apart, in seconds", Reducing.REFUSED, setting="max_clock_skew_sec"
     ),
     DenialCode.ORDER_GROUP_MISSING: DenialRule(
-        "the exchange-side order group could not be had", stops_reducing=True, setting="order_group_contracts"
+        "the exchange-side order group could not be had", Reducing.REFUSED, setting="order_group_contracts"
     ),
     DenialCode.BOOK_STALE: DenialRule(
-        "the market's book is missing, or older in seconds", stops_reducing=True, setting="max_snapshot_age_sec"
+        "the market's book is missing, or older in seconds", Reducing.REFUSED, setting="max_snapshot_age_sec"
     ),
     DenialCode.ORDER_RATE: DenialRule(
-        "that many orders were sent within an hour", stops_reducing=True, setting="max_orders_per_hour"
+        "that many orders were sent within an hour", Reducing.REFUSED, setting="max_orders_per_hour"
     ),
     DenialCode.FORECAST_STALE: DenialRule(
-        "the forecast is missing, or older in hours", stops_reducing=False, setting="max_forecast_age_hours"
+        "the forecast is missing, or older in hours", Reducing.PASSES, setting="max_forecast_age_hours"
     ),
-    DenialCode.FEES_UNKNOWN: DenialRule("the series has a fee type that we cannot price", stops_reducing=False),
-    DenialCode.FEES_CHANGED: DenialRule("the series' fees are not those that were accepted", stops_reducing=False),
-    DenialCode.RULES_CHANGED: DenialRule("the rules' wording is not one that was accepted", stops_reducing=False),
+    DenialCode.FEES_UNKNOWN: DenialRule("the series has a fee type that we cannot price", Reducing.PASSES),
+    DenialCode.FEES_CHANGED: DenialRule("the series' fees are not those that were accepted", Reducing.PASSES),
+    DenialCode.RULES_CHANGED: DenialRule("the rules' wording is not one that was accepted", Reducing.PASSES),
     DenialCode.SPREAD_WIDE: DenialRule(
-        "a side of the book is empty, or the spread is wider in cents", stops_reducing=False, setting="spread_max_cents"
+        "a side of the book is empty, or the spread is wider in cents", Reducing.PASSES, setting="spread_max_cents"
     ),
     DenialCode.LIQUIDITY_LOW: DenialRule(
         "the book holds fewer contracts than so many times the order's",
-        stops_reducing=False,
+        Reducing.PASSES,
         setting="min_liquidity_multiple",
     ),
-    DenialCode.BALANCE_TOO_LOW: DenialRule("its cost is more than the cash that is free", stops_reducing=False),
+    DenialCode.BALANCE_TOO_LOW: DenialRule("its cost is more than the cash that is free", Reducing.PASSES),
     DenialCode.TRADE_RISK: DenialRule(
-        "its cost, fee included, is more percent of the bankroll", stops_reducing=False, setting="max_trade_risk_pct"
+        "its cost, fee included, is more percent of the bankroll", Reducing.PASSES, setting="max_trade_risk_pct"
     ),
     DenialCode.POSITION_SIZE: DenialRule(
-        "the market's position would be more contracts", stops_reducing=False, setting="max_position_size"
+        "the market's position would be more contracts", Reducing.PASSES, setting="max_position_size"
     ),
     DenialCode.EVENT_RISK: DenialRule(
-        "the event could lose more percent at its worst outcome", stops_reducing=False, setting="max_event_risk_pct"
+        "the event could lose more percent at its worst outcome",
+        Reducing.REFUSED_WITH_MORE_RISK,
+        setting="max_event_risk_pct",
     ),
     DenialCode.CITY_EXPOSURE: DenialRule(
-        "the city's events could lose more percent", stops_reducing=False, setting="max_city_exposure_pct"
+        "the city's events could lose more percent", Reducing.REFUSED_WITH_MORE_RISK, setting="max_city_exposure_pct"
     ),
     DenialCode.CLUSTER_EXPOSURE: DenialRule(
-        "the cluster's cities could lose more percent", stops_reducing=False, setting="max_cluster_exposure_pct"
+        "the cluster's cities could lose more percent",
+        Reducing.REFUSED_WITH_MORE_RISK,
+        setting="max_cluster_exposure_pct",
     ),
     DenialCode.OPEN_RISK: DenialRule(
-        "all events together could lose more percent", stops_reducing=False, setting="max_open_risk_pct"
+        "all events together could lose more percent", Reducing.REFUSED_WITH_MORE_RISK, setting="max_open_risk_pct"
     ),
 }
 """One rule a code; docs/risk.md shows them."""

@@ -13,8 +13,7 @@ def denials_table(defaults: Mapping[str, object]) -> str:
     """One row a denial code; `defaults` are those of the settings, by name."""
     rows = ["| code | refused when | setting | default | reducing too |", "|---|---|---|---|---|"]
     for code, rule in DENIALS.items():
-        stops = "yes" if rule.stops_reducing else "no"
-        rows.append(f"| `{code}` | {rule.refused_when} | {_setting(rule.setting, defaults)} | {stops} |")
+        rows.append(f"| `{code}` | {rule.refused_when} | {_setting(rule.setting, defaults)} | {rule.reducing} |")
     return "\n".join(rows)
 
 

@@ -180,18 +180,52 @@ def test_what_is_no_ground_for_new_risk_is_refused_and_lets_what_reduces_pass(
             DenialCode.TRADE_RISK,
         ),
         (replace(ORDER, held_after=contracts("50.01")), EMPTY, DenialCode.POSITION_SIZE),
-        (ORDER, replace(EMPTY, stakes=at_stake("NY", "20.01")), DenialCode.EVENT_RISK),
-        (ORDER, replace(EMPTY, stakes=at_stake("NY2", "30.01")), DenialCode.CITY_EXPOSURE),
-        (ORDER, replace(EMPTY, stakes=at_stake("BOS", "40.01", "BOS")), DenialCode.CLUSTER_EXPOSURE),
-        (ORDER, replace(EMPTY, stakes=at_stake("CHI", "90.01", "CHI", "midwest")), DenialCode.OPEN_RISK),
     ],
-    ids=["balance", "trade", "position", "event", "city", "cluster", "open risk"],
+    ids=["balance", "trade", "position"],
 )
-def test_each_limit_refuses_by_its_own_code_and_lets_what_reduces_pass(
+def test_each_limit_of_an_order_refuses_by_its_own_code_and_lets_what_reduces_pass(
     proposal: Proposal, exposure: Exposure, code: DenialCode
 ) -> None:
     assert judge(proposal, exposure=exposure) == (code,)
     assert judge(replace(proposal, reduces=True), exposure=exposure) == ()
+
+
+OVER = [
+    (at_stake("NY", "20.01"), DenialCode.EVENT_RISK),
+    (at_stake("NY2", "30.01"), DenialCode.CITY_EXPOSURE),
+    (at_stake("BOS", "40.01", "BOS"), DenialCode.CLUSTER_EXPOSURE),
+    (at_stake("CHI", "90.01", "CHI", "midwest"), DenialCode.OPEN_RISK),
+]
+
+
+@pytest.mark.parametrize(("stakes", "code"), OVER, ids=["event", "city", "cluster", "open risk"])
+def test_each_limit_of_what_is_at_risk_refuses_by_its_own_code_also_what_reduces_and_adds_to_it(
+    stakes: dict[str, Stake], code: DenialCode
+) -> None:
+    exposure = replace(EMPTY, stakes=stakes)
+    assert judge(exposure=exposure) == judge(CLOSING, exposure=exposure) == (code,)
+
+
+def test_what_reduces_and_adds_nothing_to_a_risk_that_is_over_its_limit_passes() -> None:
+    held = Holding("NY-1", contracts("-20"), dollars("10"))
+    over = Stake.of(EventBook((held, Holding("NY-2", contracts("100"), dollars("95")))), "NYC", "northeast")
+    exposure = replace(EMPTY, stakes={"NY": over})
+    closing = replace(CLOSING, order=replace(CLOSING.order, each=dollars("0.5")))
+    assert exposure.with_order(closing).total == exposure.total == 105
+    assert judge(closing, exposure=exposure) == ()
+
+
+def test_what_closes_a_hedge_passes_as_long_as_the_rest_of_its_event_keeps_its_limits() -> None:
+    # Two NO of three pay whichever bracket wins. Without the one that is sold, NY-2 loses its whole cost.
+    def hedged(at: str) -> Exposure:
+        held = tuple(Holding(f"NY-{number}", contracts("-100"), dollars(at)) for number in (1, 2))
+        return replace(EMPTY, stakes={"NY": Stake.of(EventBook(held), "NYC", "northeast")})
+
+    closing = replace(CLOSING, order=replace(CLOSING.order, count=contracts("100"), each=dollars("0.1")))
+    assert hedged("30").total == 0
+    assert hedged("30").with_order(closing).total == 30
+    assert judge(closing, exposure=hedged("30")) == ()
+    assert judge(closing, exposure=hedged("31")) == (DenialCode.EVENT_RISK,)
 
 
 def test_every_reason_is_told_at_once() -> None:
