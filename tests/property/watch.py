@@ -1,4 +1,4 @@
-"""What may never happen, looked for at each request that may create an order, with the exchange's own eyes."""
+"""What may never happen, looked for before each tick and at each request that may create an order, at the exchange."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ class Watch:
         newest = self._floor.rows("SELECT state, until FROM ops.trading_states ORDER BY id DESC LIMIT 1")
         in_force = [str(state) for state, until in newest if until is None or until > self._floor.now()]
         self.state = "halted" if self._floor.kill_file.exists() else in_force[0] if in_force else "active"
+        self.between_ticks()
+
+    def between_ticks(self) -> None:
+        """Whatever was filled since, what is held keeps every limit: unless the operator bought by hand, too."""
+        state = self._floor.simulator.state
+        mine = [order for order in state.orders.values() if order.account == self._floor.tester]
+        if any(order.client_order_id[:3] != OURS for order in mine):
+            return
+        for (kind, name), risk in self._exposures(resting=False).items():
+            if risk > _LIMITS.get(kind, _OPEN):
+                self.broken.append(f"{kind} {name} lost up to {risk} once filled, {_LIMITS.get(kind, _OPEN)} allowed")
 
     def sending(self, request: httpx2.Request) -> None:
         """Before a request reaches the exchange."""
@@ -87,19 +98,21 @@ class Watch:
     def _positions(self) -> dict[str, Decimal]:
         return {ticker: held.position.signed_count for ticker, held in self._floor.account.holdings.items()}
 
-    def _exposures(self) -> dict[tuple[str, str], Decimal]:
+    def _exposures(self, *, resting: bool = True) -> dict[tuple[str, str], Decimal]:
         """Dollars lost at the worst outcome of each event, resting orders filled where that hurts; and their sums."""
         state = self._floor.simulator.state
         losses: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for plan in state.plans.values():
             tickers = [plan.market_ticker(strike) for strike in plan.strikes]
-            worst = max(self._loss(tickers, winner) for winner in tickers)
+            worst = max(
+                self._held_loss(tickers, winner) + resting * self._resting_loss(tickers, winner) for winner in tickers
+            )
             city = city_of_series(plan.ticker.partition("-")[0])
             for key in (("event", plan.ticker), ("city", city.code), ("cluster", city.cluster), ("open", "risk")):
                 losses[key] += max(worst, Decimal(0))
         return losses
 
-    def _loss(self, tickers: list[str], winner: str) -> Decimal:
+    def _held_loss(self, tickers: list[str], winner: str) -> Decimal:
         lost = Decimal(0)
         for ticker in tickers:
             held = self._floor.account.holdings.get(ticker)
@@ -107,6 +120,10 @@ class Watch:
                 lost += held.position.cost - abs(held.position.signed_count) * _wins(
                     held.position.signed_count > 0, ticker == winner
                 )
+        return lost
+
+    def _resting_loss(self, tickers: list[str], winner: str) -> Decimal:
+        lost = Decimal(0)
         for order in self._floor.simulator.state.resting.values():
             if order.account == self._floor.tester and order.ticker in tickers:
                 count = Decimal(order.remaining_lots) / LOTS_PER_CONTRACT
