@@ -1,4 +1,4 @@
-"""/simulator: look at the simulator and move its clock. Only from the machine itself, outside the exchange's paths."""
+"""/simulator: look at it, move its clock, end its pause. Only for this machine, outside the exchange's paths."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from milkbot.simulator.core import Simulator
+from milkbot.simulator.engine.interventions import resume
 from milkbot.simulator.loopback import forbidden, is_local
 from milkbot.simulator.sim_clock import ClockMode
 
@@ -52,6 +53,14 @@ def router(simulator: Simulator) -> APIRouter:
             simulator.set_clock(change.mode, change.now)
         except ValueError as error:
             return JSONResponse({"error": {"code": "clock_refused", "message": str(error)}}, 409)
+        return JSONResponse(described())
+
+    @routes.post("/resume")
+    def resumed(request: Request) -> JSONResponse:
+        if not is_local(request):
+            return forbidden()
+        with simulator.turn() as state:
+            resume(state)
         return JSONResponse(described())
 
     return routes

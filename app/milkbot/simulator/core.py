@@ -69,6 +69,7 @@ class Simulator:
             now = datetime.fromisoformat(meta["now"])
             state = store.load(int(meta["seed"]), now, int(meta["sequence"]))
             state.outage = _outage_from(meta.get("outage", ""))
+            state.reopened_until = _moment_from(meta.get("reopened_until", ""))
             return cls(store, world, state, SimClock(ClockMode(meta["mode"]), now))
         simulator = cls(store, world, State(seed, start - WARM_UP), SimClock(mode, start))
         advance(simulator.state, world, start)
@@ -89,9 +90,9 @@ class Simulator:
                 raise
             except BaseException:
                 # Half of a change may be in memory: go back to what was committed.
-                outage = self.state.outage
+                outage, reopened = self.state.outage, self.state.reopened_until
                 self.state = self._store.load(self.state.seed, *self._committed())
-                self.state.outage = outage
+                self.state.outage, self.state.reopened_until = outage, reopened
                 raise
             self._save()
 
@@ -160,6 +161,7 @@ class Simulator:
                 "now": state.now.isoformat(),
                 "sequence": str(state.sequence),
                 "outage": _outage_to(state.outage),
+                "reopened_until": "" if state.reopened_until is None else state.reopened_until.isoformat(),
             },
         )
         state.dirty = False
@@ -174,3 +176,7 @@ def _outage_from(text: str) -> Outage | None:
         return None
     until, whole_exchange = text.split()
     return Outage(datetime.fromisoformat(until), whole_exchange == "1")
+
+
+def _moment_from(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from tests.unit.simulator.api import Api, served
 from tests.unit.simulator.scripted import OPENS, ScriptedWorld
 
+from milkbot.simulator.engine.interventions import pause
 from milkbot.simulator.server import build_app
 
 
@@ -63,7 +64,33 @@ def test_recorded_day_has_an_end_and_no_wall_clock(tmp_path: Path) -> None:
         assert api.http.post("/simulator/clock", json={"mode": "wall"}).status_code == 409
 
 
+def test_a_pause_that_is_ended_is_over_until_the_next_one(tmp_path: Path) -> None:
+    with served(tmp_path, start=datetime(2026, 7, 23, 7, 30, tzinfo=UTC)) as api:
+        ticker = api.open_markets()[-1]["ticker"]
+        assert api.order(ticker=ticker).json()["error"]["code"] == "trading_paused"
+        assert api.http.post("/simulator/resume").status_code == 200
+        assert api.get("/exchange/status")["trading_active"] is True
+        assert api.order(ticker=ticker).status_code == 201
+    with served(tmp_path) as api:
+        assert api.get("/exchange/status")["trading_active"] is True
+        api.tick(days=7)
+        status = api.get("/exchange/status")
+        assert (status["trading_active"], status["exchange_estimated_resume_time"]) == (False, "2026-07-30T09:00:00Z")
+
+
+def test_resuming_what_is_not_paused_changes_nothing_and_ends_an_outage(api: Api) -> None:
+    for _ in range(2):
+        assert api.http.post("/simulator/resume").status_code == 200
+        assert api.get("/exchange/status")["trading_active"] is True
+        with api.simulator.turn() as state:
+            pause(state, timedelta(hours=1), whole_exchange=False)
+        assert api.get("/exchange/status")["trading_active"] is False
+    assert api.http.post("/simulator/resume").status_code == 200
+    assert api.get("/exchange/status")["trading_active"] is True
+
+
 def test_clock_is_closed_to_other_machines(api: Api) -> None:
     with TestClient(build_app(api.simulator), client=("192.0.2.7", 50000)) as stranger:
         assert stranger.get("/simulator/state").status_code == 403
         assert stranger.post("/simulator/clock", json={"mode": "wall"}).status_code == 403
+        assert stranger.post("/simulator/resume").status_code == 403

@@ -10,7 +10,7 @@ from milkbot.domain.units import ONE, ZERO, Cash, Price
 from milkbot.simulator.engine.book import Crossing, Match, Resting
 from milkbot.simulator.engine.lifecycle import close, outcome, payout
 from milkbot.simulator.engine.matching import execute
-from milkbot.simulator.engine.pause import Outage
+from milkbot.simulator.engine.pause import Outage, resumes_at
 from milkbot.simulator.engine.records import Market, Order
 from milkbot.simulator.engine.rejects import bad_request
 from milkbot.simulator.engine.state import State
@@ -79,6 +79,13 @@ def pause(state: State, lasting: timedelta, *, whole_exchange: bool) -> None:
     state.dirty = True
     for order in [order for order in state.resting.values() if order.cancel_on_pause]:
         state.cancel(order, state.now)
+
+
+def resume(state: State) -> None:
+    """End the pause that holds, the weekly one too; what was canceled as it began stays so. Without one: nothing."""
+    state.reopened_until = resumes_at(state.now)
+    state.outage = None
+    state.dirty = True
 
 
 def fill_resting(state: State, order: Order, lots: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from milkbot.simulator.engine.book import Resting
-from milkbot.simulator.engine.pause import Outage, is_paused, resumes_at
+from milkbot.simulator.engine.pause import Outage, resumes_at
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.engine.records import Account, AccountFill, Market, Order, OrderGroup, Settled, Trade
 from milkbot.venue.values import VenueOrderStatus
@@ -40,12 +40,14 @@ class State:
     dirty: bool = False
     """Whether the time itself has to be stored although no record changed."""
     outage: Outage | None = None
+    reopened_until: datetime | None = None
+    """The end of a weekly pause that was ended early: until then there is none."""
     irregular: set[str] = field(default_factory=set)
     """Tickers of markets for which something is to come that no plan tells."""
 
     def is_paused(self, at: datetime) -> bool:
         """Whether orders are refused at that moment."""
-        return is_paused(at) or (self.outage is not None and at < self.outage.until)
+        return self.resumes_at(at) is not None
 
     def is_down(self, at: datetime) -> bool:
         """Whether the whole exchange stands still."""
@@ -53,7 +55,8 @@ class State:
 
     def resumes_at(self, at: datetime) -> datetime | None:
         """The end of the pause that holds at that moment, None outside one."""
-        ends = [resumes_at(at), self.outage.until if self.outage is not None and at < self.outage.until else None]
+        ends = [resumes_at(at) if self.reopened_until is None or at >= self.reopened_until else None]
+        ends += [self.outage.until if self.outage is not None and at < self.outage.until else None]
         return max((end for end in ends if end is not None), default=None)
 
     def next_sequence(self) -> int:
