@@ -140,6 +140,7 @@ def test_a_tick_is_cut_off_or_meets_another_version(platform: Platform) -> None:
     assert platform.state()["timers"] == "active\nactive"
 
 
+@pytest.mark.matrix
 def test_services_that_were_started_often_are_not_started_again(platform: Platform) -> None:
     before = platform.state()
     commit = platform.versions.commit("After many starts", {})
