@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.property.faults import Fault, faults
 from tests.property.floor import Floor
 from tests.property.trial import Trial
+from tests.property.watch import DEFAULT, TIGHT, Allowed
 from tests.property.world import CENTRE
 
 from milkbot.domain.orders import BookSide, TimeInForce
@@ -43,9 +44,14 @@ class BooksAgree(RuleBasedStateMachine):
         super().__init__()
         self.trial = self.trial_type(self.floor)
 
-    @initialize(style=st.sampled_from(["immediate", "resting"]), first=moves, second=moves)
-    def the_world_begins(self, style: str, first: Move, second: Move) -> None:
-        self.trial.settings = self.floor.settings(ORDER_STYLE=style)
+    @initialize(
+        style=st.sampled_from(["immediate", "resting"]),
+        allowed=st.sampled_from([DEFAULT, TIGHT]),
+        first=moves,
+        second=moves,
+    )
+    def the_world_begins(self, style: str, allowed: Allowed, first: Move, second: Move) -> None:
+        self.trial.begin(style, allowed)
         self._hear(first)
         self._hear(second)
 

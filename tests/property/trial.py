@@ -12,7 +12,7 @@ from tests.property import operator
 from tests.property.faults import Fault, FaultyWire
 from tests.property.floor import Floor
 from tests.property.lifeline import KilledError, Lifeline
-from tests.property.watch import Watch
+from tests.property.watch import Allowed, Watch
 
 from milkbot.db import order_events
 from milkbot.db.session import transaction
@@ -51,6 +51,11 @@ class Trial:
     def loop(self, venue: KalshiClient, weather: WeatherClient) -> TradingLoop:
         """The trader of this trial; a test may put another one in its place."""
         return TradingLoop(self.settings, self.floor.engine, venue, weather, self.floor)
+
+    def begin(self, style: str, allowed: Allowed) -> None:
+        """Trade in that style, within those limits."""
+        self.settings = self.floor.settings(ORDER_STYLE=style, **allowed.environment())
+        self.watch.allowed = allowed
 
     def tick(self, fault: Fault | None = None, dies_after: int | None = None) -> MilkbotError | None:
         """One tick, with a fault on its wire, killed after that many steps; returns what it failed with."""

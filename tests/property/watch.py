@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 import httpx2
 from tests.agreement import OURS, START_CASH
@@ -15,8 +17,38 @@ from milkbot.simulator.engine.records import Order
 from milkbot.simulator.engine.units import LOTS_PER_CONTRACT, price_of
 
 _ID = re.compile(rb'"(mb-[0-9a-zA-Z-]+)"')
-_LIMITS = {"event": START_CASH * 3 / 100, "city": START_CASH * 3 / 100, "cluster": START_CASH * 5 / 100}
-_TRADE, _OPEN, _CONTRACTS = START_CASH * 2 / 100, START_CASH * 10 / 100, Decimal(200)
+_CONTRACTS = Decimal(200)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Percent of the start's cash that an order, an event, a city, a cluster, and all of it may lose."""
+
+    trade: Decimal = Decimal(2)
+    event: Decimal = Decimal(3)
+    city: Decimal = Decimal(3)
+    cluster: Decimal = Decimal(5)
+    open: Decimal = Decimal(10)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that tell a trader."""
+        return {
+            "MAX_TRADE_RISK_PCT": str(self.trade),
+            "MAX_EVENT_RISK_PCT": str(self.event),
+            "MAX_CITY_EXPOSURE_PCT": str(self.city),
+            "MAX_CLUSTER_EXPOSURE_PCT": str(self.cluster),
+            "MAX_OPEN_RISK_PCT": str(self.open),
+        }
+
+    def dollars(self, kind: str) -> Decimal:
+        """The limit of that name."""
+        percent: Decimal = getattr(self, kind)
+        return START_CASH * percent / 100
+
+
+DEFAULT: Final = Allowed()
+TIGHT: Final = Allowed(Decimal(1), Decimal("1.5"), Decimal("1.5"), Decimal(2), Decimal("2.5"))
+"""So that a few orders come to a limit."""
 
 
 class Watch:
@@ -24,6 +56,7 @@ class Watch:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        self.allowed = DEFAULT
         self.broken: list[str] = []
         self.state = "active"
         self._sent: set[str] = set()
@@ -45,8 +78,8 @@ class Watch:
         if any(order.client_order_id[:3] != OURS for order in mine):
             return
         for (kind, name), risk in self._exposures(resting=False).items():
-            if risk > _LIMITS.get(kind, _OPEN):
-                self.broken.append(f"{kind} {name} lost up to {risk} once filled, {_LIMITS.get(kind, _OPEN)} allowed")
+            if risk > (allowed := self.allowed.dollars(kind)):
+                self.broken.append(f"{kind} {name} may lose {risk} once filled, {allowed} allowed")
 
     def sending(self, request: httpx2.Request) -> None:
         """Before a request reaches the exchange."""
@@ -75,11 +108,11 @@ class Watch:
         if not created:
             return
         for order in created:
-            if self._opens(order) > _TRADE:
-                self.broken.append(f"{order.client_order_id} may lose {self._opens(order)}, {_TRADE} allowed")
+            if (risk := self._opens(order)) > (allowed := self.allowed.dollars("trade")):
+                self.broken.append(f"{order.client_order_id} may lose {risk}, {allowed} allowed")
         after = self._exposures()
         for (kind, name), risk in after.items():
-            allowed = _LIMITS.get(kind, _OPEN)
+            allowed = self.allowed.dollars(kind)
             if risk > max(allowed, self._before.get((kind, name), Decimal(0))):
                 self.broken.append(f"{kind} {name} at risk: {risk}, {allowed} allowed")
         for ticker, held in self._positions().items():
