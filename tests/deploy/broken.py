@@ -15,6 +15,11 @@ _RELOAD = "systemctl reload nginx; sleep 1"
 _LOOP = "/milkbot/trader/trading_loop.py"
 _SITE = "$(echo /opt/milkbot/current/venv/lib/python3*/site-packages)"
 _DATA = "/var/lib/postgresql"
+_ARCHIVE = "/var/backups/milkbot-wal/archive/milkbot"
+_FAILING = (
+    "runuser -u postgres -- psql -XAt -d postgres -c "
+    '"SELECT last_failed_time > last_archived_time FROM pg_stat_archiver"'
+)
 _SERVICES = "milkbot-analytics milkbot-dashboard"
 _CERTIFICATE = "/etc/ssl/certs/milkbot.test.pem"
 _KEY = "/etc/ssl/private/milkbot.test.key"
@@ -354,6 +359,17 @@ CASES = [
             ),
         ),
         "daily is missing",
+    ),
+    _case(
+        "archiving-fails",
+        (
+            (
+                f"chmod 0000 {_ARCHIVE}; {_SQL.format('SELECT txid_current(), pg_switch_wal()')} >/dev/null; "
+                f"timeout 90 sh -c 'until {_FAILING} | grep -q t; do sleep 0.5; done'"
+            ),
+            f"chmod 0750 {_ARCHIVE}; timeout 120 sh -c 'while {_FAILING} | grep -q t; do sleep 0.5; done'",
+        ),
+        "Permission denied",
     ),
     _case("cron-broken", stopped("cron"), "cron.service is inactive", by_page=True),
     _case("nginx-stopped", stopped("nginx"), "nginx.service is inactive", by_page=True),
