@@ -102,9 +102,11 @@ def _opens(platform: Platform, password: str) -> bool:
 
 @pytest.fixture
 def _as_provisioned(platform: Platform, inventory: dict[str, Any]) -> Iterator[None]:
-    """Brings the inventory's own secrets back."""
+    """Brings the inventory's own secrets back, and the exchange's list as the role wrote it."""
+    platform.ssh(f"cp -a {ACCOUNTS} /root/test-accounts")
     yield
     _accept(platform, inventory["simulator_account_public_key"])
+    platform.ssh(f"mv /root/test-accounts {ACCOUNTS}")
     done = platform.play("rotate-secrets.yml")
     assert done.returncode == 0, said(done)
 

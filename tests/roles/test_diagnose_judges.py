@@ -466,6 +466,22 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         "different checksum",
         "pgbackrest --stanza=milkbot check",
     ),
+    (
+        "archiving-fails",
+        {
+            "postgres/archiver": rows({"failing": True, "last_failed_wal": "0000001F", "failed_count": 3}),
+            "postgres/log": (
+                "ERROR: [103]: unable to find a valid repository:\n"
+                "       repo1: [FileOpenError] unable to load info file '/archive/archive.info':\n"
+                "       FileOpenError: unable to open file '/archive/archive.info' for read: [13] Permission denied\n"
+                "       HINT: has a stanza-create been performed?\n"
+                "LOG:  archive command failed with exit code 103\n"
+            ),
+        },
+        {},
+        "Permission denied",
+        "pgbackrest --stanza=milkbot check",
+    ),
 ]
 
 

@@ -75,7 +75,9 @@ def archiving_fails(collection: Collection) -> Diagnosis | None:
     archiver = next((row for row in collection.rows("postgres/archiver") if row.get("failing")), None)
     if archiver is None:
         return None
-    told = collection.lines("postgres/log", r"archive command failed|archive-push.*ERROR|^\s*ERROR: \[\d+\]")
+    # pgBackRest says what it could not do, and in the lines below why.
+    said = (r"^\s*(P\d+\s+)?ERROR: \[\d+\]", r"^\s+(repo\d+: )?\[?\w+Error\b", r"archive command failed")
+    told = [line for pattern in said for line in collection.lines("postgres/log", pattern)[-1:]]
     last = archiver.get("last_archived_time")
     failed = f"{archiver.get('last_failed_wal')} failed at {archiver.get('last_failed_time')}"
     since = f"the last was archived {last}" if last else "none ever was archived"
@@ -84,7 +86,7 @@ def archiving_fails(collection: Collection) -> Diagnosis | None:
         "PostgreSQL cannot archive its log",
         (
             f"{failed}, {archiver.get('failed_count')} times in all; {since}",
-            *(line.strip()[:200] for line in told[-2:]),
+            *(line.strip()[:200] for line in told),
         ),
         "the archive cannot be reached, is full, or holds the log of another server: the lines above say which",
         (
