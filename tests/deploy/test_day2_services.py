@@ -127,6 +127,23 @@ def _boot(platform: Platform) -> str:
 
 
 @pytest.mark.matrix
+def test_a_package_whose_unpacking_was_cut_off_is_in_the_way_for_ever(platform: Platform) -> None:
+    newest = _older(platform, *UPGRADED)
+    before = platform.state()
+    # What SIGKILL in the middle of an unpacking leaves in dpkg's own books, and our mark.
+    platform.ssh(
+        "sed -i '/^Package: nginx$/,/^$/s/^Status: .*/Status: install reinstreq half-configured/' /var/lib/dpkg/status"
+    )
+    platform.ssh("touch /var/lib/milkbot-upgrading")
+    assert "nginx" in platform.ssh("dpkg --audit")
+    done = platform.play("upgrade.yml")
+    assert done.returncode == 0, said(done)
+    assert platform.ssh("dpkg --audit") == ""
+    assert _installed(platform, newest) == newest
+    assert platform.state() == before
+
+
+@pytest.mark.matrix
 def test_a_reboot_that_nobody_asked_for_comes_or_leaves_something_down(platform: Platform) -> None:
     before, boot = platform.state(), _boot(platform)
     platform.ssh("touch /run/reboot-required")

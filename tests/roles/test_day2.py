@@ -38,6 +38,14 @@ exchange_key = plugin("environment/library/exchange_key.py")
 fetch_dump = plugin("dumps/action_plugins/fetch_dump.py")
 
 
+def test_a_package_whose_unpacking_was_cut_off_is_not_installed_anew() -> None:
+    damaged = upgrade_plan.read_flags("libpq5:amd64 ok\nnginx reinstreq\nopenssl ok\n")
+    assert damaged == ["nginx"]
+    first, *rest = evaluate("_upgrade_mends", __upgrade_plan={"damaged": damaged})
+    assert first[-3:] == ["--reinstall", "install", "nginx"]
+    assert evaluate("_upgrade_mends", __upgrade_plan={"damaged": []}) == rest
+
+
 def test_a_package_that_would_change_is_not_told() -> None:
     packages, removed, kept = upgrade_plan.read_simulation(SIMULATED)
     assert packages == [

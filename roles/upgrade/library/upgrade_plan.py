@@ -26,6 +26,7 @@ packages: {description: "C(name), C(before) (empty when new) and C(after) of eac
 table: {description: "The same as lines of text, and what is held back.", returned: always, type: list}
 services: {description: Units that run code which was replaced., returned: always, type: list}
 kernel: {description: Whether another kernel waits for a reboot., returned: always, type: bool}
+damaged: {description: Packages whose unpacking was cut off; dpkg takes them anew only., returned: always, type: list}
 unfinished: {description: Whether an upgrade of ours did not come to its end., returned: always, type: bool}
 problems: {description: "Why not, as name, value and mend.", returned: always, type: list}
 """
@@ -104,6 +105,11 @@ def read_needrestart(text: str) -> tuple[list[str], bool]:
     return sorted(found), "NEEDRESTART-KSTA: 3" in text or "NEEDRESTART-KSTA: 2" in text
 
 
+def read_flags(text: str) -> list[str]:
+    """The packages that dpkg wants installed anew before anything else, from lines of a name and its error flag."""
+    return [name for name, flag in (line.split() for line in text.splitlines()) if flag == "reinstreq"]
+
+
 def broken(unfinished: bool) -> list[Problem]:  # noqa: FBT001 - a fact, and not a choice
     """What apt or dpkg complain of by themselves. What an upgrade of ours left is mended by the next one."""
     code, audit, complaint = said("dpkg", "--audit")
@@ -158,6 +164,7 @@ def main() -> None:
     _, sizes, _ = said(*_UPGRADE, "--assume-no", "--option", "Debug::NoLocking=1")
     held = said("apt-mark", "showhold")[1].split()
     problems += other_majors(packages, asked["postgres_version"]) + (no_room(sizes) if packages else [])
+    _, flags, _ = said("dpkg-query", "--show", "--showformat", "${binary:Package} ${db:Status-Eflag}\n")
     services, kernel = read_needrestart(said("needrestart", "-b", "-r", "l")[1] if shutil.which("needrestart") else "")
     module.exit_json(
         changed=False,
@@ -165,6 +172,7 @@ def main() -> None:
         table=table(packages, held, kept, removed),
         services=services,
         kernel=kernel or Path("/run/reboot-required").exists(),
+        damaged=read_flags(flags),
         unfinished=unfinished,
         problems=problems,
     )
