@@ -368,7 +368,7 @@ def test_what_is_switched_off_fills_the_disk(platform: Platform) -> None:
 @pytest.mark.matrix
 def test_settings_that_nobody_applied_stay_so(platform: Platform) -> None:
     conf = "/etc/postgresql/*/main/conf.d/milkbot-archiving.conf"
-    platform.ssh(f"kept=$(ls {conf}); mv $kept /root/kept; systemctl restart 'postgresql@*-main'; mv /root/kept $kept")
+    platform.ssh(f"kept=$(ls {conf}); mv $kept /root/kept; systemctl restart 'postgresql@*-main.service'; mv /root/kept $kept")
     assert _sql(platform, "SHOW archive_mode") == "off"
     done = platform.play("site.yml", "--tags", "pgbackrest")
     assert done.returncode == 0, said(done)
