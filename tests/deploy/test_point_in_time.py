@@ -17,6 +17,7 @@ SCRIPTS = "/opt/milkbot/deployment/scripts"
 REPOSITORY = "/var/backups/milkbot-wal"
 SIDE = "/var/lib/postgresql/*/milkbot-at-time"
 STATE = "/var/lib/milkbot-backup/pgbackrest.json"
+SERVER = "'postgresql@*-main.service'"  # systemctl adds no suffix to a pattern
 
 # Stands before runuser in the path of root's scripts: what it is told to run waits for ever when it holds the word.
 STOP = """\
@@ -272,7 +273,7 @@ def test_a_cluster_that_is_lost_takes_more_than_a_minute_along(platform: Platfor
     psql = f"runuser -u postgres -- psql -XqAtc {shlex.quote(age)}"
     platform.ssh(f"cd /; sleep 40; timeout 120 sh -c {shlex.quote(f'until {psql} | grep -q t; do sleep 0.1; done')}")
     lost_at = platform.ssh(
-        "systemctl kill -s KILL 'postgresql@*-main'; date +%s.%N; rm -rf /var/lib/postgresql/*/main/pg_wal; "
+        f"systemctl kill -s KILL {SERVER}; date +%s.%N; rm -rf /var/lib/postgresql/*/main/pg_wal; "
         "systemctl stop test-beats"
     )
     began = time.monotonic()
@@ -296,11 +297,11 @@ def test_a_cluster_that_is_lost_takes_more_than_a_minute_along(platform: Platfor
 @pytest.mark.parametrize("when", ["no cluster", "not started"])
 def test_a_cluster_that_takes_its_place_is_killed_for_good(platform: Platform, when: str) -> None:
     data = platform.ssh("ls -d /var/lib/postgresql/*/main")
-    side, unit = f"{data.removesuffix('main')}milkbot-at-time", "'postgresql@*-main'"
+    side = f"{data.removesuffix('main')}milkbot-at-time"
     _sql(platform, "CREATE TABLE ops.keepsake AS SELECT 1 AS id")
     # As the script leaves it there: its mark, its word, and the directory on one side or the other.
     platform.ssh(
-        f"systemctl stop {unit}; install -d -m 0700 -o postgres {side}; touch {side}/mark; echo last >{side}/ready"
+        f"systemctl stop {SERVER}; install -d -m 0700 -o postgres {side}; touch {side}/mark; echo last >{side}/ready"
     )
     if when == "no cluster":
         platform.ssh(f"mv {data} {side}/data")
@@ -368,7 +369,7 @@ def test_what_is_switched_off_fills_the_disk(platform: Platform) -> None:
 @pytest.mark.matrix
 def test_settings_that_nobody_applied_stay_so(platform: Platform) -> None:
     conf = "/etc/postgresql/*/main/conf.d/milkbot-archiving.conf"
-    platform.ssh(f"kept=$(ls {conf}); mv $kept /root/kept; systemctl restart 'postgresql@*-main.service'; mv /root/kept $kept")
+    platform.ssh(f"kept=$(ls {conf}); mv $kept /root/kept; systemctl restart {SERVER}; mv /root/kept $kept")
     assert _sql(platform, "SHOW archive_mode") == "off"
     done = platform.play("site.yml", "--tags", "pgbackrest")
     assert done.returncode == 0, said(done)
