@@ -18,7 +18,7 @@ EDITS = {
     "ufw delete allow 443/tcp": "firewall 443/tcp",
     "crontab -l | sed '/weekly/d' | crontab -": "cron crontab for user",
     f"echo KALSHI_EMAIL={SECRET} >>/opt/milkbot/.env": "file Write the settings of the platform",
-    "chmod 0644 /etc/milkbot/health.env": "file Install the script",
+    "chmod 0644 /etc/milkbot/health.env": "file /etc/milkbot/health.env",
     "apt-get remove --yes --quiet htop": "package htop",
 }
 
