@@ -159,6 +159,7 @@ def test_a_drill_that_is_killed_stands_in_the_next_ones_way(platform: Platform) 
 def test_a_backup_of_books_that_do_not_agree_is_proved(platform: Platform) -> None:
     platform.ssh("systemctl stop milkbot-trader.timer")
     sql = "runuser -u postgres -- psql -XAt milkbot -c"
+    platform.ssh(f"{SCRIPTS}/backup-database.sh daily && {SCRIPTS}/restore-drill.sh")
     good = _state(platform, "drill")
     try:
         platform.ssh(f"cd / && {sql} 'UPDATE ops.positions SET fees = fees + 1'")

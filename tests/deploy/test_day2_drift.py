@@ -24,9 +24,10 @@ EDITS = {
 
 
 def _named(done: str) -> list[str]:
-    """The lines that name something, and not a difference of it."""
+    """The lines that name something, and not a difference of it: once each, as Ansible tells an error twice."""
     kinds = ("file ", "unit ", "package ", "cron ", "firewall ", "kernel setting ", "database ", "user ", "repository ")
-    return [line.strip() for line in done.splitlines() if line.strip().startswith(kinds) and line.endswith(")")]
+    lines = (line.strip() for line in done.splitlines())
+    return list(dict.fromkeys(line for line in lines if line.startswith(kinds) and line.endswith(")")))
 
 
 @pytest.mark.matrix
