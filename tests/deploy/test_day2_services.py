@@ -122,10 +122,6 @@ def test_a_package_that_somebody_holds_is_upgraded_or_keeps_the_others_back(plat
     assert _installed(platform, newest) == newest
 
 
-def _boot(platform: Platform) -> str:
-    return platform.ssh("cat /proc/sys/kernel/random/boot_id")
-
-
 @pytest.mark.matrix
 def test_a_package_whose_unpacking_was_cut_off_is_in_the_way_for_ever(platform: Platform) -> None:
     newest = _older(platform, *UPGRADED)
@@ -141,6 +137,10 @@ def test_a_package_whose_unpacking_was_cut_off_is_in_the_way_for_ever(platform: 
     assert platform.ssh("dpkg --audit") == ""
     assert _installed(platform, newest) == newest
     assert platform.state() == before
+
+
+def _boot(platform: Platform) -> str:
+    return platform.ssh("cat /proc/sys/kernel/random/boot_id")
 
 
 @pytest.mark.matrix

@@ -13,7 +13,7 @@ from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Cash, Count
 from milkbot.risk.engine import Conditions, MarketFacts, denials
 from milkbot.risk.exposure import EventBook, Holding, OpenOrder
-from milkbot.risk.limits import DenialCode, Limits
+from milkbot.risk.limits import DENIALS, DenialCode, Limits, Reducing
 from milkbot.risk.portfolio import Exposure, Proposal, Stake
 from milkbot.risk.terms import Terms
 
@@ -134,6 +134,7 @@ def test_what_cannot_be_sent_well_is_refused_also_when_it_reduces(
     now: Conditions, market: MarketFacts, code: DenialCode
 ) -> None:
     assert judge(market=market, now=now) == judge(CLOSING, market, now=now) == (code,)
+    assert DENIALS[code].reducing is Reducing.REFUSED
 
 
 def test_a_clock_that_was_never_compared_is_not_held_against_an_order() -> None:
@@ -168,6 +169,7 @@ def test_what_is_no_ground_for_new_risk_is_refused_and_lets_what_reduces_pass(
 ) -> None:
     assert judge(market=market) == (code,)
     assert judge(CLOSING, market) == ()
+    assert DENIALS[code].reducing is Reducing.PASSES
 
 
 @pytest.mark.parametrize(
@@ -188,6 +190,7 @@ def test_each_limit_of_an_order_refuses_by_its_own_code_and_lets_what_reduces_pa
 ) -> None:
     assert judge(proposal, exposure=exposure) == (code,)
     assert judge(replace(proposal, reduces=True), exposure=exposure) == ()
+    assert DENIALS[code].reducing is Reducing.PASSES
 
 
 OVER = [
@@ -204,6 +207,7 @@ def test_each_limit_of_what_is_at_risk_refuses_by_its_own_code_also_what_reduces
 ) -> None:
     exposure = replace(EMPTY, stakes=stakes)
     assert judge(exposure=exposure) == judge(CLOSING, exposure=exposure) == (code,)
+    assert DENIALS[code].reducing is Reducing.REFUSED_WITH_MORE_RISK
 
 
 def test_what_reduces_and_adds_nothing_to_a_risk_that_is_over_its_limit_passes() -> None:

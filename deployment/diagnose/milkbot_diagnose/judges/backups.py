@@ -76,7 +76,7 @@ def archiving_fails(collection: Collection) -> Diagnosis | None:
     if archiver is None:
         return None
     # pgBackRest says what it could not do, and in the lines below why.
-    said = (r"^\s*(P\d+\s+)?ERROR: \[\d+\]", r"^\s+(repo\d+: )?\[?\w+Error\b", r"archive command failed")
+    said = (r"ERROR: \[\d+\]", r"^\s+(repo\d+: )?\[?\w+Error\b", r"archive command failed")
     told = [line for pattern in said for line in collection.lines("postgres/log", pattern)[-1:]]
     last = archiver.get("last_archived_time")
     failed = f"{archiver.get('last_failed_wal')} failed at {archiver.get('last_failed_time')}"
