@@ -69,6 +69,50 @@ def test_pruning_removes_what_is_needed_or_of_others(home: Path) -> None:
     assert _there(home) == {_id(5), _id(2), _id(3), "of-an-operator", _id(7)}
 
 
+def _make(home: Path, number: int) -> str:
+    """A new release that is live and unjudged, as an update makes it."""
+    directory = home / "releases" / _id(number)
+    directory.mkdir(parents=True)
+    (directory / "release.json").write_text(json.dumps({"id": _id(number), "result": ""}), "utf-8")
+    _point(home, _id(number))
+    return _id(number)
+
+
+def _point(home: Path, release: str) -> None:
+    (home / "current").unlink(missing_ok=True)
+    (home / "current").symlink_to(f"releases/{release}")
+
+
+@pytest.mark.parametrize("keep", [3, 5])
+def test_updates_that_were_each_rolled_back_leave_the_good_releases(tmp_path: Path, keep: int) -> None:
+    """As update.yml and rollback.yml note them: made, live and good, then bad, and the release before live again."""
+    for number in (1, 2):
+        _ask(tmp_path, good=_make(tmp_path, number), note={_id(number): {"live_at": f"2026-01-01T00:00:0{number}Z"}})
+    for number in range(3, 8):
+        live_at = f"2026-01-02T00:00:0{number}Z"
+        made = _make(tmp_path, number)
+        _ask(tmp_path, good=made, note={made: {"live_at": live_at}}, keep=keep, protect=[_id(2)])
+        _ask(tmp_path, note={made: {"result": "bad"}})
+        _point(tmp_path, _id(2))
+        _ask(tmp_path, note={_id(2): {"live_at": live_at}})
+        assert _ask(tmp_path)["previous"] == _id(1)
+    # Of the bad ones the newest, which tell the operator why they are.
+    assert _there(tmp_path) == {_id(1), _id(2), *(_id(number) for number in range(10 - keep, 8))}
+
+
+def test_a_release_that_was_staged_goes_before_a_good_one_and_after_a_bad_one(home: Path) -> None:
+    _ask(home, note={_id(3): {"result": "bad"}, _id(1): {"result": "", "live_at": ""}})
+    assert _ask(home, keep=4)["removed"] == [_id(3), _id(6)]
+    assert _ask(home, keep=3)["removed"] == [_id(1)]
+    assert _ask(home, keep=2)["removed"] == [_id(2)]
+
+
+def test_a_disk_that_fills_loses_the_bad_releases_first(home: Path) -> None:
+    _ask(home, note={_id(3): {"result": "bad"}})
+    answer = _ask(home, keep=5, keep_free=1 << 60)
+    assert answer["removed"] == [_id(6), _id(3), _id(1), _id(2)]
+
+
 def test_check_mode_removes_a_release(home: Path) -> None:
     before = _there(home)
     answer = _ask(home, keep=1, note={_id(1): {"result": "bad"}}, history={"at": "now"}, check=True)

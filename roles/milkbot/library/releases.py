@@ -30,9 +30,14 @@ options:
     type: str
   good_already: {description: The release was live before the run that asks., type: bool, default: false}
   history: {description: Line to append to deploys.jsonl., type: dict}
-  keep: {description: Complete releases to keep; 0 prunes nothing., type: int, default: 0}
+  keep:
+    description: >-
+      Complete releases to keep; 0 prunes nothing. Bad ones are removed first, then those that were never live, then
+      good ones by when they were live.
+    type: int
+    default: 0
   keep_free:
-    description: Bytes that shall be free on the disk; while fewer are, kept releases go too, from the oldest on.
+    description: Bytes that shall be free on the disk; while fewer are, kept releases are removed too, in that order.
     type: int
     default: 0
   protect:
@@ -140,16 +145,25 @@ def settle(asked: dict[str, Any], releases: list[Release]) -> None:
     asked["note"] = {**asked["note"], entry.id: {"result": "good", "reason": "", "live_at": now, **more}}
 
 
+def usefulness(entry: Release) -> tuple[int, str, str]:
+    """The higher, the longer it is kept: good ones by when they were live, then those never live, then bad ones."""
+    rank = {"good": 3, "": 2, "bad": 1}.get(entry.record.get("result", ""), 0) if entry.record else 0
+    return rank, entry.record.get("live_at", ""), entry.id
+
+
 def removable(releases: list[Release], protect: set[str]) -> list[Release]:
-    """All but the live one, the good one before it, and those; oldest first."""
+    """All but the live one, the good one before it, and those; the least useful first."""
     safe = protect | {live_of(releases), newest_good(releases, {live_of(releases)})}
-    return [entry for entry in releases if entry.id not in safe]
+    return sorted((entry for entry in releases if entry.id not in safe), key=usefulness)
 
 
 def surplus(releases: list[Release], keep: int, protect: set[str]) -> list[Release]:
-    """What may go: incomplete ones, and the oldest beyond the number to keep."""
-    kept = {entry.id for entry in [entry for entry in releases if entry.record][-keep:]}
-    return [entry for entry in removable(releases, protect) if entry.id not in kept]
+    """What may go: incomplete ones, and the least useful beyond the number to keep. Bad ones push no good one out."""
+    going = removable(releases, protect)
+    whole = [entry for entry in going if entry.record]
+    room = keep - sum(bool(entry.record) for entry in releases if entry not in going)
+    kept = {entry.id for entry in whole[-room:]} if room > 0 else set()
+    return [entry for entry in releases if entry in going and entry.id not in kept]
 
 
 def remove(entry: Release) -> None:
