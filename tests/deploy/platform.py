@@ -131,6 +131,11 @@ class Platform:
     def history(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.ssh("cat /opt/milkbot/deploys.jsonl").splitlines()]
 
+    def last_line(self, *names: str) -> dict[str, Any]:
+        """Those fields of the history's last line; one that it lacks is None."""
+        last = self.history()[-1]
+        return {name: last.get(name) for name in names}
+
     def schema(self) -> str:
         return self.ssh("milkbot db current").splitlines()[-1]
 

@@ -93,6 +93,7 @@ def test_an_interrupted_update_leaves_something(
     platform: Platform, base: dict[str, str], task: str, after: float, how: str
 ) -> None:
     commit, schema = _next_version(platform)
+    before = platform.live()
     with asking(platform.address, DOMAIN, platform.authority) as answers:
         with stopping(platform, task, after, how) as environment:
             stopped = platform.play("update.yml", environment=environment, version=commit, **VARIABLES)
@@ -104,7 +105,12 @@ def test_an_interrupted_update_leaves_something(
     assert live.endswith(commit[:12])
     assert platform.state() == base | {"link": live, "serving": live, "schema": schema}
     assert platform.record(live)["result"] == "good"
-    assert platform.history()[-1]["release"] == live
+    assert platform.last_line("action", "result", "release", "before") == {
+        "action": "deploy",
+        "result": "good",
+        "release": live,
+        "before": before,
+    }
 
 
 @pytest.mark.parametrize(("task", "after", "how"), cases(ROLLBACK, WAYS, USUAL_ROLLBACK))
@@ -124,7 +130,12 @@ def test_an_interrupted_rollback_leaves_something(platform: Platform, task: str,
     assert answers.failures == []
     assert platform.state() == before
     assert platform.record(left)["result"] == "bad"
-    assert platform.history()[-1] == {**platform.history()[-1], "action": "rollback", "release": before["link"]}
+    assert platform.last_line("action", "result", "release", "before") == {
+        "action": "rollback",
+        "result": "good",
+        "release": before["link"],
+        "before": left,
+    }
 
 
 @pytest.mark.matrix

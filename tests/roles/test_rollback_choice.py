@@ -7,10 +7,14 @@ from typing import Any
 from tests.roles.rendering import evaluate
 
 
-def _chosen(*releases: dict[str, Any], previous: str, **given: Any) -> Any:
+def _asked(expression: str, *releases: dict[str, Any], previous: str, **given: Any) -> Any:
     whole = [{"complete": True, "reason": "", **release} for release in releases]
     live = next(release["id"] for release in whole if release["live"])
-    return evaluate("_rollback_id", __rollback_known={"releases": whole, "live": live, "previous": previous}, **given)
+    return evaluate(expression, __rollback_known={"releases": whole, "live": live, "previous": previous}, **given)
+
+
+def _chosen(*releases: dict[str, Any], previous: str, **given: Any) -> Any:
+    return _asked("_rollback_id", *releases, previous=previous, **given)
 
 
 def _release(name: str, *, live: bool, result: str, live_at: str) -> dict[str, Any]:
@@ -43,3 +47,33 @@ def test_an_update_that_was_killed_after_the_switch_is_taken_for_a_rollback() ->
 
 def test_nothing_to_return_to_is_something() -> None:
     assert _chosen(_release("only", live=True, result="good", live_at="1"), previous="") == ""
+
+
+def test_a_rollback_names_the_release_that_it_rolled_back_from() -> None:
+    old = _release("old", live=False, result="good", live_at="1")
+    new = _release("new", live=True, result="good", live_at="2")
+    assert _asked("_rollback_from", old, new, previous="old") == "new"
+    assert _asked("_rollback_begun", old, new, previous="old")["before"] == "new"
+
+
+def test_a_rollback_that_was_killed_after_the_switch_names_the_release_that_it_rolled_back_from() -> None:
+    oldest = _release("oldest", live=False, result="good", live_at="1")
+    target = _release("target", live=True, result="good", live_at="2")
+    left = _release("left", live=False, result="bad", live_at="3")
+    assert _asked("_rollback_from", oldest, target, left, previous="oldest") == "left"
+    assert _asked("_rollback_begun", oldest, target, left, previous="oldest")["before"] == "left"
+    # Also when it was told where to go, and the target was never marked good.
+    unjudged = {**target, "result": "", "live_at": ""}
+    assert _asked("_rollback_from", oldest, unjudged, left, previous="oldest", release="target") == "left"
+
+
+def test_after_an_update_and_a_rollback_were_both_killed_the_rollback_is_finished() -> None:
+    """The release that nobody called good was live all the same, until the rollback left it."""
+    oldest = _release("oldest", live=False, result="good", live_at="2026-01-01T00:00:00Z")
+    target = _release("target", live=False, result="good", live_at="2026-01-02T00:00:00Z")
+    left = _release("left", live=True, result="", live_at="")
+    note = _asked("_rollback_left", oldest, target, left, previous="target")["left"]
+    assert note["result"] == "bad"
+    switched = [oldest, {**target, "live": True}, {**left, "live": False, **note}]
+    assert _chosen(*switched, previous="oldest") == "target"
+    assert _asked("_rollback_from", *switched, previous="oldest") == "left"
