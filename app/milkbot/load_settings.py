@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -30,21 +31,62 @@ def load_settings(environment: Mapping[str, str] | None = None, env_file: Path |
     Raises ConfigError with one sentence for each wrong variable. Names in the file that nobody reads are wrong too:
     a misspelt limit must not be a limit that does not hold.
     """
-    given = dict(os.environ if environment is None else environment)
-    problems: list[str] = []
-    if env_file is not None:
-        in_file = _read(env_file)
-        problems += [_unknown(name, env_file) for name in in_file if not _is_known(name)]
-        given = {**in_file, **given}
-    values = {name.lower(): value for name, value in given.items() if name.lower() in Settings.model_fields}
+    given, problems = _given(environment, env_file)
     try:
-        settings = Settings.model_validate(values)
+        settings = Settings.model_validate(_values(given))
     except ValidationError as error:
-        wrong = [line for row in error.errors() for line in _sentence(dict(row), given).splitlines()]
-        raise ConfigError([_without_secrets(problem) for problem in problems + wrong]) from None
+        raise ConfigError(problems + [sentence for _, sentence in _wrong(error, given)]) from None
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def load_needed(
+    needed: frozenset[str], environment: Mapping[str, str] | None = None, env_file: Path | None = None
+) -> tuple[Settings, list[str]]:
+    """Settings of which only the `needed` fields have to be right, and one sentence for each thing that is wrong.
+
+    What is wrong and not needed has its default: an operator can always stop the trader. Raises ConfigError with the
+    sentences on the needed fields.
+    """
+    given, problems = _given(environment, env_file)
+    values = _values(given)
+    try:
+        settings, wrong = Settings.model_validate(values, context={"apart": True}), []
+    except ValidationError as error:
+        wrong = _wrong(error, given)
+        bad = {field for fields, _ in wrong for field in fields}
+        right = {name: value for name, value in values.items() if name not in bad}
+        settings = Settings.model_validate(right, context={"apart": True})
+    bad = {field for fields, _ in wrong for field in fields}
+    # What a default says is not what somebody wrote.
+    wrong += [(fields, _without_secrets(said)) for fields, said in settings.problems_between() if not fields & bad]
+    if in_the_way := [sentence for fields, sentence in wrong if fields & needed]:
+        raise ConfigError(in_the_way)
+    return settings, problems + [sentence for _, sentence in wrong]
+
+
+def _given(environment: Mapping[str, str] | None, env_file: Path | None) -> tuple[dict[str, str], list[str]]:
+    """Names and values, those of the environment before those of the file, and what is wrong with the file."""
+    given = dict(os.environ if environment is None else environment)
+    if env_file is None:
+        return given, []
+    in_file, problems = _read(env_file)
+    problems += [_unknown(name, env_file) for name in in_file if not _is_known(name)]
+    return {**in_file, **given}, problems
+
+
+def _values(given: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in given.items() if name.lower() in Settings.model_fields}
+
+
+def _wrong(error: ValidationError, given: Mapping[str, str]) -> list[tuple[frozenset[str], str]]:
+    """The fields and a sentence for each thing that validation found."""
+    found: list[tuple[frozenset[str], str]] = []
+    for row in error.errors():
+        fields = frozenset({str(row["loc"][0])} if row["loc"] else ())
+        found += [(fields, _without_secrets(line)) for line in _sentence(dict(row), given).splitlines()]
+    return found
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -54,15 +96,20 @@ def warnings(settings: Settings) -> list[str]:
     return []
 
 
-def _read(env_file: Path) -> dict[str, str]:
+def _read(env_file: Path) -> tuple[dict[str, str], list[str]]:
     try:
-        text = env_file.open("r", encoding="utf-8")
+        content = env_file.read_bytes()
     except OSError as error:
         raise ConfigError(
             [f"{env_file} cannot be read: {error.strerror}; run as its owner, or give another file"]
         ) from None
-    with text:
-        return {name: value or "" for name, value in dotenv_values(stream=text, interpolate=False).items()}
+    try:
+        text, problems = content.decode("utf-8"), []
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        text, problems = content.decode("utf-8", "replace"), [f"{env_file} is not UTF-8 in line {line}: write it anew"]
+    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: value or "" for name, value in found.items()}, problems
 
 
 def _is_known(name: str) -> bool:

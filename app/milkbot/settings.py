@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, model_validator
 
 from milkbot.db.session import DatabaseAddress
 from milkbot.domain.cities import cities
@@ -118,40 +118,58 @@ class Settings(BaseModel):
     openrouter_api_key: OptionalSecret = None
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Settings:
-        problems = [*self._exchange_problems(), *self._series_problems(), *self._key_problems()]
-        if problems:
+    def _fits_together(self, info: ValidationInfo) -> Settings:
+        apart = isinstance(info.context, dict) and info.context.get("apart")
+        if not apart and (problems := [sentence for _, sentence in self.problems_between()]):
             raise ValueError("\n".join(problems))
         return self
 
-    def _exchange_problems(self) -> Iterator[str]:
+    def problems_between(self) -> Iterator[tuple[frozenset[str], str]]:
+        """What does not fit together, with the fields that cannot be used because of it.
+
+        Validation refuses it, unless its context says `apart`.
+        """
+        yield from self._exchange_problems()
+        yield from self._series_problems()
+        yield from self._key_problems()
+
+    def _exchange_problems(self) -> Iterator[tuple[frozenset[str], str]]:
         try:
             exchange = exchange_of(self.kalshi_api_base)
         except ValueError as error:
-            yield f"KALSHI_API_BASE is {error}"
+            yield frozenset({"kalshi_api_base"}), f"KALSHI_API_BASE is {error}"
             return
         if not mode_fits(self.trading_mode, exchange):
             wanted = "a production host" if self.trading_mode is TradingMode.LIVE else "a demo host or the simulator"
             yield (
-                f"TRADING_MODE={self.trading_mode} does not fit KALSHI_API_BASE={self.kalshi_api_base}, which is the "
-                f"{exchange} exchange; use {wanted}, or another mode"
+                frozenset(),
+                (
+                    f"TRADING_MODE={self.trading_mode} does not fit KALSHI_API_BASE={self.kalshi_api_base}, which is "
+                    f"the {exchange} exchange; use {wanted}, or another mode"
+                ),
             )
 
-    def _series_problems(self) -> Iterator[str]:
+    def _series_problems(self) -> Iterator[tuple[frozenset[str], str]]:
         known = {city.series for city in cities()}
         unknown = [series for series in self.trading_series if series not in known]
         if unknown:
             yield (
-                f"TRADING_SERIES holds {', '.join(unknown)}, which cities.toml does not know; "
-                f"use some of {', '.join(sorted(known))}"
+                frozenset({"trading_series"}),
+                (
+                    f"TRADING_SERIES holds {', '.join(unknown)}, which cities.toml does not know; "
+                    f"use some of {', '.join(sorted(known))}"
+                ),
             )
 
-    def _key_problems(self) -> Iterator[str]:
+    def _key_problems(self) -> Iterator[tuple[frozenset[str], str]]:
         if self.trading_mode is TradingMode.SHADOW:
             return
         for name in ("kalshi_api_key_id", "kalshi_private_key_path"):
             if getattr(self, name) is None:
-                yield f"{name.upper()} is not set, but TRADING_MODE={self.trading_mode} sends orders; set it"
+                yield (
+                    frozenset({name}),
+                    f"{name.upper()} is not set, but TRADING_MODE={self.trading_mode} sends orders; set it",
+                )
 
     @property
     def exchange(self) -> Exchange:
@@ -169,6 +187,13 @@ class Settings(BaseModel):
         relevant = self.model_dump_json(exclude=_NOT_OF_DECISIONS)
         return hashlib.sha256(relevant.encode()).hexdigest()[:12]
 
+
+# Which account is meant, and where its books are: what an act on the books needs.
+OF_THE_BOOKS = frozenset(
+    {"trading_mode", "postgres_host", "postgres_port", "postgres_db", "postgres_user", "postgres_password"}
+)
+# What an act at the exchange needs more.
+OF_THE_ACCOUNT = OF_THE_BOOKS | {"kalshi_api_base", "kalshi_api_key_id", "kalshi_private_key_path"}
 
 _NOT_OF_DECISIONS = {
     name

@@ -13,13 +13,14 @@ from milkbot.db import books, marks
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.domain.profit import profit, unrealized
+from milkbot.settings import OF_THE_BOOKS
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
 def positions(as_json: Json = False) -> None:
     """Show what is held in this mode, as the fills fold to it. `bid` is what a contract could last be sold for."""
-    settings = settings_of_host("cli", quiet=True)
+    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
     with open_database(settings, "positions") as engine, transaction(engine) as session:
         found = books.held_positions(session, settings.trading_mode)
         seen = marks.newest_marks(session, settings.trading_mode, found)
@@ -49,7 +50,7 @@ def pnl(as_json: Json = False) -> None:
 
     Days are UTC. What is open counts at the best bid that was last seen; without one it is not known, and left empty.
     """
-    settings = settings_of_host("cli", quiet=True)
+    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
     mode, now = settings.trading_mode, SystemClock().now()
     with open_database(settings, "pnl") as engine, transaction(engine) as session:
         rows: list[tuple[Cell, ...]] = []

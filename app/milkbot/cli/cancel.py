@@ -12,7 +12,7 @@ from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.errors import DatabaseUnavailableError, MilkbotError, VenueUnavailableError
-from milkbot.settings import Settings
+from milkbot.settings import OF_THE_ACCOUNT, Settings
 from milkbot.trader import order_group
 from milkbot.trader.doors import open_venue
 from milkbot.venue.client import KalshiClient
@@ -25,7 +25,7 @@ def cancel_all() -> None:
 
     Triggers the exchange-side order group too, where there is one: trading is halted then until `milkbot resume`.
     """
-    settings = settings_of_host("cli", quiet=True)
+    settings = settings_of_host("cli", quiet=True, needed=OF_THE_ACCOUNT)
     before: list[VenueOrder] | None = None
     try:
         with open_venue(settings, SystemClock()) as venue:

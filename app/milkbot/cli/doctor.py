@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from milkbot.cli.context import open_database, settings_of_host
+from milkbot.cli.context import env_file_of_host, log_as, needed_of_host, open_database
 from milkbot.cli.tables import show
 from milkbot.db import findings, migrate, orders, state, ticks
 from milkbot.db.session import transaction
@@ -22,8 +22,9 @@ from milkbot.domain.clock import SystemClock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.order_states import UNRESOLVED
 from milkbot.domain.trading_state import TradingState
-from milkbot.errors import ExitCode, MilkbotError
-from milkbot.settings import Settings
+from milkbot.errors import ConfigError, ExitCode, MilkbotError
+from milkbot.load_settings import load_needed, warnings
+from milkbot.settings import OF_THE_BOOKS, Settings
 from milkbot.trader.doors import open_venue, open_weather
 from milkbot.venue.signing import load_credentials
 
@@ -55,22 +56,32 @@ class Row:
 
 def doctor(as_json: Json = False) -> None:
     """Check configuration, keys, database, books, exchange, clock, weather and disk. Exit 1 if any row fails."""
-    settings = settings_of_host("doctor", quiet=True)
-    rows = [Row("configuration", Verdict.OK, f"mode {settings.trading_mode}, {settings.exchange} exchange")]
-    for check in (_keys, _database, _exchange, _weather, _disk):
-        rows += _guarded(check, settings)
+    settings, problems = needed_of_host(frozenset())
+    problems += log_as(settings, "doctor", quiet=True)
+    rows = [Row("configuration", Verdict.FAIL, problem) for problem in problems]
+    if not problems:
+        rows = [Row("configuration", Verdict.OK, f"mode {settings.trading_mode}, {settings.exchange} exchange")]
+    rows += [Row("configuration", Verdict.WARN, warning) for warning in warnings(settings)]
+    for check, needed in _CHECKS.items():
+        rows += _guarded(check, needed)
     table = [(row.check, row.verdict, row.detail) for row in rows]
     show("Milkbot doctor", ("check", "verdict", "detail"), table, as_json=as_json)
     if any(row.verdict is Verdict.FAIL for row in rows):
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _guarded(check: Callable[[Settings], Iterator[Row]], settings: Settings) -> list[Row]:
+def _guarded(check: Callable[[Settings], Iterator[Row]], needed: frozenset[str]) -> list[Row]:
+    """The rows of a check, as far as it came. One whose own settings are wrong is not made."""
     rows: list[Row] = []
+    name = check.__name__.strip("_")
+    try:
+        settings, _ = load_needed(needed, env_file=env_file_of_host())
+    except ConfigError:
+        return [Row(name, Verdict.FAIL, "not checked: its settings are wrong, see configuration")]
     try:
         rows.extend(check(settings))
     except MilkbotError as error:
-        rows.append(Row(check.__name__.strip("_"), Verdict.FAIL, str(error)))
+        rows.append(Row(name, Verdict.FAIL, str(error)))
     return rows
 
 
@@ -174,3 +185,13 @@ def _disk(settings: Settings) -> Iterator[Row]:
     free = usage.free / usage.total
     verdict = Verdict.FAIL if free < _DISK_FAIL else Verdict.WARN if free < _DISK_WARN else Verdict.OK
     yield Row("disk", verdict, f"{free:.0%} free" + ("" if verdict is Verdict.OK else "; make room"))
+
+
+# Each check with the settings that it cannot do without.
+_CHECKS: dict[Callable[[Settings], Iterator[Row]], frozenset[str]] = {
+    _keys: frozenset({"kalshi_api_key_id", "kalshi_private_key_path"}),
+    _database: OF_THE_BOOKS,
+    _exchange: frozenset({"kalshi_api_base", "kalshi_api_key_id", "kalshi_private_key_path"}),
+    _weather: frozenset({"nws_api_base", "nws_user_agent"}),
+    _disk: frozenset(),
+}
