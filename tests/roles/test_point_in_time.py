@@ -219,7 +219,7 @@ SECOND = {"type": "s3", "path": "/milkbot", "s3-bucket": "b", "s3-endpoint": "e"
 )
 def test_a_second_repository_fails_late(options: dict[str, str], secrets: dict[str, str], said: str) -> None:
     (problem,) = REPOSITORY.second_repository(options, secrets)
-    assert said in problem["mend"]
+    assert said in problem["fix"]
     assert "hush" not in str(problem)
 
 

@@ -27,12 +27,12 @@ ROLE_NAMES = ["backup", "environment", "ufw"]
 
 def test_a_typing_error_is_silently_ignored() -> None:
     problems = inventory.unknown_variables(["ufw_ssh_port", "ansible_host"], SPECS, ROLE_NAMES)
-    assert [(p["name"], p["mend"]) for p in problems] == [("ufw_ssh_port", "write ufw_ssh_ports")]
+    assert [(p["name"], p["fix"]) for p in problems] == [("ufw_ssh_port", "write ufw_ssh_ports")]
 
 
 def test_a_variable_that_resembles_none_is_silently_ignored() -> None:
     (problem,) = inventory.unknown_variables(["backup_zzz"], SPECS, ROLE_NAMES)
-    assert "roles/backup/meta/argument_specs.yml" in problem["mend"]
+    assert "roles/backup/meta/argument_specs.yml" in problem["fix"]
 
 
 def test_the_variables_of_others_are_refused() -> None:
@@ -41,7 +41,7 @@ def test_the_variables_of_others_are_refused() -> None:
 
 def test_a_missing_secret_is_found_only_later() -> None:
     (problem,) = inventory.invalid_variables({}, SPECS)
-    assert problem == {"name": "environment_postgres_password", "value": "(not set)", "mend": "set it: The password."}
+    assert problem == {"name": "environment_postgres_password", "value": "(not set)", "fix": "set it: The password."}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_value_that_does_not_fit_is_found_only_later(name: str, value: object,
     (problem,) = inventory.invalid_variables({"environment_postgres_password": "x", name: value}, SPECS)
     assert problem["name"] == name
     assert problem["value"] == repr(value)
-    assert expected in problem["mend"]
+    assert expected in problem["fix"]
 
 
 def test_a_wrong_secret_is_shown() -> None:
@@ -74,12 +74,12 @@ def test_a_machine_that_is_too_small_is_taken() -> None:
     has = {"cores": 2, "memory_gb": 4, "disk_gb": 40}
     problems = machine.too_small(has, {"cores": 4, "memory_gb": 8, "disk_gb": 100}, "preflight_minimum")
     assert [p["name"] for p in problems] == ["cores", "GB of memory", "GB of disk"]
-    assert "preflight_minimum_memory_gb" in problems[1]["mend"]
+    assert "preflight_minimum_memory_gb" in problems[1]["fix"]
 
 
 def test_an_unknown_system_is_taken() -> None:
     (problem,) = machine.unsupported("fedora-42", ["debian-12", "ubuntu-24.04"])
-    assert "debian-12, ubuntu-24.04" in problem["mend"]
+    assert "debian-12, ubuntu-24.04" in problem["fix"]
     assert machine.unsupported("debian-12", ["debian-12"]) == []
 
 

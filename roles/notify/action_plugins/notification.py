@@ -26,7 +26,7 @@ options:
 """
 
 RETURN = r"""
-problems: {description: "Addresses that are not understood, as name, value and mend.", type: list}
+problems: {description: "Addresses that are not understood, as name, value and fix.", type: list}
 event: {description: What was told of., type: str}
 line: {description: With these words., type: dict}
 """
@@ -135,14 +135,14 @@ def tell(settings: Settings, event: str, line: Mapping[str, Any], host: str, war
 def judge(settings: Settings, warn: Callable[[str], None]) -> list[Problem]:
     """What is wrong with the variables before anything is sent."""
     if settings.timeout < 1:
-        return [{"name": "notify_timeout", "value": str(settings.timeout), "mend": "give at least 1 second"}]
+        return [{"name": "notify_timeout", "value": str(settings.timeout), "fix": "give at least 1 second"}]
     wrong = settings.ask() if settings.urls else []
     if wrong is None:
         warn(missing())
         return []
-    mend = "give an address that Apprise knows: https://, jsons://, slack://, ntfys:// and others"
+    fix = "give an address that Apprise knows: https://, jsons://, slack://, ntfys:// and others"
     return [
-        {"name": f"notify_urls, entry {number}", "value": f"{label(url)}, the rest is secret", "mend": mend}
+        {"name": f"notify_urls, entry {number}", "value": f"{label(url)}, the rest is secret", "fix": fix}
         for number, (url, why) in enumerate(zip(settings.urls, wrong, strict=True), start=1)
         if why
     ]
@@ -191,5 +191,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             return judge(Settings.read(variables, self._templar.template), self._display.warning)
         except _WRONG as error:
-            mend = "look for a template or a value in notify_urls, notify_on or notify_timeout that is wrong"
-            return [{"name": "notify_urls", "value": f"cannot be used ({type(error).__name__})", "mend": mend}]
+            fix = "look for a template or a value in notify_urls, notify_on or notify_timeout that is wrong"
+            return [{"name": "notify_urls", "value": f"cannot be used ({type(error).__name__})", "fix": fix}]

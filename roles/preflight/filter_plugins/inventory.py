@@ -38,8 +38,8 @@ def unknown_variables(names: Iterable[str], specs: Mapping[str, Spec], roles: It
             continue
         near = difflib.get_close_matches(name, specs, n=1)
         documented = f"roles/{name.split('_')[0]}/meta/argument_specs.yml"
-        mend = f"write {near[0]}" if near else f"remove it; {documented} lists what exists"
-        problems.append({"name": name, "value": "(unknown variable)", "mend": mend})
+        fix = f"write {near[0]}" if near else f"remove it; {documented} lists what exists"
+        problems.append({"name": name, "value": "(unknown variable)", "fix": fix})
     return problems
 
 
@@ -49,13 +49,13 @@ def invalid_variables(values: Mapping[str, Any], specs: Mapping[str, Spec]) -> l
     for name, spec in sorted(specs.items()):
         if name not in values:
             if spec.get("required"):
-                problems.append({"name": name, "value": "(not set)", "mend": f"set it: {_purpose(spec)}"})
+                problems.append({"name": name, "value": "(not set)", "fix": f"set it: {_purpose(spec)}"})
             continue
         errors = ArgumentSpecValidator({name: _checkable(spec)}).validate({name: values[name]}).error_messages
         if errors:
             value = _MASK if spec.get("no_log") else repr(values[name])
-            mend = f"give {_expected(spec)}: {_purpose(spec)}"
-            problems.append({"name": name, "value": value, "mend": mend})
+            fix = f"give {_expected(spec)}: {_purpose(spec)}"
+            problems.append({"name": name, "value": value, "fix": fix})
     return problems
 
 

@@ -16,8 +16,8 @@ _UNITS = {"cores": "cores", "memory_gb": "GB of memory", "disk_gb": "GB of disk"
 def unsupported(distribution: str, supported: Collection[str]) -> list[Problem]:
     if distribution in supported:
         return []
-    mend = f"reinstall the machine with one of {', '.join(supported)}"
-    return [{"name": "operating system", "value": distribution, "mend": mend}]
+    fix = f"reinstall the machine with one of {', '.join(supported)}"
+    return [{"name": "operating system", "value": distribution, "fix": fix}]
 
 
 def too_small(has: Mapping[str, float], wants: Mapping[str, float], variable: str) -> list[Problem]:
@@ -26,14 +26,14 @@ def too_small(has: Mapping[str, float], wants: Mapping[str, float], variable: st
     for resource, unit in _UNITS.items():
         granted = 1.0 if resource == "cores" else _GRANTED
         if has[resource] < wants[resource] * granted:
-            mend = f"take a machine with at least {wants[resource]} {unit}, or lower {variable}_{resource}"
-            problems.append({"name": unit, "value": f"{has[resource]:g}", "mend": mend})
+            fix = f"take a machine with at least {wants[resource]} {unit}, or lower {variable}_{resource}"
+            problems.append({"name": unit, "value": f"{has[resource]:g}", "fix": fix})
     return problems
 
 
 def report(problems: Collection[Problem]) -> str:
-    """One line a problem: the name, the value, the mend."""
-    return "\n".join(f"{p['name']} = {p['value']}: {p['mend']}" for p in problems)
+    """One line a problem: the name, the value, the fix."""
+    return "\n".join(f"{p['name']} = {p['value']}: {p['fix']}" for p in problems)
 
 
 class FilterModule:

@@ -27,13 +27,13 @@ def second_repository(options: Mapping[str, Any], secrets: Mapping[str, Any]) ->
     if "path" not in options:
         problems.append(_problem("path: (not set)", "say where in it the repository is: path: /milkbot"))
     if kind != "posix" and not secrets.get("cipher-pass"):
-        mend = "it leaves the host: give a long cipher-pass in pgbackrest_second_repository_secrets, and keep a copy"
-        problems.append(_problem(f"type: {kind}", mend))
+        fix = "it leaves the host: give a long cipher-pass in pgbackrest_second_repository_secrets, and keep a copy"
+        problems.append(_problem(f"type: {kind}", fix))
     return problems
 
 
-def _problem(value: str, mend: str) -> Problem:
-    return {"name": "pgbackrest_second_repository", "value": value, "mend": mend}
+def _problem(value: str, fix: str) -> Problem:
+    return {"name": "pgbackrest_second_repository", "value": value, "fix": fix}
 
 
 class FilterModule:

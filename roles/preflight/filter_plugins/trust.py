@@ -24,8 +24,8 @@ _HOSTS = {
 }
 
 
-def _problem(name: str, value: str, mend: str) -> list[Problem]:
-    return [{"name": name, "value": value, "mend": mend}]
+def _problem(name: str, value: str, fix: str) -> list[Problem]:
+    return [{"name": name, "value": value, "fix": fix}]
 
 
 def certificate(pem: str, key_pem: str, domain: str, now: dt.datetime | None = None) -> list[Problem]:
@@ -43,8 +43,8 @@ def certificate(pem: str, key_pem: str, domain: str, now: dt.datetime | None = N
         problems += _problem("nginx_certificate", start, "check the clock of this machine, or take another certificate")
     names = _names(leaf)
     if not any(_covers(name, domain) for name in names):
-        mend = f"take a certificate for {domain} (milkbot_domain)"
-        problems += _problem("nginx_certificate", f"is for {', '.join(names) or 'no name'}", mend)
+        fix = f"take a certificate for {domain} (milkbot_domain)"
+        problems += _problem("nginx_certificate", f"is for {', '.join(names) or 'no name'}", fix)
     return problems + _key_problems(leaf, key_pem)
 
 
@@ -63,14 +63,14 @@ def expiring(pem: str, now: dt.datetime | None = None) -> list[Problem]:
 
 def kalshi_key(pem: str) -> list[Problem]:
     """Whether the exchange's private key is one that can sign requests."""
-    mend = "give the RSA or Ed25519 private key of the exchange's API key page, in PEM without a passphrase"
+    fix = "give the RSA or Ed25519 private key of the exchange's API key page, in PEM without a passphrase"
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError):
-        return _problem("environment_kalshi_private_key", _MASK, mend)
+        return _problem("environment_kalshi_private_key", _MASK, fix)
     if isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
         return []
-    return _problem("environment_kalshi_private_key", _MASK, mend)
+    return _problem("environment_kalshi_private_key", _MASK, fix)
 
 
 def mode_fits(mode: str, api_base: str) -> list[Problem]:
@@ -86,8 +86,8 @@ def mode_fits(mode: str, api_base: str) -> list[Problem]:
     allowed = _HOSTS[mode]
     if host in allowed and parts.scheme in schemes:
         return []
-    mend = f"TRADING_MODE {mode} talks to https and one of {', '.join(allowed)}; change it or environment_trading_mode"
-    return _problem("environment_kalshi_api_base", api_base, mend)
+    fix = f"TRADING_MODE {mode} talks to https and one of {', '.join(allowed)}; change it or environment_trading_mode"
+    return _problem("environment_kalshi_api_base", api_base, fix)
 
 
 def _key_problems(leaf: x509.Certificate, key_pem: str) -> list[Problem]:
