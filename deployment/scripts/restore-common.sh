@@ -79,7 +79,7 @@ EOF_SQL
 record() { # result, reason, backup
     [[ -n $own_lock ]] || return 0
     jq --null-input --compact-output --sort-keys --arg at "$(now)" --arg result "$1" --arg reason "$2" --arg backup "$3" \
-        --arg release "$(basename "$(readlink "$home/current")")" --arg by "${SUDO_USER:-root}@$(hostname)" \
+        --arg release "$(basename "$(readlink "$home/current")")" --arg by "$("$scripts/deploy-lock.py" who)@$(hostname)" \
         '{at: $at, action: "restore", result: $result, release: $release, by: $by, backup: $backup, reason: $reason}' \
         >>"$home/deploys.jsonl"
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from milkbot.cli.actor import acting_user
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.db import state
 from milkbot.db.session import transaction
@@ -32,7 +32,7 @@ def arm_live(hours: Hours = 24) -> None:
     now = SystemClock().now()
     with open_database(settings, "arm-live") as engine, transaction(engine) as session:
         until = now + timedelta(hours=hours)
-        state.arm_live(session, armed_by=getpass.getuser(), armed_at=now, expires_at=until, statement=statement)
+        state.arm_live(session, armed_by=acting_user(), armed_at=now, expires_at=until, statement=statement)
     typer.echo(f"live trading is armed for {hours} hours")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterable
 
 import typer
 
+from milkbot.cli.actor import acting_user
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
@@ -44,7 +44,7 @@ def cancel_all() -> None:
 
 def _trigger_group(settings: Settings, venue: KalshiClient) -> None:
     """Trigger the group as far as that goes: what rests is canceled one way or the other."""
-    reason = f"milkbot cancel-all by {getpass.getuser()}"
+    reason = f"milkbot cancel-all by {acting_user()}"
     try:
         with open_database(settings, "cancel-all") as engine:
             if order_group.trigger(engine, venue, settings.trading_mode, SystemClock().now(), reason):

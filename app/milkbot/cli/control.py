@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
 
+from milkbot.cli.actor import acting_user
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.db import holds, ticks
 from milkbot.db.session import transaction
@@ -26,7 +26,7 @@ Ids = Annotated[list[int] | None, typer.Option("--hold", help="End this hold onl
 def halt(reason: Reason) -> None:
     """Stop trading at once: ticks go on reconciling and cancelling, and send nothing until `milkbot resume`."""
     settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
-    said, who, now = _said(reason), getpass.getuser(), SystemClock().now()
+    said, who, now = _said(reason), acting_user(), SystemClock().now()
     with open_database(settings, "halt") as engine, transaction(engine) as session:
         holds.adopt(session, settings.trading_mode, now)
         holds.add(session, settings.trading_mode, source=who, effect=Effect.HALTED, reason=said, since=now)
@@ -41,7 +41,7 @@ def resume(reason: Reason, hold: Ids = None) -> None:
     The reason is the operator's acknowledgement of them. What a breaker sets after that counts anew.
     """
     settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
-    said, who, now = _said(reason), getpass.getuser(), SystemClock().now()
+    said, who, now = _said(reason), acting_user(), SystemClock().now()
     found = kill_file.found(settings.kill_file)
     if found is not None:
         raise NotPermittedError(f"{found}; remove it, then resume")

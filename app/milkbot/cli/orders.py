@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
 
+from milkbot.cli.actor import acting_user
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import show
 from milkbot.db import order_events, state, ticks
@@ -105,7 +105,7 @@ def resolve(order_id: Id, ruling: As, reason: Reason) -> None:
     settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
     if not reason.strip():
         raise MilkbotError("--reason is empty; say how you know, it is the record of this act")
-    mode, who, now = settings.trading_mode, getpass.getuser(), SystemClock().now()
+    mode, who, now = settings.trading_mode, acting_user(), SystemClock().now()
     new = OrderState(ruling)
     event = next(event for event, state_ in RULINGS.items() if state_ is new)
     with (

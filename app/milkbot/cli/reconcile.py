@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from decimal import Decimal
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from milkbot.cli.actor import acting_user
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import show
 from milkbot.db import cash, state, ticks
@@ -58,7 +58,7 @@ def _run(engine: Engine, settings: Settings) -> None:
 def _close(engine: Engine, mode: TradingMode, finding_id: int, note: str) -> None:
     if not note.strip():
         raise MilkbotError("--note is empty; say what it was, it is the record of this act")
-    who, now = getpass.getuser(), SystemClock().now()
+    who, now = acting_user(), SystemClock().now()
     with state.single_writer(engine, mode), transaction(engine) as session:
         finding = finding_rows.finding_by_id(session, finding_id)
         if finding is None or finding.trading_mode != mode:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
 
+from milkbot.cli.actor import acting_user
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import show
 from milkbot.db import terms as rows
@@ -41,7 +41,7 @@ def accept(fingerprints: Fingerprints, reason: Reason) -> None:
     settings = settings_of_host("cli", quiet=True)
     if not reason.strip():
         raise MilkbotError("--reason is empty; say why, it is the record of this act")
-    who, now, mode = getpass.getuser(), SystemClock().now(), settings.trading_mode
+    who, now, mode = acting_user(), SystemClock().now(), settings.trading_mode
     with open_database(settings, "terms") as engine, transaction(engine) as session:
         pending = rows.pending(session, mode)
         unknown = sorted(set(fingerprints) - {row.fingerprint for row in pending})

@@ -6,26 +6,30 @@ that an operator runs there by hand:
 
     deploy-lock.py take --pid PID --purpose TEXT   prints the owner's run; exit code 75 when somebody else holds it
     deploy-lock.py free --run RUN
+    deploy-lock.py who                             prints who acts, for the records
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
-import getpass
 import json
 import os
+import pwd
+import re
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 LOCK = Path("/run/lock/milkbot-deploy.json")
 HELD_BY_ANOTHER = 75
+LOGIN = Path("/proc/self/loginuid")
+_NO_LOGIN = 2**32 - 1
 
 
 def boot_id() -> str:
@@ -49,13 +53,33 @@ def started(pid: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
+def acting_user(environment: Mapping[str, str] = os.environ, login: Path = LOGIN) -> str:
+    """The user who logged in, else that of this process, with what SUDO_USER claims. As milkbot.cli.actor has it."""
+    try:
+        uid = int(login.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        uid = _NO_LOGIN
+    if uid != _NO_LOGIN:
+        return _name(uid)
+    me = _name(os.getuid())
+    claimed = re.sub(r"[^\w.@-]", "?", environment.get("SUDO_USER", ""))[:32]
+    return f"{me} (SUDO_USER says {claimed})" if claimed not in ("", me) else me
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
 def owner(purpose: str, pid: int) -> dict[str, Any]:
     """The record of a process of this machine as the lock's owner."""
     host = socket.gethostname()
     return {
         "run": f"{host}:{boot_id()}:{pid}:{started(pid)}:{pid_namespace()}",
         "purpose": purpose,
-        "user": os.environ.get("SUDO_USER") or getpass.getuser(),
+        "user": acting_user(),
         "host": host,
         "pid": pid,
         "since": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
@@ -166,8 +190,12 @@ def main() -> int:
     taking.add_argument("--pid", type=int, required=True)
     taking.add_argument("--purpose", required=True)
     commands.add_parser("free", help="free it if that run holds it").add_argument("--run", required=True)
+    commands.add_parser("who", help="print who acts")
     asked = parser.parse_args()
     os.umask(0o022)
+    if asked.command == "who":
+        print(acting_user())
+        return 0
     if asked.command == "take":
         return _take_for(asked.file, owner(asked.purpose, asked.pid))
     return _free(asked.file, asked.run)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tests.cli import Milkbot
 from tests.postgres import TestDatabase
 
+from milkbot.cli.actor import acting_user
 from milkbot.db import holds, terms
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import Effect, TradingState
@@ -47,7 +48,7 @@ def test_resume_shows_and_ends_every_hold(milkbot: Milkbot, database: TestDataba
     done = milkbot("resume", "--reason", "it passed")
     assert done.code == 0
     lines = done.out.splitlines()
-    assert re.fullmatch(r"ended: 2, halted by \w+ since [-\d]+ [:\d]+ UTC: storm", lines[0])
+    assert re.fullmatch(r"ended: 2, halted by \w+(?: \(SUDO_USER says \w+\))? since [-\d]+ [:\d]+ UTC: storm", lines[0])
     assert re.fullmatch(
         r"ended: 1, reducing by breaker daily_loss since .* UTC until .* UTC: breaker daily_loss tripped", lines[1]
     )
@@ -157,3 +158,14 @@ def test_terms_are_not_accepted_without_a_reason_or_by_a_wrong_name(
 
 def test_terms_of_another_mode_are_not_accepted_here(milkbot: Milkbot, changed: Clause) -> None:
     assert changed.fingerprint not in milkbot("terms", "list", TRADING_MODE="shadow").out
+
+
+@pytest.mark.parametrize("command", ["halt", "resume"])
+def test_the_books_keep_who_acted_and_not_whom_a_variable_names(
+    milkbot: Milkbot, database: TestDatabase, command: str
+) -> None:
+    hold(database, "breaker rejects", Effect.HALTED)
+    assert milkbot(command, "--reason", "why", LOGNAME="x", USER="x", SUDO_USER="").code == 0
+    with database.engine().connect() as connection:
+        message = connection.scalar(text("SELECT message FROM ops.risk_events WHERE event_type = 'operator'"))
+    assert str(message).startswith(f"{acting_user({})} set the trading state to ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from tests.cli import Milkbot
 from tests.facts import Facts, market
 from tests.postgres import TestDatabase
 
+from milkbot.cli.actor import acting_user
 from milkbot.db.state import single_writer
 from milkbot.domain.modes import TradingMode
 
@@ -29,7 +29,7 @@ FINDING = """
 INSERT INTO ops.findings (trading_mode, kind, subject, effect, message, ours, theirs, opened_at, seen_at)
 VALUES ('demo', :kind, 'x', 'reducing', 'something', CAST(:ours AS jsonb), CAST(:theirs AS jsonb), now(), now())
 """
-WHO = getpass.getuser()
+WHO = acting_user()
 
 
 @pytest.fixture
