@@ -8,7 +8,7 @@
 # What was reached stands in /var/lib/milkbot-backup/KIND.json. Where backups go off-site, this one is sent after that.
 # Exit codes: 0 done · 1 failed, nothing was published · 2 wrong usage · 75 another backup or a migration did not end
 set -Eeuo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
 # shellcheck source=deployment/scripts/backup-common.sh

@@ -9,7 +9,7 @@
 # A new host needs nothing for it but what site.yml --tags backup installs.
 # Exit codes: 0 done · 1 failed, nothing was left · 2 wrong usage
 set -Eeuo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
 # shellcheck source=deployment/scripts/backup-common.sh

@@ -7,7 +7,7 @@
 # What was reached stands in /var/lib/milkbot-backup/offsite.json. backup-database.sh runs it; by hand it does the same.
 # Exit codes: 0 done · 1 failed, the local backups are untouched · 2 wrong usage · 75 another copy is under way
 set -Eeuo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
 # shellcheck source=deployment/scripts/backup-common.sh

@@ -16,7 +16,7 @@
 # after 15 minutes.
 # Exit codes: 0 done · 1 failed · 2 wrong usage · 75 another run holds the lock
 set -Eeuo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
 # shellcheck source=deployment/scripts/backup-common.sh

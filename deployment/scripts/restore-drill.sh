@@ -8,7 +8,7 @@
 # milkbot-restore-drill.timer runs it every week. Killed at any moment, the next run removes what was left.
 # Exit codes: 0 proved · 1 not · 2 wrong usage · 75 another drill is at work
 set -Eeuo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
 # shellcheck source=deployment/scripts/backup-common.sh

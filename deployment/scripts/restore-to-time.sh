@@ -14,7 +14,7 @@
 # It holds the lock of the host's deploys. Killed at any moment, it is run again, and removes what was left.
 # Exit codes: 0 done · 1 failed, or nobody said yes · 2 wrong usage · 75 another run holds the lock
 set -Eeuo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 umask 077
 

@@ -6,7 +6,7 @@
 # backup. How it ended stands in the state file, which the health check reads.
 # Exit codes: 0 done · 1 failed · 2 wrong usage · 75 another one is at work, or a restore
 set -Eeuo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd / # runuser keeps the directory, which may be one that only root can enter
 
