@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.milkbot_lock import alone, holder_of, may_take, provably_dead, take
+from ansible.module_utils.milkbot_lock import LOCK, alone, holder_of, may_take, provably_dead, take
 
 DOCUMENTATION = r"""
 module: deploy_lock
@@ -62,7 +62,7 @@ def main() -> None:
     module = AnsibleModule(
         {
             "state": {"choices": ["held", "free", "shown"], "default": "shown"},
-            "path": {"type": "path", "default": "/run/lock/milkbot-deploy.json"},
+            "path": {"type": "path", "default": str(LOCK)},
             "owner": {"type": "dict"},
             "instead_of": {"type": "str"},
             "force": {"type": "bool", "default": False},

@@ -41,7 +41,7 @@ options:
   service: {description: C(name) of the service that asks it and C(url) where that answers., type: dict, required: true}
   current: {description: "Link to the release that has to answer, known by its name.", type: path, required: true}
   socket_dir: {description: Where PostgreSQL's socket is., type: path, required: true}
-  backup_lock: {description: The lock of the backups., type: path, default: /run/lock/milkbot-backup.lock}
+  backup_lock: {description: "The lock that backup-database.sh holds.", type: path, required: true}
   wait: {description: Seconds to wait for a backup that is under way., type: int, default: 600}
   patience: {description: Seconds for PostgreSQL and the service to be back., type: int, default: 90}
 """
@@ -221,7 +221,7 @@ def main() -> None:
             "service": {"type": "dict", "required": True},
             "current": {"type": "path", "required": True},
             "socket_dir": {"type": "path", "required": True},
-            "backup_lock": {"type": "path", "default": "/run/lock/milkbot-backup.lock"},
+            "backup_lock": {"type": "path", "required": True},
             "wait": {"type": "int", "default": 600},
             "patience": {"type": "int", "default": 90},
         },
