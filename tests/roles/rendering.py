@@ -33,7 +33,7 @@ SECRETS = {
 
 
 @cache
-def _plugins() -> None:
+def load_plugins() -> None:
     """Loads Ansible's plugins, which may happen only once in a process."""
     init_plugin_loader()
 
@@ -50,7 +50,7 @@ def variables(**given: Any) -> dict[str, Any]:
 
 def render(template: str, **given: Any) -> str:
     """The text of `role/templates/name`, with Ansible's settings for its template module."""
-    _plugins()
+    load_plugins()
     role, _, name = template.partition("/")
     path = ROLES / role / "templates" / name
     loader = DataLoader()
@@ -62,7 +62,7 @@ def render(template: str, **given: Any) -> str:
 
 def evaluate(expression: str, **given: Any) -> Any:
     """The value of one Jinja expression among those variables."""
-    _plugins()
+    load_plugins()
     templar = Templar(loader=DataLoader(), variables=variables(**given))
     return templar.template(trust_as_template("{{ " + expression + " }}"))
 
