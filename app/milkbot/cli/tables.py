@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from rich.console import Console
@@ -35,5 +35,5 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, 
 
 def _plain(cell: Cell) -> str | int | float | None:
     if isinstance(cell, datetime):
-        return cell.strftime("%Y-%m-%d %H:%M:%SZ")
+        return cell.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return str(cell.normalize() if cell == 0 else cell) if isinstance(cell, Decimal) else cell

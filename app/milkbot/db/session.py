@@ -50,11 +50,12 @@ class DatabaseAddress:
 def make_engine(address: DatabaseAddress, *, application: str, statement_timeout_ms: int = 30_000) -> Engine:
     """An engine whose connections are checked before use, named in pg_stat_activity, and bounded in time.
 
-    A commit is on the disk when it returns, whatever the server's configuration says: an order is sent after it.
+    Whatever the server's configuration says, a commit is on the disk when it returns, for an order is sent after it,
+    and times come in UTC.
     """
     options = (
         f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout=60000 "
-        "-c synchronous_commit=on"
+        "-c synchronous_commit=on -c timezone=UTC"
     )
     return create_engine(
         address.url(),

@@ -79,11 +79,13 @@ def parse_settings(text: str) -> Iterator[tuple[str, str]]:
 
 
 def seconds_of(moment: str) -> float | None:
-    """Seconds of the epoch of a time in UTC, as 2026-11-25T02:00:41Z; None for anything else."""
-    found = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)", moment)
+    """Seconds of the epoch of a time as 2026-11-25T02:00:41Z; UTC where it names no offset. None: it is none."""
+    found = re.match(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:([+-])(\d\d):?(\d\d)?)?", moment)
     if not found:
         return None
-    return float(calendar.timegm(time.strptime(f"{found[1]} {found[2]}", "%Y-%m-%d %H:%M:%S")))
+    day, clock, sign, hours, minutes = found.groups()
+    ahead = 3600 * int(hours or 0) + 60 * int(minutes or 0)
+    return calendar.timegm(time.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M:%S")) - float(f"{sign or '+'}{ahead}")
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:

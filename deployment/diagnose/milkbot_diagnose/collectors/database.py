@@ -11,8 +11,8 @@ from milkbot_diagnose.collectors.files import end_of
 from milkbot_diagnose.collectors.queries import OF_CLUSTER, OF_DATABASE
 
 _SOCKETS = "/run/postgresql"
-# A statement that hangs on a lock or a disk ends; nothing can be written by mistake.
-_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2000 -c default_transaction_read_only=on"
+# A statement that hangs on a lock or a disk ends; nothing can be written by mistake; times are UTC, as in every file.
+_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2000 -c default_transaction_read_only=on -c timezone=UTC"
 _LOGIN = {"PGCONNECT_TIMEOUT": "4", "PGOPTIONS": _OPTIONS, "PGAPPNAME": "milkbot diagnose"}
 
 

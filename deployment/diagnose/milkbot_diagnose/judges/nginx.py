@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 import time
 from typing import Any
@@ -13,11 +14,12 @@ _APPLY = "ansible-playbook -i INVENTORY site.yml --tags nginx"
 _SOON_SECONDS = 14 * 86400
 
 
-def _moment(row: dict[str, Any], name: str) -> float | None:
+def moment(row: dict[str, Any], name: str) -> float | None:
+    """The date of that name of a certificate, in seconds of the epoch; openssl prints it in GMT."""
     found = re.search(rf"{name}=(\w{{3}}\s+\d+ [\d:]{{8}} \d{{4}}) GMT", str(row.get("details", "")))
     if not found:
         return None
-    return time.mktime(time.strptime(found[1], "%b %d %H:%M:%S %Y")) - time.timezone
+    return float(calendar.timegm(time.strptime(found[1], "%b %d %H:%M:%S %Y")))
 
 
 @judge("clock-off")
@@ -62,7 +64,7 @@ def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
             "only one of the two was replaced",
             new,
         )
-    begins, ends = _moment(row, "notBefore"), _moment(row, "notAfter")
+    begins, ends = moment(row, "notBefore"), moment(row, "notAfter")
     said = re.findall(r"^not(?:Before|After)=.*", str(row.get("details", "")), re.MULTILINE)
     if ends is not None and now > ends:
         return Diagnosis(
