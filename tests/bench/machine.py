@@ -15,7 +15,7 @@ from tests.roles.rendering import ROOT
 
 VPS = str(ROOT / "bin/vps")
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
-RELEASE_PATHS = ("app", "pyproject.toml", "uv.lock", "README.md", "LICENSE")
+RELEASE_PATHS = ("app", "pyproject.toml", "uv.lock", "LICENSE")
 
 
 def run(*command: str) -> str:

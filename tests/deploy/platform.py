@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "milkbot.test"
@@ -59,13 +60,27 @@ class Versions:
         run("git", "clone", "--quiet", ROOT, directory)
         return Versions(directory)
 
-    def commit(self, message: str, changes: dict[str, str], *, append: bool = False, on: str = "origin/HEAD") -> str:
-        """Commit the files' content on top of another commit, this checkout's one by default; returns the commit."""
+    def commit(
+        self,
+        message: str,
+        changes: dict[str, str],
+        *,
+        append: bool = False,
+        on: str = "origin/HEAD",
+        ships: bool = True,
+    ) -> str:
+        """Commit the files' content on top of another commit, this checkout's one by default; returns the commit.
+
+        With `ships` a server gets something of it that no other version has.
+        """
         run("git", "checkout", "--quiet", "--detach", on, cwd=self.directory)
         for name, content in changes.items():
             path = self.directory / name
             before = path.read_text(encoding="utf-8") if append else ""
             path.write_text(before + content, encoding="utf-8")
+        if ships:
+            with (self.directory / "LICENSE").open("a", encoding="utf-8") as file:
+                file.write(f"\n{message} ({uuid4()})\n")
         run("git", "add", "--all", cwd=self.directory)
         who = ("-c", "user.name=test", "-c", "user.email=test@milkbot.test")
         run("git", *who, "commit", "--quiet", "--allow-empty", "--message", message, cwd=self.directory)

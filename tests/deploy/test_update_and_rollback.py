@@ -84,6 +84,20 @@ def test_an_update_and_a_rollback_lose_a_request(platform: Platform) -> None:
     assert platform.state()["timers"] == "active\nactive"
 
 
+def test_a_commit_that_changes_only_the_inventory_deploys_nothing(platform: Platform) -> None:
+    before, history = platform.state(), platform.history()
+    live = platform.record(platform.live())["commit"]
+    changes = {"inventories/production/hosts.yml": "all: {}\n", "README.md": "text\n"}
+    commit = platform.versions.commit("The inventory", changes, on=live, ships=False)
+    done = platform.play("update.yml", version=commit)
+    assert done.returncode == 0, said(done)
+    assert f"Nothing to deploy: {before['link']} runs already, and commit {commit[:12]} ships the same files" in said(
+        done
+    )
+    assert platform.state() == before
+    assert platform.history() == history
+
+
 def test_a_reload_of_nginx_drops_something(platform: Platform) -> None:
     ended = "timeout 60 sh -c 'while pgrep -f \"[w]orker process is shutting down\"; do sleep 0.2; done' | sort -u"
     with (

@@ -112,12 +112,93 @@ def test_the_plan_does_not_know_what_comes(checkout: Checkout) -> None:
     assert (answer["packages"], answer["migrations"]) == ({"rich": "16"}, ["0001_first.py", "0002_next.py"])
 
 
-def test_changes_are_left_behind(checkout: Checkout) -> None:
-    (checkout.path / "README.md").write_text("new", "utf-8")
+@pytest.mark.parametrize(("name", "mark"), [("app/new.py", "??"), ("uv.lock", " M")])
+def test_changes_of_what_is_shipped_are_refused_until_they_are_committed(
+    checkout: Checkout, name: str, mark: str
+) -> None:
+    (checkout.path / name).write_text("new", "utf-8")
     said = _refusal(_choose(checkout.path))
-    assert "has changes that are not committed:\n?? README.md" in said
+    assert f"has changes of what is shipped that are not committed:\n{mark} {name}" in said
     assert "-e allow_dirty=yes" in said
     assert "failed" not in _choose(checkout.path, checkout.git("rev-parse", "HEAD"))
+
+
+@pytest.mark.parametrize("allow_dirty", [False, True])
+def test_changes_outside_of_what_is_shipped_need_not_be_committed(checkout: Checkout, *, allow_dirty: bool) -> None:
+    for name in ("inventories/production/hosts.yml", "README.md", "tests/test_one.py", "application.py"):
+        (checkout.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout.path / name).write_text("filled in", "utf-8")
+    answer = _choose(checkout.path, allow_dirty=allow_dirty)
+    assert (answer["commit"], answer["dirty"]) == (checkout.git("rev-parse", "HEAD"), False)
+
+
+def test_a_new_file_that_is_not_committed_is_taken_along_and_nothing_outside_of_what_is_shipped(
+    checkout: Checkout,
+) -> None:
+    (checkout.path / "app/new.py").write_text("new", "utf-8")
+    (checkout.path / "vault.yml").write_text("secret", "utf-8")
+    index = (checkout.path / ".git/index").read_bytes()
+    answer = _choose(checkout.path, allow_dirty=True)
+    assert answer["dirty"] is True
+    names = checkout.git("ls-tree", "-r", "--name-only", answer["commit"]).splitlines()
+    assert "app/new.py" in names
+    assert "vault.yml" not in names
+    assert (checkout.path / ".git/index").read_bytes() == index
+
+
+def test_a_version_is_identified_by_what_is_shipped(checkout: Checkout, tmp_path: Path) -> None:
+    first = _choose(checkout.path)
+    assert first["paths"] == ["app", "pyproject.toml", "uv.lock"]
+    others = {"inventories/production/hosts.yml": "all:", "README.md": "text", "tests/test_one.py": "pass", "apps": ""}
+    assert checkout.commit("Inventory, documents and tests", others) != first["commit"]
+    assert _choose(checkout.path)["content"] == first["content"]
+    checkout.git("tag", "v2")
+    assert _choose(checkout.path, "v2")["content"] == first["content"]
+    for name in ("of-git.tar.gz", "of-a-forge.tar"):
+        checkout.git("archive", f"--output={tmp_path / name}", "--prefix=milkbot/", "HEAD")
+        assert _choose(checkout.path, str(tmp_path / name))["content"] == first["content"]
+
+
+@pytest.mark.parametrize("change", ["content", "mode", "link", "new", "gone", "licence"])
+def test_another_version_is_shipped_when_a_shipped_file_differs(
+    checkout: Checkout, tmp_path: Path, change: str
+) -> None:
+    first = _choose(checkout.path)["content"]
+    module = checkout.path / "app/milkbot/__init__.py"
+    if change == "mode":
+        module.chmod(0o755)
+    elif change == "link":
+        (module.parent / "link.py").symlink_to("__init__.py")
+    elif change == "gone":
+        module.unlink()
+    checkout.commit(
+        change, {"content": {"uv.lock": ""}, "new": {"app/x": ""}, "licence": {"LICENSE": ""}}.get(change, {})
+    )
+    changed = _choose(checkout.path)["content"]
+    assert changed != first
+    checkout.git("archive", f"--output={tmp_path}/changed.tar", "HEAD")
+    assert _choose(checkout.path, f"{tmp_path}/changed.tar")["content"] == changed
+
+
+def test_what_the_project_file_names_for_the_build_is_shipped(checkout: Checkout) -> None:
+    checkout.commit(
+        "With a readme", {"pyproject.toml": FILES["pyproject.toml"] + 'readme = "ABOUT.md"\n', "ABOUT.md": "1"}
+    )
+    first = _choose(checkout.path)
+    assert first["paths"] == ["app", "pyproject.toml", "uv.lock", "ABOUT.md"]
+    checkout.commit("Another text", {"ABOUT.md": "2"})
+    assert _choose(checkout.path)["content"] != first["content"]
+
+
+def test_a_version_that_cannot_be_had_can_be_asked_for_before_anything_is_changed(checkout: Checkout) -> None:
+    (checkout.path / "uv.lock").write_text("new", "utf-8")
+    answer = _choose(checkout.path, judge=False)
+    assert [(found["name"], found["value"]) for found in answer["problems"]] == [("version", "HEAD")]
+    assert "M uv.lock" in answer["problems"][0]["fix"]
+    assert (
+        "knows no commit, tag or branch v9.9.9" in _choose(checkout.path, "v9.9.9", judge=False)["problems"][0]["fix"]
+    )
+    assert _choose(checkout.path, "main", judge=False)["problems"] == []
 
 
 def test_the_same_changes_are_another_commit(checkout: Checkout) -> None:

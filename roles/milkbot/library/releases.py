@@ -52,7 +52,7 @@ RETURN = r"""
 releases:
   description: >-
     Oldest first. C(id), C(path), C(live), C(complete), C(result) (good, bad or empty), C(reason), C(schema), C(commit),
-    C(created_at), C(live_at), C(bytes).
+    C(content), C(created_at), C(live_at), C(bytes).
   returned: always
   type: list
 live: {description: Id of the release that current points to., type: str}
@@ -62,7 +62,7 @@ line: {description: What was appended to the history., type: dict}
 """
 
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
-_SHOWN = ("result", "reason", "schema", "commit", "version", "created_at", "created_by", "live_at", "backup")
+_SHOWN = ("result", "reason", "schema", "commit", "content", "version", "created_at", "created_by", "live_at", "backup")
 
 
 @dataclass(frozen=True)

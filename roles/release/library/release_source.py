@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.milkbot_shipped import from_listing, from_members, identity, is_shipped, shipped_paths
 
 DOCUMENTATION = r"""
 module: release_source
@@ -28,21 +29,28 @@ description:
     remote repository of which the host keeps a bare mirror.
   - A mirror that a killed run left broken is made anew. In check mode a mirror is fetched aside and thrown away.
   - With O(directory) alone it says what a release that is unpacked holds.
+  - Two versions of which a server gets the same have the same C(content), whatever else was committed between them.
 options:
   version: {description: "Commit, tag, branch, or path of a tarball.", type: str, default: HEAD}
   repository: {description: "The checkout, or with O(url) the mirror.", type: path}
   url: {description: Remote repository; empty for a checkout., type: str, default: ""}
   key: {description: Private key for the remote., type: str, default: ""}
   known_hosts: {description: Host keys of the remote; without them those that the user knows., type: str, default: ""}
-  allow_dirty: {description: Take along what of a checkout is not committed., type: bool, default: false}
+  allow_dirty: {description: Take along what of the shipped files is not committed., type: bool, default: false}
   verify: {description: Accept only a tag whose signature is good., type: bool, default: false}
   allowed_signers: {description: "Who may sign by SSH key, as ssh-keygen(1) has it.", type: str, default: ""}
   gpg_keys: {description: "Who may sign by OpenPGP, as armored public keys.", type: str, default: ""}
   since: {description: Commits of which to tell what came after., type: list, elements: str, default: []}
   directory: {description: An unpacked release to read instead., type: path}
+  judge: {description: "Fail when the version cannot be had, instead of returning why.", type: bool, default: true}
 """
 
 RETURN = r"""
+problems:
+  description: "Why the version cannot be had: C(name), C(value) and C(fix). Without O(judge) it is always returned."
+  type: list
+content: {description: "What is shipped, as 40 hexadecimal digits.", type: str}
+paths: {description: What of the version is shipped., type: list}
 commit: {description: The exact commit; of a tarball that git did not make its SHA-256., type: str}
 source: {description: Where it comes from., type: str}
 dirty: {description: Whether changes come along that are not committed., type: bool}
@@ -118,10 +126,36 @@ class Repository:
         logs = {commit: self.ask(*options, f"{commit}..{until}") for commit in since if _COMMIT.fullmatch(commit)}
         return {commit: log.stdout.splitlines() for commit, log in logs.items() if log.returncode == 0}
 
+    def shown(self, commit: str, name: str) -> str:
+        """The text of a file; empty when it is not there."""
+        return self.ask("show", f"{commit}:{name}").stdout
+
     def holds(self, commit: str) -> dict[str, Any]:
-        listed = self.tell("ls-tree", "-r", "--name-only", commit).splitlines()
+        listing = self.tell("ls-tree", "-r", "-z", commit)
+        listed = [entry.partition("\t")[2] for entry in listing.split("\0")]
         refuse_incomplete(set(listed), f"commit {commit[:12]}")
-        return contents({name: self.tell("show", f"{commit}:{name}") for name in _NEEDED}, listed)
+        files = {name: self.tell("show", f"{commit}:{name}") for name in _NEEDED}
+        shipped = from_listing(listing, shipped_paths(files["pyproject.toml"]))
+        return {**contents(files, listed), **about_shipped(shipped, files)}
+
+    def changes(self, paths: list[str]) -> str:
+        """What of those paths is not committed, as `git status` has it."""
+        return self.tell("status", "--porcelain", "--untracked-files=all", "--", *paths)
+
+    def with_changes(self, commit: str, paths: list[str], aside: str) -> str:
+        """A commit of that one with the changes of those paths; the checkout and its index stay as they are."""
+        own = Repository(self.path, {**self.environment, "GIT_INDEX_FILE": str(Path(aside, "index"))})
+        own.tell("read-tree", commit)
+        there = [path for path in paths if Path(self.path, path).exists() or own.tell("ls-files", "--", path)]
+        own.tell("add", "--all", "--", *there)
+        return own.tell("commit-tree", "-p", commit, "-m", "Not committed", own.tell("write-tree").strip()).strip()
+
+
+def about_shipped(shipped: dict[str, tuple[str, str]], files: dict[str, str]) -> dict[str, Any]:
+    paths = [
+        path for path in shipped_paths(files["pyproject.toml"]) if any(is_shipped(name, [path]) for name in shipped)
+    ]
+    return {"content": identity(shipped), "paths": paths}
 
 
 def refuse_incomplete(names: set[str], what: str) -> None:
@@ -162,6 +196,9 @@ def from_tarball(path: str) -> dict[str, Any]:
             listed = [name[len(prefix) + 1 :] if prefix else name for name in names]
             refuse_incomplete(set(listed), what)
             files = {name: read_member(archive, members[listed.index(name)], what) for name in _NEEDED}
+            shipped = from_members(
+                archive, dict(zip(listed, members, strict=True)), shipped_paths(files["pyproject.toml"])
+            )
             commit = archive.pax_headers.get("comment", "")
         if _COMMIT.fullmatch(commit):
             source = f"tarball {Path(path).name}, made by git"
@@ -171,7 +208,7 @@ def from_tarball(path: str) -> dict[str, Any]:
     except _UNREADABLE as error:
         raise SourceError(f"{what} cannot be read: {error}; give one in plain tar, gzip, bzip2 or xz") from None
     about = {"commit": commit, "source": source, "tarball": str(Path(path).resolve()), "prefix": prefix}
-    return {**about, **contents(files, listed)}
+    return {**about, **contents(files, listed), **about_shipped(shipped, files)}
 
 
 def leads_out(name: str) -> bool:
@@ -192,8 +229,8 @@ def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, what: str) ->
         return file.read().decode("utf-8")
 
 
-def from_checkout(repository: Repository, version: str, *, allow_dirty: bool) -> dict[str, Any]:
-    """The commit that a checkout gives a name; the changes that are not committed are not left behind unnoticed."""
+def from_checkout(repository: Repository, version: str, aside: str, *, allow_dirty: bool) -> dict[str, Any]:
+    """The commit that a checkout gives a name; changes of what is shipped are not left behind unnoticed."""
     commit, dirty = repository.commit_of(version), False
     if not commit:
         known = repository.ask("rev-parse", "--git-dir")
@@ -202,14 +239,17 @@ def from_checkout(repository: Repository, version: str, *, allow_dirty: bool) ->
         raise SourceError(
             f"the checkout {repository.path} knows no commit, tag or branch {version}: fetch it, or mend version"
         )
-    if version == "HEAD" and (changes := repository.tell("status", "--porcelain")):
-        if not allow_dirty:
-            raise SourceError(
-                f"The checkout {repository.path} has changes that are not committed:\n{changes}"
-                "Commit them, or name a commit (-e version=...), or take them along for a trial (-e allow_dirty=yes)."
-            )
-        stash = repository.tell("stash", "create").strip()
-        commit, dirty = stash or commit, bool(stash)
+    if version == "HEAD":
+        project = Path(repository.path, "pyproject.toml")
+        texts = [repository.shown(commit, project.name), project.read_text("utf-8") if project.is_file() else ""]
+        paths = list(dict.fromkeys(path for text in texts for path in shipped_paths(text)))
+        if changes := repository.changes(paths):
+            if not allow_dirty:
+                raise SourceError(
+                    f"The checkout {repository.path} has changes of what is shipped that are not committed:\n{changes}"
+                    "Commit them, or name a commit (-e version=...); for a trial, take them along (-e allow_dirty=yes)."
+                )
+            commit, dirty = repository.with_changes(commit, paths, aside), True
     return {"commit": commit, "dirty": dirty, "source": "checkout with changes" if dirty else "commit"}
 
 
@@ -337,7 +377,7 @@ def choose(given: dict[str, Any], aside: str, *, throw_away: bool) -> dict[str, 
             repository, about = from_remote(mirror, given, environment)
     else:
         repository = Repository(given["repository"])
-        about = from_checkout(repository, version, allow_dirty=given["allow_dirty"])
+        about = from_checkout(repository, version, aside, allow_dirty=given["allow_dirty"])
     if given["verify"]:
         verify_tag(repository, version, given, aside)
         about["source"] += f", signed tag {version}"
@@ -369,6 +409,7 @@ def main() -> None:
             "gpg_keys": {"type": "str", "default": "", "no_log": False},
             "since": {"type": "list", "elements": "str", "default": []},
             "directory": {"type": "path"},
+            "judge": {"type": "bool", "default": True},
         },
         required_one_of=[("repository", "directory")],
         supports_check_mode=True,
@@ -381,8 +422,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="milkbot-source-") as aside:
             answer = choose(given, aside, throw_away=module.check_mode)
     except SourceError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **answer)
+        if given["judge"]:
+            module.fail_json(msg=str(error))
+        problem = {"name": "version", "value": given["version"], "fix": str(error)}
+        module.exit_json(changed=False, problems=[problem])
+    module.exit_json(changed=False, problems=[], **answer)
 
 
 if __name__ == "__main__":
