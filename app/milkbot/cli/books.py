@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -14,6 +15,9 @@ from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.domain.profit import profit, unrealized
 from milkbot.settings import OF_THE_BOOKS
+
+# An average has as many digits as a price of the exchange.
+_AVERAGE = Decimal("0.0001")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -33,7 +37,7 @@ def positions(as_json: Json = False) -> None:
                     row.ticker,
                     "YES" if row.signed_count > 0 else "NO",
                     count,
-                    row.cost / count if count else None,
+                    (row.cost / count).quantize(_AVERAGE) if count else None,
                     row.cost,
                     row.fees,
                     row.realized_pnl,
@@ -42,7 +46,8 @@ def positions(as_json: Json = False) -> None:
                 )
             )
     columns = ("ticker", "leg", "count", "average cost", "cost", "fees", "realized", "bid", "unrealized")
-    show(f"Positions, {settings.trading_mode}", columns, rows, as_json=as_json)
+    below = ("fees", "realized", "cost")
+    show(f"Positions, {settings.trading_mode}", columns, rows, as_json=as_json, below=below)
 
 
 def pnl(as_json: Json = False) -> None:
@@ -63,7 +68,7 @@ def pnl(as_json: Json = False) -> None:
     missing = ", ".join(still.unmarked)
     rows.append(("open", None, None, None, None, None, None if missing else still.unrealized))
     columns = ("period", "since", "closed", "settled", "fees", "net", "unrealized")
-    show(f"Profit and loss, {mode}", columns, rows, as_json=as_json)
+    show(f"Profit and loss, {mode}", columns, rows, as_json=as_json, below=("fees", "since"))
     if missing:
         typer.echo(f"no bid was seen for {missing}: what they are worth is not known", err=True)
 

@@ -79,7 +79,8 @@ def listed(context: typer.Context, limit: Limit = 30, only_open: Open = False, a
         "expires",
         "client order id",
     )
-    show(f"Orders, {settings.trading_mode}", columns, rows, as_json=as_json)
+    below = ("client order id", "reason", "expires", "placed by", "created")
+    show(f"Orders, {settings.trading_mode}", columns, rows, as_json=as_json, below=below)
 
 
 @orders.command("show")
@@ -93,7 +94,7 @@ def show_one(order_id: Id, as_json: Json = False) -> None:
             for row in order_events.events_of(session, order.id)
         ]
     columns = ("number", "when", "event", "from", "to", "reason", "written by")
-    show(f"Order {order.id}, {order.client_order_id}", columns, rows, as_json=as_json)
+    show(f"Order {order.id}, {order.client_order_id}", columns, rows, as_json=as_json, below=("reason", "written by"))
 
 
 @orders.command()

@@ -97,7 +97,7 @@ def _shown(engine: Engine, mode: TradingMode, *, as_json: bool) -> int:
             for row in found
         ]
     columns = ("id", "kind", "effect", "since", "what", "ours", "theirs")
-    show(f"Open findings, {mode}", columns, rows, as_json=as_json)
+    show(f"Open findings, {mode}", columns, rows, as_json=as_json, below=("what", "ours", "theirs"))
     return len(rows)
 
 

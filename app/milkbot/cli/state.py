@@ -32,7 +32,7 @@ def state(check: Check = False, as_json: Json = False) -> None:
     settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
     with open_database(settings, "state") as engine, transaction(engine) as session:
         rows = _rows(session, settings)
-    show(f"Trading state, {settings.trading_mode}", _COLUMNS, rows, as_json=as_json)
+    show(f"Trading state, {settings.trading_mode}", _COLUMNS, rows, as_json=as_json, below=("reason", "until", "by"))
     if check and rows[0][1] != TradingState.ACTIVE:
         raise typer.Exit(ExitCode.NOT_PERMITTED)
 
