@@ -132,6 +132,7 @@ WAL_JOBS = ("full", "diff", "incr", "verify")
 _POSTMASTER = "head -n 1 /var/lib/postgresql/*/main/postmaster.pid"
 
 # What the check says of itself: that takes other tests than a case.
+_PENDING = "echo Inst nginx [1.22.1-9] \\(1.22.1-9+deb12u9 Debian-Security:12/oldstable-security [amd64]\\)"
 OF_ITSELF = {"alert run", "alert channels", "dead man's switch"}
 
 CASES = [
@@ -456,5 +457,19 @@ CASES = [
         checks=2,
     ),
     Case("firewall", "ufw disable >/dev/null", "ufw --force enable >/dev/null", said="lets everything in"),
+    Case(
+        "unattended upgrades",
+        "systemctl disable --now apt-daily-upgrade.timer",
+        "systemctl enable --now apt-daily-upgrade.timer",
+        said="apt-daily-upgrade.timer is inactive and disabled",
+        quick=True,
+    ),
+    Case(
+        "security updates",
+        f"echo '{_PENDING}' >/usr/local/sbin/apt-get; chmod 755 /usr/local/sbin/apt-get; touch /var/lib/dpkg/status",
+        "rm /usr/local/sbin/apt-get; touch /var/lib/dpkg/status",
+        state="warn",
+        said="upgrade.yml alone installs nginx",
+    ),
     Case("reboot", "touch /run/reboot-required", "rm /run/reboot-required", state="warn", said="due"),
 ]

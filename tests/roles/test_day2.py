@@ -19,6 +19,8 @@ SIMULATED = """\
 Reading package lists...
 The following packages have been kept back:
   linux-image-amd64 nginx
+The following upgrades have been deferred due to phasing:
+  dnsmasq-base snapd
 The following NEW packages will be installed:
   libnew1
 Inst libpq5 [15.18-0+deb12u1] (15.20-0+deb12u1 Debian-Security:12/oldstable-security [amd64])
@@ -47,18 +49,34 @@ def test_a_package_whose_unpacking_was_cut_off_is_not_installed_anew() -> None:
 
 
 def test_a_package_that_would_change_is_not_told() -> None:
-    packages, removed, kept = upgrade_plan.read_simulation(SIMULATED)
+    packages, removed, kept, phased = upgrade_plan.read_simulation(SIMULATED)
     assert packages == [
         {"name": "libpq5", "before": "15.18-0+deb12u1", "after": "15.20-0+deb12u1"},
         {"name": "libnew1", "before": "", "after": "2.0-1"},
     ]
     assert (removed, kept) == (["libold1"], ["linux-image-amd64", "nginx"])
-    lines = upgrade_plan.table(packages, ["nginx"], kept, removed)
+    lines = upgrade_plan.table(packages, ["nginx"], kept, removed, phased)
     assert lines[0].split() == ["libpq5", "15.18-0+deb12u1", "->", "15.20-0+deb12u1"]
     assert lines[1].split() == ["libnew1", "new", "->", "2.0-1"]
     assert "nginx: held by apt-mark, stays as it is" in lines
     assert [line for line in lines if line.startswith("nginx")] == ["nginx: held by apt-mark, stays as it is"]
     assert "linux-image-amd64: kept back by apt, as it would remove something" in lines
+
+
+# As apt 2 and apt 3 print it. apt 3 sets its columns apart by two spaces.
+PHASED = {
+    "apt 2": SIMULATED,
+    "apt 3": "Not upgrading yet due to phasing:\n  dnsmasq-base  snapd\n\nNot upgrading:\n  nginx\n\nSummary:\n",
+}
+
+
+@pytest.mark.parametrize("said", PHASED.values(), ids=PHASED)
+def test_a_phased_update_is_named_and_left(said: str) -> None:
+    packages, removed, kept, phased = upgrade_plan.read_simulation(said)
+    assert phased == ["dnsmasq-base", "snapd"]
+    assert not {"dnsmasq-base", "snapd"} & set(kept)
+    lines = upgrade_plan.table(packages, [], kept, removed, phased)
+    assert "snapd: not yet: Ubuntu brings it to some machines first (a phased update)" in lines
 
 
 def test_the_disk_that_an_upgrade_takes_is_misread() -> None:

@@ -18,7 +18,8 @@ import yaml
 from tests.deploy.health_cases import CASES, OF_ITSELF
 from tests.roles.rendering import ROLES, ROOT, render
 
-from milkbot_health import backups, deploys, endpoints, machine, runner, trading, units
+from milkbot_health import backups, deploys, endpoints, machine, runner, trading, units, updates
+from milkbot_health.asking import Answer
 from milkbot_health.host import Host
 from milkbot_health.memory import Memory
 from milkbot_health.row import COLUMNS, Row, State, by_limits, ok, plain, span, worst
@@ -285,3 +286,78 @@ def test_what_the_books_cannot_explain_is_not_told(facts: dict[str, dict[str, An
     row = trading.findings(facts)
     assert row.state is state
     assert said in row.value
+
+
+# Recorded, apt-get of Debian 12 and of Ubuntu 22.04 with PGDG.
+UPDATES = """\
+NOTE: This is only a simulation!
+Inst libpq5 [15.18-0+deb12u1] (15.20-0+deb12u1 Debian-Security:12/oldstable-security [amd64])
+Inst nginx [1.22.1-9] (1.22.1-9+deb12u9 Debian-Security:12/oldstable-security [amd64])
+Inst tzdata [2025a-0] (2025b-0+deb12u2 Debian:12-updates/oldstable-updates [all])
+Inst libssl3 [3.0.2-1] (3.0.2-1u2 Ubuntu:22.04/jammy-updates, Ubuntu:22.04/jammy-security [amd64])
+Inst postgresql-15 [15.7-1.pgdg] (15.8-1.pgdg PostgreSQL for Debian/Ubuntu repository:jammy-pgdg [amd64])
+Inst libnew1 (2.0-1 Debian-Security:12/oldstable-security [amd64])
+Conf libpq5 (15.20-0+deb12u1 Debian-Security:12/oldstable-security [amd64])
+"""
+
+
+def test_a_pending_security_update_is_known_by_where_it_comes_from() -> None:
+    assert updates.read(UPDATES) == ["libpq5", "libssl3", "nginx", "postgresql-15"]
+    assert updates.left_alone(updates.read(UPDATES), ["nginx", "postgresql-.*"]) == ["nginx", "postgresql-15"]
+
+
+@pytest.fixture
+def host_of_updates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, ...]]:
+    """A host whose programs answer what is recorded; the list of what was asked."""
+    asked: list[tuple[str, ...]] = []
+
+    def answer(command: Any, _: float) -> Answer:
+        asked.append(tuple(command))
+        said = {"apt-get": UPDATES, "apt-config": 'Unattended-Upgrade::Package-Blacklist:: "nginx";\n'}
+        return Answer(0, said[command[0]], "")
+
+    monkeypatch.setattr(updates, "ask", answer)
+    for name in ("LISTS", "INSTALLED", "STAMP"):
+        (tmp_path / name).touch()
+        monkeypatch.setattr(updates, name, tmp_path / name)
+    return asked
+
+
+def test_a_security_update_that_only_the_operator_brings_is_named(host_of_updates: list[tuple[str, ...]]) -> None:
+    host = Host(Settings())
+    (row,) = updates.pending(host)
+    assert (row.state, row.mend) == (State.WARN, "ansible-playbook -i INVENTORY upgrade.yml")
+    assert row.value.startswith("4 pending: ")
+    assert row.value.endswith("upgrade.yml alone installs nginx")
+    # apt is asked again only when what is installed, or what could be, has changed.
+    again = Host(Settings(), Memory(seen=host.note))
+    assert list(updates.pending(again)) == [row]
+    assert [command[0] for command in host_of_updates] == ["apt-get", "apt-config", "apt-config"]
+
+
+@pytest.mark.parametrize(("days", "state"), [(1, State.OK), (4, State.WARN), (8, State.FAIL)])
+@pytest.mark.usefixtures("host_of_updates")
+def test_the_age_of_the_last_unattended_run_is_judged(monkeypatch: pytest.MonkeyPatch, days: int, state: State) -> None:
+    def answer(*_: Any) -> Answer:
+        return Answer(
+            0, "\n\n".join(f"Id={timer}\nActiveState=active\nUnitFileState=enabled" for timer in updates.TIMERS), ""
+        )
+
+    monkeypatch.setattr(updates, "ask", answer)
+    (row,) = updates.unattended(Host(Settings(), now=updates.STAMP.stat().st_mtime + days * DAY))
+    assert row.state is state
+
+
+def test_a_timer_of_the_updates_that_is_off_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = {"apt-daily.timer": "inactive disabled", "apt-daily-upgrade.timer": "active enabled"}
+    blocks = [
+        f"Id={unit}\nActiveState={a}\nUnitFileState={b}"
+        for unit, (a, b) in ((unit, words.split()) for unit, words in states.items())
+    ]
+    said = "\n\n".join(blocks)
+    monkeypatch.setattr(updates, "ask", lambda *_: Answer(0, said, ""))
+    (row,) = updates.unattended(Host(Settings()))
+    assert row.state is State.FAIL
+    assert row.value.startswith("apt-daily.timer is inactive and disabled")
+    (row,) = updates.unattended(Host(Settings(unattended=False)))
+    assert row.state is State.OK

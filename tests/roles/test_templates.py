@@ -135,6 +135,5 @@ def test_a_new_system_file_carries_no_word_about_who_wrote_it() -> None:
         if "milkbot_managed" not in path.read_text(encoding="utf-8")
     }
     assert unmarked == {
-        "packages/templates/unattended-upgrades.j2",
         "release/templates/release.json.j2",
     }

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _BUILDING = ".building-"
 _LOGIN = "admin"
-# Stopped in the image because a disposable machine must not start package work of its own in the
-# middle of a test. They are disabled, not masked: a role that wants them enables them.
+# As some providers' images have them: a role that wants them has to enable them. What they start is held back by
+# seed.py, so that a disposable machine begins no package work of its own in the middle of a test.
 _DISABLED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer")
 # Masked because a container cannot do it, and the machine would end as "degraded".
 _MASKED = ("systemd-journald-audit.socket",)  # the kernel's audit socket belongs to the host

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from localvps.config import Config
     from localvps.machine import Machine
 
+# While it is not there, apt's own timers run and start nothing.
+PACKAGE_WORK = "/run/local-vps-package-work"
+_PACKAGE_SERVICES = ("apt-daily.service", "apt-daily-upgrade.service")
 _NAMESERVER = re.compile(r"^nameserver\s+(\S+)", re.MULTILINE)
 
 
@@ -54,6 +57,12 @@ Gateway={config.gateway}
 IPv6AcceptRA=no
 """,
     )
+    for unit in _PACKAGE_SERVICES:
+        files.write(
+            etc / f"systemd/system/{unit}.d/local-vps.conf",
+            f"# A test that wants package work makes this file; no other is disturbed by it.\n"
+            f"[Unit]\nConditionPathExists={PACKAGE_WORK}\n",
+        )
     for key in sorted(ssh.host_keys(machine)):
         mode = 0o644 if key.suffix == ".pub" else 0o600
         files.write(etc / "ssh" / key.name, key.read_text(encoding="utf-8"), mode)

@@ -17,6 +17,7 @@ from milkbot_health import (
     machine,
     own,
     units,
+    updates,
 )
 from milkbot_health.host import Host
 from milkbot_health.row import Row, unknown
@@ -41,6 +42,8 @@ CHECKS: dict[str, Check] = {
     "clock": machine.clock,
     "firewall": machine.firewall,
     "reboot": machine.reboot,
+    "unattended upgrades": updates.unattended,
+    "security updates": updates.pending,
     "own": own.rows,
 }
 # No check asks more than two programs in turn, each of which has its time.

@@ -50,6 +50,8 @@ class Limits:
     lock_fail_minutes: float = 120
     restarts_fail: float = 3
     alerts_warn_minutes: float = 15
+    unattended_warn_days: float = 3
+    unattended_fail_days: float = 7
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Settings:
     backup_offsite: bool = False
     pgbackrest: bool = False
     drill: bool = False
+    unattended: bool = True
     alert_on: tuple[str, ...] = ("fail",)
     alert_repeat_hours: float = 4
     alert_timeout: int = 10

@@ -23,7 +23,7 @@ options:
 
 RETURN = r"""
 packages: {description: "C(name), C(before) (empty when new) and C(after) of each.", returned: always, type: list}
-table: {description: "The same as lines of text, and what is held back.", returned: always, type: list}
+table: {description: "The same as lines of text, and what is held back or phased.", returned: always, type: list}
 services: {description: Units that run code which was replaced., returned: always, type: list}
 kernel: {description: Whether another kernel waits for a reboot., returned: always, type: bool}
 damaged: {description: Packages whose unpacking was cut off; dpkg takes them anew only., returned: always, type: list}
@@ -34,7 +34,9 @@ problems: {description: "Why not, as name, value and mend.", returned: always, t
 _LINE = re.compile(r"(Inst|Remv) (\S+)(?: \[([^]]*)\])?(?: \((\S+))?")
 _UNITS = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
 _SIZE = re.compile(r"([\d,.]+) (B|kB|MB|GB) (?:of archives|of additional disk space)")
-_KEPT = "The following packages have been kept back:"
+# Headings of apt's lists (apt-private/private-output.cc), up to version 2 and from 3 on.
+_KEPT = ("The following packages have been kept back:", "Not upgrading:")
+_PHASED = ("The following upgrades have been deferred due to phasing:", "Not upgrading yet due to phasing:")
 _SERVER = re.compile(r"postgresql-(\d+)")
 _SPARE = 300_000_000
 _UPGRADE = ["apt-get", "--quiet", "upgrade", "--with-new-pkgs"]
@@ -51,8 +53,8 @@ def said(*command: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def read_simulation(text: str) -> tuple[list[Package], list[str], list[str]]:
-    """What would be installed, removed and kept back, from what `apt-get --simulate` printed."""
+def read_simulation(text: str) -> tuple[list[Package], list[str], list[str], list[str]]:
+    """What would be installed, removed, kept back and is still phased, from what `apt-get --simulate` printed."""
     packages, removed = [], []
     for line in text.splitlines():
         if match := _LINE.match(line):
@@ -60,15 +62,21 @@ def read_simulation(text: str) -> tuple[list[Package], list[str], list[str]]:
                 removed.append(match[2])
             else:
                 packages.append({"name": match[2], "before": match[3] or "", "after": match[4] or ""})
-    kept: list[str] = []
-    lines = iter(text.splitlines())
-    for line in lines:
-        if line == _KEPT:
-            for more in lines:
-                if not more.startswith("  "):
-                    break
-                kept += more.split()
-    return packages, removed, kept
+    return packages, removed, _listed(text, _KEPT), _listed(text, _PHASED)
+
+
+def _listed(text: str, headings: tuple[str, ...]) -> list[str]:
+    """The names in the indented lines below one of the headings."""
+    names: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        if line in headings:
+            inside = True
+        elif not line.startswith("  "):
+            inside = False
+        elif inside:
+            names += line.split()
+    return names
 
 
 def needed(text: str) -> int:
@@ -91,11 +99,15 @@ def other_majors(packages: list[Package], stays: int) -> list[Problem]:
     ]
 
 
-def table(packages: list[Package], held: list[str], kept: list[str], removed: list[str]) -> list[str]:
+def table(
+    packages: list[Package], held: list[str], kept: list[str], removed: list[str], phased: list[str]
+) -> list[str]:
     width = max((len(entry["name"]) for entry in packages), default=0)
     rows = [f"{entry['name']:{width}}  {entry['before'] or 'new'} -> {entry['after']}" for entry in packages]
     rows += [f"{name}: held by apt-mark, stays as it is" for name in held]
-    rows += [f"{name}: kept back by apt, as it would remove something" for name in kept if name not in held]
+    rows += [f"{name}: not yet: Ubuntu brings it to some machines first (a phased update)" for name in phased]
+    others = [name for name in kept if name not in held and name not in phased]
+    rows += [f"{name}: kept back by apt, as it would remove something" for name in others]
     return [*rows, *(f"{name}: would be removed" for name in removed)]
 
 
@@ -160,7 +172,7 @@ def main() -> None:
     if code != 0 and not unfinished:
         value = " ".join(complaint.split())[:200]
         problems.append({"name": "apt", "value": value, "mend": "apt-get upgrade on the host says it at length"})
-    packages, removed, kept = read_simulation(simulated)
+    packages, removed, kept, phased = read_simulation(simulated)
     _, sizes, _ = said(*_UPGRADE, "--assume-no", "--option", "Debug::NoLocking=1")
     held = said("apt-mark", "showhold")[1].split()
     problems += other_majors(packages, asked["postgres_version"]) + (no_room(sizes) if packages else [])
@@ -169,7 +181,7 @@ def main() -> None:
     module.exit_json(
         changed=False,
         packages=packages,
-        table=table(packages, held, kept, removed),
+        table=table(packages, held, kept, removed, phased),
         services=services,
         kernel=kernel or Path("/run/reboot-required").exists(),
         damaged=read_flags(flags),
