@@ -335,6 +335,19 @@ def test_a_security_update_that_only_the_operator_brings_is_named(host_of_update
     assert [command[0] for command in host_of_updates] == ["apt-get", "apt-config", "apt-config"]
 
 
+def test_what_was_pending_holds_while_the_machine_is_too_busy_for_apt(
+    host_of_updates: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(Settings(unattended=False), Memory(seen={"updates": {"marks": [1.0, 2.0], "names": ["nginx"]}}))
+    monkeypatch.setattr(updates, "ask", lambda *_: Answer(124, "", "no answer within 8 s", late=True))
+    (row,) = updates.pending(host)
+    assert (row.known, row.value) == (True, "1 pending: nginx; upgrade.yml alone installs nginx")
+    assert host.note["updates"]["marks"] == [1.0, 2.0]
+    (row,) = updates.pending(Host(Settings()))
+    assert not row.known
+    assert host_of_updates == []
+
+
 @pytest.mark.parametrize(("days", "state"), [(1, State.OK), (4, State.WARN), (8, State.FAIL)])
 @pytest.mark.usefixtures("host_of_updates")
 def test_the_age_of_the_last_unattended_run_is_judged(monkeypatch: pytest.MonkeyPatch, days: int, state: State) -> None:
