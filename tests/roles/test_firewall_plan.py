@@ -99,7 +99,7 @@ def test_who_is_kept_out_by_address_does_not_close_ssh_to_the_others() -> None:
 def test_a_rule_that_shuts_ssh_is_not_turned_round() -> None:
     plan = _plan([f"deny {SSH} 0.0.0.0/0 in"])
     assert "allow 22 from any" not in _said(plan["add"])
-    assert "ufw deny from any to any port 22 proto tcp" in plan["problems"][0]["mend"]
+    assert "ufw deny from any to any port 22 proto tcp" in plan["problems"][0]["fix"]
 
 
 def test_ssh_is_narrowed_to_the_named_networks() -> None:
@@ -116,7 +116,7 @@ def test_ssh_is_limited_where_the_inventory_asks_for_it() -> None:
 def test_a_wider_rule_of_the_operators_is_named_and_not_removed() -> None:
     plan = _plan([f"allow {SSH} 0.0.0.0/0 OpenSSH - in"], [HERE])
     assert plan["remove"] == []
-    assert "ufw delete allow from any to any port 22 proto tcp" in plan["problems"][0]["mend"]
+    assert "ufw delete allow from any to any port 22 proto tcp" in plan["problems"][0]["fix"]
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_a_wider_rule_of_the_operators_is_named_and_not_removed() -> None:
 def test_a_plan_that_would_lock_this_connection_out_is_refused(rules: list[str], sources: list[str]) -> None:
     problem = _plan(rules, sources)["problems"][0]
     assert problem["name"] == "ufw_ssh_from"
-    assert HERE in problem["mend"]
+    assert HERE in problem["fix"]
 
 
 def test_a_port_that_the_host_itself_does_not_listen_on_is_refused() -> None:
     problem = _plan([], ports=[2222])["problems"][0]
     assert (problem["name"], problem["value"]) == ("ufw_ssh_ports", "2222")
-    assert "port 22" in problem["mend"]
+    assert "port 22" in problem["fix"]
 
 
 def test_the_role_closes_the_port_that_it_opened_where_ssh_has_moved() -> None:

@@ -127,7 +127,7 @@ def _wider(service: str, port: int, theirs: Iterable[Rule], sources: Sequence[st
         {
             "name": f"ufw_{service}_from",
             "value": ", ".join(sources),
-            "mend": f"a rule of this host lets more in to port {port}: `ufw delete {command}`, or add its source",
+            "fix": f"a rule of this host lets more in to port {port}: `ufw delete {command}`, or add its source",
         }
         for command in dict.fromkeys(wider)
     ]
@@ -164,11 +164,11 @@ def _locked_out(rules: Sequence[Rule], client: str, port: int, ports: Sequence[i
     if met is not None and met.action in _LETS_IN:
         return []
     if port not in ports:
-        mend = f"sshd of this host answers Ansible on port {port}: add it, or the firewall locks you out"
-        return [{"name": "ufw_ssh_ports", "value": ", ".join(map(str, ports)), "mend": mend}]
+        fix = f"sshd of this host answers Ansible on port {port}: add it, or the firewall locks you out"
+        return [{"name": "ufw_ssh_ports", "value": ", ".join(map(str, ports)), "fix": fix}]
     why = f"the rule `ufw {met.command()}`" if met else "the firewall's default"
-    mend = f"this connection comes from {client}, which {why} keeps out of port {port}: add {client} to it"
-    return [{"name": "ufw_ssh_from", "value": "does not let this connection in", "mend": mend}]
+    fix = f"this connection comes from {client}, which {why} keeps out of port {port}: add {client} to it"
+    return [{"name": "ufw_ssh_from", "value": "does not let this connection in", "fix": fix}]
 
 
 def _arguments(rule: Rule) -> dict[str, str]:
@@ -195,8 +195,8 @@ def plan(state: Mapping[str, Any], ssh: Mapping[str, Any], web: Mapping[str, Any
         try:
             sources = [_network(str(source)) for source in asked["sources"]]
         except ValueError as error:
-            mend = "give addresses or networks: 203.0.113.7, 203.0.113.0/24, 2001:db8::/32"
-            problems.append({"name": f"ufw_{service}_from", "value": str(error), "mend": mend})
+            fix = "give addresses or networks: 203.0.113.7, 203.0.113.0/24, 2001:db8::/32"
+            problems.append({"name": f"ufw_{service}_from", "value": str(error), "fix": fix})
             continue
         found = _service(rules, service, ports, sources, limit=bool(asked.get("limit")))
         add, remove, problems = add + found[0], remove + found[1], problems + found[2]
