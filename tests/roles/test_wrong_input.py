@@ -181,3 +181,41 @@ def test_a_system_that_is_not_supported_is_changed(machine: Machine) -> None:
         _run(VPS, "ssh", NAME, "cp /run/debian_version /etc/debian_version")
     assert done.returncode != 0
     assert "operating system = debian-11: reinstall the machine with one of debian-12" in _said(done)
+
+
+FOREIGN = """
+useradd --create-home --shell /bin/bash milkbot
+mkdir -p /etc/postgresql/13/main /etc/nginx/sites-enabled
+echo 'port = 5432' >/etc/postgresql/13/main/postgresql.conf
+printf 'server {\\n    listen 80 default_server;\\n}\\n' >/etc/nginx/sites-enabled/shop
+echo LANG=de_DE.UTF-8 >/etc/default/locale
+cp /etc/resolv.conf /run/; echo 'nameserver 192.0.2.1' >/etc/resolv.conf
+systemd-run --quiet --unit=shop python3 -m http.server 8000
+touch /run/begin
+"""
+TAKEN_AWAY = """
+systemctl stop shop; userdel --remove milkbot; rm -r /etc/postgresql /etc/nginx
+cp /run/resolv.conf /etc/resolv.conf; echo LANG=C.UTF-8 >/etc/default/locale; touch /run/begin
+"""
+
+
+def test_what_is_not_ours_is_refused_by_name_and_left_as_it_is(machine: Machine) -> None:
+    _run(VPS, "ssh", NAME, FOREIGN)
+    try:
+        before = machine.state()
+        done = machine.provision({})
+        assert machine.state() == before
+    finally:
+        _run(VPS, "ssh", NAME, TAKEN_AWAY)
+    said = _said(done)
+    assert done.returncode != 0
+    for message in (
+        "account milkbot = can log in (/bin/bash): the platform runs as milkbot",
+        "PostgreSQL cluster 13/main = has port 5432: our cluster 15/main needs it",
+        "/etc/nginx/sites-enabled/shop:2 = listen 80 default_server: the platform answers",
+        "port 8000 = python3",
+        "shop.service) listens there",
+        "LANG in /etc/default/locale = de_DE.UTF-8, which this host has not",
+        "the name servers of this host are 192.0.2.1: correct /etc/resolv.conf",
+    ):
+        assert message in said
