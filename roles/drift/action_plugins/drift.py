@@ -85,6 +85,8 @@ class ActionModule(ActionBase):
                 **os.environ,
                 "ANSIBLE_CALLBACK_PLUGINS": str(_PLUGINS),
                 "ANSIBLE_CALLBACKS_ENABLED": "drift_report",
+                # The one that was chosen for this run is not among those plugins.
+                "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
                 "ANSIBLE_NOCOLOR": "1",
                 "MILKBOT_DRIFT_TO": str(report),
             }
