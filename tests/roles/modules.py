@@ -13,7 +13,7 @@ from tests.roles.rendering import ROLES
 _PACKED = """
 import runpy, sys
 import ansible.module_utils
-ansible.module_utils.__path__.append(sys.argv.pop())
+ansible.module_utils.__path__.extend(sys.argv.pop().split(":"))
 runpy.run_path(sys.argv.pop(), run_name="__main__")
 """
 
@@ -22,7 +22,7 @@ def ask(module: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]
     """The answer of `role/library/name.py`; one that failed has `failed` in it."""
     given = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
     done = subprocess.run(
-        [sys.executable, "-c", _PACKED, str(ROLES / module), str((ROLES / module).parents[1] / "module_utils")],
+        [sys.executable, "-c", _PACKED, str(ROLES / module), ":".join(map(str, ROLES.glob("*/module_utils")))],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
         check=False,
         capture_output=True,

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.milkbot_loaded import SHOW, moment, own_files, set_back, units, unread
 
 DOCUMENTATION = r"""
 module: timers
@@ -14,12 +15,13 @@ short_description: Hold timers while nothing may run, and start them again
 description:
   - C(held) stops the timers and waits for a run that is under way, which is never ended. Should whoever holds them be
     killed, or lose its connection, a timer of systemd's own starts them again after C(resume_after).
-  - C(running) enables and starts them, and lets go of that timer.
+  - C(running) enables and starts them, restarts one that began before its unit changed, and lets go of that timer.
   - Timers that are not installed are left out.
 options:
   names: {description: Of the units without suffix., type: list, elements: str, required: true}
   state: {choices: [held, running], type: str, required: true}
-  changed_units: {description: Names of the units that were just written., type: list, elements: str, default: []}
+  rewritten: {description: "Files that check mode would have written.", type: list, elements: path, default: []}
+  again: {description: "Timers, with suffix, that are restarted in any case.", type: list, elements: str, default: []}
   resume_after: {description: Minutes after which held timers start again by themselves., type: int, default: 15}
   wait: {description: Seconds to wait for a run that is under way., type: int, default: 300}
 """
@@ -83,15 +85,28 @@ def _arm(timers: list[str], minutes: int) -> None:
         raise TimersError(f"the timer that would start the trader again could not be made: {done.stderr.strip()}")
 
 
-def run(names: list[str], changed_units: list[str]) -> None:
+def outdated(names: list[str], again: list[str], rewritten: list[str]) -> list[str]:
+    """Timers that run, and not as their units say."""
+    found = []
+    for name in names:
+        known = units(_systemctl(*SHOW[1:], f"{name}.timer"))[0]
+        files = own_files(known)
+        new = unread(files, moment(known["InactiveExitTimestamp"])) or set(rewritten).intersection(files)
+        if known["ActiveState"] == "active" and (new or f"{name}.timer" in again):
+            found.append(f"{name}.timer")
+    return found
+
+
+def run(names: list[str], restarted: list[str]) -> None:
     timers = [f"{name}.timer" for name in names]
     disabled = [unit for unit in timers if _shown(unit, "UnitFileState") != "enabled"]
     if disabled:
         _systemctl("--quiet", "enable", *disabled)
     _systemctl("start", *timers)
-    rewritten = [unit for unit in timers if unit in changed_units]
-    if rewritten:
-        _systemctl("restart", *rewritten)
+    if restarted:
+        for known in units(_systemctl(*SHOW[1:], *restarted)):
+            set_back(own_files(known))
+        _systemctl("restart", *restarted)
     if _shown(f"{_RESUME}.timer", "ActiveState") == "active":
         _systemctl("stop", f"{_RESUME}.timer")
 
@@ -117,7 +132,8 @@ def main() -> None:
         {
             "names": {"type": "list", "elements": "str", "required": True},
             "state": {"choices": ["held", "running"], "required": True},
-            "changed_units": {"type": "list", "elements": "str", "default": []},
+            "rewritten": {"type": "list", "elements": "path", "default": []},
+            "again": {"type": "list", "elements": "str", "default": []},
             "resume_after": {"type": "int", "default": 15},
             "wait": {"type": "int", "default": 300},
         },
@@ -133,10 +149,11 @@ def main() -> None:
             if names and not module.check_mode:
                 hold(names, asked["resume_after"], asked["wait"])
         else:
-            diff = differences(names, asked["changed_units"])
+            restarted = outdated(names, asked["again"], asked["rewritten"] if module.check_mode else [])
+            diff = differences(names, restarted)
             changed = bool(diff)
             if names and not module.check_mode:
-                run(names, asked["changed_units"])
+                run(names, restarted)
     except TimersError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, last_status=statuses, diff=diff)

@@ -18,12 +18,15 @@ from ansible.module_utils.milkbot_gate import (
     systemctl,
     wait_for,
 )
+from ansible.module_utils.milkbot_loaded import SHOW, Known, moment, own_files, set_back, unread
+from ansible.module_utils.milkbot_loaded import units as shown
 
 DOCUMENTATION = r"""
 module: services
 short_description: Have services run as a release, without a pause
 description:
-  - A service that runs and has not read its unit, its settings or its release yet is taken over. First a helper unit
+  - A service that runs and began before its unit, its settings or its release changed is taken over, whoever changed
+    them and whenever; one whose socket began before its unit changed is restarted with it. First a helper unit
     (NAME-next) of each is started on the same sockets; when every helper has proved that it is healthy as the release,
     the services are restarted, while the helpers serve; when these have proved the same, the helpers are stopped. Two
     processes accept on each socket meanwhile, so that no connection even waits.
@@ -32,12 +35,12 @@ description:
     Only one that names the release and the unit's own invocation counts.
 options:
   services:
-    description: C(name), C(url) where it answers, and C(reads), the paths that it reads when it starts.
+    description: C(name), C(url) where it answers, and C(reads), what it reads when it starts beside its unit.
     type: list
     elements: dict
     required: true
   current: {description: "Link to the release that has to answer, known by its name.", type: path, required: true}
-  changed_units: {description: Names of the units that were just written., type: list, elements: str, default: []}
+  rewritten: {description: "Files that check mode would have written.", type: list, elements: path, default: []}
   again:
     description: Names of the services that are taken over though they have read everything.
     type: list
@@ -63,8 +66,8 @@ class Unit:
 
     name: str
     url: str
-    reads: tuple[Path, ...]
-    socket_changed: bool
+    reads: tuple[str, ...]
+    rewritten: frozenset[str]
     again: bool
 
     @property
@@ -79,20 +82,22 @@ class Unit:
     def socket(self) -> str:
         return f"{self.name}.socket"
 
-    def state(self) -> str:
-        return properties(self.main, "ActiveState")["ActiveState"]
-
     def due(self) -> str:
         """What has to be done with it; empty when it runs, and has read everything."""
-        # systemd makes the directory anew at each start, so what is newer was not read yet.
-        begun = Path("/run", self.name)
-        if self.state() != "active" or not begun.is_dir():
+        main, socket = shown(systemctl(*SHOW[1:], self.main, self.socket))
+        if main["ActiveState"] != "active":
             return "started"
-        read_at = begun.lstat().st_mtime_ns
-        unread = (path.lstat().st_mtime_ns > read_at for path in self.reads if path.is_symlink() or path.exists())
-        if not self.again and not any(unread):
-            return ""
-        return "restarted with its socket" if self.socket_changed else "taken over"
+        if self._unread(socket, ()):
+            return "restarted with its socket"
+        return "taken over" if self.again or self._unread(main, self.reads) else ""
+
+    def _unread(self, unit: Known, reads: tuple[str, ...]) -> bool:
+        files = [*own_files(unit), *reads]
+        return bool(unread(files, moment(unit["InactiveExitTimestamp"])) or self.rewritten.intersection(files))
+
+    def set_back(self) -> None:
+        for unit in shown(systemctl(*SHOW[1:], self.main, self.socket)):
+            set_back([*own_files(unit), *self.reads])
 
 
 def take_over(units: list[Unit], release: str, seconds: int) -> None:
@@ -134,6 +139,8 @@ def serve(units: list[Unit], due: dict[str, str], release: str, seconds: int) ->
     """Bring all to the release, and prove it. Returns whether more was done than `due` says."""
     # Else what was started too often of late would be refused the next start, and a socket closed with its service.
     forget_failures(name for unit in units for name in (unit.helper, unit.main, unit.socket))
+    for unit in units:
+        unit.set_back()
     listened = listen(units, due)
     take_over([unit for unit in units if due[unit.name] == "taken over"], release, seconds)
     started = [unit.main for unit in units if due[unit.name] not in ("", "taken over")]
@@ -161,7 +168,7 @@ def main() -> None:
                 },
             },
             "current": {"type": "path", "required": True},
-            "changed_units": {"type": "list", "elements": "str", "default": []},
+            "rewritten": {"type": "list", "elements": "path", "default": []},
             "again": {"type": "list", "elements": "str", "default": []},
             "wait": {"type": "int", "default": 60},
         },
@@ -172,8 +179,8 @@ def main() -> None:
         Unit(
             entry["name"],
             entry["url"],
-            tuple(Path(path) for path in entry["reads"]),
-            f"{entry['name']}.socket" in asked["changed_units"],
+            tuple(entry["reads"]),
+            frozenset(asked["rewritten"] if module.check_mode else ()),
             entry["name"] in asked["again"],
         )
         for entry in asked["services"]

@@ -1,0 +1,1 @@
+../../../deployment/health/milkbot_health/loaded.py
