@@ -88,6 +88,7 @@ _FINDING = (
 )
 _NO_FINDING = _psql("DELETE FROM ops.findings WHERE subject = 'health-test'")
 _TICK = "systemctl start milkbot-trader.service"
+_DROP_IN = "/etc/systemd/system/milkbot-trader.service.d"
 
 
 def _older(table: str, column: str, where: str, by: str) -> str:
@@ -350,6 +351,46 @@ CASES = [
         + "; systemctl start milkbot-rollups.timer milkbot-rollups.service",
         said="h ago",
     ),
+    # what runs
+    Case(
+        "configuration of nginx",
+        "echo nonsense >/etc/nginx/conf.d/by-hand.conf",
+        "rm /etc/nginx/conf.d/by-hand.conf; systemctl reload nginx",
+        said="the next start of nginx fails",
+    ),
+    Case(
+        "configuration of nginx",
+        "touch /etc/nginx/sites-available/milkbot.conf",
+        "systemctl reload nginx",
+        state="warn",
+        said="not loaded yet: /etc/nginx/sites-",
+        name="configuration of nginx, not loaded",
+        quick=True,
+    ),
+    Case(
+        "settings of PostgreSQL",
+        _psql("ALTER SYSTEM SET listen_addresses = '*'") + "; systemctl restart postgresql@15-main",
+        _psql("ALTER SYSTEM RESET listen_addresses") + "; systemctl restart postgresql@15-main",
+        said="overridden: listen_addresses = * by /var/lib/postgresql",
+    ),
+    Case(
+        "settings of PostgreSQL",
+        _psql("ALTER SYSTEM SET max_locks_per_transaction = 65")
+        + "; "
+        + _psql("SELECT pg_reload_conf()")
+        + "; sleep 1",
+        _psql("ALTER SYSTEM RESET max_locks_per_transaction") + "; " + _psql("SELECT pg_reload_conf()") + "; sleep 1",
+        state="warn",
+        said="wait for a restart: max_locks_per_transaction",
+        name="settings of PostgreSQL, waiting",
+    ),
+    Case(
+        "files of the units",
+        f"mkdir -p {_DROP_IN} && printf '[Service]\\nNice=5\\n' >{_DROP_IN}/override.conf && systemctl daemon-reload",
+        "systemctl revert milkbot-trader.service",
+        state="warn",
+        said="overridden: milkbot-trader.service by",
+    ),
     # releases
     Case(
         "live release",
@@ -470,6 +511,13 @@ CASES = [
         "rm /usr/local/sbin/apt-get; touch /var/lib/dpkg/status",
         state="warn",
         said="upgrade.yml alone installs nginx",
+    ),
+    Case(
+        "firewall",
+        "iptables -D ufw-user-input -p tcp --dport 443 -j ACCEPT",
+        "ufw reload >/dev/null",
+        said="iptables lacks",
+        name="firewall, in the kernel",
     ),
     Case("reboot", "touch /run/reboot-required", "rm /run/reboot-required", state="warn", said="due"),
 ]

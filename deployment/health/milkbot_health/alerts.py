@@ -21,7 +21,9 @@ PATIENT = frozenset(
     }
 )
 # What a deploy stops and starts: not told while one is at work, as long as that takes no longer than it should.
-DISTURBED_CHECKS = frozenset({"units", "other units", "API", "dashboard", "page", "releases"})
+DISTURBED_CHECKS = frozenset(
+    {"units", "other units", "API", "dashboard", "page", "files of nginx", "files of units", "releases"}
+)
 DISTURBED_ROWS = frozenset({"schema", "last tick", "last rollup", "log of milkbot-trader"})
 LOCK_ROW = "deploy lock"
 

@@ -91,16 +91,6 @@ def _chrony(name: str, output: str, limits: tuple[float, float], limit: str, men
     return by_limits(name, offset, limits, f"synchronized, off by {offset:.3f} s", limit, mend)
 
 
-def firewall(host: Host) -> Iterator[Row]:
-    answer = ask(["ufw", "status"], host.seconds)
-    if answer.code != 0:
-        yield unknown("firewall", answer.why(), "ufw status")
-    elif answer.output.startswith("Status: active"):
-        yield ok("firewall", "active", "active")
-    else:
-        yield fail("firewall", "it lets everything in", "ufw enable; then site.yml --tags ufw", "active")
-
-
 def reboot(_: Host) -> Iterator[Row]:
     if not REBOOT.exists():
         yield ok("reboot", "none is due")

@@ -1,0 +1,234 @@
+"""What runs, against what is on disk: the facts that the roles' modules and the health check judge by."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.roles.rendering import ROLES, ROOT
+
+from milkbot_health import effect, loaded
+from milkbot_health.row import State
+
+OURS = "/etc/postgresql/15/main/conf.d/milkbot.conf"
+SYSTEM = "/var/lib/postgresql/15/main/postgresql.auto.conf"
+
+
+def test_the_roles_and_the_health_check_judge_by_one_file() -> None:
+    shared = ROLES / "milkbot/module_utils/milkbot_loaded.py"
+    assert shared.resolve() == ROOT / "deployment/health/milkbot_health/loaded.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Sat 2026-11-28 21:48:55.250000 UTC", 1795902535.25),
+        ("Sat 2026-11-28 21:48:55 UTC", 1795902535.0),
+        ("", 0.0),
+        ("n/a", 0.0),
+    ],
+)
+def test_a_time_of_systemd_is_read_to_the_microsecond(text: str, seconds: float) -> None:
+    assert loaded.moment(text) == seconds
+
+
+def test_a_file_put_in_place_with_an_old_time_is_unread(tmp_path: Path) -> None:
+    read_at = time.time()
+    time.sleep(0.05)
+    file = tmp_path / "new"
+    file.write_text("a", "utf-8")
+    os.utime(file, (1, 1))
+    file.rename(tmp_path / "file")
+    assert loaded.unread([tmp_path / "file", tmp_path / "none"], read_at) == [str(tmp_path / "file")]
+    assert loaded.unread([tmp_path / "file"], time.time() + 1) == []
+
+
+def test_a_link_is_unread_when_it_or_its_file_changed_and_not_for_its_directory(tmp_path: Path) -> None:
+    file, directory = tmp_path / "available", tmp_path / "release"
+    file.write_text("a", "utf-8")
+    directory.mkdir()
+    (tmp_path / "enabled").symlink_to(file)
+    (tmp_path / "current").symlink_to(directory)
+    time.sleep(0.05)
+    read_at = time.time()
+    links = [tmp_path / "enabled", tmp_path / "current"]
+    assert loaded.unread(links, read_at) == []
+    time.sleep(0.05)
+    file.write_text("b", "utf-8")
+    (directory / "record").write_text("good", "utf-8")
+    assert loaded.unread(links, read_at) == [str(tmp_path / "enabled")]
+
+
+DUMP = """\
+# configuration file /etc/nginx/nginx.conf:
+include /etc/nginx/modules-enabled/*.conf;
+http {
+    include mime.types;
+    include /etc/nginx/sites-enabled/*;
+# configuration file /etc/nginx/sites-enabled/milkbot.conf:
+    ssl_certificate /etc/ssl/certs/milkbot.test.pem;
+    ssl_certificate_key /etc/ssl/private/milkbot.test.key;
+    ssl_certificate /etc/ssl/$name.pem;
+"""
+
+
+def test_nginx_reads_its_files_the_certificates_and_the_directories_that_it_includes() -> None:
+    assert loaded.nginx_reads(DUMP) == [
+        "/etc/nginx/modules-enabled",
+        "/etc/nginx/nginx.conf",
+        "/etc/nginx/sites-enabled",
+        "/etc/nginx/sites-enabled/milkbot.conf",
+        "/etc/ssl/certs/milkbot.test.pem",
+        "/etc/ssl/private/milkbot.test.key",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "fragment", "drop_ins", "found"),
+    [
+        ("milkbot-analytics.service", "/etc/systemd/system/milkbot-analytics.service", "", []),
+        (
+            "milkbot-analytics.service",
+            "/etc/systemd/system/milkbot-analytics.service",
+            "/run/systemd/system/service.d/zzz-lxc.conf /etc/systemd/system/milkbot-analytics.service.d/override.conf",
+            ["/etc/systemd/system/milkbot-analytics.service.d/override.conf"],
+        ),
+        (
+            "milkbot-analytics.service",
+            "/run/systemd/system/milkbot-analytics.service",
+            "/run/systemd/system/milkbot-analytics.service.d/milkbot-interruption.conf",
+            ["/run/systemd/system/milkbot-analytics.service"],
+        ),
+        ("nginx.service", "/lib/systemd/system/nginx.service", "/etc/systemd/system/nginx.service.d/override.conf", []),
+        (
+            "logrotate.timer",
+            "/lib/systemd/system/logrotate.timer",
+            "/etc/systemd/system/logrotate.timer.d/milkbot.conf /etc/systemd/system/logrotate.timer.d/own.conf",
+            ["/etc/systemd/system/logrotate.timer.d/own.conf"],
+        ),
+    ],
+)
+def test_what_overrides_a_unit_of_ours_is_named_and_what_is_the_operators_own_is_not(
+    name: str, fragment: str, drop_ins: str, found: list[str]
+) -> None:
+    assert loaded.overriding({"Id": name, "FragmentPath": fragment, "DropInPaths": drop_ins}) == found
+
+
+def _facts(**changed: Any) -> loaded.Postgres:
+    facts = {
+        "loaded": time.time() + 5,
+        "files": [],
+        "config_file": "/etc/postgresql/15/main/postgresql.conf",
+        "data_directory": "/var/lib/postgresql/15/main",
+        "hba_file": "/etc/postgresql/15/main/pg_hba.conf",
+        "ident_file": "/etc/postgresql/15/main/pg_ident.conf",
+        "errors": [],
+        "rules": [],
+        "system": [],
+        "pending": [],
+        "overridden": [],
+        "elsewhere": [],
+    }
+    return loaded.Postgres("1\n" + json.dumps({**facts, **changed}))
+
+
+_PENDING = {"name": "max_connections", "runs": "100", "wanted": "50", "ours": False}
+_ADDRESSES = {"name": "listen_addresses", "wanted": "localhost", "runs": "*", "by": f"{SYSTEM}:3"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "said"),
+    [
+        ({}, State.OK, "those of the files"),
+        ({"errors": ["a.conf:3: nonsense"]}, State.FAIL, "a.conf:3: nonsense"),
+        ({"rules": ["line 4: invalid"]}, State.FAIL, "pg_hba.conf: line 4: invalid"),
+        ({"overridden": [_ADDRESSES]}, State.FAIL, f"listen_addresses = * by {SYSTEM}:3, not localhost"),
+        ({"hba_file": "/tmp/mine"}, State.FAIL, "hba_file = /tmp/mine"),
+        ({"pending": [{**_PENDING, "file": None}]}, State.WARN, "wait for a restart: max_connections"),
+        ({"pending": [{**_PENDING, "file": SYSTEM}]}, State.WARN, "wait for a restart: max_connections"),
+        ({"loaded": 1.0, "files": ["/etc/passwd"]}, State.WARN, "not loaded yet: "),
+    ],
+)
+def test_a_setting_that_does_not_run_is_named(facts: dict[str, Any], state: State, said: str) -> None:
+    row = effect.judge_postgres(_facts(**facts))
+    assert row.state is state
+    assert said in row.value
+    assert bool(row.mend) is (state is not State.OK)
+
+
+def test_what_the_operator_set_by_alter_system_restarts_nothing() -> None:
+    server = _facts(pending=[{**_PENDING, "file": SYSTEM}, {**_PENDING, "name": "port", "file": OURS}])
+    assert (server.waiting, server.waiting_for_the_operator) == (["port"], ["max_connections"])
+
+
+_UNIT = {
+    "LoadState": "loaded",
+    "ActiveState": "active",
+    "NeedDaemonReload": "no",
+    "FragmentPath": "/etc/systemd/system/milkbot-a.service",
+    "DropInPaths": "",
+    "InactiveExitTimestamp": "Sat 2096-11-28 21:48:55 UTC",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "state", "said"),
+    [
+        ({}, State.OK, "in effect"),
+        ({"NeedDaemonReload": "yes"}, State.WARN, "not read by systemd yet: milkbot-a.service"),
+        ({"DropInPaths": "/etc/systemd/system/milkbot-a.service.d/override.conf"}, State.WARN, "overridden: milkbot-a"),
+    ],
+)
+def test_a_unit_that_is_not_in_effect_is_named(changed: dict[str, str], state: State, said: str) -> None:
+    row = effect.judge_units({"milkbot-a.service": {**_UNIT, **changed}}, ["milkbot-a.service"])
+    assert row.state is state
+    assert said in row.value
+
+
+RULES = """\
+*filter
+:ufw-user-input - [0:0]
+-A ufw-user-input -p tcp --dport 22 -j ACCEPT
+-A ufw-user-input -p tcp -s 10.0.0.1 --dport 9100 -j ACCEPT
+COMMIT
+"""
+KERNEL = """\
+-P INPUT DROP
+-A INPUT -j ufw-before-input
+-A ufw-before-input -j ufw-user-input
+-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT
+-A ufw-user-input -s 10.0.0.1/32 -p tcp -m tcp --dport 9100 -j ACCEPT
+"""
+DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\n'
+
+
+@pytest.mark.parametrize(
+    ("kernel", "found"),
+    [
+        (KERNEL, []),
+        (KERNEL.replace("-P INPUT DROP", "-P INPUT ACCEPT"), ["iptables lets in what no rule allows"]),
+        (
+            KERNEL.replace("-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT\n", ""),
+            ["iptables lacks -A ufw-user-input -p tcp --dport 22 -j ACCEPT"],
+        ),
+        (
+            KERNEL + "-A ufw-user-input -p tcp -m tcp --dport 5432 -j ACCEPT\n",
+            ["iptables has 3 rules for what comes in, and the file 2"],
+        ),
+        (
+            KERNEL.replace("-A INPUT -j ufw-before-input\n", ""),
+            ["iptables lacks -A INPUT -j ufw-before-input"],
+        ),
+    ],
+)
+def test_a_rule_that_the_kernel_has_not_is_named(kernel: str, found: list[str]) -> None:
+    assert loaded.firewall("iptables", RULES, DEFAULTS, kernel) == found
+
+
+def test_a_host_without_ipv6_lacks_no_rule_of_it() -> None:
+    assert loaded.firewall("ip6tables", RULES, "IPV6=no\n", "") == []
+    assert loaded.firewall("ip6tables", RULES, DEFAULTS, "") != []
