@@ -32,6 +32,10 @@ _SHORTEST = 6
 _KINDS = {
     "apt": "package",
     "cron": "cron",
+    "loaded_units": "running",
+    "nginx_loaded": "running",
+    "postgres_loaded": "running",
+    "ufw_loaded": "running",
     "deb822_repository": "repository",
     "services": "unit",
     "systemd_service": "unit",
@@ -157,10 +161,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         )
 
     def _note(self, result: Any) -> None:
-        if not result.result.get("changed"):
-            return
         task = str(result.task.name)
-        for difference in differences(result.task.action, task, result.result):
+        found = list(differences(result.task.action, task, result.result)) if result.result.get("changed") else []
+        # What site.yml leaves, as somebody may have meant it.
+        found += [{"kind": "override", **entry} for entry in result.result.get("overrides") or []]
+        for difference in found:
             about = {"host": result.host.name, "task": task, **difference}
             self._found.append({key: masked(value, self._texts(result.host)) for key, value in about.items()})
 
