@@ -54,6 +54,13 @@ def stopping(platform: Platform, task: str, after: float, how: str) -> Iterator[
         subprocess.run(["nft", "delete", "table", "inet", "milkbot_test"], check=False, capture_output=True)
 
 
+@contextmanager
+def stopping_once_done(platform: Platform, task: str) -> Iterator[dict[str, str]]:
+    """The environment of a run that gets SIGKILL as soon as that task has ended."""
+    with stopping(platform, "none", 0, "kill") as environment:
+        yield {**environment, "MILKBOT_STOP_ONCE_DONE": task}
+
+
 def changing(platform: Platform, playbook: str, *options: str, **variables: Any) -> set[str]:
     """Run it to its end; the names of the tasks that changed the host: each is to be a boundary of its matrix."""
     with tempfile.TemporaryDirectory() as directory, stopping(platform, "none", 0, "kill") as environment:

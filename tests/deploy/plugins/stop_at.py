@@ -2,7 +2,8 @@
 
 `MILKBOT_STOP_AT` is the task's name, `MILKBOT_STOP_AFTER` how many seconds after its start, and `MILKBOT_STOP_BY` how:
 `kill` is a SIGKILL of the control process, `cut` takes away the ssh connections to `MILKBOT_STOP_ADDRESS` and lets no
-other in. Names of tasks that changed something are appended to the file that `MILKBOT_NOTE_TASKS` names.
+other in. `MILKBOT_STOP_ONCE_DONE` names a task after whose end the run is ended at once.
+Names of tasks that changed something are appended to the file that `MILKBOT_NOTE_TASKS` names.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # Ansible has no types
                 threading.Timer(after, stop).start()
 
     def v2_runner_on_ok(self, result: Any) -> None:
+        if result.task.name == os.environ.get("MILKBOT_STOP_ONCE_DONE"):
+            stop()
         notes = os.environ.get("MILKBOT_NOTE_TASKS")
         if notes and result.is_changed():
             with Path(notes).open("a", encoding="utf-8") as file:
