@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,14 @@ SYSTEM = "/var/lib/postgresql/15/main/postgresql.auto.conf"
 def test_the_roles_and_the_health_check_judge_by_one_file() -> None:
     shared = ROLES / "milkbot/module_utils/milkbot_loaded.py"
     assert shared.resolve() == ROOT / "deployment/health/milkbot_health/loaded.py"
+
+
+def test_no_role_leaves_to_a_handler_what_a_killed_run_would_lose() -> None:
+    assert sorted(ROLES.glob("*/handlers")) == []
+    notifying = [
+        path for path in ROLES.glob("*/tasks/*.yml") if re.search(r"^\s+notify:", path.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert notifying == []
 
 
 @pytest.mark.parametrize(
