@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.roles.rendering import ROLES
 
-# A module imports what its role shares as a part of Ansible's own package: on a host it is packed into it.
+# A module imports what the roles share as a part of Ansible's own package: on a host it is packed into it.
 _PACKED = """
 import runpy, sys
 import ansible.module_utils

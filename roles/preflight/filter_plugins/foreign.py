@@ -129,16 +129,6 @@ def _plain(locale: str) -> str:
     return f"{name}.{coding.replace('-', '').lower()}" if coding else name
 
 
-def _names(found: Mapping[str, Any]) -> Iterator[Problem]:
-    asked = found["resolver"]
-    if asked["code"] == 0:
-        return
-    servers = ", ".join(asked["servers"]) or "none"
-    what = f"no answer within {asked['seconds']} s" if asked["code"] == 124 else "no address"
-    fix = f"the name servers of this host are {servers}: correct /etc/resolv.conf, or see resolvectl status"
-    yield _problem(f"address of {asked['name']}", what, fix)
-
-
 def _clock(found: Mapping[str, Any], after: float) -> Iterator[Problem]:
     """The host read its clock between the two times of this machine."""
     ahead, behind = found["clock"] - after, found["before"] - found["clock"]
@@ -166,7 +156,7 @@ def foreign(found: Mapping[str, Any], expected: Mapping[str, Any], after: float)
         *_sites(found, expected),
         *_listeners(found),
         *_others(found),
-        *_names(found),
+        *([found["resolver"]["problem"]] if found["resolver"]["problem"] else []),
         *_clock(found, after),
         *_disk(found, float(expected["free_gb"])),
     ]

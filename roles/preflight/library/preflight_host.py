@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.milkbot_names import answer, resolver, text_of
 
 DOCUMENTATION = r"""
 module: preflight_host
@@ -37,22 +36,15 @@ found: {description: "What was read, by its kind; filter_plugins/foreign.py judg
 _FIREWALLS = ("nftables.service", "firewalld.service", "netfilter-persistent.service", "shorewall.service")
 _UNITS = ("milkbot-analytics", "milkbot-dashboard", "milkbot-trader", "milkbot-rollups", "milkbot-simulator")
 _LISTEN = "0A"
-_LARGEST = 1_000_000
+# Of dpkg's own file, in which every package is.
+_WHOLE = 100_000_000
 _DIRECTIVE = re.compile(r"(?:^|[\s;{}])(listen|server_name)\s+([^;{}]+);")
-_SOURCE = re.compile(r"^(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s*)https?://(?:[^@/]*@)?([^/:\s]+)", re.MULTILINE)
 # Databases that somebody made have numbers from here on.
 _FIRST_USER_OID = 16384
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")[:_LARGEST]
-    except OSError:
-        return ""
-
-
 def accounts(top: Path, names: list[str]) -> list[dict[str, str]]:
-    lines = [line.split(":") for line in _text(top / "etc/passwd").splitlines()]
+    lines = [line.split(":") for line in text_of(top / "etc/passwd").splitlines()]
     return [{"name": f[0], "home": f[5], "shell": f[6]} for f in lines if len(f) == 7 and f[0] in names]
 
 
@@ -61,7 +53,7 @@ def foreign_files(top: Path, mark: str) -> list[str]:
     found = [path for unit in _UNITS for path in top.glob(f"etc/systemd/system/{unit}.*")]
     found += top.glob("etc/nginx/sites-*/milkbot*")
     files = [path for path in found if path.is_file() and not path.is_symlink()]
-    return sorted("/" + str(path.relative_to(top)) for path in files if mark not in _text(path))
+    return sorted("/" + str(path.relative_to(top)) for path in files if mark not in text_of(path))
 
 
 def clusters(top: Path, mark: str) -> list[dict[str, Any]]:
@@ -70,7 +62,9 @@ def clusters(top: Path, mark: str) -> list[dict[str, Any]]:
         version, name = path.parts[-3:-1]
         added = [path.parent / "conf.d" / "milkbot.conf", *sorted(path.parent.glob("conf.d/*.conf"))]
         ports = [
-            p for text in map(_text, [path, *added]) for p in re.findall(r"^\s*port\s*=?\s*'?(\d+)", text, re.MULTILINE)
+            p
+            for text in map(text_of, [path, *added])
+            for p in re.findall(r"^\s*port\s*=?\s*'?(\d+)", text, re.MULTILINE)
         ]
         data = top / f"var/lib/postgresql/{version}/{name}/base"
         numbers = [entry.name for entry in data.iterdir()] if data.is_dir() else []
@@ -79,7 +73,7 @@ def clusters(top: Path, mark: str) -> list[dict[str, Any]]:
                 "version": version,
                 "name": name,
                 "port": int(ports[-1]) if ports else 5432,
-                "ours": mark in _text(added[0]),
+                "ours": mark in text_of(added[0]),
                 "databases": sum(1 for number in numbers if number.isdigit() and int(number) >= _FIRST_USER_OID),
             }
         )
@@ -93,7 +87,7 @@ def sites(top: Path, mark: str) -> list[dict[str, Any]]:
     paths += sorted(enabled.iterdir()) if enabled.is_dir() else []
     found = []
     for path in paths[:200]:
-        text = _text(path)
+        text = text_of(path)
         if mark in text or (path.name == "default" and _is_packaged(top, path)):
             continue
         plain = re.sub(r"#[^\n]*", "", text)
@@ -109,7 +103,7 @@ def sites(top: Path, mark: str) -> list[dict[str, Any]]:
 def _is_packaged(top: Path, path: Path) -> bool:
     """Whether it is the distribution's own site, as its package brought it."""
     pattern = r"^ /etc/nginx/sites-available/default ([0-9a-f]{32})"
-    known = re.search(pattern, _text_all(top / "var/lib/dpkg/status"), re.MULTILINE)
+    known = re.search(pattern, text_of(top / "var/lib/dpkg/status", _WHOLE), re.MULTILINE)
     try:
         digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     except OSError:
@@ -118,18 +112,11 @@ def _is_packaged(top: Path, path: Path) -> bool:
     return known is not None and known[1] == digest
 
 
-def _text_all(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
 def listeners(top: Path, ports: list[int]) -> list[dict[str, Any]]:
     """Who listens on those ports where the platform would."""
     sockets: dict[str, tuple[int, str]] = {}
     for name in ("tcp", "tcp6"):
-        for line in _text(top / "proc/net" / name).splitlines()[1:]:
+        for line in text_of(top / "proc/net" / name).splitlines()[1:]:
             fields = line.split()
             address, _, port = fields[1].partition(":")
             if fields[3] == _LISTEN and int(port, 16) in ports:
@@ -137,8 +124,8 @@ def listeners(top: Path, ports: list[int]) -> list[dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for inode, pid in _owners(top, set(sockets)):
         port = sockets[inode][0]
-        cgroup = _text(top / f"proc/{pid}/cgroup").strip().rpartition("/")[2]
-        name = _text(top / f"proc/{pid}/comm").strip()
+        cgroup = text_of(top / f"proc/{pid}/cgroup").strip().rpartition("/")[2]
+        name = text_of(top / f"proc/{pid}/comm").strip()
         # systemd holds the sockets that it hands on: whoever serves is named.
         if port not in found or found[port]["pid"] == 1:
             found[port] = {"port": port, "process": name, "pid": pid, "unit": cgroup}
@@ -158,22 +145,8 @@ def _owners(top: Path, inodes: set[str]) -> Iterator[tuple[str, int]]:
                 yield link[8:-1], int(process.name)
 
 
-def _answer(command: list[str], seconds: int) -> tuple[int, str]:
-    """The exit code and output of a program; 124 when it had to be ended."""
-    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    try:
-        done = subprocess.run(  # noqa: S603 - our own words
-            command, check=False, capture_output=True, text=True, env=environment, timeout=seconds
-        )
-    except subprocess.TimeoutExpired:
-        return 124, ""
-    except OSError:
-        return 127, ""
-    return done.returncode, done.stdout
-
-
 def firewalls() -> list[str]:
-    code, output = _answer(["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *_FIREWALLS], 10)
+    code, output = answer(["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *_FIREWALLS], 10)
     blocks = output.split("\n\n") if code == 0 else []
     known = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
     return [one["Id"] for one in known if one.get("ActiveState") == "active" or one.get("UnitFileState") == "enabled"]
@@ -182,30 +155,16 @@ def firewalls() -> list[str]:
 def locales(top: Path) -> dict[str, Any]:
     """The locales that programs are told to use, by where, and those that are there."""
     used: dict[str, str] = {}
-    for line in _text(top / "etc/default/locale").splitlines():
+    for line in text_of(top / "etc/default/locale").splitlines():
         name, _, value = line.strip().partition("=")
         if name == "LANG" or name.startswith("LC_"):
             used[f"{name} in /etc/default/locale"] = value.strip("\"'")
-    return {"used": used, "there": _answer(["locale", "-a"], 10)[1].split()}
-
-
-def resolver(top: Path, seconds: int) -> dict[str, Any]:
-    """Whether the name of a package server resolves. One that apt reaches through a proxy is none of this host's."""
-    texts = [_text(path) for path in sorted(top.glob("etc/apt/apt.conf*")) if path.is_file()]
-    texts += [_text(path) for path in sorted(top.glob("etc/apt/apt.conf.d/*"))]
-    lines = [line for text in texts for line in text.splitlines() if not line.lstrip().startswith("//")]
-    files = [top / "etc/apt/sources.list", *sorted(top.glob("etc/apt/sources.list.d/*"))]
-    hosts = [host for path in files for host in _SOURCE.findall(_text(path)) if not re.fullmatch(r"[\d.]+", host)]
-    if not hosts or any("proxy" in line.lower() and "://" in line for line in lines):
-        return {"name": "", "code": 0}
-    code, _ = _answer(["getent", "ahosts", hosts[0]], seconds)
-    servers = re.findall(r"^nameserver\s+(\S+)", _text(top / "etc/resolv.conf"), re.MULTILINE)
-    return {"name": hosts[0], "code": code, "servers": servers, "seconds": seconds}
+    return {"used": used, "there": answer(["locale", "-a"], 10)[1].split()}
 
 
 def unfinished_packages(top: Path) -> list[str]:
     """What dpkg was stopped in."""
-    status = _text_all(top / "var/lib/dpkg/status")
+    status = text_of(top / "var/lib/dpkg/status", _WHOLE)
     states = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
     named = re.findall(rf"^Package: (\S+)\nStatus: \S+ \S+ (?:{states})$", status, re.MULTILINE)
     journal = top / "var/lib/dpkg/updates"
@@ -238,7 +197,7 @@ def main() -> None:
         # Left by our own runs, whole or killed.
         "begun": any((top / path).exists() for path in ("var/lib/milkbot-upgraded", "run/lock/milkbot-deploy.json")),
         "provisioned": (home / "deploys.jsonl").exists(),
-        "sockets": mark in _text(top / "etc/systemd/system/milkbot-analytics.socket"),
+        "sockets": mark in text_of(top / "etc/systemd/system/milkbot-analytics.socket"),
         "files": foreign_files(top, mark),
         "clusters": clusters(top, mark),
         "sites": sites(top, mark),
