@@ -385,14 +385,14 @@ def test_verify_misses_what_is_wrong_outside(health: Health, verify: Callable[..
     finally:
         health.platform.ssh(mend)
     assert answer.startswith("2 "), answer
-    assert f"fail {row} {shown}" in answer
+    assert f"FAIL {row} {shown}" in answer
 
 
 @pytest.mark.matrix
 def test_verify_takes_a_certificate_of_nobody(verify: Callable[..., str]) -> None:
     answer = verify(verify_ca_file="")
     assert answer.startswith("2 "), answer
-    assert "fail page from outside the certificate is not trusted" in answer
+    assert "FAIL page from outside the certificate is not trusted" in answer
     assert "ok http to https" in answer
 
 

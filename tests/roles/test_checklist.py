@@ -9,7 +9,7 @@ from tests.roles.modules import ask
 
 ROWS = (
     r"printf '%s\n' 'ok    nginx.service                active' "
-    "'fail  log of milkbot-trader        bad -> look' 'fails: log of milkbot-trader' "
+    "'fail  log of milkbot-trader        bad  -> look' 'fails: log of milkbot-trader' "
 )
 
 
@@ -28,6 +28,10 @@ def test_a_wrong_answer_hides_another() -> None:
     assert [line.split()[0] for line in answer["table"]] == ["fail", "fail", "ok", "fail"]
     assert "echo inactive left with 0 and said: inactive" in answer["msg"]
     assert "there-is-no-such-program left with 127" in answer["msg"]
+    assert answer["failures"][:2] == [
+        {"name": "echo inactive", "value": "left with 0 and said: inactive", "fix": ""},
+        {"name": "false", "value": "left with 1 and said: nothing", "fix": ""},
+    ]
 
 
 def test_a_failing_row_passes() -> None:
@@ -37,6 +41,7 @@ def test_a_failing_row_passes() -> None:
     assert "fail log of milkbot-trader bad -> look" in answer["msg"]
     assert "nginx" not in answer["msg"].split(":", 1)[1]
     assert [line.split()[0] for line in answer["table"]] == ["ok", "fail"]
+    assert answer["failures"] == [{"name": "log of milkbot-trader", "value": "bad", "fix": "look"}]
 
 
 def test_what_failed_before_is_blamed_on_the_update() -> None:

@@ -155,4 +155,14 @@ def test_what_is_wrong_passes(serve: Serve, name: str, answer: dict[str, Any], v
 def test_a_host_that_is_gone_breaks_off_the_look() -> None:
     gone = OUTSIDE.Outside("nowhere.invalid", "127.0.0.1", "", "127.0.0.1", 1, [1], "r1", 1)
     for name in OUTSIDE.CHECKS:
-        assert _row(gone, name)[0] == ("ok" if name in ("other names", "TLS ciphers") else "fail")
+        assert _row(gone, name)[0] == ("ok" if name == "other names" else "fail")
+
+
+def test_a_name_without_an_address_is_one_cause_for_every_row_that_needs_it() -> None:
+    nowhere = OUTSIDE.Outside("nowhere.invalid", "", "", "127.0.0.1", 1, [1], "r1", 1)
+    rows = [OUTSIDE.row(nowhere, name) for name in OUTSIDE.CHECKS if name not in ("other names", "open ports")]
+    assert len(rows) == 10
+    assert {state for state, *_ in rows} == {"fail"}
+    ((value, fix),) = {(value, fix) for _, _, value, fix in rows}
+    assert value.startswith("nowhere.invalid has no address: ")
+    assert fix == "make a DNS record for it, or give verify_address"

@@ -30,6 +30,7 @@ options:
 RETURN = r"""
 table: {description: "A line for each check, and for each row of such a table.", returned: always, type: list}
 wrong: {description: What is wrong in words., returned: always, type: list}
+failures: {description: "The same as C(name), C(value) and C(fix) of each row.", returned: always, type: list}
 failing: {description: Checks of the tables of healthcheck.sh that fail., returned: always, type: list}
 """
 
@@ -73,6 +74,20 @@ def judge(check: dict[str, Any], answer: tuple[int, str, str], excused: list[str
     return ""
 
 
+def failures(
+    check: dict[str, Any], answer: tuple[int, str, str], wrong: str, excused: list[str]
+) -> list[dict[str, str]]:
+    """What is wrong with the answer, row by row."""
+    if not wrong:
+        return []
+    rows = [line for line in answer[1].splitlines() if set(failing_rows(line)) - set(excused)] if check["rows"] else []
+    found = []
+    for line in rows:
+        value, _, fix = line[6 + 28 :].strip().partition("  -> ")
+        found.append({"name": failing_rows(line)[0], "value": value, "fix": fix})
+    return found or [{"name": check["command"], "value": wrong.removeprefix(f"{check['command']} "), "fix": ""}]
+
+
 def lines(check: dict[str, Any], answer: tuple[int, str, str], wrong: str) -> list[str]:
     """What the table shows of a check: its rows as they came, or whether its answer was right."""
     rows = _ROW.findall(answer[1]) if check["rows"] else []
@@ -109,6 +124,11 @@ def main() -> None:
             for line in lines(check, answer, wrong)
         ],
         "wrong": [wrong for wrong in judged if wrong],
+        "failures": [
+            failure
+            for (check, answer), wrong in zip(answered, judged, strict=True)
+            for failure in failures(check, answer, wrong, module.params["excused"])
+        ],
         "failing": [name for check, answer in answered if check["rows"] for name in failing_rows(answer[1])],
     }
     if known["wrong"] and module.params["judge"]:

@@ -35,7 +35,7 @@ options:
 
 RETURN = r"""
 table: {description: A line for each row., returned: always, type: list}
-failing: {description: Names of the rows that fail., returned: always, type: list}
+failures: {description: "C(name), C(value) and C(fix) of each row that fails.", returned: always, type: list}
 """
 
 _DAY = 86400.0
@@ -87,6 +87,11 @@ class Outside:
         there = address or self.address or self.domain
         with socket.create_connection((there, port), timeout=self.seconds) as opened:
             yield opened
+
+    def reach(self, port: int) -> None:
+        """Raises OSError where nothing answers: then what is refused says nothing of how it is answered."""
+        with self.connection(port):
+            pass
 
     def context(self, *, trusting: bool) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file or None)
@@ -171,6 +176,7 @@ def certificate(outside: Outside) -> str:
 
 
 def versions(outside: Outside) -> str:
+    outside.reach(443)
     taken = []
     # That these are old is what is asked about.
     with warnings.catch_warnings():
@@ -192,6 +198,7 @@ def versions(outside: Outside) -> str:
 
 
 def ciphers(outside: Outside) -> str:
+    outside.reach(443)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_ciphers(_WEAK)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -301,6 +308,14 @@ def row(outside: Outside, name: str) -> Row:
         value = CHECKS[name](outside)
     except WrongError as wrong:
         return "fail", name, wrong.args[0], wrong.args[1]
+    except socket.gaierror as error:
+        where = outside.address or outside.domain
+        return (
+            "fail",
+            name,
+            f"{where} has no address: {error.strerror}",
+            "make a DNS record for it, or give verify_address",
+        )
     except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
         said = " ".join(str(error).split()) or type(error).__name__
         return "fail", name, f"no answer: {said}", "DNS, the firewall, systemctl status nginx; verify_address"
@@ -328,7 +343,7 @@ def main() -> None:
     module.exit_json(
         changed=False,
         table=[f"{state:<5} {name:<28} {value}{f'  -> {mend}' if mend else ''}" for state, name, value, mend in rows],
-        failing=[name for state, name, _, _ in rows if state == "fail"],
+        failures=[{"name": name, "value": value, "fix": fix} for state, name, value, fix in rows if state == "fail"],
     )
 
 
