@@ -43,8 +43,8 @@ def test_rows_that_fail_for_the_same_cause_are_named_under_it() -> None:
     fails.insert(2, {"name": "systemctl is-active x", "value": "left with 3 and said: inactive", "fix": ""})
     assert CAUSES.causes(fails) == [
         "1. example.com has no address",
-        "   rows   page from outside, API from outside, TLS versions,",
-        "          TLS ciphers, security headers, http to https",
+        "   rows   page from outside, API from outside, TLS versions, TLS",
+        "          ciphers, security headers, http to https",
         "   to do  make a DNS record",
         "2. left with 3 and said: inactive",
         "   rows   systemctl is-active x",
