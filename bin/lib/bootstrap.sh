@@ -15,6 +15,10 @@ vps_packages=(
     python3 python3-venv systemd-container
 )
 
+# What the tests need beyond that; libatomic1 for Playwright's node. tests/testrun holds both lists to what is started.
+# shellcheck disable=SC2034 # used by bin/test
+test_packages=(age chromium curl gnupg jq libatomic1 pigz postgresql rclone shellcheck shfmt)
+
 note() { echo "milkbot: $*" >&2; }
 
 die() {

@@ -49,7 +49,7 @@ def _pytest(name: str, *arguments: str) -> tuple[str, ...]:
     return ("pytest", f"--junitxml={RESULTS}/{name}.xml", "-o", f"cache_dir={cache}", *arguments)
 
 
-def _shell_scripts() -> list[str]:
+def shell_scripts() -> list[str]:
     """Every shell script of the repository, known by its name or its first line."""
     paths = (path for top in _SHELL_TOPS for path in sorted((ROOT / top).rglob("*")))
     return [str(path.relative_to(ROOT)) for path in paths if path.is_file() and _is_shell(path)]
@@ -73,7 +73,7 @@ def _lint() -> Part:
         ("mypy",),
         ("yamllint", "--strict", "."),
         ("ansible-lint", "--offline"),
-        ("shellcheck", "--external-sources", *_shell_scripts()),
+        ("shellcheck", "--external-sources", *shell_scripts()),
     )
     return Part("lint", 1, commands)
 
