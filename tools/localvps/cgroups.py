@@ -15,9 +15,14 @@ _POLL_SECONDS = 0.02
 _EMPTY_SECONDS = 10.0
 
 
+def path(name: str) -> Path:
+    """Where the group of a machine is, whether it exists or not."""
+    return host.cgroup_root() / _FAMILY / name
+
+
 def make(name: str) -> Path:
     """Make a machine's group on a host without systemd (which would make one itself)."""
-    group = host.cgroup_root() / _FAMILY / name
+    group = path(name)
     try:
         group.mkdir(parents=True, exist_ok=True)
     except OSError as error:

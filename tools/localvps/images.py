@@ -105,19 +105,7 @@ def _finish(root: Path) -> None:
     present = [unit for unit in _DISABLED if (root / "lib/systemd/system" / unit).exists()]
     run(["chroot", root, "systemctl", "disable", *present])
     run(["chroot", root, "systemctl", "mask", *_MASKED])
-    _copy_trust(root)
-
-
-def _copy_trust(root: Path) -> None:
-    extra = trust.extra_certificates(root)
-    if not extra:
-        return
-    for number, pem in enumerate(extra, start=1):
-        files.write(root / f"usr/local/share/ca-certificates/host-{number:03}.crt", pem + "\n")
-    run(["chroot", root, "update-ca-certificates"])
-    # Programs with a bundle of their own (uv, pip, requests) look here for the system's.
-    with (root / "etc/environment").open("a", encoding="utf-8") as stream:
-        stream.write(f"SSL_CERT_FILE=/{trust.BUNDLE}\n")
+    trust.install(root)
 
 
 def remove(config: Config, name: str, in_use: set[Path]) -> list[Image]:

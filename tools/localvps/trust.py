@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from localvps import files
+from localvps.run import run
+
 BUNDLE = Path("etc/ssl/certs/ca-certificates.crt")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -24,3 +27,16 @@ def extra_certificates(root: Path) -> list[str]:
     """Return the PEM certificates that the host trusts and the tree below root does not."""
     known = set(_certificates(root / BUNDLE))
     return [pem for pem in _certificates(Path("/") / BUNDLE) if pem not in known]
+
+
+def install(root: Path) -> None:
+    """Make the system below root trust what the host trusts."""
+    extra = extra_certificates(root)
+    if not extra:
+        return
+    for number, pem in enumerate(extra, start=1):
+        files.write(root / f"usr/local/share/ca-certificates/host-{number:03}.crt", pem + "\n")
+    run(["chroot", root, "update-ca-certificates"])
+    # Programs with a bundle of their own (uv, pip, requests) look here for the system's.
+    with (root / "etc/environment").open("a", encoding="utf-8") as stream:
+        stream.write(f"SSL_CERT_FILE=/{BUNDLE}\n")
