@@ -211,7 +211,7 @@ def why_died(log: str) -> str:
 
 def shown(moment: float) -> str:
     """As restore-to-time.sh and PostgreSQL take it."""
-    return dt.datetime.fromtimestamp(moment, dt.UTC).isoformat(sep=" ").replace("+00:00", "+00")
+    return dt.datetime.fromtimestamp(moment, dt.timezone.utc).isoformat(sep=" ").replace("+00:00", "+00")
 
 
 def read_time(text: str) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from localvps import mirrors, recipes
 from localvps.errors import VpsError
+from testrun import systems
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "test-results"
 _SHELL_TOPS = ("bin", ".ci", "tools", "tests", "deployment", "roles")
 _SHELLS = (b"#!/bin/sh", b"#!/bin/bash", b"#!/usr/bin/env bash")
+# Folders of a role whose Python Ansible brings to the host.
+_ON_HOST = ("files", "library", "module_utils")
 _DESTROY = ("molecule", "destroy", "--no-command-borders")
 # In this order: the browser looks at the release that was provisioned.
 _ON_MACHINE = {"browser": "tests/e2e", "deploy": "tests/deploy"}
@@ -66,11 +69,19 @@ def _is_shell(path: Path) -> bool:
         )
 
 
+def host_python() -> list[str]:
+    """Every Python file that a host's own Python runs, which may be older than the control node's."""
+    tops = (ROOT / "deployment", *(path for kind in _ON_HOST for path in (ROOT / "roles").glob(f"*/{kind}")))
+    return sorted(str(path.relative_to(ROOT)) for top in tops for path in top.rglob("*.py"))
+
+
 def _lint() -> Part:
+    vermin = ("vermin", f"--target={systems.oldest_python()}-", "--no-tips", "--violations")
     commands = (
         ("ruff", "check"),
         ("ruff", "format", "--check"),
         ("mypy",),
+        (*vermin, *host_python()),
         ("yamllint", "--strict", "."),
         ("ansible-lint", "--offline"),
         ("shellcheck", "--external-sources", *shell_scripts()),

@@ -140,7 +140,7 @@ def settle(asked: dict[str, Any], releases: list[Release]) -> None:
     if entry is None or (asked["good_already"] and entry.record.get("result") == "good"):
         asked["note"], asked["history"] = {}, None
         return
-    now = datetime.now(tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: UP017 - the host's Python may be older
+    now = datetime.now(tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     more = asked["note"].get(entry.id, {})
     asked["note"] = {**asked["note"], entry.id: {"result": "good", "reason": "", "live_at": now, **more}}
 

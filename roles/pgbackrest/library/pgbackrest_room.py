@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -45,10 +46,8 @@ def taken(data: Path) -> int:
     total = 0
     for directory, _, names in os.walk(data):
         for name in names:
-            try:
+            with suppress(FileNotFoundError):
                 total += Path(directory, name).lstat().st_size
-            except FileNotFoundError:
-                continue
     return total
 
 
