@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import structlog
 from tests.exchange import child_environment
+from tests.patience import PATIENCE
 
 from milkbot.cli import main
 from milkbot.settings import Settings
@@ -77,5 +78,5 @@ def start_milkbot(environment: Mapping[str, str], *arguments: str) -> subprocess
 
 def finished(process: subprocess.Popen[str]) -> Done:
     """Wait for a process that was started."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     return Done(process.returncode, out, err)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
 from milkbot.load_settings import load_settings
@@ -159,7 +160,7 @@ def simulator_process(directory: Path, keys: Keys, *arguments: str, start: datet
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE)
 
 
 def child_environment(**more: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.deploy.broken import CASES, PAIR_FILES, Case
 from tests.deploy.platform import Platform, said
+from tests.patience import PATIENCE
 from tests.roles.conftest import Pair, make_pair
 
 SCRIPT = "/opt/milkbot/deployment/scripts/diagnose.sh"
@@ -60,7 +61,7 @@ def _commands(page: str) -> list[str]:
 
 def _until_well(platform: Platform) -> str:
     """The page once nothing is wrong any more: a service needs a moment, and a tick that failed the next tick."""
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + PATIENCE
     while True:
         # What failed on purpose is run again now, and not when its timer comes.
         platform.ssh("systemctl start milkbot-trader.service milkbot-rollups.service || true")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.deploy.platform import Platform, run, said
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.matrix
 
@@ -25,7 +26,7 @@ def _served(repository: Path, address: str) -> Iterator[str]:
     server = subprocess.Popen([*command, f"--base-path={repository.parent}"], stderr=subprocess.DEVNULL)
     url = f"git://{address}:{port}/{repository.name}"
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while subprocess.run(["git", "ls-remote", url], check=False, capture_output=True).returncode != 0:
             assert time.monotonic() < deadline, "git daemon does not answer"
             time.sleep(0.2)

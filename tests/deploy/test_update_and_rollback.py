@@ -11,6 +11,7 @@ import pytest
 from tests.deploy.load import asking
 from tests.deploy.platform import DOMAIN, ROOT, Platform, migration, said
 from tests.deploy.sockets import watching
+from tests.patience import PATIENCE
 
 HEALTH = "app/milkbot/analytics/service/health.py"
 API = "app/milkbot/analytics/api.py"
@@ -325,7 +326,7 @@ def test_two_updates_run_at_once(platform: Platform) -> None:
         cwd=ROOT,
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         while not platform.state()["lock"]:
             assert time.monotonic() < deadline, "the first update never took the lock"
             time.sleep(0.5)
@@ -349,7 +350,7 @@ def test_an_update_that_may_wait_leaves(platform: Platform) -> None:
     commits = [platform.versions.commit(which, {}) for which in ("The first", "The second")]
     command = platform.command("update.yml", version=commits[0])
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while not platform.state()["lock"]:
         assert time.monotonic() < deadline, "the first update never took the lock"
         time.sleep(0.5)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx2
 from tests.facts import Facts, hours_ago, market
+from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
@@ -24,7 +25,6 @@ from milkbot.domain.cities import cities
 from milkbot.domain.orders import BookSide
 
 UVICORN = Path(sys.executable).with_name("uvicorn")
-START_SECONDS = 40
 
 
 @dataclass(slots=True)
@@ -51,20 +51,20 @@ class Service:
             env={"PATH": os.environ["PATH"], "PYTHONPATH": "app", **self.environment},
             pass_fds=[number],
         )
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.module} ended with {self.process.returncode}")
-            if httpx2.get(self.url + self.health, timeout=START_SECONDS).status_code == httpx2.codes.OK:
+            if httpx2.get(self.url + self.health, timeout=PATIENCE).status_code == httpx2.codes.OK:
                 return
             time.sleep(0.2)
-        raise RuntimeError(f"{self.module} is not healthy after {START_SECONDS} seconds")
+        raise RuntimeError(f"{self.module} is not healthy after {PATIENCE} seconds")
 
     def stop(self) -> None:
         """End it; its socket keeps listening, so connections wait."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=PATIENCE)
             self.process = None
 
 

@@ -22,6 +22,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM
 from tests.e2e.visit import DESKTOP, PHONE, PUBLIC_AFTER, visiting
+from tests.patience import PATIENCE
 
 MODES = ("SHADOW", "DEMO", "LIVE")
 
@@ -37,8 +38,8 @@ class Site:
 
     def get(self, path: str, *, tls: bool = True) -> tuple[HTTPResponse, bytes]:
         """The answer to one GET and its body; the certificate is verified by our authority."""
-        connection = HTTPConnection(self.host, timeout=20)
-        connection.sock = socket.create_connection((self.address, 443 if tls else 80), timeout=20)
+        connection = HTTPConnection(self.host, timeout=PATIENCE)
+        connection.sock = socket.create_connection((self.address, 443 if tls else 80), timeout=PATIENCE)
         if tls:
             trust = ssl.create_default_context(cafile=self.authority)
             connection.sock = trust.wrap_socket(connection.sock, server_hostname=self.host)

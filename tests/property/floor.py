@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 from tests.agreement import START_CASH
 from tests.exchange import MONDAY, TRADER
+from tests.patience import PATIENCE
 from tests.postgres import Cluster, TestDatabase
 from tests.property.inprocess import InProcess, one_thread
 from tests.property.lifeline import Lifeline
@@ -37,7 +38,6 @@ from milkbot.venue.signing import ApiCredentials
 
 ORIGIN = "http://127.0.0.1:9"
 _SEED = 1
-_LONGEST = 30.0
 _LOCKS = """
     SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
     WHERE locktype = 'advisory' AND datname = current_database()
@@ -102,7 +102,7 @@ class Floor:
     def bury(self) -> None:
         """End the connections of a trader that died, and wait until the server has noticed and let go of its lock."""
         self.engine.dispose()
-        deadline = time.monotonic() + _LONGEST
+        deadline = time.monotonic() + PATIENCE
         while self._books.execute(_LOCKS).fetchone() != (0,):
             if time.monotonic() > deadline:
                 raise AssertionError("the server keeps the lock of a trader that is gone")

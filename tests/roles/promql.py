@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import pytest
 import yaml
+from tests.patience import PATIENCE
 
 MONITORING = Path(__file__).resolve().parents[2] / "deployment/monitoring"
 ALERTS = MONITORING / "alerts.yml"
@@ -33,7 +34,9 @@ def promtool(*arguments: str | Path, stdin: TextIO | None = None) -> subprocess.
     program = shutil.which("promtool")
     if program is None:
         pytest.fail("promtool is not installed; bin/test brings it (need_promtool in bin/lib/bootstrap.sh)")
-    return subprocess.run([program, *arguments], check=False, capture_output=True, text=True, timeout=120, stdin=stdin)
+    return subprocess.run(
+        [program, *arguments], check=False, capture_output=True, text=True, timeout=PATIENCE, stdin=stdin
+    )
 
 
 def rules() -> list[dict[str, Any]]:

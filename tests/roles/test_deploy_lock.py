@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from tests.patience import PATIENCE
 from tests.roles.modules import ask
 from tests.roles.rendering import plugin
 
@@ -67,7 +68,7 @@ def test_what_a_dead_run_began_goes_on(path: Path) -> None:
         with ThreadPoolExecutor() as pool:
             ended = pool.submit(left.wait)
             _ask(path, state="held", owner=OTHER, instead_of="one")
-            assert ended.result(timeout=10) == -9
+            assert ended.result(timeout=PATIENCE) == -9
         assert other.poll() is None
     finally:
         for process in (left, other):

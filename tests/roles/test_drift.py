@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE
 from tests.roles.rendering import ROOT
 
 DESCRIBED = """\
@@ -47,7 +48,9 @@ PASSWORD = "correct-horse-battery"
 def _run(program: str, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     command = [str(Path(sys.executable).with_name(program)), *options]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300)
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=cwd, env=environment, timeout=PATIENCE
+    )
 
 
 @pytest.fixture

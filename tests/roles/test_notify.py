@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.patience import PATIENCE
 from tests.roles.receiver import Receiver, receiving
 from tests.roles.rendering import ROLES, ROOT, plugin
 
@@ -85,7 +86,7 @@ class Play:
             stderr=subprocess.STDOUT,
             text=True,
             env=self.environment(**environment or {}),
-            timeout=90,
+            timeout=PATIENCE,
         )
 
 
@@ -148,7 +149,7 @@ def test_a_channel_that_never_answers_holds_the_deploy_up(play: Play, serve: Cal
     urls = [f"http://{slow.address}/{SECRET}", f"http://{slow.address}/2", f"http://{well.address}/"]
     began = time.monotonic()
     done = play.run(START, notify_urls=urls, notify_timeout=2)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < PATIENCE
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("was not taken: it did not answer in time") == 2
     assert (len(slow.taken), len(well.taken)) == (2, 1)
@@ -280,7 +281,7 @@ def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..
                 assert running.poll() is None, "it ended by itself"
                 time.sleep(0.05)
             os.killpg(running.pid, signal.SIGINT)
-            running.communicate(timeout=60)
+            running.communicate(timeout=PATIENCE)
         finally:
             if running.poll() is None:
                 os.killpg(running.pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.patience import PATIENCE
 from tests.roles.conftest import make_pair
 from tests.roles.rendering import ROOT
 
@@ -21,7 +22,6 @@ VPS = str(ROOT / "bin/vps")
 NAME = "wrong-input"
 
 # Seconds after which a run must have come further than the preflight.
-_PATIENCE = 90
 
 # What the machine is made of: packages, users, and what appeared since the marker.
 STATE = (
@@ -49,7 +49,7 @@ class Machine:
         command = [playbook, "-i", str(self.inventory / "hosts.yml"), "site.yml"]
         environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         return subprocess.run(
-            command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=_PATIENCE
+            command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=PATIENCE
         )
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE
 
 from milkbot import failpoints
 
@@ -33,7 +34,7 @@ def test_a_named_point_kills_the_process_before_its_next_step() -> None:
         env={failpoints.VARIABLE: "here=kill"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert (found.returncode, found.stdout) == (-signal.SIGKILL, "")
@@ -47,7 +48,7 @@ def test_a_point_that_is_passed_again_stops_at_the_time_that_was_named(tmp_path:
         env={failpoints.VARIABLE: "here#2=kill", failpoints.RECORD: str(record)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert (found.returncode, found.stdout) == (-signal.SIGKILL, "0\n1\n")
@@ -63,10 +64,10 @@ def test_a_waiting_point_goes_on_when_its_file_is_removed(tmp_path: Path) -> Non
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert file.exists()
         assert process.poll() is None
         file.unlink()
-        assert process.communicate(timeout=20)[0] == "went on\n"
+        assert process.communicate(timeout=PATIENCE)[0] == "went on\n"

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes import FakeClock
+from tests.patience import PATIENCE
 
 from milkbot.http import Backoff, HttpSession, Reply, TransportError, send_read
 
@@ -34,7 +35,7 @@ def server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/base", requests
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join(timeout=5)
+    thread.join(timeout=PATIENCE)
 
 
 def test_a_refused_connection_is_proved_not_sent() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.metrics import samples
+from tests.patience import PATIENCE
 
 from milkbot.errors import DatabaseUnavailableError, LockHeldError
 from milkbot.textfile import Page, recorded_run
@@ -57,7 +58,7 @@ def test_a_killed_run_leaves_the_end_of_the_one_before(tmp_path: Path) -> None:
         "import os, signal, sys; from pathlib import Path; from milkbot.textfile import recorded_run\n"
         "with recorded_run(Path(sys.argv[1]), 'trader'): os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", dying, str(tmp_path)], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", dying, str(tmp_path)], check=False, timeout=PATIENCE)
     assert done.returncode == -signal.SIGKILL
     left = _run_file(tmp_path)
     assert STARTED in left

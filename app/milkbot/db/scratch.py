@@ -22,6 +22,8 @@ from milkbot.errors import MilkbotError
 OWNER = "milkbot"
 ROLES = (OWNER, "milkbot_trader", "milkbot_rollups", "milkbot_api")
 PORT = 5432
+# pg_ctl's own minute is too short for a machine that is busy.
+_WAIT = ("-w", "-t", "3600")
 # Everything is thrown away, so nothing needs to reach the disk.
 CONFIGURATION = """
 fsync = off
@@ -82,12 +84,12 @@ def scratch_server() -> Iterator[Path]:
 def start_again(directory: Path) -> None:
     """Start the server of a scratch folder; it recovers by itself from whatever ended it."""
     log = directory / "server.log"
-    _run([*_as_user(), server_programs() / "pg_ctl", "-D", directory / "data", "-w", "-l", log, "start"])
+    _run([*_as_user(), server_programs() / "pg_ctl", "-D", directory / "data", *_WAIT, "-l", log, "start"])
 
 
 def stop_at_once(directory: Path) -> None:
     """Stop it in mode immediate: its processes go without a word to anyone, and nothing is flushed."""
-    _run([*_as_user(), server_programs() / "pg_ctl", "-D", directory / "data", "-m", "immediate", "-w", "stop"])
+    _run([*_as_user(), server_programs() / "pg_ctl", "-D", directory / "data", "-m", "immediate", *_WAIT, "stop"])
 
 
 def _as_user() -> list[str | Path]:

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 from sqlalchemy.pool import QueuePool
 from tests.facts import Facts, hours_ago, market
+from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
@@ -47,7 +48,7 @@ def _wait_until_given_back(engine: Engine) -> None:
     """The abandoned read still has its connection; one that is given back after the pool was closed would leak."""
     pool = engine.pool
     assert isinstance(pool, QueuePool)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while pool.checkedout():
         assert time.monotonic() < deadline, "the abandoned read never ended"
         time.sleep(0.01)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
 from milkbot.errors import ExitCode
@@ -28,7 +29,7 @@ def _answer_and_log(module: str, path: str, log: Path, environment: dict[str, st
             try:
                 # The socket listens before the process does: the first request waits for it, as under systemd.
                 port = listening.getsockname()[1]
-                answer = httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=30)
+                answer = httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE)
             finally:
                 process.terminate()
     return answer.status_code, log.read_text("utf-8").splitlines()
@@ -70,7 +71,7 @@ def test_wrong_configuration_ends_the_service_with_one_sentence(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == ExitCode.CONFIG
     assert done.stderr.startswith(f"milkbot-{service.split('.', maxsplit=1)[0]}: {sentence}")

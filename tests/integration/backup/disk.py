@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 from tests.integration.backup.host import NAME, Host
+from tests.patience import PATIENCE
 from tests.postgres import TEMPLATE, Cluster, TestDatabase
 
 from milkbot.db.scratch import ROLES, admin_address, create_database, server_programs
@@ -93,7 +94,7 @@ class OneDisk(Disk):
         )
         if status.returncode:
             _start(self.data)
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while subprocess.run(
             ["psql", "-XqAt", "-h", self.data.parent, "-U", "postgres", "-c", "SELECT 1"],
             check=False,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 from tests.roles.rendering import ROOT
 
@@ -111,7 +112,7 @@ class Host:
             check=False,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             start_new_session=True,
             env=self._environment(environment),
         )

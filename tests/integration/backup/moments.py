@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 from tests.integration.backup.host import SCRIPTS, Host
+from tests.patience import PATIENCE
 
 from milkbot.db.scratch import server_programs
 
 Harm = Callable[[subprocess.Popen[str]], None]
 # Which moments a test goes through: a few, and every one of them in parts.
 MOMENTS = [(23, 30), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
-_PATIENCE = 120
 # Stands before another program of its name, and says that it comes; at one moment it waits until the harm is done. It
 # has nothing but the shell's own words: another program would count as well.
 _STAND_IN = r"""#!/bin/bash
@@ -76,7 +76,7 @@ class Moments:
     def all(self, *command: str) -> list[str]:
         """The programs that a whole run starts, in that order. It has to end well."""
         done = self._start(0, *command)
-        said, _ = done.communicate(timeout=_PATIENCE)
+        said, _ = done.communicate(timeout=PATIENCE)
         assert done.returncode == 0, said
         return [line.split()[1] for line in (self.directory / "came").read_text("utf-8").splitlines()]
 
@@ -100,7 +100,7 @@ class Moments:
         """
         process = self._start(moment, *command)
         reached = self.directory / "reached"
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while process.poll() is None and not (reached.exists() and reached.stat().st_size):
             assert time.monotonic() < deadline, (moment, command)
             time.sleep(0.002)
@@ -117,7 +117,7 @@ class Moments:
         """Wait for all that killed runs left working; returns what they said."""
         said = ""
         while self._left:
-            said += self._left.pop(0).communicate(timeout=_PATIENCE)[0]
+            said += self._left.pop(0).communicate(timeout=PATIENCE)[0]
         return said
 
     def _start(self, moment: int | str, *command: str) -> subprocess.Popen[str]:

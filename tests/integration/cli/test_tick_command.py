@@ -16,6 +16,7 @@ from tests.cli import Milkbot, finished, start_milkbot
 from tests.exchange import TRADER, Keys, environment
 from tests.integration.trader.stage import cut_off, reconnect
 from tests.metrics import samples
+from tests.patience import PATIENCE
 from tests.postgres import Cluster, TestDatabase
 
 
@@ -37,9 +38,9 @@ def gate_before(exchange: str) -> Iterator[Gate]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             gate.asked.set()
-            gate.open.wait(30)
+            gate.open.wait(PATIENCE)
             passed = Request(gate.exchange + self.path, headers=dict(self.headers))
-            with urlopen(passed, timeout=10) as answer:
+            with urlopen(passed, timeout=PATIENCE) as answer:
                 body = answer.read()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -72,7 +73,7 @@ def test_second_tick_leaves_at_once_and_the_first_one_works_on(origin: str, keys
     with gate_before(origin) as gate:
         wanted = environment(gate.origin, keys, database, TRADING_SERIES="KXHIGHNY", TRADING_MODE="shadow")
         first = start_milkbot(wanted, "tick")
-        assert gate.asked.wait(30), "the first tick must hold the lock before the second one begins"
+        assert gate.asked.wait(PATIENCE), "the first tick must hold the lock before the second one begins"
         second = finished(start_milkbot(wanted, "tick"))
         gate.open.set()
         done = finished(first)

@@ -11,6 +11,7 @@ from alembic import command
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
+from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
 from milkbot.db import order_events
@@ -167,7 +168,7 @@ def test_two_writers_at_once_fork_the_chain(database: TestDatabase) -> None:
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(60)
+        writer.join(PATIENCE)
     assert failed == []
     assert len(story(engine)) == 3 * 20 * 2
     assert broken(engine) is None

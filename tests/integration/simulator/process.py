@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.patience import PATIENCE
 
 from milkbot.simulator.virtual_clock import SimulatorClock
 from milkbot.venue.client import KalshiClient
@@ -21,7 +22,6 @@ from milkbot.venue.signing import ApiCredentials
 from milkbot.weather.client import WeatherClient
 
 KEY_ID = "integration"
-START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def simulator(directory: Path, account: Account, *options: str) -> Iterator[Serv
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:
     """The port that the log names, once it listens."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         found = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())
         if found:

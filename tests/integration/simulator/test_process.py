@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.integration.simulator.process import Served, make_account, simulator
+from tests.patience import PATIENCE
 
 from milkbot.domain.cities import city_of_series
 from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
@@ -130,7 +131,7 @@ def test_history_ends_on_the_wall_clock_and_stays_there_after_a_restart(tmp_path
 def test_termination_is_clean(tmp_path: Path) -> None:
     with simulator(tmp_path, make_account(tmp_path)) as served:
         served.process.terminate()
-        assert served.process.wait(timeout=20) in {0, -15}
+        assert served.process.wait(timeout=PATIENCE) in {0, -15}
 
 
 def test_wrong_options_leave_with_one_sentence(tmp_path: Path) -> None:
@@ -144,6 +145,6 @@ def test_wrong_options_leave_with_one_sentence(tmp_path: Path) -> None:
             ("--port", "0", "--accounts", str(account.path), "--day", "soon"): "--day is 'soon'",
         }
         for options, said in cases.items():
-            ended = subprocess.run([*base, *options], capture_output=True, text=True, timeout=60, check=False)
+            ended = subprocess.run([*base, *options], capture_output=True, text=True, timeout=PATIENCE, check=False)
             assert (ended.returncode, len(ended.stderr.splitlines())) == (78, 1), ended.stderr
             assert said in ended.stderr

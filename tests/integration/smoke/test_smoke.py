@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 from tests.cli import Milkbot
 from tests.facts import Facts, hours_ago, market
+from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
 from milkbot.analytics import daily_metrics, equity, touched
@@ -221,8 +222,8 @@ def test_a_tick_waits_for_the_suite(traded: TestDatabase) -> None:
     repeating.start()
     slowest = 0.0
     try:
-        facts, until = Facts(traded.engine(), prefix="tick-"), time.monotonic() + 3
-        while time.monotonic() < until:
+        facts = Facts(traded.engine(), prefix="tick-")
+        for _ in range(20):
             began = time.monotonic()
             with single_writer(traded.engine("milkbot_trader"), TradingMode.DEMO):
                 facts.fill(market("NYC", hours_ago(3).date()), hours_ago(3))
@@ -232,7 +233,7 @@ def test_a_tick_waits_for_the_suite(traded: TestDatabase) -> None:
         stop.set()
         repeating.join()
     assert failed == set()
-    assert slowest < 1.5
+    assert slowest < 15  # a statement that is held up ends at its own timeout, of 30 seconds
 
 
 def test_a_lock_on_a_table_is_waited_for_without_end(traded: TestDatabase) -> None:
@@ -241,7 +242,7 @@ def test_a_lock_on_a_table_is_waited_for_without_end(traded: TestDatabase) -> No
         started = time.monotonic()
         problems = {outcome.problem for outcome in _suite(traded) if outcome.problem}
     assert "canceling statement due to lock timeout" in problems
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < PATIENCE
 
 
 def test_the_command_says_something_else_than_the_suite(

@@ -17,13 +17,13 @@ from tests.agreement import OURS, differences
 from tests.exchange import child_environment, listening
 from tests.integration.trader.proxy import Proxy, proxy_before
 from tests.integration.trader.tick_server import CLOCK
+from tests.patience import PATIENCE
 from tests.property.floor import Floor
 
 from milkbot import failpoints
 
 ROOT = Path(__file__).resolve().parents[3]
 PROVED_ABSENT = 61
-_LONGEST = 60.0
 
 
 class TickServer:
@@ -79,7 +79,7 @@ class Scene:
         file = self.directory / "held"
 
         def meanwhile() -> None:
-            deadline = time.monotonic() + _LONGEST
+            deadline = time.monotonic() + PATIENCE
             while not file.exists():
                 if time.monotonic() > deadline:
                     raise AssertionError(f"the tick did not come to {point}")
@@ -140,7 +140,7 @@ def tick_server(log: Path) -> Iterator[TickServer]:
         try:
             yield TickServer(process)
         finally:
-            process.communicate(timeout=_LONGEST)
+            process.communicate(timeout=PATIENCE)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
+from tests.patience import PATIENCE
+
 
 class Cut(StrEnum):
     """Where the wire is cut."""
@@ -92,9 +94,9 @@ def proxy_before(port: int) -> Iterator[Proxy]:
     proxy, ready = Proxy(port), threading.Event()
     thread = threading.Thread(target=proxy.run, args=(ready,))
     thread.start()
-    ready.wait(10)
+    ready.wait(PATIENCE)
     try:
         yield proxy
     finally:
         proxy.stop()
-        thread.join(10)
+        thread.join(PATIENCE)

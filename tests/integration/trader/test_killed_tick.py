@@ -12,6 +12,7 @@ from tests.exchange import child_environment, environment
 from tests.integration.trader.conftest import SERIES
 from tests.integration.trader.faults import too_many_requests
 from tests.integration.trader.stage import Stage
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -20,7 +21,7 @@ def killed_tick(stage: Stage, when: str) -> dict[str, Any]:
     """Run a tick that is killed at its first order; returns the order's row."""
     wanted = environment(stage.exchange.origin, stage.exchange.keys, stage.database, TRADING_SERIES=SERIES)
     command = [sys.executable, "-m", "tests.integration.trader.dying_tick", when]
-    done = subprocess.run(command, env=child_environment(**wanted), cwd=ROOT, check=False, timeout=60)
+    done = subprocess.run(command, env=child_environment(**wanted), cwd=ROOT, check=False, timeout=PATIENCE)
     assert done.returncode == -signal.SIGKILL
     (order,) = stage.rows("SELECT * FROM ops.orders")
     assert (order["state"], order["venue_order_id"]) == ("pending", None)

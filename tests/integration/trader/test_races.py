@@ -9,12 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 from tests.integration.trader.processes import Scene, TickServer, scene_on, tick_server
+from tests.patience import PATIENCE
 from tests.postgres import Cluster
 from tests.property.floor import open_floor
 
 from milkbot.errors import ExitCode
-
-_LONGEST = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def race(scene: Scene, second: TickServer) -> tuple[int, int]:
     runners = [threading.Thread(target=run, args=pair) for pair in enumerate((scene.ticks, second))]
     for runner in runners:
         runner.start()
-    deadline = time.monotonic() + _LONGEST
+    deadline = time.monotonic() + PATIENCE
     while not all(gate.exists() for gate in gates) and time.monotonic() < deadline:
         time.sleep(0.001)
     for gate in gates:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from tests.agreement import OURS, differences
+from tests.patience import PATIENCE
 from tests.postgres import Cluster
 from tests.property.floor import Floor, open_floor
 from tests.property.trial import Trial
@@ -58,7 +59,7 @@ def restore(cluster: Cluster, floor: Floor, file: Path) -> None:
 
 def _run(program: str, floor: Floor, *arguments: str) -> None:
     where = ["-h", str(floor.database.socket_directory), "-U", "postgres", "-d", floor.database.name]
-    subprocess.run([server_programs() / program, *where, *arguments], check=True, timeout=60)
+    subprocess.run([server_programs() / program, *where, *arguments], check=True, timeout=PATIENCE)
 
 
 def accepted(floor: Floor) -> int:

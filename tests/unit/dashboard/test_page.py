@@ -10,6 +10,7 @@ import httpx2
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from tests.patience import PATIENCE
 
 import milkbot.dashboard
 from milkbot.dashboard.configured import analytics, settings
@@ -108,7 +109,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 def visit(api: Api) -> Callable[[], AppTest]:
     """Opens the page."""
     del api
-    return lambda: AppTest.from_file(str(PAGE), default_timeout=30).run()
+    return lambda: AppTest.from_file(str(PAGE), default_timeout=PATIENCE).run()
 
 
 def _markup(page: AppTest) -> str:

@@ -40,12 +40,12 @@ def test_a_climate_day_has_its_bounds_in_utc() -> None:
 
 @pytest.mark.usefixtures("host_zone")
 def test_the_clock_tells_utc() -> None:
-    now = SystemClock().now()
+    before, now, after = time.time(), SystemClock().now(), time.time()
     assert now.utcoffset() == timedelta(0)
-    assert abs(now.timestamp() - time.time()) < 5
+    assert before <= now.timestamp() <= after
 
 
 def test_the_clock_sleeps_as_long_as_it_is_told() -> None:
     begun = time.monotonic()
     SystemClock().sleep(0.02)
-    assert 0.02 <= time.monotonic() - begun < 5
+    assert time.monotonic() - begun >= 0.02

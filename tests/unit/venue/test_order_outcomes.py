@@ -8,7 +8,7 @@ from decimal import Decimal
 import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import NOON, Answer, FakeClock, ScriptedServer, reply
 
@@ -101,7 +101,6 @@ def test_a_refusal_is_proven_in_each_form_of_the_error_body(body: object, code: 
     assert refused.value.http_status == 400
 
 
-@settings(deadline=None)  # each example opens a client; how long that takes is the machine's affair
 @given(status=st.integers(200, 599), order_id=st.sampled_from([None, ""]))
 def test_only_a_listed_status_proves_a_refusal(status: int, order_id: str | None) -> None:
     expected = OrderRejectedError if status in PROVEN_REFUSALS else OrderOutcomeUnknownError

@@ -1,0 +1,48 @@
+"""No test is judged by the speed of the machine that it runs on."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, settings
+from tests.patience import PATIENCE
+
+from testrun.parts import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MEASURED = ROOT / "tests/bench"
+_WAITS = {"join", "wait"}
+_PAUSE = 1
+"""Seconds below which it is a pause between two looks, and no limit."""
+_TIMEOUTS = {"timeout", "default_timeout"}
+
+
+def _limits(path: Path) -> Iterator[str]:
+    """Numbers of seconds, written out, after which a test gives up."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name), args=[ast.Constant(value=int() | float() as limit)]) if (
+                name in _WAITS and limit >= _PAUSE
+            ):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}: {name}({limit})"
+            case ast.keyword(arg=name, value=ast.Constant(value=int() | float() as limit)) if name in _TIMEOUTS:
+                yield f"{path.relative_to(ROOT)}:{node.value.lineno}: {name}={limit}"
+            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="monotonic")), op=ast.Add(), right=ast.Constant()):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+
+
+def test_whatever_a_test_waits_for_may_take_long() -> None:
+    assert PATIENCE >= 600
+    paths = [path for path in sorted((ROOT / "tests").rglob("*.py")) if not path.is_relative_to(_MEASURED)]
+    found = [limit for path in paths for limit in _limits(path)]
+    assert not found, "use PATIENCE of tests/patience.py: " + "; ".join(found)
+
+
+def test_hypothesis_does_not_judge_how_long_an_example_takes() -> None:
+    chosen = settings()
+    assert chosen.deadline is None
+    assert HealthCheck.too_slow in chosen.suppress_health_check
