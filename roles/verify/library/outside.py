@@ -240,6 +240,11 @@ def silence(outside: Outside) -> str:
     found = outside.ask("GET", "/health").headers
     told = [name for name in found if name.lower().startswith("x-milkbot")]
     told += [f"Server: {value}" for value in found.get_all("Server", []) if re.search(r"\d", value)]
+    with outside.connection(80, outside.origin) as raw:
+        raw.sendall(b"no request\r\n\r\n")
+        # The error that answers it; a server that closes tells nothing.
+        answer = raw.makefile("rb").read(_MOST).decode("latin-1")
+    told += [f"to a malformed request {found}" for found in re.findall(r"nginx/[\d.]+", answer)[:1]]
     if told:
         raise WrongError(f"tells {', '.join(told)}", "site.yml --tags nginx")
     return "no version, no release in a header"
@@ -254,15 +259,22 @@ def writes(outside: Outside) -> str:
 
 def other_names(outside: Outside) -> str:
     """Of the host itself: a proxy in front knows its own names."""
-    for secure in (False, True):
+    todo = "site.yml --tags nginx"
+    try:
+        status = outside.ask("GET", "/", secure=False, name=_NOBODY, address=outside.origin).status
+    except (OSError, http.client.HTTPException):
+        pass
+    else:
+        raise WrongError(f"http://{_NOBODY}/ is answered by {status}", todo)
+    context = outside.context(trusting=True)
+    for name in (_NOBODY, None):
         try:
-            status = outside.ask("GET", "/", secure=secure, name=_NOBODY, address=outside.origin).status
-        except (OSError, http.client.HTTPException):
+            with outside.connection(443, outside.origin) as raw, context.wrap_socket(raw, server_hostname=name):
+                pass
+        except OSError:
             continue
-        raise WrongError(
-            f"{'https' if secure else 'http'}://{_NOBODY}/ is answered by {status}", "site.yml --tags nginx"
-        )
-    return "get no answer"
+        raise WrongError(f"a certificate is shown to who asks for {name or 'no name'}", todo)
+    return "get no answer, and see no certificate"
 
 
 def opened(outside: Outside, port: int) -> bool:
