@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """job-metrics.py FILE CERTIFICATE
 
-Writes how the backups, the drill and the off-site copy ended last, and when the certificate ends, to FILE for
-Prometheus' node exporter. The jobs keep that in /var/lib/milkbot-backup; what is not there yet is left out. A state
-that cannot be read counts as a failure of its job.
+Writes how the backups, the drill and the off-site copy ended last, when the certificate ends, and the limits of this
+host, to FILE for Prometheus' node exporter. The jobs keep their ends in /var/lib/milkbot-backup; what is not there yet
+is left out. A state that cannot be read counts as a failure of its job.
 Exit codes: 0 done · 1 FILE cannot be written · 2 wrong usage
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 STATES = Path("/var/lib/milkbot-backup")
+LIMITS = Path("/opt/milkbot/deployment/limits.json")
 KINDS = ("daily", "weekly", "monthly", "pre-deploy", "drill", "offsite")
 Sample = tuple[str, float]
 
@@ -80,7 +81,17 @@ def certificate_ends(path: Path) -> float | None:
     return float(ssl.cert_time_to_seconds(asked.stdout.strip().partition("=")[2]))
 
 
-def render(states: Path, certificate: Path) -> str:
+def limits(path: Path) -> list[Sample]:
+    """The table of limits, which the alert rules compare with; empty for one that cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return [(f'{{name="{name}"}}', float(value)) for name, value in sorted(found.items())]
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        print(f"job-metrics: {path} cannot be read: {error!r}; site.yml --tags health writes it anew", file=sys.stderr)
+        return []
+
+
+def render(states: Path, certificate: Path, table: Path = LIMITS) -> str:
     """The text of the file."""
     lines = []
 
@@ -94,6 +105,7 @@ def render(states: Path, certificate: Path) -> str:
         add(name, documentation, found[name])
     ends = certificate_ends(certificate)
     add("milkbot_certificate_end_timestamp_seconds", "When it ends.", [] if ends is None else [("", ends)])
+    add("milkbot_limit", "Where the platform warns and fails, by the limit's name.", limits(table))
     add("milkbot_job_metrics_timestamp_seconds", "When the states were read last.", [("", time.time())])
     return "\n".join(lines) + "\n"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from tests.deploy.broken import crowd, failing, held
 
 _ENV = "/etc/milkbot/health.env"
+_LIMITS = "/opt/milkbot/deployment/limits.json"
 _STATE = "/var/lib/milkbot-backup"
 _INSTALLED = "/var/lib/milkbot-health/installed"
 _FULL = "dd if=/dev/zero of={0}/full bs=1M count=16 status=none || true"
@@ -43,9 +44,9 @@ def _setting(line: str) -> tuple[str, str]:
     return f"cp -p {_ENV} {_ENV}.kept; echo '{line}' >>{_ENV}", f"mv {_ENV}.kept {_ENV}"
 
 
-def _limit(row: str, line: str, **more: object) -> Case:
-    wreck, mend = _setting(line)
-    return Case(row, wreck, mend, name=f"{row}, by its limit", **more)  # type: ignore[arg-type]
+def _limit(row: str, name: str, value: int, **more: object) -> Case:
+    wreck = f"cp -p {_LIMITS} {_LIMITS}.kept; jq '.{name} = {value}' {_LIMITS}.kept >{_LIMITS}"
+    return Case(row, wreck, f"mv {_LIMITS}.kept {_LIMITS}", name=f"{row}, by its limit", **more)  # type: ignore[arg-type]
 
 
 def _mounted(row: str, path: str, options: str, wreck: str, **more: object) -> Case:
@@ -308,7 +309,7 @@ CASES = [
         state="warn",
         said="HALTED",
     ),
-    _limit("live arming", "TRADING_MODE=live", said="not armed"),
+    Case("live arming", *_setting("TRADING_MODE=live"), said="not armed"),
     Case("UNKNOWN orders", _psql(_ORDER.format("1 hour")), _NO_ORDER, said="1, the oldest for 60 min", quick=True),
     Case(
         "UNKNOWN orders",
@@ -472,8 +473,8 @@ CASES = [
         said="100 % used",
     ),
     # These are of the machine's own host, and so is its memory: the limit comes to them.
-    _limit("disk of /", "LIMIT_DISK_FAIL_PERCENT=1", said="% full"),
-    _limit("inodes /", "LIMIT_INODE_FAIL_PERCENT=0", said="% used"),
+    _limit("disk of /", "disk_fail_percent", 1, said="% full"),
+    _limit("inodes /", "inode_fail_percent", 0, said="% used"),
     Case(
         "reserve file",
         "mv /var/backups/milkbot/.reserve /var/backups/milkbot/.r",
@@ -482,7 +483,7 @@ CASES = [
         said="is missing",
     ),
     # machine
-    _limit("memory", "LIMIT_MEMORY_FAIL_PERCENT=101", checks=2, said="% available"),
+    _limit("memory", "memory_fail_percent", 101, checks=2, said="% available"),
     Case(
         "kills for want of memory",
         _journal("MESSAGE_ID=fe6faa94e7774663a0da52717891d8ef"),

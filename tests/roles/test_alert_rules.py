@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 from tests.roles.promql import ALERTS, promtool, rules
 
+from milkbot_health.settings import table
+
 HOST = 'instance="milkbot.ai"'
 NODE = f'{{{HOST},job="node"}}'
 TRADER = f'{{component="trader",{HOST}}}'
@@ -125,7 +127,7 @@ CASES = {
     "MilkbotBackupMissing": Case({f"up{NODE}": "1x2000"}, 26 * 60 - 1, 26 * 60),
     "MilkbotJobMetricsStale": Case({_host("milkbot_job_metrics_timestamp_seconds"): "0x30"}, 10, 11),
     "MilkbotDiskFull": Case(
-        {_disk("node_filesystem_avail_bytes"): "11x4 9x30", _disk("node_filesystem_size_bytes"): "100x34"}, 9, 10
+        {_disk("node_filesystem_avail_bytes"): "6x4 4x30", _disk("node_filesystem_size_bytes"): "100x34"}, 9, 10
     ),
     "MilkbotDiskFills": Case(
         {_disk("node_filesystem_avail_bytes"): "2900-1x600", _disk("node_filesystem_size_bytes"): "10000x600"},
@@ -133,7 +135,7 @@ CASES = {
         121,
     ),
     "MilkbotInodesGone": Case(
-        {_disk("node_filesystem_files_free"): "9x30", _disk("node_filesystem_files"): "100x30"}, 4, 5
+        {_disk("node_filesystem_files_free"): "4x30", _disk("node_filesystem_files"): "100x30"}, 4, 5
     ),
     "MilkbotMemoryLow": Case(
         {_host("node_memory_MemAvailable_bytes"): "7x30", _host("node_memory_MemTotal_bytes"): "100x30"}, 9, 10
@@ -141,7 +143,7 @@ CASES = {
     "MilkbotOutOfMemory": Case({_host("node_vmstat_oom_kill"): "5x9 6x30"}, 9, 12),
     "MilkbotClockNotSynchronized": Case({_host("node_timex_sync_status"): "0x60"}, 29, 30),
     "MilkbotCertificateEnds": Case(
-        {_host("milkbot_certificate_end_timestamp_seconds"): f"{14 * 86400 + 300}x30"}, 5, 6
+        {_host("milkbot_certificate_end_timestamp_seconds"): f"{21 * 86400 + 300}x30"}, 5, 6
     ),
     "MilkbotMetricsUnreadable": Case({_host("node_textfile_scrape_error"): "1x30"}, 9, 10),
 }
@@ -191,15 +193,21 @@ _WELL = {
 }
 
 
-def _trial(series: dict[str, str], expected: list[tuple[int, str, bool]]) -> dict[str, Any]:
-    """A test of promtool's: at those minutes, whether that alert (or any, for none) speaks."""
+def _trial(series: dict[str, str], expected: list[tuple[int, str, bool]], interval: int = 5) -> dict[str, Any]:
+    """A test of promtool's: at those minutes, whether that alert (or any, for none) speaks.
+
+    On a host with the usual limits and a tick every `interval` minutes.
+    """
     tests = []
     for minute, alert, speaks in expected:
         named = f',alertname="{alert}"' if alert else ""
         wanted = [{"labels": f'{{alertname="{alert}"}}', "value": 1}] if speaks else []
         query = f'max by (alertname) (ALERTS{{alertstate="firing"{named}}})'
         tests.append({"expr": query, "eval_time": f"{minute}m", "exp_samples": wanted})
-    input_series = [{"series": name, "values": values} for name, values in series.items()]
+    limits = {
+        _host("milkbot_limit", f'name="{name}"'): f"{value:g}x2200" for name, value in table({}, interval).items()
+    }
+    input_series = [{"series": name, "values": values} for name, values in {**limits, **series}.items()]
     return {"interval": "1m", "input_series": input_series, "promql_expr_test": tests}
 
 
@@ -233,6 +241,18 @@ def test_an_alert_speaks_while_all_is_well(tmp_path: Path) -> None:
     minutes = HOURS * 60
     series = {name: values.format(minutes=minutes) for name, values in _WELL.items()}
     assert not _complaints(tmp_path, [_trial(series, [(minute, "", False) for minute in range(0, minutes, 30)])])
+
+
+def test_a_tick_is_late_by_the_interval_of_the_host(tmp_path: Path) -> None:
+    expected = [(59, "MilkbotTickLate", False), (61, "MilkbotTickLate", True)]
+    assert not _complaints(tmp_path, [_trial({_FINISHED: "0x90"}, expected, interval=20)])
+
+
+def test_a_tick_is_not_late_before_one_was_due_since_the_timer_started(tmp_path: Path) -> None:
+    started = _host("node_systemd_unit_start_time_seconds", 'name="milkbot-trader.timer"')
+    expected = [(39, "MilkbotTickLate", True), (44, "MilkbotTickLate", False), (56, "MilkbotTickLate", True)]
+    # Stopped until minute 40: node exporter then says nought.
+    assert not _complaints(tmp_path, [_trial({_FINISHED: "0x90", started: "0x39 2400x50"}, expected)])
 
 
 def test_an_alert_was_never_tried() -> None:

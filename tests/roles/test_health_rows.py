@@ -24,7 +24,7 @@ from milkbot_health.asking import Answer
 from milkbot_health.host import Host
 from milkbot_health.memory import Memory
 from milkbot_health.row import COLUMNS, Row, State, by_limits, ok, plain, span, worst
-from milkbot_health.settings import Limits, Settings, SettingsError, read, read_channels
+from milkbot_health.settings import Limits, Settings, SettingsError, read, read_channels, table
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -72,11 +72,10 @@ def test_the_check_reads_other_settings_than_the_role_writes(tmp_path: Path) -> 
         backup_offsite_enabled=True,
         backup_drill_enabled=True,
         health_alert_on=["fail", "warn"],
-        health_limits={"disk_warn_percent": 70},
-        systemd_trader_interval_minutes=1,
     )
     (tmp_path / "health.env").write_text(text, "utf-8")
-    found = read(tmp_path / "health.env")
+    (tmp_path / "limits.json").write_text(json.dumps(table({"disk_warn_percent": 70}, 1)), "utf-8")
+    found = read(tmp_path / "health.env", tmp_path / "limits.json")
     assert found == Settings(
         domain="milkbot.test",
         trading_mode="demo",
@@ -88,14 +87,21 @@ def test_the_check_reads_other_settings_than_the_role_writes(tmp_path: Path) -> 
         alert_on=("fail", "warn"),
         limits=Limits(disk_warn_percent=70),
     )
-    assert read(tmp_path / "missing.env") == Settings()
+    assert read(tmp_path / "missing.env", tmp_path / "missing.json") == Settings()
 
 
-@pytest.mark.parametrize("line", ["DRILL=true", "ANALYTICS_PORT=many", "LIMIT_DISK_WARN_PERCENT=a lot"])
+@pytest.mark.parametrize("line", ["DRILL=true", "ANALYTICS_PORT=many"])
 def test_a_wrong_setting_is_taken_for_another(tmp_path: Path, line: str) -> None:
     (tmp_path / "health.env").write_text(f"{line}\n", "utf-8")
     with pytest.raises(SettingsError, match=line.split("=", maxsplit=1)[0]):
-        read(tmp_path / "health.env")
+        read(tmp_path / "health.env", tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"disk_warn_percent": "a lot"}', '{"disk_warn_percent": null}'])
+def test_a_table_of_limits_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "limits.json").write_text(text, "utf-8")
+    with pytest.raises(SettingsError, match=r"limits\.json"):
+        read(tmp_path / "missing.env", tmp_path / "limits.json")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"urls": 1}', '{"urls": ["hush"]}'])
@@ -376,3 +382,46 @@ def test_a_timer_of_the_updates_that_is_off_fails_at_once(monkeypatch: pytest.Mo
     assert row.value.startswith("apt-daily.timer is inactive and disabled")
     (row,) = updates.unattended(Host(Settings(unattended=False)))
     assert row.state is State.OK
+
+
+def _timed(monkeypatch: pytest.MonkeyPatch, now: float, started: float, state: str = "active") -> None:
+    """systemd's answer on a timer that was started `started` seconds ago and runs next in half a minute."""
+
+    def said(seconds: float) -> str:
+        return time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(now + seconds))
+
+    known = f"ActiveState={state}\nActiveEnterTimestamp={said(-started)}\nNextElapseUSecRealtime={said(30)}\n"
+    monkeypatch.setattr(trading, "ask", lambda *_: Answer(0, known, ""))
+
+
+@pytest.mark.parametrize(
+    ("started", "state", "judged"),
+    [(20, "active", "ok"), (899, "active", "ok"), (1000, "active", "fail"), (20, "inactive", "fail")],
+)
+@pytest.mark.parametrize("name", ["last tick", "last rollup"])
+def test_nothing_is_late_before_it_was_due_since_its_timer_started(
+    monkeypatch: pytest.MonkeyPatch, started: float, state: str, judged: str, name: str
+) -> None:
+    now = 1_700_000_000.0
+    _timed(monkeypatch, now, started, state)
+    facts: dict[str, dict[str, Any]] = {
+        "states": {"rows": []},
+        "unknown": {"count": 0},
+        "tick": {"age": 7200.0, "outcome": "completed", "message": None},
+        "rollup": {"age": 7200.0},
+    }
+    host = Host(Settings(trading_mode="demo", rollups_interval_minutes=5), now=now)
+    (row,) = [row for row in trading.rows(host, facts) if row.name == name]
+    assert row.state.value == judged
+    if judged == "ok":
+        assert "was started" in row.value
+        assert "the next run in 30 s" in row.value
+
+
+def test_a_tick_that_failed_is_no_matter_of_the_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_700_000_000.0
+    _timed(monkeypatch, now, 20)
+    failed = {"age": 10.0, "outcome": "failed", "message": "no exchange"}
+    facts: dict[str, dict[str, Any]] = {"states": {"rows": []}, "unknown": {"count": 0}, "tick": failed}
+    (row,) = [row for row in trading.rows(Host(Settings(), now=now), facts) if row.name == "last tick"]
+    assert row.state is State.FAIL

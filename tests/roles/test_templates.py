@@ -123,11 +123,6 @@ def test_the_trader_runs_into_its_next_tick() -> None:
         assert int(limit[1]) < minutes * 60
 
 
-def test_a_limit_of_the_health_check_stays_behind() -> None:
-    text = render("health/health.env.j2", health_limits={"disk_warn_percent": 70})
-    assert text.splitlines()[-1] == "LIMIT_DISK_WARN_PERCENT=70"
-
-
 def test_a_new_system_file_carries_no_word_about_who_wrote_it() -> None:
     unmarked = {
         str(path.relative_to(ROLES))

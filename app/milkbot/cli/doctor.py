@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ import typer
 from sqlalchemy.orm import Session
 
 from milkbot.cli.context import env_file_of_host, log_as, needed_of_host, open_database
+from milkbot.cli.host import limits_path, read_limits, tick_timer
 from milkbot.cli.tables import show
 from milkbot.db import findings, migrate, orders, state, ticks
+from milkbot.db.ops import Tick
 from milkbot.db.session import transaction
 from milkbot.domain.cities import cities
 from milkbot.domain.clock import SystemClock
@@ -30,11 +33,7 @@ from milkbot.venue.signing import load_credentials
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
-_SKEW_WARN_SECONDS = 2.0
-_SKEW_FAIL_SECONDS = 10.0
-_DISK_WARN = 0.10
-_DISK_FAIL = 0.02
-_TICK_LATE_SECONDS = 15 * 60
+_MB = 1024 * 1024
 
 
 class Verdict(StrEnum):
@@ -62,12 +61,21 @@ def doctor(as_json: Json = False) -> None:
     if not problems:
         rows = [Row("configuration", Verdict.OK, f"mode {settings.trading_mode}, {settings.exchange} exchange")]
     rows += [Row("configuration", Verdict.WARN, warning) for warning in warnings(settings)]
+    if not limits():
+        path = limits_path() or "a checkout has none"
+        detail = f"no table of limits ({path}): clock, disk and newest tick are not judged; site.yml --tags health"
+        rows.append(Row("limits", Verdict.WARN, detail))
     for check, needed in _CHECKS.items():
         rows += _guarded(check, needed)
     table = [(row.check, row.verdict, row.detail) for row in rows]
     show("Milkbot doctor", ("check", "verdict", "detail"), table, as_json=as_json)
     if any(row.verdict is Verdict.FAIL for row in rows):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def limits() -> dict[str, float]:
+    """The limits of this host; empty where it has no table of them."""
+    return read_limits(limits_path()) or {}
 
 
 def _guarded(check: Callable[[Settings], Iterator[Row]], needed: frozenset[str]) -> list[Row]:
@@ -129,20 +137,31 @@ def _database(settings: Settings) -> Iterator[Row]:
     if allowed is TradingState.ACTIVE:
         yield Row("trading state", Verdict.OK, "active")
     elif record is not None:
-        yield Row("trading state", Verdict.WARN, f"{allowed}: {record.reason}; when mended run: milkbot resume")
+        yield Row("trading state", Verdict.WARN, f"{allowed}: {record.reason}; when fixed run: milkbot resume")
     if settings.trading_mode is TradingMode.LIVE and not armed:
         yield Row("live arming", Verdict.FAIL, "live trading is not armed; run: milkbot arm-live")
     yield from rows
+    yield _newest_tick(latest, now)
+
+
+def _newest_tick(latest: Tick | None, now: datetime) -> Row:
+    name, late = "newest tick", timedelta.max
+    if "tick_late_seconds" in (known := limits()):
+        late = timedelta(seconds=known["tick_late_seconds"])
     if latest is None:
-        yield Row("newest tick", Verdict.WARN, "there was none yet; is milkbot-trader.timer active?")
-    elif (age := (now - latest.started_at).total_seconds()) > _TICK_LATE_SECONDS:
-        yield Row(
-            "newest tick", Verdict.FAIL, f"{age / 60:.0f} minutes ago; look at: systemctl status milkbot-trader.timer"
-        )
-    elif latest.outcome == "failed":
-        yield Row("newest tick", Verdict.FAIL, f"failed: {latest.message}; look at: journalctl -u milkbot-trader")
-    else:
-        yield Row("newest tick", Verdict.OK, f"{latest.outcome or 'running'}, {age:.0f} seconds ago")
+        return Row(name, Verdict.WARN, "there was none yet; is milkbot-trader.timer active?")
+    age = now - latest.started_at
+    if age > late:
+        ago = f"{age.total_seconds() / 60:.0f} minutes ago"
+        timer = tick_timer()
+        if timer is not None and now - timer.since <= late:
+            comes = f", next tick at {timer.following:%H:%M:%S} UTC" if timer.following else ""
+            started = f"milkbot-trader.timer was started at {timer.since:%H:%M:%S} UTC"
+            return Row(name, Verdict.OK, f"{ago}; {started}{comes}")
+        return Row(name, Verdict.FAIL, f"{ago}; look at: systemctl status milkbot-trader.timer")
+    if latest.outcome == "failed":
+        return Row(name, Verdict.FAIL, f"failed: {latest.message}; look at: journalctl -u milkbot-trader")
+    return Row(name, Verdict.OK, f"{latest.outcome or 'running'}, {age.total_seconds():.0f} seconds ago")
 
 
 def _exchange(settings: Settings) -> Iterator[Row]:
@@ -164,10 +183,18 @@ def _exchange(settings: Settings) -> Iterator[Row]:
 
 def _clock(skew: float) -> Row:
     detail = f"{skew:+.1f} seconds against the exchange"
-    if abs(skew) <= _SKEW_WARN_SECONDS:
-        return Row("clock", Verdict.OK, detail)
-    verdict = Verdict.FAIL if abs(skew) > _SKEW_FAIL_SECONDS else Verdict.WARN
+    verdict = _by_limits(abs(skew), "clock_warn_seconds", "clock_fail_seconds")
+    if verdict is Verdict.OK:
+        return Row("clock", verdict, detail)
     return Row("clock", verdict, f"{detail}; synchronise it: systemctl status systemd-timesyncd")
+
+
+def _by_limits(number: float, warn: str, fail: str) -> Verdict:
+    """The verdict on a number that should be small, by the limits of those names."""
+    known = limits()
+    if number >= known.get(fail, math.inf):
+        return Verdict.FAIL
+    return Verdict.WARN if number >= known.get(warn, math.inf) else Verdict.OK
 
 
 def _weather(settings: Settings) -> Iterator[Row]:
@@ -182,9 +209,15 @@ def _weather(settings: Settings) -> Iterator[Row]:
 def _disk(settings: Settings) -> Iterator[Row]:
     del settings
     usage = shutil.disk_usage(Path.cwd().anchor)
-    free = usage.free / usage.total
-    verdict = Verdict.FAIL if free < _DISK_FAIL else Verdict.WARN if free < _DISK_WARN else Verdict.OK
-    yield Row("disk", verdict, f"{free:.0%} free" + ("" if verdict is Verdict.OK else "; make room"))
+    # As df has it: what only root may use counts as used.
+    used = 100 * usage.used / (usage.used + usage.free)
+    by_percent = _by_limits(used, "disk_warn_percent", "disk_fail_percent")
+    free, known = usage.free / _MB, limits()
+    by_room = Verdict.WARN if free < known.get("disk_warn_free_mb", 0) else Verdict.OK
+    by_room = Verdict.FAIL if free < known.get("disk_fail_free_mb", 0) else by_room
+    verdict = next((one for one in (Verdict.FAIL, Verdict.WARN) if one in (by_percent, by_room)), Verdict.OK)
+    detail = f"{used:.0f} % full, {free:.0f} MB free"
+    yield Row("disk", verdict, detail if verdict is Verdict.OK else f"{detail}; make room")
 
 
 # Each check with the settings that it cannot do without.

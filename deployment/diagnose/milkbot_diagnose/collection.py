@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import calendar
 import gzip
+import importlib.util
 import io
 import json
+import math
 import re
+import sys
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +53,11 @@ class Collection:
         """Its lines that are JSON objects: what the database and our own questions answer with."""
         return list(_objects(self.text(name)))
 
+    def limit(self, name: str) -> float:
+        """A limit of the host's table, by its name in docs/health.md; the usual one where the host has no table."""
+        table = next(iter(self.rows("config/limits")), None) or usual_limits()
+        return float(table.get(name, math.inf))
+
     def units(self) -> dict[str, dict[str, str]]:
         """The properties of each unit by its name."""
         blocks = [dict(_properties(block)) for block in self.text("units/properties").split("\n\n")]
@@ -76,6 +85,21 @@ def parse_settings(text: str) -> Iterator[tuple[str, str]]:
             if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
                 value = re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value[1:-1]
             yield found[1], value
+
+
+@lru_cache(maxsize=1)
+def usual_limits() -> dict[str, float]:
+    """The table as the health check beside this program has it; empty where that is not installed."""
+    path = Path(__file__).resolve().parents[2] / "health/milkbot_health/settings.py"
+    spec = importlib.util.spec_from_file_location("milkbot_health_settings", path)
+    if spec is None or spec.loader is None or not path.exists():
+        return {}
+    settings = importlib.util.module_from_spec(spec)
+    # A dataclass looks for its own module there.
+    sys.modules[spec.name] = settings
+    spec.loader.exec_module(settings)
+    found: dict[str, float] = settings.table({})
+    return found
 
 
 def seconds_of(moment: str) -> float | None:

@@ -15,6 +15,7 @@ BACKUPS = Path("/var/backups/milkbot")
 BACKUP_STATE = Path("/var/lib/milkbot-backup")
 RESERVE = BACKUPS / ".reserve"
 SCRIPTS = HOME / "deployment/scripts"
+LIMITS = HOME / "deployment/limits.json"
 NGINX_SITE = Path("/etc/nginx/sites-available/milkbot.conf")
 
 SERVICES = ["milkbot-analytics.service", "milkbot-dashboard.service"]

@@ -25,7 +25,8 @@ class State(str, Enum):
 class Row:
     """What was looked at, how it stands, against which limit, and the mend.
 
-    `known` is false for a row that could not be judged: nothing is concluded from it, no recovery either.
+    `known` is false for a row that could not be judged: nothing is concluded from it, no recovery either. `overdue`
+    marks a failure that is only for want of something newer.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Row:
     limit: str = ""
     mend: str = ""
     known: bool = True
+    overdue: bool = False
 
     def line(self) -> str:
         """The row in the table: state, name in 28 columns, value with its limit, mend when it is not well."""
@@ -68,6 +70,11 @@ def warn(name: str, value: str, mend: str, limit: str = "") -> Row:
 
 def fail(name: str, value: str, mend: str, limit: str = "") -> Row:
     return Row(name, State.FAIL, value, limit, mend)
+
+
+def overdue(name: str, value: str, mend: str, limit: str) -> Row:
+    """A failure of what should have come again by now."""
+    return Row(name, State.FAIL, value, limit, mend, overdue=True)
 
 
 def unknown(name: str, why: str, mend: str) -> Row:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 SETTINGS = Path("/etc/milkbot/health.env")
+# The table of limits as the roles wrote it, for this check, diagnose.sh, `milkbot doctor` and Prometheus.
+LIMITS = Path("/opt/milkbot/deployment/limits.json")
 # The addresses hold tokens: a file of their own, which root alone reads.
 CHANNELS = Path("/etc/milkbot/health-channels.json")
 
@@ -19,7 +22,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a row warns and fails. health_limits of the role sets others; docs/health.md explains each."""
+    """Where the platform warns and fails: every program reads these, by way of LIMITS, and has none of its own.
+
+    health_limits of the role sets others; docs/health.md explains each.
+    """
 
     answer_seconds: float = 8
     disk_warn_percent: float = 85
@@ -44,7 +50,7 @@ class Limits:
     wal_backup_fail_hours: float = 26
     certificate_warn_days: float = 21
     certificate_fail_days: float = 3
-    clock_warn_seconds: float = 1
+    clock_warn_seconds: float = 2
     clock_fail_seconds: float = 5
     lock_warn_minutes: float = 30
     lock_fail_minutes: float = 120
@@ -52,6 +58,18 @@ class Limits:
     alerts_warn_minutes: float = 15
     unattended_warn_days: float = 3
     unattended_fail_days: float = 7
+
+
+def table(given: Mapping[str, float], trader_interval: float = 5, rollups_interval: float = 15) -> dict[str, float]:
+    """The content of LIMITS, with what follows from the timers' intervals in minutes. TypeError: unknown name."""
+    limits = Limits(**given)
+    return {
+        **asdict(limits),
+        "trader_interval_minutes": trader_interval,
+        "rollups_interval_minutes": rollups_interval,
+        "tick_late_seconds": limits.tick_fail_intervals * trader_interval * 60,
+        "rollup_late_seconds": limits.rollup_fail_intervals * rollups_interval * 60,
+    }
 
 
 @dataclass(frozen=True)
@@ -98,12 +116,27 @@ def _value(name: str, text: str, default: Any) -> Any:
         raise SettingsError(f"{name}={text} in {SETTINGS}: give a number") from None
 
 
-def read(path: Path = SETTINGS) -> Settings:
+def _limits(path: Path) -> dict[str, Any]:
+    """The fields of Settings that the table fills."""
+    try:
+        found = {str(name): float(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise SettingsError(f"{path} is not what the role writes ({error}): site.yml --tags health") from None
+    intervals: dict[str, Any] = {
+        name: found[name] for name in ("trader_interval_minutes", "rollups_interval_minutes") if name in found
+    }
+    limits = {entry.name: found[entry.name] for entry in fields(Limits) if entry.name in found}
+    return {**intervals, "limits": Limits(**limits)}
+
+
+def read(path: Path = SETTINGS, limits: Path = LIMITS) -> Settings:
     """The settings of the host. Raises SettingsError for a value that is none; without the file all is as usual."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return Settings()
+        lines = []
     given: dict[str, str] = {}
     for line in lines:
         name, equals, text = line.partition("=")
@@ -114,12 +147,7 @@ def read(path: Path = SETTINGS) -> Settings:
         name = entry.name.upper()
         if name in given:
             known[entry.name] = _value(name, given[name], entry.default)
-    limits = {
-        entry.name: _value(f"LIMIT_{entry.name.upper()}", given[f"LIMIT_{entry.name.upper()}"], 0.0)
-        for entry in fields(Limits)
-        if f"LIMIT_{entry.name.upper()}" in given
-    }
-    return Settings(**known, limits=Limits(**limits))
+    return Settings(**{**known, **_limits(limits)})
 
 
 def read_channels(path: Path = CHANNELS) -> Channels:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import calendar
+import time
 from collections.abc import Iterator
 from typing import Any
 
+from milkbot_health.asking import ask
 from milkbot_health.host import Host
-from milkbot_health.row import Row, fail, ok, plain, span, unknown, warn
+from milkbot_health.row import Row, State, fail, ok, overdue, plain, span, unknown, warn
 
 NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "last rollup")
 _MINUTE = 60.0
+# Beside what the database may take: the runner waits for two programs in turn, and a little.
+_TIMER_SECONDS = 1.0
 
 
 def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
@@ -23,9 +28,11 @@ def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
     # A table without a row prints nothing, and neither does one that cannot be read: then its neighbour is missing too.
     readable = "states" in facts
     tick_limit = limits.tick_fail_intervals * settings.trader_interval_minutes * _MINUTE
-    yield _tick(host, facts.get("tick"), tick_limit, readable=readable)
+    yield _due("milkbot-trader.timer", tick_limit, host, _tick(host, facts.get("tick"), tick_limit, readable=readable))
     rollup_limit = limits.rollup_fail_intervals * settings.rollups_interval_minutes * _MINUTE
-    yield _rollup(host, facts.get("rollup"), rollup_limit, readable=readable)
+    yield _due(
+        "milkbot-rollups.timer", rollup_limit, host, _rollup(host, facts.get("rollup"), rollup_limit, readable=readable)
+    )
 
 
 def _state(host: Host, found: dict[str, Any] | None) -> Row:
@@ -89,7 +96,7 @@ def _tick(host: Host, found: dict[str, Any] | None, late: float, *, readable: bo
     if age < -_MINUTE:
         return fail(name, f"is {span(-age)} in the future: the clock went back", "timedatectl; chronyc tracking", limit)
     if age > late:
-        return fail(name, value, mend, limit)
+        return overdue(name, value, mend, limit)
     if outcome == "failed":
         return fail(name, plain(f"{value}: {found['message'] or 'no reason was left'}"), mend, limit)
     return ok(name, value, limit)
@@ -101,7 +108,39 @@ def _rollup(host: Host, found: dict[str, Any] | None, late: float, *, readable: 
     if found is None:
         return _never(host, name, late, limit, mend, readable=readable)
     value = f"{span(found['age'])} ago"
-    return fail(name, value, mend, limit) if found["age"] > late else ok(name, value, limit)
+    return overdue(name, value, mend, limit) if found["age"] > late else ok(name, value, limit)
+
+
+def _due(timer: str, late: float, host: Host, row: Row) -> Row:
+    """The row, unless it says late of what the timer has not had the time for since it was started.
+
+    A restore, an update and a boot start it anew: what is old then is no fault before the limit has passed again.
+    """
+    if row.state is not State.FAIL or not row.overdue:
+        return row
+    since, following = _timer(timer)
+    if since is None or host.now - since > late:
+        return row
+    comes = "" if following is None else f", the next run in {span(following - host.now)}"
+    return ok(row.name, f"{row.value}; {timer} was started {span(host.now - since)} ago{comes}", row.limit)
+
+
+def _timer(timer: str) -> tuple[float | None, float | None]:
+    """Since when it is active, and when it runs next; None for what is not known."""
+    properties = "--property=ActiveState,ActiveEnterTimestamp,NextElapseUSecRealtime"
+    answer = ask(["systemctl", "show", properties, timer], _TIMER_SECONDS)
+    known = dict(line.split("=", 1) for line in answer.output.splitlines() if "=" in line)
+    if known.get("ActiveState") != "active":
+        return None, None
+    return moment(known.get("ActiveEnterTimestamp", "")), moment(known.get("NextElapseUSecRealtime", ""))
+
+
+def moment(text: str) -> float | None:
+    """A time of systemd's as seconds of the epoch; programs are asked in UTC. None where it says none."""
+    try:
+        return float(calendar.timegm(time.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC")))
+    except ValueError:
+        return None
 
 
 def _never(host: Host, name: str, late: float, limit: str, mend: str, *, readable: bool) -> Row:
@@ -109,4 +148,4 @@ def _never(host: Host, name: str, late: float, limit: str, mend: str, *, readabl
         return unknown(name, "the books cannot be read", "milkbot doctor")
     if host.now - host.installed_at() <= late:
         return ok(name, "none yet, and none is due", limit)
-    return fail(name, f"there was never one in mode {host.settings.trading_mode or 'unknown'}", mend, limit)
+    return overdue(name, f"there was never one in mode {host.settings.trading_mode or 'unknown'}", mend, limit)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.cli import Milkbot
 from tests.exchange import Keys, environment, make_keys, simulator_process
 from tests.postgres import TestDatabase
+
+from milkbot_health.settings import table
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +28,28 @@ def origin(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 @pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Write the table of limits of this host, with what is given in the place of the usual."""
+    path = tmp_path / "limits.json"
+    monkeypatch.setattr("milkbot.cli.doctor.limits_path", lambda: path)
+
+    def write(trader_interval: float = 5, **given: float) -> None:
+        path.write_text(json.dumps(table(given, trader_interval)), "utf-8")
+
+    write()
+    return write
+
+
+@pytest.fixture
 def milkbot(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: TestDatabase, keys: Keys
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: TestDatabase,
+    keys: Keys,
+    limits: object,
 ) -> Milkbot:
     """The command line of mode demo on a migrated database; no exchange answers."""
+    del limits  # every command finds a table of them
     ready = Milkbot(monkeypatch, capsys)
     ready.environment = environment("http://127.0.0.1:1", keys, database, role="milkbot")
     return ready

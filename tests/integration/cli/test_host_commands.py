@@ -96,7 +96,7 @@ def test_doctor_tells_a_late_tick_and_a_halt(connected: Milkbot, database: TestD
     code, rows = rows_of(connected)
     assert code == 1
     assert rows["newest tick"] == ("fail", "20 minutes ago; look at: systemctl status milkbot-trader.timer")
-    assert rows["trading state"] == ("warn", "halted: storm; when mended run: milkbot resume")
+    assert rows["trading state"] == ("warn", "halted: storm; when fixed run: milkbot resume")
 
 
 def test_doctor_on_a_database_without_schema_names_the_mend(connected: Milkbot, empty_database: TestDatabase) -> None:

@@ -44,6 +44,7 @@ def questions() -> list[Ask | Look]:
     return [
         Ask("config/check", [python, "-I", "-B", "-c", _CHECK], 20, user="milkbot"),
         Look("config/files", _permissions),
+        Look("config/limits", _limits),
         *(look_at(f"config{path}", path) for path in shown),
     ]
 
@@ -55,6 +56,14 @@ def _is_key(path: Path) -> bool:
         return "PRIVATE KEY-----" in beginning_of(path)
     except OSError:
         return False
+
+
+def _limits() -> str:
+    """The host's table of limits, on one line; nothing where a role has not written it yet."""
+    try:
+        return f"{json.dumps(json.loads(places.LIMITS.read_text('utf-8')))}\n"
+    except FileNotFoundError:
+        return ""
 
 
 def _permissions() -> str:

@@ -8,7 +8,6 @@ from milkbot_diagnose.collection import Collection
 from milkbot_diagnose.diagnosis import DISK, Diagnosis, judge
 
 _BY_HAND = "/opt/milkbot/deployment/scripts/backup-database.sh daily"
-_OLD_HOURS = 26.0
 
 
 @judge()
@@ -48,12 +47,13 @@ def backups_fail(collection: Collection) -> Diagnosis | None:
     if not collection.rows("backups/state") and log and " failed: " in log[-1]:
         evidence.append(log[-1][:200])
     daily = next((row for row in collection.rows("backups/newest") if row["kind"] == "daily"), {})
+    old = 24 + collection.limit("backup_grace_hours")
     up = float((collection.text("host/uptime").split() or ["0"])[0]) / 3600
     if daily.get("there") is False:
         evidence.append("/var/backups/milkbot/daily is missing")
-    elif daily.get("hours", 0.0) > _OLD_HOURS:
+    elif daily.get("hours", 0.0) > old:
         evidence.append(f"the newest daily backup is {daily['hours']:.0f} hours old: {daily['newest']}")
-    elif daily and not daily.get("files") and up > _OLD_HOURS:
+    elif daily and not daily.get("files") and up > old:
         evidence.append("there is no daily backup")
     if not evidence:
         return None

@@ -9,7 +9,6 @@ from milkbot_diagnose import places
 from milkbot_diagnose.collection import Collection
 from milkbot_diagnose.diagnosis import Diagnosis, judge
 
-_FULL, _NEARLY = 98, 90
 _OF_NO_MATTER = ("/dev", "/sys", "/proc", "/run", "/snap", "/boot/efi")
 _MEGABYTE = 1 << 10
 # PostgreSQL may start on a full disk, and then let nobody in.
@@ -42,13 +41,15 @@ def mounts(collection: Collection, name: str) -> Iterator[Mount]:
 
 
 def full_mounts(collection: Collection) -> list[Mount]:
-    return [mount for mount in mounts(collection, "disk/space") if mount.percent >= _FULL or mount.free == 0]
+    limit = collection.limit("disk_fail_percent")
+    return [mount for mount in mounts(collection, "disk/space") if mount.percent >= limit or mount.free == 0]
 
 
 @judge()
 def disk_full(collection: Collection) -> Diagnosis | None:
     full = full_mounts(collection)
-    nearly = [mount for mount in mounts(collection, "disk/space") if mount.percent >= _NEARLY]
+    limit = collection.limit("disk_warn_percent")
+    nearly = [mount for mount in mounts(collection, "disk/space") if mount.percent >= limit]
     if not nearly and not full:
         return None
     worst = max(full or nearly, key=lambda mount: mount.percent)
@@ -98,11 +99,12 @@ def _room(collection: Collection, place: str) -> Iterator[str]:
 
 @judge()
 def inodes_full(collection: Collection) -> Diagnosis | None:
-    nearly = [mount for mount in mounts(collection, "disk/inodes") if mount.percent >= _NEARLY and mount.total > 0]
+    limit = collection.limit("inode_warn_percent")
+    nearly = [mount for mount in mounts(collection, "disk/inodes") if mount.percent >= limit and mount.total > 0]
     if not nearly:
         return None
     worst = max(nearly, key=lambda mount: mount.percent)
-    full = worst.percent >= _FULL
+    full = worst.percent >= collection.limit("inode_fail_percent")
     return Diagnosis(
         "inodes-full",
         f"The disk of {worst.place} has {'no' if full else 'hardly any'} room for more files, whatever its bytes say",

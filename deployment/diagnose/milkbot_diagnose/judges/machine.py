@@ -7,9 +7,8 @@ import re
 from milkbot_diagnose.collection import Collection
 from milkbot_diagnose.diagnosis import Diagnosis, judge
 
-_SCARCE = 0.05
-# The exchange refuses signatures that are older or younger.
-_SKEW_SECONDS, _SKEW_NOTED = 10.0, 3.0
+# A reply names its second only, and takes its time.
+_DATE_SECONDS = 1.0
 
 
 @judge()
@@ -18,13 +17,13 @@ def out_of_memory(collection: Collection) -> Diagnosis | None:
     said = collection.lines("journal/last-runs", r"oom-kill|killed by the OOM killer|Out of memory")
     said += collection.lines("journal/kernel-trouble", r"oom-kill|Out of memory")
     counted = collection.lines("memory/control-groups", r"oom_kill [1-9]")
-    free = _available(collection)
-    if not (killed or said or counted or (free is not None and free < _SCARCE)):
+    free, scarce = _available(collection), collection.limit("memory_fail_percent") / 100
+    if not (killed or said or counted or (free is not None and free < scarce)):
         return None
     evidence = (
         [f"{name}: its last run ended by the kernel (Result=oom-kill)" for name in killed] + said[-2:] + counted[:1]
     )
-    if free is not None and free < _SCARCE:
+    if free is not None and free < scarce:
         evidence.append(f"{free:.0%} of the memory is available")
     limits = [
         f"{name} may hold {unit['MemoryMax']} bytes"
@@ -40,7 +39,7 @@ def out_of_memory(collection: Collection) -> Diagnosis | None:
             "ps -eo rss,user,args --sort=-rss | head   # what grew; stop it, or give the machine more memory",
             *(f"systemctl reset-failed {name}; systemctl restart {name}" for name in killed[:2]),
         ),
-        serious=bool(killed) or (free is not None and free < _SCARCE),
+        serious=bool(killed) or (free is not None and free < scarce),
     )
 
 
@@ -70,7 +69,7 @@ def clock_off(collection: Collection) -> Diagnosis | None:
         "container-other",
     )
     loose = "NTPSynchronized=no" in collection.text("clock/synchronisation") and not virtual
-    off = abs(ahead) > _SKEW_NOTED
+    off = abs(ahead) > collection.limit("clock_warn_seconds") + _DATE_SECONDS
     if not (off or loose):
         return None
     evidence = []
@@ -90,5 +89,5 @@ def clock_off(collection: Collection) -> Diagnosis | None:
             "systemctl restart systemd-timesyncd || systemctl restart chrony",
             "timedatectl timesync-status   # until it says synchronized",
         ),
-        serious=abs(ahead) > _SKEW_SECONDS,
+        serious=abs(ahead) > collection.limit("clock_fail_seconds") + _DATE_SECONDS,
     )

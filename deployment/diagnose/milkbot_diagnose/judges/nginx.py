@@ -11,7 +11,7 @@ from milkbot_diagnose.collection import Collection
 from milkbot_diagnose.diagnosis import MACHINE, Diagnosis, judge
 
 _APPLY = "ansible-playbook -i INVENTORY site.yml --tags nginx"
-_SOON_SECONDS = 14 * 86400
+_DAY = 86400
 
 
 def moment(row: dict[str, Any], name: str) -> float | None:
@@ -29,12 +29,12 @@ def certificate(collection: Collection) -> Diagnosis | None:
         # Only root may look at the key.
         rows = [{**row, "key_readable": True, "fits": None} for row in rows]
     for row in rows:
-        if (found := _judged(row, collection.now)) is not None:
+        if (found := _judged(row, collection.now, collection.limit("certificate_warn_days") * _DAY)) is not None:
             return found
     return None
 
 
-def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
+def _judged(row: dict[str, Any], now: float, soon: float) -> Diagnosis | None:
     path, key = str(row["certificate"]), str(row["key"])
     new = ("put the certificate and its key into the vault: nginx_certificate, nginx_private_key", _APPLY)
     if (
@@ -92,7 +92,7 @@ def _judged(row: dict[str, Any], now: float) -> Diagnosis | None:
             "it was made for another name",
             new,
         )
-    if ends is not None and ends - now < _SOON_SECONDS:
+    if ends is not None and ends - now < soon:
         return Diagnosis(
             "certificate-ends-soon",
             f"The certificate ends in {(ends - now) / 86400:.0f} days",

@@ -9,7 +9,6 @@ from milkbot_diagnose.collection import Collection, seconds_of
 from milkbot_diagnose.diagnosis import DISK, Diagnosis, judge
 
 _RESTART = "systemctl restart milkbot-analytics.service milkbot-dashboard.service"
-_LONG_SECONDS = 3600
 
 
 def _live(collection: Collection) -> str:
@@ -115,7 +114,7 @@ def deploy_lock(collection: Collection) -> Diagnosis | None:
     if not row.get("held"):
         return None
     since = seconds_of(str(row.get("since", "")))
-    old = since is None or collection.now - since > _LONG_SECONDS
+    old = since is None or collection.now - since > collection.limit("lock_warn_minutes") * 60
     if row.get("dead"):
         return Diagnosis(
             "deploy-lock-dead",

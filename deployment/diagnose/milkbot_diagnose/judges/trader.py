@@ -8,7 +8,6 @@ from milkbot_diagnose.diagnosis import DATABASE, MACHINE, NETWORK, RELEASE, SETT
 from milkbot_diagnose.judges.services import last_error
 
 _APPLY = "ansible-playbook -i INVENTORY site.yml --tags systemd"
-_LATE_SECONDS = 15 * 60
 
 
 def _mode(collection: Collection) -> str:
@@ -94,7 +93,7 @@ def tick_fails(collection: Collection) -> Diagnosis | None:
     code = unit.get("ExecMainStatus", "0")
     newest = next(iter(collection.rows("postgres/ticks")), {})
     began = seconds_of(str(newest.get("started_at", "")))
-    late = began is not None and collection.now - began > _LATE_SECONDS
+    late = began is not None and collection.now - began > collection.limit("tick_late_seconds")
     failed = unit.get("ActiveState") == "failed" or unit.get("Result", "success") != "success"
     if not (failed or late):
         return None

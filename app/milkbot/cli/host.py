@@ -1,0 +1,68 @@
+"""What the doctor asks of the host that it runs on: the table of limits, and systemd's timer of the ticks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from milkbot.release import release_directory
+
+_TIMER = "milkbot-trader.timer"
+_FORM = "%a %Y-%m-%d %H:%M:%S UTC"
+_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Since when the timer of the ticks is active, and when it runs next."""
+
+    since: datetime
+    following: datetime | None
+
+
+def limits_path() -> Path | None:
+    """Where the roles put the table that every program of the host reads; None in a checkout, which is no host."""
+    release = release_directory()
+    return None if release is None else release.parent.parent / "deployment/limits.json"
+
+
+def read_limits(path: Path | None) -> dict[str, float] | None:
+    """The table of limits, by the names of docs/health.md; None where there is none that can be read."""
+    if path is None:
+        return None
+    try:
+        return {str(name): float(value) for name, value in json.loads(path.read_text("utf-8")).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def tick_timer() -> Timer | None:
+    """The timer as systemd has it; None where it is not active, or nobody knows."""
+    properties = "--property=ActiveState,ActiveEnterTimestamp,NextElapseUSecRealtime"
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    try:
+        asked = subprocess.run(  # noqa: S603 - our own words
+            ["systemctl", "show", properties, _TIMER],  # noqa: S607 - by the path above
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    known = dict(line.split("=", 1) for line in asked.stdout.splitlines() if "=" in line)
+    since = _moment(known.get("ActiveEnterTimestamp", ""))
+    if known.get("ActiveState") != "active" or since is None:
+        return None
+    return Timer(since, _moment(known.get("NextElapseUSecRealtime", "")))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+    except ValueError:
+        return None

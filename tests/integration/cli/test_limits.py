@@ -1,0 +1,92 @@
+"""The doctor judges by the table of limits that the roles wrote, and knows when a tick is due."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.cli import Milkbot
+from tests.facts import Facts
+from tests.postgres import TestDatabase
+
+from milkbot.cli.host import Timer
+
+Limits = Callable[..., None]
+
+
+def doctor(milkbot: Milkbot, row: str) -> tuple[str, str]:
+    """The verdict and the detail of one row."""
+    rows = {found["check"]: found for found in json.loads(milkbot("doctor", "--json").out)}
+    return rows[row]["verdict"], rows[row]["detail"]
+
+
+def started(monkeypatch: pytest.MonkeyPatch, ago: timedelta | None) -> None:
+    """The timer of the ticks is active since then; None: it is not."""
+    now = datetime.now(UTC)
+    timer = None if ago is None else Timer(now - ago, now + timedelta(seconds=30))
+    monkeypatch.setattr("milkbot.cli.doctor.tick_timer", lambda: timer)
+
+
+@pytest.fixture
+def tick(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick of 20 minutes ago, and nothing of systemd's."""
+    at = datetime.now(UTC) - timedelta(minutes=20)
+    Facts(database.engine()).tick(at, finished=at, outcome="completed")
+    started(monkeypatch, None)
+
+
+@pytest.mark.usefixtures("tick")
+def test_a_tick_every_20_minutes_is_healthy_after_20_minutes(milkbot: Milkbot, limits: Limits) -> None:
+    limits(trader_interval=20)
+    assert doctor(milkbot, "newest tick")[0] == "ok"
+    limits(trader_interval=5)
+    assert doctor(milkbot, "newest tick")[0] == "fail"
+
+
+@pytest.mark.usefixtures("tick")
+def test_no_tick_is_late_before_one_was_due_since_the_timer_started(
+    milkbot: Milkbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(monkeypatch, timedelta(seconds=30))
+    verdict, detail = doctor(milkbot, "newest tick")
+    assert verdict == "ok"
+    assert "milkbot-trader.timer was started at" in detail
+    assert "next tick at" in detail
+    started(monkeypatch, timedelta(minutes=16))
+    assert doctor(milkbot, "newest tick")[0] == "fail"
+
+
+def test_the_disk_is_judged_by_the_same_limits_as_in_the_health_check(milkbot: Milkbot, limits: Limits) -> None:
+    for given, verdict in (
+        ({"disk_warn_percent": 101, "disk_fail_percent": 101, "disk_warn_free_mb": 0, "disk_fail_free_mb": 0}, "ok"),
+        ({"disk_warn_percent": 0, "disk_fail_percent": 101, "disk_fail_free_mb": 0}, "warn"),
+        ({"disk_fail_percent": 0}, "fail"),
+        ({"disk_fail_free_mb": 10**12}, "fail"),
+    ):
+        limits(**given)
+        assert doctor(milkbot, "disk")[0] == verdict
+
+
+def test_the_clock_is_judged_by_the_table(connected: Milkbot, origin: str, limits: Limits) -> None:
+    skew = {"rules": [{"fault": "clock_skew", "seconds": 25, "times": None}]}
+    httpx2.post(f"{origin}/simulator/faults", json=skew).raise_for_status()
+    try:
+        limits(clock_warn_seconds=20, clock_fail_seconds=30)
+        assert doctor(connected, "clock")[0] == "warn"
+        limits(clock_warn_seconds=30, clock_fail_seconds=40)
+        assert doctor(connected, "clock")[0] == "ok"
+    finally:
+        httpx2.delete(f"{origin}/simulator/faults").raise_for_status()
+
+
+@pytest.mark.usefixtures("tick")
+def test_without_a_table_nothing_is_judged_by_a_guess(milkbot: Milkbot, tmp_path: Path) -> None:
+    (tmp_path / "limits.json").unlink()
+    verdict, detail = doctor(milkbot, "limits")
+    assert verdict == "warn"
+    assert "site.yml --tags health" in detail
+    assert doctor(milkbot, "newest tick")[0] == "ok"

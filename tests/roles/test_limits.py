@@ -1,0 +1,108 @@
+"""One table of limits: the roles write it, every program reads it, and nobody spells one a second time."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from tests.roles.diagnosis import module
+from tests.roles.rendering import ROLES, ROOT, plugin
+
+from milkbot_health.settings import Limits, read, table
+
+FILTER = plugin("milkbot/filter_plugins/limits.py").FilterModule().filters()["limits_table"]
+JOBS = plugin("../deployment/monitoring/job-metrics.py")
+# What compares a measure of the host with a number: a limit that is not of the table.
+_NUMBER_IN_A_RULE = re.compile(
+    r"(?:tick_finished|rollups_completed|clock_skew|last_good|certificate_end|_avail_bytes|files_free|MemAvailable"
+    r"|max_connections)[^<>]*[<>]\s*[\d.]+"
+)
+# Of these the rules say on purpose what no other program says: a trend, and the kernel's own measure.
+_OF_PROMETHEUS_ALONE = {"MilkbotDiskFills", "MilkbotClockNotSynchronized"}
+# A number with the name of what it limits.
+_NUMBER_BY_NAME = re.compile(
+    r"^(?:[A-Z_]+, *)*_?(?:[A-Z]+_)*(?:LATE|SKEW|DISK|NEARLY|SCARCE|SOON|OLD|LONG)(?:_[A-Z]+)*"
+    r"(?:, *[A-Z_]+)* *= *\d", re.MULTILINE,
+)  # fmt: skip
+
+
+def test_the_interval_of_the_timer_makes_the_limit_of_a_late_tick() -> None:
+    assert FILTER({}, 20, 15)["tick_late_seconds"] == 3 * 20 * 60
+    assert FILTER({"tick_fail_intervals": 2}, 20, 15)["tick_late_seconds"] == 2 * 20 * 60
+    assert FILTER({}, 5, 30)["rollup_late_seconds"] == 3 * 30 * 60
+
+
+def test_a_limit_that_is_none_is_refused_by_its_name() -> None:
+    with pytest.raises(AnsibleFilterError, match="disk_warn_procent"):
+        FILTER({"disk_warn_procent": 70}, 5, 15)
+
+
+def test_the_health_check_reads_what_the_roles_write(tmp_path: Path) -> None:
+    (tmp_path / "limits.json").write_text(json.dumps(FILTER({"disk_warn_percent": 70}, 20, 30)), "utf-8")
+    found = read(tmp_path / "none.env", tmp_path / "limits.json")
+    assert found.limits == Limits(disk_warn_percent=70)
+    assert (found.trader_interval_minutes, found.rollups_interval_minutes) == (20, 30)
+
+
+def test_diagnose_judges_by_the_table_of_the_host_and_by_the_usual_one_without() -> None:
+    collection = module("collection")
+    answer = module("bounded").Answer
+    given = collection.Collection({"config/limits": answer(json.dumps(FILTER({}, 20, 15)) + "\n")})
+    assert given.limit("tick_late_seconds") == 3600
+    assert collection.Collection({}).limit("tick_late_seconds") == table({})["tick_late_seconds"]
+
+
+def test_prometheus_gets_every_limit_of_the_host(tmp_path: Path) -> None:
+    (tmp_path / "limits.json").write_text(json.dumps(table({})), "utf-8")
+    said = JOBS.limits(tmp_path / "limits.json")
+    assert dict(said) == {f'{{name="{name}"}}': value for name, value in table({}).items()}
+    assert JOBS.limits(tmp_path / "absent.json") == []
+
+
+def test_each_role_whose_program_reads_the_table_installs_it() -> None:
+    for role in ("health", "diagnose", "monitoring"):
+        assert "milkbot_limits_file" in (ROLES / role / "vars/main.yml").read_text("utf-8"), role
+
+
+def _rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((ROOT / "deployment/monitoring/alerts.yml").read_text("utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_no_alert_rule_spells_a_limit_of_its_own() -> None:
+    spelt = {rule["alert"] for rule in _rules() if _NUMBER_IN_A_RULE.search(rule["expr"].replace("> 0)", ")"))}
+    assert spelt - _OF_PROMETHEUS_ALONE == set()
+
+
+def test_every_limit_that_a_rule_asks_for_is_in_the_table() -> None:
+    asked = {name for rule in _rules() for name in re.findall(r'milkbot_limit\{name="(\w+)"', rule["expr"])}
+    assert asked <= set(table({}))
+    assert len(asked) > 8
+
+
+def test_every_limit_that_a_program_asks_for_is_in_the_table() -> None:
+    texts = [path.read_text("utf-8") for path in (ROOT / "deployment/diagnose").rglob("*.py")]
+    doctor = (ROOT / "app/milkbot/cli/doctor.py").read_text("utf-8")
+    asked = {name for text in texts for name in re.findall(r'\.limit\("(\w+)"\)', text)}
+    asked |= set(re.findall(r'"(\w+_(?:warn|fail|late)_\w+)"', doctor))
+    assert asked <= set(table({}))
+    assert len(asked) > 10
+
+
+def test_a_limit_that_is_spelt_again_is_found() -> None:
+    for line in ("_LATE_SECONDS = 15 * 60", "_FULL, _NEARLY = 98, 90", "_SKEW_SECONDS, _SKEW_NOTED = 10.0, 3.0"):
+        assert _NUMBER_BY_NAME.search(f"x\n{line}\n"), line
+    for rule in ("time() - milkbot_tick_finished_timestamp_seconds > 900", "abs(milkbot_clock_skew_seconds) > 2"):
+        assert _NUMBER_IN_A_RULE.search(rule), rule
+
+
+def test_no_program_spells_a_limit_a_second_time() -> None:
+    places = [*(ROOT / "deployment/diagnose").rglob("*.py"), *(ROOT / "app/milkbot/cli").rglob("*.py")]
+    places += [path for path in (ROOT / "deployment/health").rglob("*.py") if path.name != "settings.py"]
+    spelt = {str(path.relative_to(ROOT)): _NUMBER_BY_NAME.findall(path.read_text("utf-8")) for path in places}
+    assert {path: found for path, found in spelt.items() if found} == {}
