@@ -135,6 +135,8 @@ _POSTMASTER = "head -n 1 /var/lib/postgresql/*/main/postmaster.pid"
 
 # What the check says of itself: that takes other tests than a case.
 _PENDING = "echo Inst nginx [1.22.1-9] \\(1.22.1-9+deb12u9 Debian-Security:12/oldstable-security [amd64]\\)"
+_NOWHERE = "http://127.0.0.1:1"
+
 OF_ITSELF = {"alert run", "alert channels", "dead man's switch"}
 
 CASES = [
@@ -434,6 +436,11 @@ CASES = [
     _job("restore drill", "drill", _OLD_RUN, "proved", "DRILL=yes", name="restore drill, long ago"),
     _job("off-site copy", "offsite", _BAD_RUN, "failed: the disk is full", "BACKUP_OFFSITE=yes"),
     _job("WAL backup", "pgbackrest", _BAD_RUN, "failed: the disk is full", "PGBACKREST=yes"),
+    # the world
+    *(
+        Case(row, *_setting(f"{name}={_NOWHERE}"), state="warn", said="127.0.0.1 is not reached", checks=2)
+        for row, name in (("exchange", "EXCHANGE_URL"), ("weather service", "WEATHER_URL"))
+    ),
     # disks
     _mounted(
         "disk of /var/backups/milkbot",

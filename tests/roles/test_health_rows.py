@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import fields
 from fnmatch import fnmatchcase
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def test_the_check_reads_other_settings_than_the_role_writes(tmp_path: Path) -> 
     assert found == Settings(
         domain="milkbot.test",
         trading_mode="demo",
+        exchange_url="https://demo-api.kalshi.co/trade-api/v2",
+        weather_url="https://api.weather.gov",
         postgres_unit="postgresql@15-main.service",
         trader_interval_minutes=1,
         backup_offsite=True,
@@ -425,3 +428,51 @@ def test_a_tick_that_failed_is_no_matter_of_the_timer(monkeypatch: pytest.Monkey
     facts: dict[str, dict[str, Any]] = {"states": {"rows": []}, "unknown": {"count": 0}, "tick": failed}
     (row,) = [row for row in trading.rows(Host(Settings(), now=now), facts) if row.name == "last tick"]
     assert row.state is State.FAIL
+
+
+def _of_the_world(check: str, url: str) -> Row:
+    settings = Settings(exchange_url=url, weather_url=url, limits=Limits(answer_seconds=2))
+    (row,) = runner.CHECKS[check](Host(settings))
+    return row
+
+
+@pytest.mark.parametrize("check", ["exchange", "weather service"])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:1/trade-api/v2", "127.0.0.1 is not reached: curl: (7)"),
+        ("http://nowhere.invalid/trade-api/v2", "nowhere.invalid is not reached: "),
+    ],
+)
+def test_a_service_that_this_host_does_not_reach_is_a_row_before_any_tick(check: str, url: str, said: str) -> None:
+    row = _of_the_world(check, url)
+    assert (row.name, row.state) == (check, State.WARN)
+    assert row.value.startswith(said)
+    assert url in row.mend
+
+
+@pytest.mark.parametrize(("status", "state"), [(200, State.OK), (403, State.OK), (503, State.WARN)])
+def test_an_exchange_that_answers_is_reached_whatever_it_answers_us(status: int, state: State) -> None:
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing on the test's own streams."""
+
+    asked: list[str] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        row = _of_the_world("exchange", f"http://127.0.0.1:{server.server_port}/trade-api/v2/")
+        server.shutdown()
+        thread.join()
+    assert (row.state, asked) == (state, ["/trade-api/v2/exchange/status"])
+    assert str(status) in row.value
+
+
+def test_a_host_that_does_not_know_its_exchange_has_no_row_of_it() -> None:
+    checks = {name: runner.CHECKS[name] for name in ("exchange", "weather service")}
+    assert runner.check_everything(Host(Settings()), checks) == {"exchange": [], "weather service": []}

@@ -15,6 +15,8 @@ PATIENT = frozenset(
         "memory",
         "connections",
         "clock",
+        "exchange",
+        "weather service",
         "last tick",
         "milkbot-trader.service",
         "milkbot-rollups.service",

@@ -16,6 +16,7 @@ from milkbot_health import (
     endpoints,
     journals,
     machine,
+    outside,
     own,
     units,
     updates,
@@ -48,6 +49,8 @@ CHECKS: dict[str, Check] = {
     "reboot": machine.reboot,
     "unattended upgrades": updates.unattended,
     "security updates": updates.pending,
+    "exchange": outside.exchange,
+    "weather service": outside.weather,
     "own": own.rows,
 }
 # No check asks more than two programs in turn, each of which has its time.
@@ -78,6 +81,8 @@ def check_everything(host: Host, checks: dict[str, Check] | None = None) -> dict
     for thread in threads.values():
         thread.join(max(0.0, until - time.monotonic()))
     mend = "find what hangs: ps -eo pid,stat,wchan:20,args"
+    # A check may have nothing to look at: that is no row.
     return {
-        name: done.get(name) or [unknown(f"check of {name}", f"no end within {longest:g} s", mend)] for name in checks
+        name: done[name] if name in done else [unknown(f"check of {name}", f"no end within {longest:g} s", mend)]
+        for name in checks
     }

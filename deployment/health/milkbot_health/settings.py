@@ -78,6 +78,8 @@ class Settings:
 
     domain: str = ""
     trading_mode: str = ""
+    exchange_url: str = ""
+    weather_url: str = ""
     postgres_unit: str = "postgresql.service"
     analytics_port: int = 8000
     dashboard_port: int = 8501
