@@ -35,10 +35,10 @@ class Kill(NamedTuple):
 
 
 _SQL = "cd / && runuser -u postgres -- psql -XAtc"
-# Of sixty requests at once the usual limit refuses some, as it has a burst of 20.
+# One after the other, faster than the usual limit lets them in, with its burst of 20.
 _REFUSED = (
-    "curl --silent --insecure --parallel --parallel-max 60 --output /dev/null --write-out '%{http_code}\\n' "
-    f"--resolve {DOMAIN}:443:127.0.0.1 'https://{DOMAIN}/api/v1/health?[1-60]' | grep -c 429 || true"
+    "curl --silent --insecure --output /dev/null --write-out '%{http_code}\\n' "
+    f"--resolve {DOMAIN}:443:127.0.0.1 'https://{DOMAIN}/api/v1/health?[1-120]' | grep -c 429 || true"
 )
 KILLS = (
     Kill(
@@ -63,14 +63,16 @@ KILLS = (
 
 
 @pytest.fixture
-def _afterwards(platform: Platform) -> Iterator[None]:
-    """The platform as its inventory describes it, after a test that changed it."""
+def _afterwards(platform: Platform, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The platform as its inventory describes it, after a test that changed it; what runs always changes little."""
     yield
-    done = platform.play("site.yml", "--tags", "postgres,nginx,systemd,ufw,environment,logrotate,backup")
+    whole = request.node.get_closest_marker("matrix")
+    done = platform.play("site.yml", *([] if whole else ["--tags", "postgres,nginx,systemd"]))
     assert done.returncode == 0, said(done)
     assert otherwise(platform) == []
 
 
+# That a run with nothing to do changes nothing is held by Molecule.
 @pytest.mark.usefixtures("_afterwards")
 def test_a_run_that_was_killed_before_it_reloaded_is_finished_by_the_next(platform: Platform) -> None:
     for kill in KILLS:
@@ -84,8 +86,6 @@ def test_a_run_that_was_killed_before_it_reloaded_is_finished_by_the_next(platfo
     assert otherwise(platform) == []
     for kill in KILLS:
         assert platform.ssh(kill.effect) == kill.wanted
-    again = platform.play("site.yml", "--tags", "postgres,nginx,systemd", **OTHER)
-    assert "changed=0" in said(again)
 
 
 @pytest.mark.matrix
