@@ -238,6 +238,18 @@ def test_a_rule_that_the_kernel_has_not_is_named(kernel: str, found: list[str]) 
     assert loaded.firewall("iptables", RULES, DEFAULTS, kernel) == found
 
 
+@pytest.mark.parametrize(
+    ("ports", "shut"),
+    [(["22"], []), (["2222"], ["2222"]), (["22", "6005"], []), (["80"], [])],
+)
+def test_a_port_of_sshd_that_the_firewall_shuts_is_named(ports: list[str], shut: list[str]) -> None:
+    rules = RULES + "-A ufw-user-input -p tcp -m multiport --dports 80,6000:6010 -j ACCEPT\n"
+    said = "".join(f"port {port}\n" for port in ports)
+    assert effect.ssh_shut(said, rules) == shut
+    assert effect.ssh_shut(said, "") == []
+    assert effect.ssh_shut(said, rules + "-A ufw-user-input -s 192.0.2.7 -j ACCEPT\n") == []
+
+
 def test_a_host_without_ipv6_lacks_no_rule_of_it() -> None:
     assert loaded.firewall("ip6tables", RULES, "IPV6=no\n", "") == []
     assert loaded.firewall("ip6tables", RULES, DEFAULTS, "") != []

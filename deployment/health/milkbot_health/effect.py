@@ -1,8 +1,10 @@
-"""Whether what runs is what is on disk: nginx, PostgreSQL, the units, and the kernel's packet filter."""
+"""Whether what runs is what is on disk: nginx, PostgreSQL, the units, sshd, and the kernel's packet filter."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from milkbot_health import loaded
 from milkbot_health.asking import ask
@@ -11,6 +13,9 @@ from milkbot_health.row import Row, fail, ok, plain, unknown, warn
 from milkbot_health.units import UNITS, oneshots, services_of, timers
 
 _PAGE, _SETTINGS, _UNITS = "configuration of nginx", "settings of PostgreSQL", "files of the units"
+_SSH, _SSH_DIR, _SSH_UNIT = "configuration of sshd", Path("/etc/ssh"), "ssh.service"
+# What it wants in /run is there only while the unit runs: a socket may start it for each login.
+_SSH_WANTS = "/run/sshd"
 _LISTED = 3
 
 
@@ -133,6 +138,50 @@ def _firewall(host: Host) -> Row:
         mend = "ufw reload; then site.yml --tags ufw"
         return fail(name, f"ufw says active, but {_listed(problems)}", mend, limit)
     return ok(name, "active", limit)
+
+
+def ssh(host: Host) -> Iterator[Row]:
+    yield _ssh(host)
+
+
+def _ssh(host: Host) -> Row:
+    limit = "valid, loaded, its port let in"
+    answer = ask(["sshd", "-T"], host.seconds)
+    if answer.late or answer.code == 127 or _SSH_WANTS in answer.complaint:
+        return unknown(_SSH, answer.why(), "sshd -T")
+    if answer.code != 0:
+        value = f"not valid, and the next start of sshd fails: {answer.why()}"
+        return fail(_SSH, value, "correct it before you log out; sshd -t, then systemctl reload ssh", limit)
+    if shut := ssh_shut(answer.output, _rules()):
+        mend = "ufw allow PORT/tcp before you log out; then set ufw_ssh_ports in the inventory"
+        return fail(_SSH, f"the firewall has no rule for its port {_listed(shut)}: nobody can log in", mend, limit)
+    shown = ask([*loaded.SHOW, _SSH_UNIT], host.seconds)
+    if shown.code != 0:
+        return unknown(_SSH, shown.why(), f"systemctl status {_SSH_UNIT}")
+    unit = loaded.units(shown.output)[0]
+    files = [_SSH_DIR / "sshd_config", *_SSH_DIR.glob("sshd_config.d/*.conf")]
+    if unit["ActiveState"] == "active" and (new := loaded.unread(files, loaded.moment(unit["StateChangeTimestamp"]))):
+        return warn(_SSH, f"not loaded yet: {_listed(new)}", "sshd -t && systemctl reload ssh", limit)
+    return ok(_SSH, "loaded", limit)
+
+
+def _rules() -> str:
+    """ufw's own rules; empty where there is no ufw."""
+    try:
+        return loaded.FIREWALL["iptables"].read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def ssh_shut(said: str, rules: str) -> list[str]:
+    """The ports of `sshd -T` that no rule of ufw's names; nothing where it has none, or lets an address in whole."""
+    ports = re.findall(r"^port (\d+)$", said, re.MULTILINE)
+    named = {port for value in re.findall(r" --dports? (\S+)", rules) for port in value.split(",")}
+    pairs = [value.split(":") for value in named if ":" in value]
+    spans = [range(int(low), int(high) + 1) for low, high in pairs]
+    if re.search(r"^-A ufw-user-input (?!.*--dport).*-j ACCEPT$", rules, re.MULTILINE):
+        return []
+    return [port for port in ports if named and port not in named and not any(int(port) in span for span in spans)]
 
 
 def _listed(words: list[str]) -> str:

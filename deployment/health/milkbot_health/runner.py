@@ -46,6 +46,7 @@ CHECKS: dict[str, Check] = {
     "kills": machine.kills,
     "clock": machine.clock,
     "firewall": effect.firewall,
+    "sshd": effect.ssh,
     "reboot": machine.reboot,
     "unattended upgrades": updates.unattended,
     "security updates": updates.pending,
