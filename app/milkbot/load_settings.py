@@ -6,6 +6,7 @@ import difflib
 import io
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _EMAIL_LOGIN = (
 )
 _USER_IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]*@")
 _SECRET_HINTS = ("PASSWORD", "SECRET", "API_KEY")
+# A file that its reader may not open: who may gives it by a pipe.
+STANDARD_INPUT = Path("-")
 # Variables of the runbook's scripts; the services read them nowhere.
 _OF_SCRIPTS = frozenset({"MILKBOT_ALERT_WEBHOOK", "MILKBOT_HEALTHCHECKS_URL", "MILKBOT_BACKUP_BUCKET"})
 
@@ -98,7 +101,7 @@ def warnings(settings: Settings) -> list[str]:
 
 def _read(env_file: Path) -> tuple[dict[str, str], list[str]]:
     try:
-        content = env_file.read_bytes()
+        content = sys.stdin.buffer.read() if env_file == STANDARD_INPUT else env_file.read_bytes()
     except OSError as error:
         raise ConfigError(
             [f"{env_file} cannot be read: {error.strerror}; run as its owner, or give another file"]
@@ -119,8 +122,9 @@ def _is_known(name: str) -> bool:
 def _unknown(name: str, env_file: Path) -> str:
     known = [field.upper() for field in Settings.model_fields]
     close = difflib.get_close_matches(name, known, n=1)
-    mend = f"did you mean {close[0]}?" if close else "remove it"
-    return f"{name} in {env_file} is not a variable of Milkbot: {mend}"
+    fix = f"did you mean {close[0]}?" if close else "remove it"
+    place = "" if env_file == STANDARD_INPUT else f" in {env_file}"
+    return f"{name}{place} is not a variable of Milkbot: {fix}"
 
 
 def _without_secrets(problem: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,33 @@ def test_key_file_open_to_everyone_is_refused(milkbot: Milkbot, keys: Keys, tmp_
     assert done.sentences[1:] == [
         f"  - KALSHI_PRIVATE_KEY_PATH={key} has mode 0644, every user may reach it; run: chmod 0600 {key}"
     ]
+
+
+def test_a_file_of_settings_is_judged_alone_and_whole(milkbot: Milkbot, tmp_path: Path) -> None:
+    file = tmp_path / "candidate"
+    file.write_text("TRADING_MODE=shadow\nBANKROLL=-5\nMAX_TRADE_RISK_PCT=200\nBANKROL=1\n", encoding="utf-8")
+    # What the environment holds would be right.
+    done = milkbot("settings", "check", "--env-file", str(file), BANKROLL="5")
+    assert done.code == 78
+    said = "\n".join(done.sentences)
+    for part in (
+        "BANKROLL is '-5': input should be greater than 0",
+        "MAX_TRADE_RISK_PCT is '200'",
+        "did you mean BANKROLL?",
+    ):
+        assert part in said
+    file.write_text("TRADING_MODE=shadow\nBANKROLL=5\n", encoding="utf-8")
+    assert milkbot("settings", "check", "--env-file", str(file), BANKROLL="-1").code == 0
+
+
+def test_a_file_of_settings_may_come_by_a_pipe() -> None:
+    for given, code in (("BANKROLL=-5\n", 78), ("TRADING_MODE=shadow\n", 0)):
+        done = subprocess.run(
+            [sys.executable, "-m", "milkbot.cli", "settings", "check", "--env-file", "-"],
+            input=given,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stderr
+        assert ("BANKROLL is '-5'" in done.stderr) is (code == 78)
