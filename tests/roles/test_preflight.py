@@ -12,57 +12,7 @@ from tests.roles.rendering import plugin
 
 from milkbot.domain import modes
 
-inventory, machine, trust = (
-    plugin(f"preflight/filter_plugins/{name}.py") for name in ("inventory", "machine", "trust")
-)
-
-SPECS: dict[str, Any] = {
-    "ufw_ssh_ports": {"type": "list", "elements": "int", "description": "Ports of ssh.", "default": [22]},
-    "environment_trading_mode": {"type": "str", "choices": ["shadow", "demo", "live"], "description": "The mode."},
-    "environment_postgres_password": {"type": "str", "required": True, "no_log": True, "description": "The password."},
-    "backup_keep_daily": {"type": "int", "description": "Daily backups.", "default": 7},
-}
-ROLE_NAMES = ["backup", "environment", "ufw"]
-
-
-def test_a_typing_error_is_silently_ignored() -> None:
-    problems = inventory.unknown_variables(["ufw_ssh_port", "ansible_host"], SPECS, ROLE_NAMES)
-    assert [(p["name"], p["fix"]) for p in problems] == [("ufw_ssh_port", "write ufw_ssh_ports")]
-
-
-def test_a_variable_that_resembles_none_is_silently_ignored() -> None:
-    (problem,) = inventory.unknown_variables(["backup_zzz"], SPECS, ROLE_NAMES)
-    assert "roles/backup/meta/argument_specs.yml" in problem["fix"]
-
-
-def test_the_variables_of_others_are_refused() -> None:
-    assert inventory.unknown_variables(["ansible_user", "my_own", "__release_id"], SPECS, ROLE_NAMES) == []
-
-
-def test_a_missing_secret_is_found_only_later() -> None:
-    (problem,) = inventory.invalid_variables({}, SPECS)
-    assert problem == {"name": "environment_postgres_password", "value": "(not set)", "fix": "set it: The password."}
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
-        ("backup_keep_daily", "many", "a value of type int"),
-        ("environment_trading_mode", "paper", "one of shadow, demo, live"),
-        ("ufw_ssh_ports", ["ssh"], "a value of type list of int"),
-    ],
-)
-def test_a_value_that_does_not_fit_is_found_only_later(name: str, value: object, expected: str) -> None:
-    (problem,) = inventory.invalid_variables({"environment_postgres_password": "x", name: value}, SPECS)
-    assert problem["name"] == name
-    assert problem["value"] == repr(value)
-    assert expected in problem["fix"]
-
-
-def test_a_wrong_secret_is_shown() -> None:
-    specs = {"backup_key": {"type": "int", "no_log": True, "description": "A number that opens a door."}}
-    (problem,) = inventory.invalid_variables({"backup_key": "tell nobody"}, specs)
-    assert "nobody" not in str(problem)
+machine, trust = (plugin(f"preflight/filter_plugins/{name}.py") for name in ("machine", "trust"))
 
 
 def test_a_machine_as_it_was_sold_is_too_small() -> None:

@@ -1,4 +1,4 @@
-"""Wrong input on a fresh machine: site.yml ends before anything is changed, and says what to mend."""
+"""Wrong input on a fresh machine: site.yml ends before anything is changed, and says what to fix, in one list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from tests.roles.rendering import ROOT
 VPS = str(ROOT / "bin/vps")
 NAME = "wrong-input"
 
-# Seconds after which a run must have come further than the preflight.
 
 # What the machine is made of: packages, users, and what appeared since the marker.
 STATE = (
@@ -43,10 +42,10 @@ class Machine:
     def state(self) -> str:
         return _run(VPS, "ssh", NAME, STATE)
 
-    def provision(self, wrong: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    def provision(self, wrong: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
         (self.inventory / "group_vars/all/wrong.yml").write_text(yaml.safe_dump(wrong), encoding="utf-8")
         playbook = str(Path(sys.executable).with_name("ansible-playbook"))
-        command = [playbook, "-i", str(self.inventory / "hosts.yml"), "site.yml"]
+        command = [playbook, "-i", str(self.inventory / "hosts.yml"), "site.yml", *options]
         environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         return subprocess.run(
             command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=PATIENCE
@@ -68,7 +67,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 def _inventory(directory: Path) -> Machine:
     shown = json.loads(_run(VPS, "show", NAME, "--json"))
     hosts = yaml.safe_load((ROOT / "inventories/local/hosts.yml").read_text(encoding="utf-8"))
-    hosts["milkbot"]["hosts"]["milkbot-local"]["ansible_host"] = shown["address"]
+    host = hosts["milkbot"]["hosts"].pop("milkbot-local")
+    hosts["milkbot"]["hosts"][NAME] = host | {"ansible_host": shown["address"]}
     (directory / "hosts.yml").write_text(yaml.safe_dump(hosts), encoding="utf-8")
     variables = directory / "group_vars/all"
     variables.mkdir(parents=True)
@@ -83,36 +83,62 @@ def _inventory(directory: Path) -> Machine:
 
 EXPIRED = make_pair(begins=-30, ends=-1)
 
-WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown variable": (
-        {"ufw_ssh_port": 2222},
-        "ufw_ssh_port = (unknown variable): write ufw_ssh_ports",
-    ),
-    "value of a wrong type": (
-        {"backup_keep_daily": "many"},
-        "backup_keep_daily = 'many': give a value of type int",
-    ),
-    "machine too small": (
-        {"preflight_minimum_cores": 512},
-        "at least 512 cores, or lower preflight_minimum_cores",
-    ),
-    "missing credential": (
-        {"environment_kalshi_private_key": ""},
-        "environment_kalshi_private_key = (not set): TRADING_MODE demo signs its requests",
-    ),
-    "expired certificate": (
-        {"nginx_certificate": EXPIRED.certificate, "nginx_private_key": EXPIRED.key},
-        "nginx_certificate = expired",
-    ),
-    "key of another certificate": (
-        {"nginx_private_key": EXPIRED.key},
-        "nginx_private_key = (secret, not shown): is the key of another certificate",
-    ),
-    "mode that does not fit": (
-        {"environment_trading_mode": "live"},
-        "environment_kalshi_api_base = http://127.0.0.1:8900/trade-api/v2: TRADING_MODE live talks to https",
-    ),
+# Every row of a list of wrong inventories, all at once: each is named, in the one list, before any change.
+WRONG: dict[str, Any] = {
+    "backup_keep_daily": -1,
+    "backup_keep_weekly": "many",
+    "backup_compression_level": 99,
+    "backup_drill_schedule": "whenever",
+    "backup_offsite_enabled": True,
+    "bankroll": 5,
+    "enviroment_log_level": "DEBUG",
+    "environment_kalshi_private_key": "",
+    "environment_postgres_password": "hush\nhush",
+    "environment_trading": {"bankroll": -5, "max_trade_risk_pct": 200},
+    "environment_trading_mode": "live",
+    "health_alert_urls": ["nonsense://hush"],
+    "logrotate_max_size": "999999G",
+    "log_level": "DEBUG",
+    "nginx_api_requests_per_second": 0,
+    "nginx_certificate": EXPIRED.certificate,
+    "nginx_private_key": make_pair().key,
+    "nginx_trusted_proxies": ["abc"],
+    "notify_urls": ["nonsense://hush"],
+    "pgbackrest_full_on": "garbage",
+    "preflight_minimum_cores": 512,
+    "ufw_ssh_port": 2222,
+    "ufw_ssh_ports": [0],
+    "version": "v9.9.9",
 }
+NAMED = [
+    "backup_keep_daily = -1: has to be a whole number from 1 to 3650; write 7, the default",
+    "backup_keep_weekly = 'many': has to be a whole number from 1 to 520",
+    "backup_compression_level = 99: has to be a whole number from 1 to 9",
+    "backup_drill_schedule = 'whenever': has to be a time as systemd's OnCalendar takes it",
+    "backup_offsite_target = (empty): backup_offsite_enabled: true needs it; write REMOTE:PATH",
+    "backup_offsite_config_secret = (empty): backup_offsite_enabled: true needs it",
+    "bankroll = (unknown variable)",
+    "enviroment_log_level = (unknown variable): write environment_log_level",
+    "environment_kalshi_private_key = (not set): TRADING_MODE live signs its requests",
+    "environment_postgres_password = (secret, not shown): has to be one line without control characters",
+    "environment_trading.bankroll = -5: has to be a number above 0",
+    "environment_trading.max_trade_risk_pct = 200: has to be a number above 0 and at most 100",
+    "environment_kalshi_api_base = http://127.0.0.1:8900/trade-api/v2: TRADING_MODE live talks to https",
+    "health_alert_urls, entry 1 = nonsense://…, the rest is secret: give an address that Apprise knows",
+    "logrotate_max_size = '999999G': has to be a size from 1k to 10G",
+    "log_level = (unknown variable): write environment_log_level",
+    "nginx_api_requests_per_second = 0: has to be a whole number from 1 to 10000",
+    "nginx_certificate = expired",
+    "nginx_private_key = (secret, not shown): is the key of another certificate",
+    "nginx_trusted_proxies, entry 1 = 'abc': has to be an address or a network",
+    "notify_urls, entry 1 = nonsense://…, the rest is secret: give an address that Apprise knows",
+    "pgbackrest_full_on = 'garbage': has to be a time as systemd's OnCalendar takes it",
+    "at least 512 cores, or lower preflight_minimum_cores",
+    "ufw_ssh_port = (unknown variable): write ufw_ssh_ports",
+    "ufw_ssh_ports, entry 1 = 0: has to be a whole number from 1 to 65535",
+    "version = v9.9.9: the checkout",
+    "group milkbot = wrong-input, wrong-input-2: two hosts would trade twice",
+]
 
 STORE: dict[str, Any] = {
     "backup_offsite_enabled": True,
@@ -141,15 +167,55 @@ def _said(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_input_changes_the_machine(machine: Machine, case: str) -> None:
-    wrong, message = WRONG[case]
+@pytest.fixture
+def two_hosts(machine: Machine) -> Iterator[None]:
+    """A second host in the group of the traders, which does not answer."""
+    path = machine.inventory / "hosts.yml"
+    before = path.read_text(encoding="utf-8")
+    hosts = yaml.safe_load(before)
+    (first,) = hosts["milkbot"]["hosts"].values()
+    hosts["milkbot"]["hosts"] = {NAME: first, f"{NAME}-2": first | {"ansible_host": "192.0.2.1"}}
+    path.write_text(yaml.safe_dump(hosts), encoding="utf-8")
+    yield
+    path.write_text(before, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("two_hosts")
+def test_everything_that_is_wrong_at_once_is_named_in_one_list_before_any_change(machine: Machine) -> None:
     before = machine.state()
-    done = machine.provision(wrong)
+    done = machine.provision(WRONG, "--limit", NAME)
+    said = _said(done)
     assert done.returncode != 0
-    assert message in _said(done)
+    assert "Nothing was changed on wrong-input. To fix:" in said
+    assert "failed=1" in said
+    assert [line for line in NAMED if line not in said] == []
     assert "PRIVATE KEY" not in done.stdout + done.stderr
+    assert "hush" not in done.stdout + done.stderr
     assert machine.state() == before
+
+
+def test_preflight_alone_changes_nothing_and_takes_no_lock(machine: Machine) -> None:
+    before = machine.state()
+    done = machine.provision({}, "--tags", "preflight")
+    assert done.returncode == 0, done.stdout
+    assert "TASK [lock" not in done.stdout
+    assert "changed=0" in done.stdout
+    assert machine.state() == before
+
+
+def test_a_password_with_every_quote_passes(machine: Machine) -> None:
+    given = {"environment_postgres_password": "a'b\"c%d$e$(id){ {x} }#~!&`"}
+    assert machine.provision(given, "--tags", "preflight").returncode == 0
+
+
+def test_live_mode_says_that_it_must_be_armed(machine: Machine) -> None:
+    given = {
+        "environment_trading_mode": "live",
+        "environment_kalshi_api_base": "https://external-api.kalshi.com/trade-api/v2",
+    }
+    done = machine.provision(given, "--tags", "preflight")
+    assert done.returncode == 0, done.stdout
+    assert "sudo milkbot arm-live" in _said(done)
 
 
 @pytest.mark.parametrize("case", RECOVERIES)
@@ -161,14 +227,6 @@ def test_a_recovery_that_cannot_succeed_changes_the_machine(machine: Machine, ca
     assert message in _said(done)
     assert "Nothing was changed" in _said(done)
     assert machine.state() == before
-
-
-def test_the_second_mistake_is_told_only_after_the_first_is_mended(machine: Machine) -> None:
-    done = machine.provision({name: value for wrong, _ in WRONG.values() for name, value in wrong.items()})
-    said = _said(done)
-    # The two cases of nginx's key overwrite each other: together they are one pair that matches, and expired.
-    expected = [message for case, (_, message) in WRONG.items() if case != "key of another certificate"]
-    assert [message for message in expected if message.partition(":")[0] not in said] == []
 
 
 def test_a_system_that_is_not_supported_is_changed(machine: Machine) -> None:
@@ -219,3 +277,23 @@ def test_what_is_not_ours_is_refused_by_name_and_left_as_it_is(machine: Machine)
         "the name servers of this host are 192.0.2.1: correct /etc/resolv.conf",
     ):
         assert message in said
+
+
+# As an image without Python, and with a rule of sudo that asks, would be.
+_BARE = """
+set -e
+rm /usr/bin/python3 /etc/sudoers.d/90-admin
+echo 'admin ALL=(ALL) ALL' >/etc/sudoers.d/91-asks
+"""
+
+
+def test_a_host_without_python_and_a_sudo_that_asks_are_named_with_what_to_type(machine: Machine) -> None:
+    _run(VPS, "ssh", NAME, _BARE)
+    try:
+        done = machine.provision({"backup_keep_daily": -1}, "--tags", "preflight")
+    finally:
+        _run(VPS, "reset", NAME)
+    said = _said(done)
+    assert "apt-get install --yes python3" in said
+    assert "--ask-become-pass" in said
+    assert "backup_keep_daily = -1" in said

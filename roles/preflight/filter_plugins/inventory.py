@@ -2,89 +2,136 @@
 
 from __future__ import annotations
 
-import difflib
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.vars import load_extra_vars
+from jinja2 import StrictUndefined, UndefinedError
 
-Problem = dict[str, str]
-Spec = Mapping[str, Any]
+_ROLE = Path(__file__).resolve().parents[1]
+# Ansible finds plugins by their file, and gives them no package of their own.
+sys.path.insert(0, str(_ROLE / "files"))
 
-_MASK = "(secret, not shown)"
+from milkbot_preflight import cross, judge, names, sources, specs  # noqa: E402
+from milkbot_preflight.faults import Fault  # noqa: E402
 
-
-def argument_specs(roles_dir: str) -> dict[str, Spec]:
-    """Options of every role below `roles_dir`, by variable name."""
-    options: dict[str, Spec] = {}
-    for path in sorted(Path(roles_dir).glob("*/meta/argument_specs.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        options |= document["argument_specs"]["main"].get("options", {})
-    return options
+_ROLES = _ROLE.parent
+_SHOWN_FILES = 3
 
 
-def role_names(roles_dir: str) -> list[str]:
-    return sorted(path.parent.parent.name for path in Path(roles_dir).glob("*/meta/argument_specs.yml"))
+class _Values(dict[str, Any]):
+    """The values of the variables that the roles document, and a fault for each whose template cannot be rendered."""
+
+    def __init__(self, inventory: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.faults: list[Fault] = []
+        for name in specs.options(_ROLES):
+            try:
+                value = inventory.get(name)
+                # What is undefined somewhere inside shows only when it is used.
+                undefined = isinstance(value, StrictUndefined)
+                str(value)
+            except (AnsibleError, UndefinedError) as error:
+                self._refuse(name, error)
+                continue
+            if undefined:
+                self._refuse(name, "it names a variable that is not there")
+            elif name in inventory:
+                self[name] = value
+
+    def _refuse(self, name: str, reason: object) -> None:
+        said = " ".join(str(reason).split())[:200]
+        self.faults.append({"name": name, "value": "(a template)", "fix": f"cannot be rendered: {said}"})
 
 
-def unknown_variables(names: Iterable[str], specs: Mapping[str, Spec], roles: Iterable[str]) -> list[Problem]:
-    """Variables that carry a role's prefix, but that no role knows: a typing error that would be silently ignored."""
-    prefixes = tuple(f"{role}_" for role in roles)
-    problems = []
-    for name in sorted(set(names) - set(specs)):
-        if not name.startswith(prefixes):
-            continue
-        near = difflib.get_close_matches(name, specs, n=1)
-        documented = f"roles/{name.split('_')[0]}/meta/argument_specs.yml"
-        fix = f"write {near[0]}" if near else f"remove it; {documented} lists what exists"
-        problems.append({"name": name, "value": "(unknown variable)", "fix": fix})
-    return problems
+def faults(inventory: Mapping[str, Any]) -> list[Fault]:
+    """Every fault of a host's variables: unknown and missing names, wrong values, what does not go together."""
+    documented = specs.options(_ROLES)
+    known = documented.keys() | specs.command_line(_ROLES).keys()
+    # A host's variables template themselves when they are read; which of them a template names is in the raw ones.
+    raw = getattr(inventory, "_vars", inventory)
+    values = _Values(inventory)
+    wrong = [fault for name, value in values.items() for fault in judge.faults_of(name, documented[name], value)]
+    missing = [
+        judge.missing(option) for name, option in documented.items() if option.required and name not in inventory
+    ]
+    unread = names.unread(raw, known, specs.constants(_ROLES), specs.role_names(_ROLES))
+    return [*unread, *missing, *values.faults, *wrong, *cross.disagreements(values)]
 
 
-def invalid_variables(values: Mapping[str, Any], specs: Mapping[str, Spec]) -> list[Problem]:
-    """Variables that are missing although required, or whose value does not fit their specification."""
-    problems = []
-    for name, spec in sorted(specs.items()):
-        if name not in values:
-            if spec.get("required"):
-                problems.append({"name": name, "value": "(not set)", "fix": f"set it: {_purpose(spec)}"})
-            continue
-        errors = ArgumentSpecValidator({name: _checkable(spec)}).validate({name: values[name]}).error_messages
-        if errors:
-            value = _MASK if spec.get("no_log") else repr(values[name])
-            fix = f"give {_expected(spec)}: {_purpose(spec)}"
-            problems.append({"name": name, "value": value, "fix": fix})
-    return problems
+def on_command_line(found: Iterable[Fault], given: Iterable[str] | None = None) -> list[Fault]:
+    """The unknown names of those that were given by -e: `bakup=...` would restore another backup."""
+    names_given = set(load_extra_vars(DataLoader()) if given is None else given)
+    return [fault for fault in found if fault["name"] in names_given and fault["value"] == names.UNKNOWN]
 
 
-def _checkable(spec: Spec) -> dict[str, Any]:
-    """The part of a specification that the validator knows; a role's documentation keys are not in it."""
-    known = {"type", "choices", "elements", "options", "required"}
-    checkable = {key: value for key, value in spec.items() if key in known}
-    if "options" in checkable:
-        checkable["options"] = {name: _checkable(option) for name, option in checkable["options"].items()}
-    return checkable
+def of_format(inventory: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """The variables whose value has to have a format, with the value that the inventory gives."""
+    values = _Values(inventory)
+    return {
+        name: str(values[name])
+        for name, option in specs.options(_ROLES).items()
+        if option.rule.get("format") == kind and str(values.get(name, "")).strip()
+    }
 
 
-def _expected(spec: Spec) -> str:
-    if "choices" in spec:
-        return "one of " + ", ".join(str(choice) for choice in spec["choices"])
-    elements = f" of {spec['elements']}" if "elements" in spec else ""
-    return f"a value of type {spec.get('type', 'str')}{elements}"
+def refused(values: Mapping[str, str], said: str) -> list[Fault]:
+    """Variables whose value a program on the host has refused: it quotes what it does not understand."""
+    documented = specs.options(_ROLES)
+    return [judge.fault(name, documented[name], value) for name, value in values.items() if f"'{value}'" in said]
 
 
-def _purpose(spec: Spec) -> str:
-    description = spec["description"]
-    return description if isinstance(description, str) else " ".join(description)
+def files(paths: Iterable[str], host: str) -> dict[str, list[Fault]]:
+    """What is wrong in the inventory's own files, as faults and as warnings."""
+    paths = list(paths)
+    secret = {name for name, option in specs.options(_ROLES).items() if option.secret}
+    plain, readable = sources.plain_secrets(paths, secret)
+    return {"faults": plain + sources.written_twice(paths, host), "warnings": readable}
+
+
+def version(answer: Mapping[str, Any], asked: str) -> list[Fault]:
+    """The answer of release_source, when it is a refusal; no answer is none."""
+    if not answer or answer.get("skipped") or "commit" in answer:
+        return []
+    said = str(answer.get("msg", "it cannot be read"))
+    heading, *changes = said.splitlines()
+    if "not committed" not in heading or not changes:
+        return [{"name": "version", "value": asked, "fix": " ".join(said.split())}]
+    *files, fix = changes
+    more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
+    return [
+        {
+            "name": "checkout",
+            "value": f"{', '.join(map(_path, files[:_SHOWN_FILES]))}{more}",
+            "fix": f"not committed. {fix}",
+        }
+    ]
+
+
+def _path(line: str) -> str:
+    """The path in a line of git status --porcelain."""
+    return line[3:]
+
+
+def renamed(found: Iterable[Fault], old: str, new: str) -> list[Fault]:
+    """Faults that one role found in another's variable, under that variable's name."""
+    return [
+        {**fault, "name": fault["name"].replace(old, new), "fix": fault["fix"].replace(old, new)} for fault in found
+    ]
 
 
 class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
-            "preflight_specs": argument_specs,
-            "preflight_roles": role_names,
-            "preflight_unknown": unknown_variables,
-            "preflight_invalid": invalid_variables,
+            "preflight_faults": faults,
+            "preflight_on_command_line": on_command_line,
+            "preflight_of_format": of_format,
+            "preflight_refused": refused,
+            "preflight_files": files,
+            "preflight_renamed": renamed,
+            "preflight_version": version,
         }

@@ -237,7 +237,7 @@ def from_checkout(repository: Repository, version: str, aside: str, *, allow_dir
         if known.returncode != 0:
             raise SourceError(f"{repository.path} is no checkout that git reads: {known.stderr.strip()}")
         raise SourceError(
-            f"the checkout {repository.path} knows no commit, tag or branch {version}: fetch it, or mend version"
+            f"the checkout {repository.path} knows no commit, tag or branch {version}: fetch it, or name another"
         )
     if version == "HEAD":
         project = Path(repository.path, "pyproject.toml")
