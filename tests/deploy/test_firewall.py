@@ -8,19 +8,18 @@ import pytest
 from tests.deploy.platform import Platform, said
 
 OURS = "ufw allow 22/tcp comment 'Milkbot ssh'"
+THEIRS = ["ufw limit 22/tcp", "ufw allow from 10.0.0.0/8 to any port 22 proto tcp"]
 SHOWN = "ufw show added | grep -E '22|OpenSSH' || true"
+# In one command: between two the next connection would be kept out.
+_AWAY = "ufw delete allow 22/tcp; ufw delete limit 22/tcp; ufw delete {0} from 10.0.0.0/8 to any port 22 proto tcp"
 
 
 @pytest.fixture
 def firewall(platform: Platform) -> Iterator[Platform]:
-    """Without a rule for ssh; packets of the connection that is there are let through."""
-    platform.ssh("ufw delete allow 22/tcp")
     try:
         yield platform
     finally:
-        # Added first, so that ssh comes in at every moment.
-        gone = "ufw delete limit 22/tcp; ufw delete allow from 10.0.0.0/8 to any port 22 proto tcp"
-        platform.ssh(f"ufw allow 22/tcp; ufw delete limit from 10.0.0.0/8 to any port 22 proto tcp; {gone}; {OURS}")
+        platform.ssh("; ".join([_AWAY.format("allow"), _AWAY.format("limit"), OURS]))
 
 
 def _rules(platform: Platform) -> list[str]:
@@ -28,16 +27,15 @@ def _rules(platform: Platform) -> list[str]:
 
 
 def test_the_operators_rules_for_ssh_stay_the_only_ones(firewall: Platform) -> None:
-    theirs = ["ufw limit 22/tcp", "ufw allow from 10.0.0.0/8 to any port 22 proto tcp"]
-    firewall.ssh("; ".join(theirs))
+    firewall.ssh("; ".join([_AWAY.format("allow"), *THEIRS]))
     done = firewall.play("site.yml", "--tags", "ufw")
     assert done.returncode == 0, said(done)
-    assert _rules(firewall) == theirs
+    assert _rules(firewall) == THEIRS
 
 
 @pytest.mark.matrix
 def test_ssh_is_narrowed_and_who_would_be_locked_out_is_refused(firewall: Platform) -> None:
-    firewall.ssh(OURS)
+    firewall.ssh("; ".join([_AWAY.format("allow"), OURS]))
     done = firewall.play("site.yml", "--tags", "ufw", ufw_ssh_from=["203.0.113.0/24"])
     assert done.returncode != 0
     assert "ufw_ssh_from = does not let this connection in" in " ".join(done.stdout.split())
