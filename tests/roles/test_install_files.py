@@ -69,3 +69,19 @@ def test_a_log_loses_its_lines(tmp_path: Path) -> None:
     log.write_text("a line\n", "utf-8")
     assert _install({"path": str(log), "touch": True, "mode": "0640"})["changed"] is False
     assert log.read_text("utf-8") == "a line\n"
+
+
+def test_a_script_with_cr_in_it_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    script = {"path": str(tmp_path / "run.sh"), "content": "#!/bin/sh\r\ntrue\r\n"}
+    answer = _install({"path": str(tmp_path / "first"), "content": "one"}, script)
+    assert answer["failed"] is True
+    assert f"lines end in CR LF in {tmp_path}/run.sh" in answer["msg"]
+    assert "core.autocrlf" in answer["msg"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_whose_lines_end_in_cr_lf_is_brought_back(tmp_path: Path) -> None:
+    path = tmp_path / "run.sh"
+    path.write_bytes(b"#!/bin/sh\r\ntrue\r\n")
+    assert _install({"path": str(path), "content": "#!/bin/sh\ntrue\n"})["changed"] is True
+    assert path.read_bytes() == b"#!/bin/sh\ntrue\n"

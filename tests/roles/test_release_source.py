@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.roles.modules import ask
+from tests.roles.rendering import ROOT, evaluate
 
 LOCK = '[[package]]\nname = "{}"\nversion = "{}"\n\n'
 FILES = {
@@ -290,6 +291,67 @@ def test_a_tarball_that_cannot_be_read_is_half_read(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-2000])
     assert f"{path} cannot be read" in _refusal(_choose(tmp_path, str(path)))
     assert "not.tar cannot be read" in _refusal(_choose(tmp_path, str(tmp_path / "not.tar")))
+
+
+# A control node whose git translates the ends of lines.
+
+SCRIPT = {"deployment/scripts/run.sh": "#!/bin/sh\ntrue\n"}
+
+
+@pytest.fixture
+def translating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `git config --global core.autocrlf true` makes it, and one that colors what a program reads."""
+    settings = tmp_path / "gitconfig"
+    settings.write_text("[core]\n\tautocrlf = true\n[color]\n\tui = always\n", "ascii")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+
+
+@pytest.mark.usefixtures("translating")
+def test_a_checkout_whose_scripts_were_translated_is_refused_and_its_fix_works(tmp_path: Path) -> None:
+    origin = Checkout.make(tmp_path / "origin", FILES | SCRIPT)
+    _run("git", "clone", "--quiet", origin.path, tmp_path / "clone")
+    clone = Checkout(tmp_path / "clone")
+    assert b"\r\n" in (clone.path / "deployment/scripts/run.sh").read_bytes()
+    for version in ("HEAD", "main"):
+        said = _refusal(_choose(clone.path, version))
+        assert "has lines that end in CR LF in deployment/scripts/run.sh" in said
+    for command in (f"git -C {clone.path} config core.autocrlf false", f"git -C {clone.path} rm -r -q --cached ."):
+        assert command in said
+        _run(*command.split())
+    _run("git", "-C", clone.path, "reset", "--hard", "--quiet")
+    assert _choose(clone.path)["commit"] == origin.git("rev-parse", "HEAD")
+
+
+@pytest.mark.usefixtures("translating")
+def test_our_own_attributes_keep_a_checkout_as_it_was_committed(tmp_path: Path) -> None:
+    attributes = {".gitattributes": (ROOT / ".gitattributes").read_text("utf-8")}
+    origin = Checkout.make(tmp_path / "origin", FILES | SCRIPT | attributes)
+    _run("git", "clone", "--quiet", origin.path, tmp_path / "clone")
+    assert (tmp_path / "clone/deployment/scripts/run.sh").read_bytes() == SCRIPT["deployment/scripts/run.sh"].encode()
+    first = origin.git("rev-parse", "HEAD")
+    origin.commit("Second", {"app/two.py": ""})
+    _run("git", "-C", tmp_path / "clone", "pull", "--quiet")
+    answer = _choose(tmp_path / "clone", since=[first])
+    assert answer["dirty"] is False
+    assert [line.split(" ", 1) for line in answer["commits"][first]] == [
+        [origin.git("rev-parse", "--short", "HEAD"), "Second"]
+    ]
+
+
+@pytest.mark.usefixtures("translating")
+def test_an_archive_holds_the_bytes_that_were_committed(tmp_path: Path) -> None:
+    checkout = Checkout.make(tmp_path / "checkout", FILES | SCRIPT)
+    commit = checkout.git("rev-parse", "HEAD")
+    given = {
+        "__release_chosen": {"tarball": "", "paths": ["deployment", "app"]},
+        "__release_commit": commit,
+        "release_source": "archive",
+        "release_repository": str(checkout.path),
+    }
+    done = subprocess.run(evaluate("_release_archive_command", **given), check=True, capture_output=True)
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(tmp_path / "there", filter="data")
+    assert (tmp_path / "there/deployment/scripts/run.sh").read_bytes() == b"#!/bin/sh\ntrue\n"
 
 
 # A signature.

@@ -49,10 +49,30 @@ ITEM = {
 }
 
 
+def _read(path: Path) -> str:
+    """The text as it lies there: a line that ends in CR LF is not the same as one that ends in LF."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return file.read()
+
+
+def _refuse_translated(module: AnsibleModule) -> None:
+    """Before anything is written: nothing runs a script whose lines end in CR LF."""
+    translated = [item["path"] for item in module.params["files"] if _is_translated(item["content"] or "")]
+    if translated:
+        module.fail_json(
+            msg=f"lines end in CR LF in {', '.join(translated)}, so no program could run it: "
+            "set core.autocrlf to false in the control node's git and check the files out again"
+        )
+
+
+def _is_translated(content: str) -> bool:
+    return content.startswith("#!") and "\r\n" in content
+
+
 def _write(module: AnsibleModule, item: dict[str, Any]) -> dict[str, str] | None:
     """Write the content where it differs. Returns the difference, None when there is none."""
     path = Path(item["path"])
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = _read(path) if path.exists() else ""
     if path.exists() and before == item["content"]:
         return None
     if not module.check_mode:
@@ -99,6 +119,7 @@ def main() -> None:
     )
     # A new file gets its mode after its content: until then nobody but its writer may read it.
     os.umask(0o077)
+    _refuse_translated(module)
     changed, diffs = [], []
     for item in module.params["files"]:
         difference = _make(module, item) if item["content"] is None else _write(module, item)

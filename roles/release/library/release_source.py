@@ -84,6 +84,8 @@ _ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "milkbot@localhost",
     "GIT_COMMITTER_DATE": "1700000000 +0000",
 }
+# Bytes as they were committed, and plain answers: how this machine's git is configured must not show in a release.
+_SETTINGS = ("core.autocrlf=false", "core.eol=lf", "color.ui=false", "log.showSignature=false")
 _UNREADABLE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -100,7 +102,8 @@ class Repository:
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **_ENVIRONMENT, **self.environment}
-        command = ["git", "-C", self.path, *words]
+        options = [word for setting in _SETTINGS for word in ("-c", setting)]
+        command = ["git", *options, "-C", self.path, *words]
         try:
             return subprocess.run(  # noqa: S603 - our own words
                 command, check=False, capture_output=True, text=True, env=environment, timeout=_PATIENCE
@@ -253,6 +256,24 @@ def from_checkout(repository: Repository, version: str, aside: str, *, allow_dir
     return {"commit": commit, "dirty": dirty, "source": "checkout with changes" if dirty else "commit"}
 
 
+def refuse_translated(checkout: Path) -> None:
+    """Scripts are installed as they lie in the checkout, and no shell runs one whose lines end as in Windows."""
+    tops = [checkout / "deployment", *checkout.glob("roles/*/files")]
+    files = (file for top in tops for file in sorted(top.rglob("*")) if file.is_file())
+    found = [str(file.relative_to(checkout)) for file in files if is_translated(file.read_bytes())]
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise SourceError(
+            f"the checkout {checkout} has lines that end in CR LF in {found[0]}{more}, which no server can run: "
+            f"git -C {checkout} config core.autocrlf false, commit what is not committed, then "
+            f"git -C {checkout} rm -r -q --cached . and git -C {checkout} reset --hard"
+        )
+
+
+def is_translated(content: bytes) -> bool:
+    return content.startswith(b"#!") and b"\r\n" in content
+
+
 def verify_tag(repository: Repository, tag: str, given: dict[str, Any], aside: str) -> None:
     """Fails unless the name is a tag that somebody signed who may."""
     refused = f"{tag} is refused, since release_verify_signature is on"
@@ -352,6 +373,8 @@ def from_remote(mirror: Path, given: dict[str, Any], environment: dict[str, str]
 
 def choose(given: dict[str, Any], aside: str, *, throw_away: bool) -> dict[str, Any]:
     version = given["version"]
+    if not given["url"]:
+        refuse_translated(Path(given["repository"]))
     if _TARBALL.search(version):
         if given["url"]:
             raise SourceError(f"{version} is a tarball, and release_source git takes a commit or a tag")
