@@ -191,17 +191,6 @@ def test_what_the_project_file_names_for_the_build_is_shipped(checkout: Checkout
     assert _choose(checkout.path)["content"] != first["content"]
 
 
-def test_a_version_that_cannot_be_had_can_be_asked_for_before_anything_is_changed(checkout: Checkout) -> None:
-    (checkout.path / "uv.lock").write_text("new", "utf-8")
-    answer = _choose(checkout.path, judge=False)
-    assert [(found["name"], found["value"]) for found in answer["problems"]] == [("version", "HEAD")]
-    assert "M uv.lock" in answer["problems"][0]["fix"]
-    assert (
-        "knows no commit, tag or branch v9.9.9" in _choose(checkout.path, "v9.9.9", judge=False)["problems"][0]["fix"]
-    )
-    assert _choose(checkout.path, "main", judge=False)["problems"] == []
-
-
 def test_the_same_changes_are_another_commit(checkout: Checkout) -> None:
     (checkout.path / "uv.lock").write_text(LOCK.format("rich", "17"), "utf-8")
     one, other = _choose(checkout.path, allow_dirty=True), _choose(checkout.path, allow_dirty=True)

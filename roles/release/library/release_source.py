@@ -42,13 +42,9 @@ options:
   gpg_keys: {description: "Who may sign by OpenPGP, as armored public keys.", type: str, default: ""}
   since: {description: Commits of which to tell what came after., type: list, elements: str, default: []}
   directory: {description: An unpacked release to read instead., type: path}
-  judge: {description: "Fail when the version cannot be had, instead of returning why.", type: bool, default: true}
 """
 
 RETURN = r"""
-problems:
-  description: "Why the version cannot be had: C(name), C(value) and C(fix). Without O(judge) it is always returned."
-  type: list
 content: {description: "What is shipped, as 40 hexadecimal digits.", type: str}
 paths: {description: What of the version is shipped., type: list}
 commit: {description: The exact commit; of a tarball that git did not make its SHA-256., type: str}
@@ -432,7 +428,6 @@ def main() -> None:
             "gpg_keys": {"type": "str", "default": "", "no_log": False},
             "since": {"type": "list", "elements": "str", "default": []},
             "directory": {"type": "path"},
-            "judge": {"type": "bool", "default": True},
         },
         required_one_of=[("repository", "directory")],
         supports_check_mode=True,
@@ -445,11 +440,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="milkbot-source-") as aside:
             answer = choose(given, aside, throw_away=module.check_mode)
     except SourceError as error:
-        if given["judge"]:
-            module.fail_json(msg=str(error))
-        problem = {"name": "version", "value": given["version"], "fix": str(error)}
-        module.exit_json(changed=False, problems=[problem])
-    module.exit_json(changed=False, problems=[], **answer)
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **answer)
 
 
 if __name__ == "__main__":
