@@ -15,7 +15,7 @@ from localvps.config import Config
 from localvps.errors import VpsError
 
 _TREE = Path(__file__).resolve().parents[2]
-_BRIDGE = "milkbotf"
+_RUN = Path("/run/milkbot-vps")
 _SIGNALLED = 128
 
 
@@ -26,14 +26,19 @@ def _terminated(number: int, _frame: object) -> NoReturn:
 def main(command: list[str]) -> int:
     """Make the root, run the command in it, and leave nothing but the caches."""
     state = Path(os.environ.get("MILKBOT_FRESH_DIR", "/var/cache/milkbot-fresh"))
+    bridge = os.environ.get("MILKBOT_FRESH_BRIDGE", "milkbotf")
     subnet = ipaddress.IPv4Network(os.environ.get("MILKBOT_FRESH_SUBNET", "10.86.0.0/24"))
-    config = Config(state, state, Path("/run/milkbot-vps") / _BRIDGE, _BRIDGE, subnet)
+    config = Config(state, state, _RUN / bridge, bridge, subnet)
     signal.signal(signal.SIGTERM, _terminated)
     signal.signal(signal.SIGHUP, _terminated)
     try:
         host.require_root()
         host.require("git", "ip", "mmdebstrap", "nft", "nsenter", "setpriv", "unshare")
-        with files.lock(state / "lock", "the fresh root"):
+        # What a run finds of its own names is of a run that was killed, since no other holds these locks.
+        with (
+            files.lock(_RUN / f"fresh-{bridge}.lock", f"a fresh root at {bridge}"),
+            files.lock(state / "lock", str(state)),
+        ):
             if os.environ.get("MILKBOT_FRESH_ANEW"):
                 base.forget(state)
             with cell.opened(config, base.ensure(state), _TREE) as ready:
