@@ -169,6 +169,18 @@ def owners() -> dict[str, set[str]]:
     return found
 
 
+def library_owners(program: Path) -> dict[str, set[str]]:
+    """The packages of each shared library that a program of ours is linked with, by the library's file name."""
+    there = {line.split("=>")[1].split("(")[0].strip() for line in _lines("ldd", str(program)) if "=>" in line}
+    found: dict[str, set[str]] = {Path(path).name: set() for path in there}
+    for path in _INFO.glob("*.list"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            # Either spelling of the directory that two names lead to.
+            if line in there or line.removeprefix("/usr") in there or f"/usr{line}" in there:
+                found[Path(line).name].add(path.stem.split(":")[0])
+    return found
+
+
 def _output(*command: str, stdin: bytes = b"") -> str:
     return subprocess.run(command, cwd=ROOT, input=stdin, stdout=subprocess.PIPE, check=True).stdout.decode()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import playwright
 import pytest
 from tests.testrun import programs
 
@@ -48,3 +51,16 @@ def test_a_package_taken_out_of_the_bootstrap_is_missed(
     packages = programs.bootstrapped()
     packages.remove(package)
     assert program in {line.split()[0] for line in _lacking(started, packages)}
+
+
+def _strange_libraries(packages: list[str]) -> list[str]:
+    there = programs.installed_with(packages)
+    node = Path(playwright.__file__).parent / "driver/node"
+    return [name for name, owners in programs.library_owners(node).items() if not owners & there]
+
+
+def test_every_library_of_playwrights_node_is_installed_by_the_bootstrap() -> None:
+    packages = programs.bootstrapped()
+    assert _strange_libraries(packages) == []
+    packages.remove("libatomic1")
+    assert _strange_libraries(packages) == ["libatomic.so.1"]
