@@ -70,15 +70,26 @@ def test_a_release_is_listed_without_what_became_of_it() -> None:
     bad = {**release, "id": "b", "live": False, "result": "bad", "reason": "two\nlines"}
     shown = TABLES.release_table([{**release, "reason": "", "bytes": 1_500_000}, {**bad, "bytes": 0}])
     assert [line.split() for line in shown[1:]] == [
-        ["b", "bad", "0008", "now", "0.0", "MB", "two", "lines"],
-        ["a", "live", "good", "0008", "now", "1.5", "MB"],
+        ["b", "bad", "0008", "0.0", "MB"],
+        ["two", "lines"],
+        ["a", "live", "good", "0008", "1.5", "MB"],
     ]
+
+
+def test_the_lists_of_releases_and_deploys_fit_eighty_columns() -> None:
+    names = {"id": "20260101T000000Z-0123456789ab", "live": True, "complete": True, "schema": "0011", "bytes": 1e9}
+    releases = [{**names, "result": result, "reason": 90 * "why "} for result in ("", "good", "bad")]
+    entry = {"at": "2026-01-01T00:00:00Z", "action": "provision", "result": "returned", "release": names["id"]}
+    line = json.dumps({**entry, "before": names["id"], "by": "operator@a-control-node", "reason": 90 * "why "})
+    for shown in (TABLES.release_table(releases), TABLES.history_table(f"{line}\n{line}\n")):
+        assert max(map(len, shown)) <= 76
+    assert f"    from {names['id']}, by operator@a-control-node" in TABLES.history_table(line)
 
 
 def test_a_line_of_the_history_that_was_cut_hides_the_others() -> None:
     entry = {"at": "now", "action": "deploy", "result": "good", "release": "a", "before": None}
     shown = TABLES.history_table(f'{{"at": "no\n{json.dumps(entry)}\n')
-    assert [line.split()[0] for line in shown] == ["at", "unreadable", "now"]
+    assert [line.split()[0] for line in shown] == ["at", "unreadable", '{"at":', "now"]
 
 
 @pytest.mark.parametrize(
