@@ -26,10 +26,10 @@ _SHOWN_FILES = 3
 class _Values(dict[str, Any]):
     """The values of the variables that the roles document, and a fault for each whose template cannot be rendered."""
 
-    def __init__(self, inventory: Mapping[str, Any]) -> None:
+    def __init__(self, inventory: Mapping[str, Any], among: Iterable[str]) -> None:
         super().__init__()
         self.faults: list[Fault] = []
-        for name in specs.options(_ROLES):
+        for name in among:
             try:
                 value = inventory.get(name)
                 # What is undefined somewhere inside shows only when it is used.
@@ -54,7 +54,7 @@ def faults(inventory: Mapping[str, Any]) -> list[Fault]:
     known = documented.keys() | specs.command_line(_ROLES).keys()
     # A host's variables template themselves when they are read; which of them a template names is in the raw ones.
     raw = getattr(inventory, "_vars", inventory)
-    values = _Values(inventory)
+    values = _Values(inventory, documented)
     wrong = [fault for name, value in values.items() for fault in judge.faults_of(name, documented[name], value)]
     missing = [
         judge.missing(option) for name, option in documented.items() if option.required and name not in inventory
@@ -71,12 +71,8 @@ def on_command_line(found: Iterable[Fault], given: Iterable[str] | None = None) 
 
 def of_format(inventory: Mapping[str, Any], kind: str) -> dict[str, str]:
     """The variables whose value has to have a format, with the value that the inventory gives."""
-    values = _Values(inventory)
-    return {
-        name: str(values[name])
-        for name, option in specs.options(_ROLES).items()
-        if option.rule.get("format") == kind and str(values.get(name, "")).strip()
-    }
+    among = [name for name, option in specs.options(_ROLES).items() if option.rule.get("format") == kind]
+    return {name: str(value) for name, value in _Values(inventory, among).items() if str(value).strip()}
 
 
 def refused(values: Mapping[str, str], said: str) -> list[Fault]:
