@@ -365,9 +365,9 @@ CASES = [
         (
             (
                 f"chmod 0000 {_ARCHIVE}; {_SQL.format('SELECT txid_current(), pg_switch_wal()')} >/dev/null; "
-                f"timeout 90 sh -c 'until {_FAILING} | grep -q t; do sleep 0.5; done'"
+                f"timeout 600 sh -c 'until {_FAILING} | grep -q t; do sleep 0.5; done'"
             ),
-            f"chmod 0750 {_ARCHIVE}; timeout 120 sh -c 'while {_FAILING} | grep -q t; do sleep 0.5; done'",
+            f"chmod 0750 {_ARCHIVE}; timeout 600 sh -c 'while {_FAILING} | grep -q t; do sleep 0.5; done'",
         ),
         "Permission denied",
     ),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _RATE = 60.0
 
 

@@ -83,7 +83,7 @@ class Killer:
 
     def _wait_for_the_tick(self) -> None:
         """A dump or a tick that the killed run had begun is not waited for by every playbook."""
-        self.platform.ssh("timeout 120 sh -c 'while systemctl is-active -q milkbot-rollups; do sleep 1; done' || true")
+        self.platform.ssh("timeout 600 sh -c 'while systemctl is-active -q milkbot-rollups; do sleep 1; done' || true")
 
     def earlier(self) -> list[str]:
         """Releases that are complete, not bad, and not live."""

@@ -25,9 +25,9 @@ from websockets.typing import Origin, Subprotocol
 # answers before it opens a socket again.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0
 _FIRST_PING_PAUSE = 0.1
-_PATIENCE = 15.0
+_PATIENCE = 60.0
 _RERUN = BackMsg(rerun_script=ClientState()).SerializeToString()
-_START_SECONDS = 60
+_START_SECONDS = 600
 
 
 class Return(NamedTuple):

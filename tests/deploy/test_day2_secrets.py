@@ -87,7 +87,7 @@ def _accept(platform: Platform, public_key: str) -> None:
     text = json.dumps([account | {"public_key_pem": public_key}])
     platform.ssh(f"printf %s {shlex.quote(text)} >{ACCOUNTS} && systemctl restart milkbot-simulator")
     answers = "curl --silent --fail http://127.0.0.1:8900/trade-api/v2/exchange/status"
-    platform.ssh(f"timeout 60 sh -c 'until {answers}; do sleep 0.2; done'")
+    platform.ssh(f"timeout 600 sh -c 'until {answers}; do sleep 0.2; done'")
 
 
 def _served(platform: Platform) -> str:

@@ -161,7 +161,7 @@ def test_a_part_that_hangs_holds_up_the_check(health: Health) -> None:
     finally:
         for program in programs:
             health.platform.ssh(f"umount $(readlink -f {program})")
-    assert took < 20
+    assert took < 55  # less than one of them hangs
     for name in ("firewall", "certificate", "log of milkbot-trader", "last tick", "UNKNOWN orders"):
         assert "cannot be judged" in rows[name]["value"]
     assert rows["database"]["state"] == "fail"

@@ -228,7 +228,7 @@ def _stopped_when(platform: Platform, word: str, target: str) -> Iterator[str]:
         f"systemd-run --quiet --collect --property=KillMode=process {SCRIPTS}/restore-to-time.sh --yes '{target}'"
     )
     try:
-        platform.ssh("timeout 180 sh -c 'until [ -e /run/test-stopped ]; do sleep 0.2; done'")
+        platform.ssh("timeout 600 sh -c 'until [ -e /run/test-stopped ]; do sleep 0.2; done'")
         yield str(json.loads(platform.ssh("cat /run/lock/milkbot-deploy.json"))["pid"])
     finally:
         platform.ssh("rm -f /usr/local/sbin/runuser /run/test-stop /run/test-stopped")
@@ -271,7 +271,7 @@ def test_a_cluster_that_is_lost_takes_more_than_a_minute_along(platform: Platfor
     # When the most is lost: just before the next archiving.
     age = "SELECT (now() - last_archived_time) >= interval '28 s' FROM pg_stat_archiver"
     psql = f"runuser -u postgres -- psql -XqAtc {shlex.quote(age)}"
-    platform.ssh(f"cd /; sleep 40; timeout 120 sh -c {shlex.quote(f'until {psql} | grep -q t; do sleep 0.1; done')}")
+    platform.ssh(f"cd /; sleep 40; timeout 600 sh -c {shlex.quote(f'until {psql} | grep -q t; do sleep 0.1; done')}")
     lost_at = platform.ssh(
         f"systemctl kill -s KILL {SERVER}; date +%s.%N; rm -rf /var/lib/postgresql/*/main/pg_wal; "
         "systemctl stop test-beats"

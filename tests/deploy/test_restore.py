@@ -149,7 +149,7 @@ def _stopped_when(platform: Platform, word: str, path: str) -> Iterator[str]:
         f"{SCRIPTS}/restore-database.sh {path}"
     )
     try:
-        platform.ssh("timeout 120 sh -c 'until [ -e /run/test-stopped ]; do sleep 0.2; done'")
+        platform.ssh("timeout 600 sh -c 'until [ -e /run/test-stopped ]; do sleep 0.2; done'")
         yield str(json.loads(platform.ssh("cat /run/lock/milkbot-deploy.json"))["pid"])
     finally:
         platform.ssh("rm -f /usr/local/sbin/runuser /run/test-stop /run/test-stopped")

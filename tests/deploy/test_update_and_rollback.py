@@ -100,7 +100,7 @@ def test_a_commit_that_changes_only_the_inventory_deploys_nothing(platform: Plat
 
 
 def test_a_reload_of_nginx_drops_something(platform: Platform) -> None:
-    ended = "timeout 60 sh -c 'while pgrep -f \"[w]orker process is shutting down\"; do sleep 0.2; done' | sort -u"
+    ended = "timeout 600 sh -c 'while pgrep -f \"[w]orker process is shutting down\"; do sleep 0.2; done' | sort -u"
     with (
         watching(platform.address, DOMAIN, platform.authority, count=8) as dashboards,
         asking(platform.address, DOMAIN, platform.authority, again=True) as answers,
@@ -140,7 +140,7 @@ def test_a_tick_is_cut_off_or_meets_another_version(platform: Platform) -> None:
         updated = platform.play("update.yml", version=commit)
         second = platform.live()
         returned = platform.play("rollback.yml")
-        platform.ssh("timeout 60 sh -c 'until tail -n 1 /run/test-ticks | grep -q ^end; do sleep 0.1; done'")
+        platform.ssh("timeout 600 sh -c 'until tail -n 1 /run/test-ticks | grep -q ^end; do sleep 0.1; done'")
         ticks = platform.ssh("cat /run/test-ticks").splitlines()
     finally:
         platform.ssh(f"rm -r {' '.join(f'/run/systemd/system/{unit}.d' for unit in units)}; {again}")
@@ -371,7 +371,7 @@ def test_a_version_that_mends_the_trader_is_refused(platform: Platform) -> None:
     # A tick that is running is not this one.
     unit = "milkbot-trader.service"
     fail = f"until systemctl is-failed --quiet {unit}; do systemctl start {unit}; sleep 0.2; done"
-    platform.ssh(f"systemctl daemon-reload; timeout 120 bash -c '{fail}'; rm -r {directory}; systemctl daemon-reload")
+    platform.ssh(f"systemctl daemon-reload; timeout 600 bash -c '{fail}'; rm -r {directory}; systemctl daemon-reload")
     commit = platform.versions.commit("The mend", {})
     done = platform.play("update.yml", version=commit)
     assert done.returncode == 0, said(done)

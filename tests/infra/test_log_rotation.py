@@ -66,12 +66,12 @@ def writing(host: Host) -> Iterator[None]:
     host.check_output(f"systemd-run --collect --quiet --unit=milkbot-test-writer-3 /bin/sh -c {shlex.quote(APPENDER)}")
     yield
     host.check_output(f"rm -f /run/milkbot-test-writing {STATE}")
-    host.check_output("timeout 20 sh -c 'while systemctl --quiet is-active milkbot-test-writer-*; do sleep 0.1; done'")
+    host.check_output("timeout 600 sh -c 'while systemctl --quiet is-active milkbot-test-writer-*; do sleep 0.1; done'")
 
 
 def _await_lines(host: Host) -> None:
     for log in (LOG, APPENDED):
-        host.check_output(f"timeout 30 sh -c 'until grep -q -m 1 \"{MARK}\" {log}; do sleep 0.05; done'")
+        host.check_output(f"timeout 600 sh -c 'until grep -q -m 1 \"{MARK}\" {log}; do sleep 0.05; done'")
 
 
 @pytest.mark.usefixtures("writing")
@@ -80,9 +80,9 @@ def test_a_line_is_lost_in_a_week_of_rotations(host: Host) -> None:
     for _ in range(DAYS):
         _rotate(host, days_passed=1)
         # Who appends has the old file open; it is compressed a day later.
-        host.check_output(f"timeout 30 sh -c 'until grep -q \"{MARK}\" {LOG}; do sleep 0.05; done'")
+        host.check_output(f"timeout 600 sh -c 'until grep -q \"{MARK}\" {LOG}; do sleep 0.05; done'")
     host.check_output("rm /run/milkbot-test-writing")
-    host.check_output("timeout 20 sh -c 'while systemctl --quiet is-active milkbot-test-writer-*; do sleep 0.1; done'")
+    host.check_output("timeout 600 sh -c 'while systemctl --quiet is-active milkbot-test-writer-*; do sleep 0.1; done'")
 
     written: dict[int, list[int]] = {1: [], 2: []}
     for line in _lines(host, LOG):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _MEASURED = ROOT / "tests/bench"
 _WAITS = {"join", "wait"}
+_ON_A_MACHINE = re.compile(r"timeout (\d+) (?:ba)?sh -c '?(?:until|while)\b")
 _PAUSE = 1
 """Seconds below which it is a pause between two looks, and no limit."""
 _TIMEOUTS = {"timeout", "default_timeout"}
@@ -33,6 +35,10 @@ def _limits(path: Path) -> Iterator[str]:
                 yield f"{path.relative_to(ROOT)}:{node.value.lineno}: {name}={limit}"
             case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="monotonic")), op=ast.Add(), right=ast.Constant()):
                 yield f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+            case ast.Constant(value=str() as text):
+                for limit in _ON_A_MACHINE.findall(text):
+                    if int(limit) < PATIENCE:
+                        yield f"{path.relative_to(ROOT)}:{node.lineno}: timeout {limit}"
 
 
 def test_whatever_a_test_waits_for_may_take_long() -> None:
