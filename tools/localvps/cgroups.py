@@ -12,7 +12,7 @@ from localvps.errors import VpsError
 
 _FAMILY = "milkbot-vps"
 _POLL_SECONDS = 0.02
-_EMPTY_SECONDS = 10.0
+_EMPTY_SECONDS = 120.0
 
 
 def path(name: str) -> Path:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from localvps.config import Config
 
-BOOT_SECONDS = 60.0
+BOOT_SECONDS = 600.0  # it ends what hangs; a machine that died is noticed at once
 _NEW = ".new-"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Another distribution's mirror is the operator's choice: none is asked that nobody configured.
 _DEFAULTS = {"debian": ("http://deb.debian.org/debian", "http://deb.debian.org/debian-security")}
-_TIMEOUT_SECONDS = 15.0
+_TIMEOUT_SECONDS = 60.0
 
 
 def _host_uris(apt_dir: Path) -> Iterator[str]:

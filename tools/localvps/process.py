@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _BOOT = Path(__file__).with_name("boot.sh")
 _POLL_SECONDS = 0.02
-_STOP_SECONDS = 60.0
-_KILL_SECONDS = 10.0
+_STOP_SECONDS = 300.0
+_KILL_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
