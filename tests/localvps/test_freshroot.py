@@ -28,7 +28,7 @@ with cell.opened(config, Path(sys.argv[2]), Path(sys.argv[3])) as ready:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of one commit."""
+    """A repository of one commit, of another user than the one who runs."""
     path = tmp_path_factory.mktemp("tree") / "tree"
     path.mkdir()
     (path / "committed").touch()
@@ -39,6 +39,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("-c", "user.name=t", "-c", "user.email=t@milkbot.test", "commit", "--quiet", "--message", "one"),
     ):
         subprocess.run(["git", *words], cwd=path, check=True)
+    subprocess.run(["chown", "--recursive", "nobody", path], check=True)
     return path
 
 
