@@ -40,7 +40,8 @@ psql() { runuser -u postgres -- psql -XqAt -d postgres -c "$1"; }
 psql "SELECT 'PostgreSQL waits for a restart: ' || name FROM pg_settings WHERE pending_restart"
 psql "SELECT 'PostgreSQL runs ' || s.name || ' of ' || coalesce(s.sourcefile, s.source)
     FROM pg_file_settings f JOIN pg_settings s USING (name)
-    WHERE f.sourcefile LIKE '%/conf.d/milkbot%' AND f.sourcefile IS DISTINCT FROM s.sourcefile"
+    WHERE f.sourcefile LIKE '%/conf.d/milkbot%' AND f.sourcefile IS DISTINCT FROM s.sourcefile
+    AND s.source <> 'default'"
 psql "SELECT 'PostgreSQL has no ' || f.name || ' of ' || f.sourcefile FROM pg_file_settings f WHERE error IS NOT NULL"
 begun=$(psql "SELECT ceil(extract(epoch FROM pg_conf_load_time()))")
 find /etc/postgresql/*/main /var/lib/postgresql/*/main/postgresql.auto.conf -type f -newerct "@$begun" |
