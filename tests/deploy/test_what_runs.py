@@ -53,12 +53,6 @@ KILLS = (
         _REFUSED,
         "0",
     ),
-    Kill(
-        "systemd",
-        "Install | Write the units",
-        "systemctl show --value --property=TimersCalendar milkbot-trader.timer | grep -o '0/2:00' || true",
-        "0/2:00",
-    ),
 )
 
 
@@ -67,7 +61,7 @@ def _afterwards(platform: Platform, request: pytest.FixtureRequest) -> Iterator[
     """The platform as its inventory describes it, after a test that changed it; what runs always changes little."""
     yield
     whole = request.node.get_closest_marker("matrix")
-    done = platform.play("site.yml", *([] if whole else ["--tags", "postgres,nginx,systemd"]))
+    done = platform.play("site.yml", *([] if whole else ["--tags", "postgres,nginx"]))
     assert done.returncode == 0, said(done)
     assert otherwise(platform) == []
 
@@ -81,7 +75,7 @@ def test_a_run_that_was_killed_before_it_reloaded_is_finished_by_the_next(platfo
         assert stopped.returncode == -9, said(stopped)
     assert otherwise(platform) != []
     assert all(platform.ssh(kill.effect) != kill.wanted for kill in KILLS)
-    done = platform.play("site.yml", "--tags", "postgres,nginx,systemd", **OTHER)
+    done = platform.play("site.yml", "--tags", "postgres,nginx", **OTHER)
     assert done.returncode == 0, said(done)
     assert otherwise(platform) == []
     for kill in KILLS:
