@@ -27,7 +27,7 @@ _OF_PROMETHEUS_ALONE = {"MilkbotDiskFills", "MilkbotClockNotSynchronized"}
 # A number with the name of what it limits.
 _NUMBER_BY_NAME = re.compile(
     r"^(?:[A-Z_]+, *)*_?(?:[A-Z]+_)*(?:LATE|SKEW|DISK|NEARLY|SCARCE|SOON|OLD|LONG)(?:_[A-Z]+)*"
-    r"(?:, *[A-Z_]+)* *= *\d", re.MULTILINE,
+    r"(?:, *[A-Z_]+)* *= *(?:\d|timedelta\()", re.MULTILINE,
 )  # fmt: skip
 
 
@@ -64,9 +64,14 @@ def test_prometheus_gets_every_limit_of_the_host(tmp_path: Path) -> None:
     assert JOBS.limits(tmp_path / "absent.json") == []
 
 
-def test_each_role_whose_program_reads_the_table_installs_it() -> None:
-    for role in ("health", "diagnose", "monitoring"):
-        assert "milkbot_limits_file" in (ROLES / role / "vars/main.yml").read_text("utf-8"), role
+def test_each_role_that_has_a_timer_or_a_reader_of_the_table_installs_it() -> None:
+    for file in (
+        "health/vars/main.yml",
+        "diagnose/vars/main.yml",
+        "monitoring/vars/main.yml",
+        "systemd/tasks/install.yml",
+    ):
+        assert "milkbot_limits_files" in (ROLES / file).read_text("utf-8"), file
 
 
 def _rules() -> list[dict[str, Any]]:
@@ -95,14 +100,20 @@ def test_every_limit_that_a_program_asks_for_is_in_the_table() -> None:
 
 
 def test_a_limit_that_is_spelt_again_is_found() -> None:
-    for line in ("_LATE_SECONDS = 15 * 60", "_FULL, _NEARLY = 98, 90", "_SKEW_SECONDS, _SKEW_NOTED = 10.0, 3.0"):
+    for line in (
+        "_LATE_SECONDS = 15 * 60",
+        "TRADER_LATE = timedelta(minutes=15)",
+        "_FULL, _NEARLY = 98, 90",
+        "_SKEW_SECONDS, _SKEW_NOTED = 10.0, 3.0",
+    ):
         assert _NUMBER_BY_NAME.search(f"x\n{line}\n"), line
     for rule in ("time() - milkbot_tick_finished_timestamp_seconds > 900", "abs(milkbot_clock_skew_seconds) > 2"):
         assert _NUMBER_IN_A_RULE.search(rule), rule
 
 
 def test_no_program_spells_a_limit_a_second_time() -> None:
-    places = [*(ROOT / "deployment/diagnose").rglob("*.py"), *(ROOT / "app/milkbot/cli").rglob("*.py")]
+    places = [*(ROOT / "deployment/diagnose").rglob("*.py")]
+    places += [path for part in ("cli", "analytics") for path in (ROOT / "app/milkbot" / part).rglob("*.py")]
     places += [path for path in (ROOT / "deployment/health").rglob("*.py") if path.name != "settings.py"]
     spelt = {str(path.relative_to(ROOT)): _NUMBER_BY_NAME.findall(path.read_text("utf-8")) for path in places}
     assert {path: found for path, found in spelt.items() if found} == {}

@@ -15,7 +15,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from milkbot.cli.context import env_file_of_host, log_as, needed_of_host, open_database
-from milkbot.cli.host import limits_path, read_limits, tick_timer
+from milkbot.cli.host import tick_timer
 from milkbot.cli.tables import show
 from milkbot.db import findings, migrate, orders, state, ticks
 from milkbot.db.ops import Tick
@@ -26,6 +26,7 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.order_states import UNRESOLVED
 from milkbot.domain.trading_state import TradingState
 from milkbot.errors import ConfigError, ExitCode, MilkbotError
+from milkbot.limits import limits_path, read_limits
 from milkbot.load_settings import load_needed, warnings
 from milkbot.settings import OF_THE_BOOKS, Settings
 from milkbot.trader.doors import open_venue, open_weather

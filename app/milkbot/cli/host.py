@@ -1,14 +1,10 @@
-"""What the doctor asks of the host that it runs on: the table of limits, and systemd's timer of the ticks."""
+"""What the doctor asks of the host that it runs on: systemd's timer of the ticks."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-
-from milkbot.release import release_directory
 
 _TIMER = "milkbot-trader.timer"
 _FORM = "%a %Y-%m-%d %H:%M:%S UTC"
@@ -21,22 +17,6 @@ class Timer:
 
     since: datetime
     following: datetime | None
-
-
-def limits_path() -> Path | None:
-    """Where the roles put the table that every program of the host reads; None in a checkout, which is no host."""
-    release = release_directory()
-    return None if release is None else release.parent.parent / "deployment/limits.json"
-
-
-def read_limits(path: Path | None) -> dict[str, float] | None:
-    """The table of limits, by the names of docs/health.md; None where there is none that can be read."""
-    if path is None:
-        return None
-    try:
-        return {str(name): float(value) for name, value in json.loads(path.read_text("utf-8")).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
 
 
 def tick_timer() -> Timer | None:

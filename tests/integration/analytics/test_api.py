@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -22,6 +23,7 @@ from milkbot.analytics.service.application import create_app
 from milkbot.db.session import DatabaseAddress, make_engine
 from milkbot.domain.cities import cities
 from milkbot.domain.orders import BookSide
+from milkbot_health.settings import table
 
 PRIVATE = ("order-", "fill-", "mb-", "signal", "client_order", "venue")
 
@@ -219,7 +221,11 @@ def test_health_is_degraded_until_all_ran_and_ok_then(client: TestClient, databa
     assert 355 <= running["components"]["trader"]["age_seconds"] <= 380
 
 
-def test_trader_that_stopped_finishing_is_late(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+def test_trader_that_stopped_finishing_is_late(
+    client: TestClient, database: TestDatabase, facts: Facts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "limits_path", lambda: tmp_path / "limits.json")
+    (tmp_path / "limits.json").write_text(json.dumps(table({})), "utf-8")
     _roll_up(database)
     facts.tick(hours_ago(0.3), finished=hours_ago(0.3), outcome="ok")
     facts.tick(hours_ago(0))
@@ -227,6 +233,9 @@ def test_trader_that_stopped_finishing_is_late(client: TestClient, database: Tes
     assert found.status_code == 200
     assert found.json()["components"]["trader"]["status"] == "degraded"
     assert "milkbot-trader.timer" in found.json()["components"]["trader"]["detail"]
+    (tmp_path / "limits.json").write_text(json.dumps(table({}, 20)), "utf-8")
+    slower = client.get("/v1/health").json()
+    assert slower["components"]["trader"]["status"] == "ok", "a tick every 20 minutes is healthy after 18"
 
 
 def test_without_the_database_health_is_down_and_the_rest_says_try_later(database: TestDatabase) -> None:

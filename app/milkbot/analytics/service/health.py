@@ -14,12 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from milkbot.analytics.service.schemas import Component, Components, Health, Status
 from milkbot.errors import DatabaseUnavailableError
+from milkbot.limits import limits_path, read_limits
 from milkbot.release import release_id
 
 _log = structlog.get_logger(__name__)
-# Three periods of their timers: one missed run is no news, three are.
-TRADER_LATE = timedelta(minutes=15)
-ROLLUPS_LATE = timedelta(minutes=45)
 PROBE_SECONDS = 2.0
 
 
@@ -29,6 +27,7 @@ async def check(read: Callable[[], Mapping[str, Any]]) -> Health:
     try:
         with anyio.fail_after(PROBE_SECONDS):
             row = await to_thread.run_sync(read, abandon_on_cancel=True)
+            limits = await to_thread.run_sync(read_limits, limits_path())
     except TimeoutError:
         return _down(f"no answer within {PROBE_SECONDS:g} seconds")
     except (DatabaseUnavailableError, SQLAlchemyError) as error:
@@ -37,8 +36,8 @@ async def check(read: Callable[[], Mapping[str, Any]]) -> Health:
     latency_ms = round((time.perf_counter() - started) * 1000, 1)
     components = Components(
         database=Component(status=Status.OK, latency_ms=latency_ms),
-        trader=_by_age(row["last_tick_finished"], row["now"], TRADER_LATE, "milkbot-trader.timer"),
-        rollups=_by_age(row["last_rollup"], row["now"], ROLLUPS_LATE, "milkbot-rollups.timer"),
+        trader=_by_age(row["last_tick_finished"], row["now"], _late(limits, "tick"), "milkbot-trader.timer"),
+        rollups=_by_age(row["last_rollup"], row["now"], _late(limits, "rollup"), "milkbot-rollups.timer"),
     )
     late = Status.DEGRADED in {components.trader.status, components.rollups.status}
     return Health(
@@ -47,6 +46,12 @@ async def check(read: Callable[[], Mapping[str, Any]]) -> Health:
         trading_state=row["trading_state"],
         components=components,
     )
+
+
+def _late(limits: Mapping[str, float] | None, what: str) -> timedelta:
+    """From when on it is late; never on a host whose roles wrote no table."""
+    seconds = (limits or {}).get(f"{what}_late_seconds")
+    return timedelta.max if seconds is None else timedelta(seconds=seconds)
 
 
 def _by_age(last_seen: datetime | None, now: datetime, late: timedelta, timer: str) -> Component:
