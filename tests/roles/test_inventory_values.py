@@ -236,6 +236,29 @@ def test_a_playbook_that_acts_on_the_host_reads_its_command_line_first(playbook:
     assert first.get("tags") == (["code", "migrations", "database"] if playbook == "rollback" else None)
 
 
+def test_a_way_back_is_refused_by_no_roles_own_check_of_its_values() -> None:
+    """Ansible would run such a check whatever the tags, and fail an emergency for `notify_timeout: soon`."""
+    files = [ROOT / "playbooks/rollback.yml", *(ROLES / "rollback/tasks").glob("*.yml")]
+    calls = [
+        task[action]
+        for file in files
+        for task in _tasks(yaml.safe_load(file.read_text(encoding="utf-8")))
+        for action in ("ansible.builtin.import_role", "ansible.builtin.include_role")
+        if action in task
+    ]
+    assert len(calls) > 8
+    checked = [
+        call["name"] for call in calls if "tasks_from" not in call and call.get("rolespec_validate") is not False
+    ]
+    # It ends the run, and has nothing of the inventory.
+    assert set(checked) <= {"summary"}
+
+
+def _tasks(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    inner = [task for one in given for part in ("tasks", "block", "rescue", "always") for task in one.get(part, [])]
+    return [*given, *_tasks(inner)] if inner else given
+
+
 def test_a_time_that_the_hosts_systemd_refuses_is_named() -> None:
     times = INVENTORY.of_format({"backup_drill_schedule": "whenever", "pgbackrest_full_on": "Sun 00:30"}, "calendar")
     assert times == {"backup_drill_schedule": "whenever", "pgbackrest_full_on": "Sun 00:30"}
