@@ -63,8 +63,9 @@ def ancestors(task: Any) -> Iterator[Any]:
 
 def path_of(task: Any) -> tuple[str, ...]:
     """Names of the includes that lead to a task, the play's own first, and its own."""
-    around = [entry.get_name() for entry in ancestors(task) if isinstance(entry, TaskInclude)]
-    return (*(str(name) for name in reversed(around)), str(task.get_name()))
+    around = [entry.name or entry.get_name() for entry in ancestors(task) if isinstance(entry, TaskInclude)]
+    # Without its role's name, which the step says already.
+    return (*(str(name) for name in reversed(around)), str(task.name or task.get_name()))
 
 
 def is_rescued(task: Any) -> bool:
