@@ -134,7 +134,7 @@ WAL_JOBS = ("full", "diff", "incr", "verify")
 _POSTMASTER = "head -n 1 /var/lib/postgresql/*/main/postmaster.pid"
 
 # What the check says of itself: that takes other tests than a case.
-_PENDING = "echo Inst nginx [1.22.1-9] \\(1.22.1-9+deb12u9 Debian-Security:12/oldstable-security [amd64]\\)"
+_PENDING = 'echo "Inst nginx [1.22.1-9] (1.22.1-9+deb12u9 Debian-Security:12/oldstable-security [amd64])"'
 _NOWHERE = "http://127.0.0.1:1"
 
 OF_ITSELF = {"alert run", "alert channels", "dead man's switch"}
@@ -522,7 +522,8 @@ CASES = [
     ),
     Case(
         "security updates",
-        f"echo '{_PENDING}' >/usr/local/sbin/apt-get; chmod 755 /usr/local/sbin/apt-get; touch /var/lib/dpkg/status",
+        f"printf '%s\\n' '#!/bin/sh' '{_PENDING}' >/usr/local/sbin/apt-get; chmod 755 /usr/local/sbin/apt-get; "
+        "touch /var/lib/dpkg/status",
         "rm /usr/local/sbin/apt-get; touch /var/lib/dpkg/status",
         state="warn",
         said="upgrade.yml alone installs nginx",
