@@ -89,7 +89,7 @@ _FINDING = (
 )
 _NO_FINDING = _psql("DELETE FROM ops.findings WHERE subject = 'health-test'")
 _TICK = "systemctl start milkbot-trader.service"
-_DROP_IN = "/etc/systemd/system/milkbot-trader.service.d"
+_EDIT = "/etc/systemd/system/milkbot-trader.service.d"
 
 
 def _older(table: str, column: str, where: str, by: str) -> str:
@@ -396,7 +396,7 @@ CASES = [
     ),
     Case(
         "files of the units",
-        f"mkdir -p {_DROP_IN} && printf '[Service]\\nNice=5\\n' >{_DROP_IN}/override.conf && systemctl daemon-reload",
+        f"mkdir -p {_EDIT} && printf '[Service]\\nNice=5\\n' >{_EDIT}/override.conf; systemctl daemon-reload",
         "systemctl revert milkbot-trader.service",
         state="warn",
         said="overridden: milkbot-trader.service by",

@@ -21,6 +21,10 @@ CHECK = "/opt/milkbot/deployment/scripts/healthcheck.sh"
 STATE = "/var/lib/milkbot-health/state.json"
 SECRET = secrets.token_hex(8)
 FILES = ("/etc/milkbot/health.env", "/etc/milkbot/health-channels.json")
+LOAD = (
+    "systemctl daemon-reload; systemctl reload nginx ssh postgresql@15-main; "
+    "systemctl restart milkbot-analytics.service milkbot-dashboard.service milkbot-trader.timer milkbot-rollups.timer"
+)
 RESERVE = "/var/backups/milkbot/.reserve"
 # What others may write into while a case runs: all that is asserted about a message are the lines of the case's row.
 _LINE = re.compile(r"^(FAIL|WARN|WELL AGAIN)[^:]*: (.{1,28}?): ", re.MULTILINE)
@@ -90,6 +94,8 @@ def health(platform: Platform) -> Iterator[Health]:
         assert done.returncode == 0, said(done)
         assert SECRET not in said(done)
         platform.ssh(f"crontab -l >/run/crontab; grep -v {CHECK} /run/crontab | crontab -")
+        # What other tests wrote and took back is on disk as before, and newer than what runs.
+        platform.ssh(LOAD)
         platform.ssh(f"test -e {RESERVE} || head -c 1M /dev/zero >{RESERVE}")
         try:
             yield Health(platform, channel, switch)
