@@ -20,7 +20,7 @@ WRONG = ("BANKROLL=-5", "MAX_TRADE_RISK_PCT=200", "COLOUR=blue")
 def wrong_settings(host: Host) -> Iterator[None]:
     """A file of settings that every tick refuses. Trading goes on when it is over."""
     running = "systemctl is-active --quiet milkbot-trader.service"
-    host.check_output(f"systemctl stop milkbot-trader.timer; timeout 60 sh -c 'while {running}; do sleep 0.2; done'")
+    host.check_output(f"systemctl stop milkbot-trader.timer; timeout 600 sh -c 'while {running}; do sleep 0.2; done'")
     host.check_output(f"cp -p {ENV} {ENV}.kept && printf '%s\\n' {' '.join(WRONG)} >>{ENV}")
     try:
         yield
