@@ -63,8 +63,9 @@ def test_an_image_without_a_mirror_is_left_out_with_its_reason(monkeypatch: pyte
 
     monkeypatch.setattr("localvps.mirrors.mirror", nowhere)
     assert images_without_mirror() == {
-        "molecule-ubuntu-22.04": "no mirror of ubuntu is configured",
-        "molecule-ubuntu-24.04": "no mirror of ubuntu is configured",
+        f"{part}-ubuntu-{version}": "no mirror of ubuntu is configured"
+        for part in ("molecule", "production")
+        for version in ("22.04", "24.04")
     }
 
 
@@ -76,7 +77,7 @@ def test_the_machine_of_a_part_that_runs_alone_is_destroyed() -> None:
 
 
 def test_a_part_runs_the_long_matrices_every_time() -> None:
-    for part in build(["unit", "roles", "integration", "vps", "browser", "deploy"]):
+    for part in build(["unit", "roles", "integration", "vps", "browser", "deploy", "production"]):
         assert any(command[-2:] == ("-m", "not matrix") for command in part.commands)
     for part in build(["integration", "deploy"], matrix=True):
         assert not any("not matrix" in command for command in part.commands)

@@ -108,10 +108,18 @@ def _on_machine(name: str, *arguments: str, provisioned: bool, keep: bool) -> Pa
     return Part(name, 2, (*converge, run), after=() if keep else (_DESTROY,))
 
 
+def _production(name: str, *cases: str) -> Part:
+    """A server of its own, on which every playbook runs with the inventory that is shipped."""
+    image = name.removeprefix("production").removeprefix("-") or recipes.DEFAULT
+    command = _pytest(name, "tests/production", "--durations=0", *cases)
+    return Part(name, 1, (command,), env=(("MILKBOT_PRODUCTION_IMAGE", image),))
+
+
 def names(*, all_images: bool) -> list[str]:
     """The names of the parts, in the order in which their lanes run them."""
-    images = [f"molecule-{name}" for name in recipes.RECIPES if name != recipes.DEFAULT]
-    return ["molecule", *_ON_MACHINE, *_LANE_1, *(["mutation", *images] if all_images else [])]
+    others = [name for name in recipes.RECIPES if name != recipes.DEFAULT]
+    images = [f"{part}-{name}" for part in ("molecule", "production") for name in others]
+    return ["molecule", *_ON_MACHINE, *_LANE_1, "production", *(["mutation", *images] if all_images else [])]
 
 
 def images_without_mirror() -> dict[str, str]:
@@ -121,7 +129,7 @@ def images_without_mirror() -> dict[str, str]:
         try:
             mirrors.mirror(recipe.distribution)
         except VpsError as error:
-            found[f"molecule-{recipe.name}"] = str(error)
+            found |= {f"{part}-{recipe.name}": str(error) for part in ("molecule", "production")}
     return found
 
 
@@ -142,6 +150,8 @@ def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
             parts.append(_on_machine(name, *tests, provisioned=bool(before), keep=bool(after)))
         elif name == "lint":
             parts.append(_lint())
+        elif name.startswith("production"):
+            parts.append(_production(name, *cases))
         elif name == "mutation":
             parts.append(Part(name, 1, (("python", "-m", "mutation"),)))
         elif name in _LANE_1:

@@ -1,0 +1,157 @@
+"""Every playbook works with inventories/production as it is shipped. The tests follow each other on one server."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.deploy.platform import migration
+from tests.production.reader import INVENTORY, Reader, said, well
+
+# Long enough to see a service die; an operator waits for longer.
+WATCH = {"systemd_watch_seconds": 10}
+DAILY = re.compile(r"/var/backups/milkbot/daily/\S+\.sql\.gz")
+
+
+def _refused(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode != 0, said(done)
+    assert "changed=0" in said(done)
+    return said(done)
+
+
+def test_a_version_that_does_not_exist_is_refused_before_any_change(reader: Reader) -> None:
+    assert "v9.9.9" in _refused(reader.play("site.yml", version="v9.9.9"))
+
+
+def test_two_traders_on_one_account_are_refused_before_any_change(reader: Reader, tmp_path: Path) -> None:
+    second = tmp_path / "second.yml"
+    hosts = {"milkbot": {"hosts": {"milkbot-second": {"ansible_host": reader.address}}}}
+    second.write_text(yaml.safe_dump(hosts), encoding="utf-8")
+    done = reader.play("site.yml", "-i", str(second), "--limit", "milkbot-production")
+    assert "milkbot-second" in _refused(done)
+
+
+def test_a_vault_that_is_not_encrypted_is_refused_before_any_change(reader: Reader) -> None:
+    vault = INVENTORY / "group_vars/all/vault.yml"
+    well(reader.type(f"ansible-vault decrypt {vault}"))
+    try:
+        assert f"run: ansible-vault encrypt {reader.clone / vault}" in _refused(reader.play("site.yml"))
+    finally:
+        well(reader.type(f"ansible-vault encrypt {vault}"))
+
+
+def test_diagnose_finds_nothing_wrong_on_a_new_server(reader: Reader) -> None:
+    assert "Nothing wrong was found" in well(reader.play("diagnose.yml"))
+
+
+def test_drift_finds_no_difference_on_a_new_server(reader: Reader) -> None:
+    assert "nothing differs" in well(reader.play("drift.yml")).lower()
+
+
+def test_verify_works_without_the_simulators_variables(shipped: Reader) -> None:
+    well(shipped.play("verify.yml"))
+
+
+def test_a_backup_is_made_listed_and_fetched(shipped: Reader, tmp_path: Path) -> None:
+    made = well(shipped.play("backup.yml", fetch_to=str(tmp_path)))
+    (name,) = {Path(found).name for found in DAILY.findall(made)}
+    assert (tmp_path / name).is_file()
+    assert name in well(shipped.play("backup.yml", "--tags", "list"))
+
+
+def test_an_update_that_only_the_inventory_differs_in_deploys_nothing(shipped: Reader) -> None:
+    before = shipped.live()
+    assert "othing to d" in well(shipped.play("update.yml", **WATCH))
+    assert shipped.live() == before
+
+
+def test_an_update_and_a_rollback_go_there_and_back(shipped: Reader) -> None:
+    first = shipped.live()
+    shipped.commit("Another version", {"app/milkbot/of_a_test.py": '"""Nothing."""\n'})
+    well(shipped.play("update.yml", **WATCH))
+    second = shipped.live()
+    assert second != first
+    assert second in well(shipped.play("releases.yml"))
+    well(shipped.play("rollback.yml", **WATCH))
+    assert shipped.live() == first
+    history = well(shipped.play("history.yml"))
+    assert all(name in history for name in (first, second, "deploy", "rollback"))
+    assert [entry["action"] for entry in shipped.history()[-2:]] == ["deploy", "rollback"]
+
+
+@pytest.mark.matrix
+def test_a_rollback_takes_migrations_back(shipped: Reader) -> None:
+    first, schema = shipped.live(), shipped.ssh("milkbot db current").splitlines()[-1]
+    files = migration(
+        "9001",
+        schema,
+        up='op.execute("CREATE TABLE ops.of_a_test (id int)")',
+        down='op.execute("DROP TABLE ops.of_a_test")',
+    )
+    shipped.commit("A version with a migration", files)
+    well(shipped.play("update.yml", **WATCH))
+    assert shipped.ssh("milkbot db current").splitlines()[-1] == "9001"
+    well(shipped.play("rollback.yml", "--tags", "code,migrations", **WATCH))
+    assert shipped.live() == first
+    assert shipped.ssh("milkbot db current").splitlines()[-1] == schema
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    "playbook", [("restore.yml",), ("rollback.yml", "--tags", "database")], ids=lambda one: one[-1]
+)
+def test_a_restore_brings_a_backup_back_and_leaves_trading_halted(shipped: Reader, playbook: tuple[str, ...]) -> None:
+    well(shipped.play("backup.yml"))
+    well(shipped.play(*playbook, confirm="yes"))
+    assert shipped.last() == ("restore", "good")
+    assert "halted" in shipped.ssh("milkbot state || true").lower()
+    shipped.ssh("milkbot resume --reason 'a test'")
+
+
+@pytest.mark.matrix
+def test_an_emergency_goes_back_in_everything(shipped: Reader) -> None:
+    shipped.commit("Left in an emergency", {"app/milkbot/of_an_emergency.py": '"""Nothing."""\n'})
+    first = shipped.live()
+    well(shipped.play("update.yml", **WATCH))
+    assert "EMERGENCY ROLLBACK" in well(shipped.play("rollback.yml", "--tags", "emergency", confirm="yes", **WATCH))
+    assert shipped.live() == first
+    shipped.ssh("milkbot resume --reason 'a test'")
+
+
+def test_a_restart_gives_new_processes(shipped: Reader) -> None:
+    show = "systemctl show --value --property=InvocationID milkbot-dashboard"
+    before = shipped.ssh(show)
+    well(shipped.play("restart.yml", only="dashboard"))
+    assert shipped.ssh(show) != before
+
+
+@pytest.mark.matrix
+def test_a_restart_takes_postgresql_along(shipped: Reader) -> None:
+    assert "took no connection for" in well(shipped.play("restart.yml", postgres="yes"))
+
+
+def test_another_password_in_the_vault_is_the_one_that_opens_the_database(shipped: Reader) -> None:
+    password = "another-password-of-a-test"
+    well(
+        shipped.edit("vault.yml", f's|^environment_postgres_password: .*|environment_postgres_password: "{password}"|')
+    )
+    done = shipped.play("rotate-secrets.yml")
+    well(done)
+    assert password not in done.stdout + done.stderr
+    psql = "psql -XAt -h localhost -U milkbot milkbot -c 'SELECT 1'"
+    assert shipped.ssh(f"PGPASSWORD={password} {psql}") == "1"
+    assert shipped.history()[-1]["action"] == "rotate"
+
+
+def test_an_upgrade_with_nothing_to_do_changes_nothing(shipped: Reader) -> None:
+    # An image that is a day old may have something to do, once.
+    well(shipped.play("upgrade.yml"))
+    assert "changed=0" in well(shipped.play("upgrade.yml", "--check"))
+
+
+def test_unlock_frees_the_lock(shipped: Reader) -> None:
+    well(shipped.play("unlock.yml", confirm="yes"))
+    assert shipped.ssh("ls /run/lock/milkbot-deploy.json 2>/dev/null || true") == ""
