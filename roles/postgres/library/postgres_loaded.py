@@ -101,7 +101,11 @@ def main() -> None:
     try:
         server = look()
         reset = set_by_alter_system(server)
-        done |= dict.fromkeys(reset, "reset: ALTER SYSTEM overrides the file")
+        done |= {
+            entry["name"]: f"reset: {entry['wanted']} by the code, {entry['runs']} by {entry['by']}"
+            for entry in [*server.overridden, *server.misplaced]
+            if entry["name"] in reset
+        }
         unread = sorted({*server.unread, *(asked["rewritten"] if module.check_mode else [])})
         if unread or reset:
             done["PostgreSQL"] = f"reloaded for {', '.join(unread) or 'its settings'}"
