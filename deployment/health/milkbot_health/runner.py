@@ -34,6 +34,7 @@ CHECKS: dict[str, Check] = {
     "dashboard": endpoints.dashboard,
     "page": endpoints.page,
     "certificate": certificate.rows,
+    "certificate renewal": certificate.renewal,
     "database": database.rows,
     "files of nginx": effect.nginx,
     "settings": effect.postgres,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +33,9 @@ def _problem(name: str, value: str, fix: str) -> list[Problem]:
 def certificate(pem: str, key_pem: str, domain: str, now: dt.datetime | None = None) -> list[Problem]:
     """Whether the certificate can be read, is valid now, names the domain, and belongs to the key."""
     now = now or dt.datetime.now(dt.UTC)
+    if not pem.strip():
+        fix = "give the certificate, or another nginx_certificate_source: letsencrypt, self-signed"
+        return _problem("nginx_certificate", "(not set)", fix)
     try:
         leaf = x509.load_pem_x509_certificates(pem.encode())[0]
     except ValueError:
@@ -59,6 +64,25 @@ def expiring(pem: str, now: dt.datetime | None = None) -> list[Problem]:
     if now >= end or end - now >= (end - start) / 3:
         return []
     return _problem("nginx_certificate", f"expires {end:%Y-%m-%d}", "renew it soon")
+
+
+def letsencrypt(values: Mapping[str, Any]) -> list[Problem]:
+    """What the inventory lacks for a certificate of Let's Encrypt's."""
+    problems = []
+    email = str(values.get("nginx_letsencrypt_email", ""))
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
+        fix = "give the address that Let's Encrypt warns, as name@example.com (nginx_certificate_source: letsencrypt)"
+        problems += _problem("nginx_letsencrypt_email", email or "(not set)", fix)
+    dns = values.get("nginx_letsencrypt_challenge") == "dns-01"
+    if dns and not str(values.get("nginx_letsencrypt_dns_credentials", "")).strip():
+        fix = "give the credentials of the DNS provider, in the vault (nginx_letsencrypt_challenge: dns-01)"
+        problems += _problem("nginx_letsencrypt_dns_credentials", "(not set)", fix)
+    server = str(values.get("nginx_letsencrypt_server", "https://"))
+    if not server.startswith("https://"):
+        problems += _problem(
+            "nginx_letsencrypt_server", server, "give the https address of the ACME server's directory"
+        )
+    return problems
 
 
 def kalshi_key(pem: str) -> list[Problem]:
@@ -118,6 +142,7 @@ class FilterModule:
         return {
             "preflight_certificate": certificate,
             "preflight_expiring": expiring,
+            "preflight_letsencrypt": letsencrypt,
             "preflight_kalshi_key": kalshi_key,
             "preflight_mode": mode_fits,
         }

@@ -1,0 +1,141 @@
+"""Where the certificate comes from, on the machine that Molecule provisioned; Debian's pebble is its Let's Encrypt."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.deploy.platform import DOMAIN, Platform, run, said
+
+PEBBLE = "https://127.0.0.1:14000/dir"
+LETSENCRYPT = {
+    "nginx_certificate_source": "letsencrypt",
+    "nginx_letsencrypt_email": "operator@milkbot.test",
+    "nginx_letsencrypt_server": PEBBLE,
+}
+ORIGIN = {"nginx_certificate_source": "origin"}
+# Its certificates are valid for ten days: each is due at once.
+_SETTINGS = {
+    "pebble": {
+        "listenAddress": "127.0.0.1:14000",
+        "managementListenAddress": "127.0.0.1:15000",
+        "certificate": "/root/pebble/cert.pem",
+        "privateKey": "/root/pebble/key.pem",
+        "httpPort": 80,
+        "tlsPort": 443,
+        "ocspResponderURL": "",
+        "externalAccountBindingRequired": False,
+        "certificateValidityPeriod": 10 * 86400,
+    }
+}
+_TRUSTED = "/usr/local/share/ca-certificates/pebble-test.crt"
+_START = f"""
+apt-get install --yes --no-install-recommends pebble >/dev/null
+mkdir -p /root/pebble && cd /root/pebble
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=pebble \
+  -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem 2>/dev/null
+cp cert.pem {_TRUSTED} && update-ca-certificates >/dev/null 2>&1
+cat >settings.json
+systemd-run --quiet --collect --unit=test-names pebble-challtestsrv -defaultIPv4 127.0.0.1 -defaultIPv6 "" \
+  -dns01 127.0.0.1:8053 -http01 "" -https01 "" -tlsalpn01 "" -management 127.0.0.1:8055
+systemd-run --quiet --collect --unit=test-pebble --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=0 \
+  pebble -config /root/pebble/settings.json -dnsserver 127.0.0.1:8053
+timeout 30 sh -c 'until curl --silent --fail {PEBBLE} >/dev/null; do sleep 0.2; done'
+"""
+_STOP = f"""
+systemctl stop test-pebble test-names 2>/dev/null; systemctl reset-failed certbot.service 2>/dev/null
+rm -rf /root/pebble {_TRUSTED}; update-ca-certificates --fresh >/dev/null 2>&1
+"""
+
+
+@pytest.fixture
+def pebble(platform: Platform) -> Iterator[None]:
+    """An ACME server on the machine, which the machine trusts; afterwards the certificate of the inventory."""
+    script = f"cat >/root/pebble-start <<'END'\n{_START}\nEND\n"
+    try:
+        platform.ssh(f"{script}printf %s '{json.dumps(_SETTINGS)}' | sh -e /root/pebble-start")
+        yield
+    finally:
+        platform.ssh(f"{_STOP} true")
+        _site(platform, **ORIGIN)
+
+
+def _site(platform: Platform, **variables: Any) -> subprocess.CompletedProcess[str]:
+    done = platform.play("site.yml", "--tags", "nginx", **variables)
+    assert done.returncode == 0, said(done)
+    return done
+
+
+def _served(platform: Platform, what: str = "-serial") -> str:
+    command = f"openssl s_client -connect {platform.address}:443 -servername {DOMAIN} </dev/null 2>/dev/null"
+    return run("sh", "-c", f"{command} | openssl x509 -noout {what}")
+
+
+def _rows(platform: Platform, name: str) -> dict[str, str]:
+    shown = platform.ssh("/opt/milkbot/deployment/scripts/healthcheck.sh --json || true")
+    return {row["state"]: row["value"] for row in json.loads(shown)["rows"] if row["name"] == name}
+
+
+@pytest.mark.usefixtures("pebble")
+def test_lets_encrypt_issues_renews_and_revokes_and_a_failure_keeps_the_old_certificate(platform: Platform) -> None:
+    # Issued while the certificate of the vault is served, by http-01 through nginx.
+    vault = _served(platform)
+    _site(platform, **LETSENCRYPT)
+    issued = _served(platform)
+    assert issued != vault
+    assert "Pebble" in _served(platform, "-issuer")
+    assert platform.ssh("grep -c 'acme-challenge.* 200 ' /var/log/nginx/milkbot-access.log") != "0"
+    assert platform.ssh("systemctl is-enabled certbot.timer; systemctl is-active certbot.timer") == "enabled\nactive"
+    assert "changed=0" in said(_site(platform, **LETSENCRYPT))
+
+    # Renewed by what the timer starts: it is due, ten days before its end.
+    platform.ssh("systemctl start certbot.service")
+    renewed = _served(platform)
+    assert renewed not in (issued, vault)
+
+    # Revoked, and another one with another key in its place.
+    revoke = f"certbot revoke --non-interactive --server {PEBBLE} --cert-name milkbot --no-delete-after-revoke"
+    platform.ssh(f"{revoke} && certbot renew --quiet --cert-name milkbot --force-renewal --no-random-sleep-on-renew")
+    status = f"curl --silent https://127.0.0.1:15000/cert-status-by-serial/{renewed.partition('=')[2].lower()}"
+    assert json.loads(platform.ssh(status))["Status"] == "Revoked"
+    revoked, renewed = renewed, _served(platform)
+    assert renewed != revoked
+
+    # What nginx may not serve is not served, and known: the hook finds a key that is another one's.
+    live = "/etc/letsencrypt/live/milkbot"
+    platform.ssh(f"cp {live}/privkey.pem /root/pebble/; openssl ecparam -genkey -name prime256v1 >{live}/privkey.pem")
+    refused = platform.ssh("/opt/milkbot/deployment/scripts/certificate.py deployed 2>&1 || true")
+    platform.ssh(f"cat /root/pebble/privkey.pem >{live}/privkey.pem")
+    assert "The certificate from before is still in use" in refused
+    assert _served(platform) == renewed
+    assert "no pair" in _rows(platform, "certificate renewal")["fail"]
+
+    # The server is away: nothing changes, and the health check says so.
+    platform.ssh("systemctl stop test-pebble; systemctl start certbot.service || true; nginx -t -q")
+    assert _served(platform) == renewed
+    assert "fail" in _rows(platform, "certificate renewal")
+
+
+def test_a_self_signed_certificate_is_made_once_and_replaced_before_it_ends(platform: Platform) -> None:
+    source = {"nginx_certificate_source": "self-signed"}
+    try:
+        _site(platform, **source)
+        made = _served(platform)
+        assert "Milkbot self-signed" in _served(platform, "-issuer")
+        assert "changed=0" in said(_site(platform, **source))
+        assert platform.ssh("systemctl is-active milkbot-certificate.timer") == "active"
+        # Its last month has begun.
+        short = "sed -i 's/^_DAYS = 90/_DAYS = 20/' /opt/milkbot/deployment/scripts/certificate.py"
+        platform.ssh(f"cp -p /opt/milkbot/deployment/scripts/certificate.py /root/; {short}")
+        platform.ssh("rm /etc/ssl/certs/milkbot.test.pem; systemctl start milkbot-certificate.service")
+        platform.ssh("mv /root/certificate.py /opt/milkbot/deployment/scripts/")
+        ending = _served(platform)
+        platform.ssh("systemctl start milkbot-certificate.service")
+        assert len({made, ending, _served(platform)}) == 3
+    finally:
+        _site(platform, **ORIGIN)
+    assert platform.ssh("ls /etc/systemd/system/milkbot-certificate.* 2>/dev/null || true") == ""
+    assert "Milkbot self-signed" not in _served(platform, "-issuer")
