@@ -77,8 +77,8 @@ def letsencrypt(values: Mapping[str, Any]) -> list[Problem]:
     if dns and not str(values.get("nginx_letsencrypt_dns_credentials", "")).strip():
         fix = "give the credentials of the DNS provider, in the vault (nginx_letsencrypt_challenge: dns-01)"
         problems += _problem("nginx_letsencrypt_dns_credentials", "(not set)", fix)
-    server = str(values.get("nginx_letsencrypt_server", "https://"))
-    if not server.startswith("https://"):
+    server = str(values.get("nginx_letsencrypt_server", ""))
+    if server and not server.startswith("https://"):
         problems += _problem(
             "nginx_letsencrypt_server", server, "give the https address of the ACME server's directory"
         )
