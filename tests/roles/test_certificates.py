@@ -12,7 +12,8 @@ from tests.roles.rendering import evaluate, plugin, render
 
 from milkbot_health import certificate
 from milkbot_health.asking import Answer
-from milkbot_health.host import Host, Memory
+from milkbot_health.host import Host
+from milkbot_health.memory import Memory
 from milkbot_health.settings import Settings
 
 TRUST = plugin("preflight/filter_plugins/trust.py")
