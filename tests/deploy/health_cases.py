@@ -248,6 +248,13 @@ CASES = [
         )
         for pem, state, said in (("expired", "fail", "expired on"), ("ending", "warn", "19 days left"))
     ),
+    # As after a choice of source whose timer did not come.
+    Case(
+        "certificate renewal",
+        """echo '{"source": "self-signed"}' >/etc/milkbot/certificate.json""",
+        "rm /etc/milkbot/certificate.json",
+        said="milkbot-certificate.timer is inactive",
+    ),
     # database
     Case(
         "database",
