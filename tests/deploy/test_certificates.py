@@ -43,7 +43,7 @@ systemd-run --quiet --collect --unit=test-names pebble-challtestsrv -defaultIPv4
   -dns01 127.0.0.1:8053 -http01 "" -https01 "" -tlsalpn01 "" -management 127.0.0.1:8055
 systemd-run --quiet --collect --unit=test-pebble --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=0 \
   pebble -config /root/pebble/settings.json -dnsserver 127.0.0.1:8053
-timeout 30 sh -c 'until curl --silent --fail {PEBBLE} >/dev/null; do sleep 0.2; done'
+timeout 600 sh -c 'until curl --silent --fail {PEBBLE} >/dev/null; do sleep 0.2; done'
 """
 _STOP = f"""
 systemctl stop test-pebble test-names 2>/dev/null; systemctl reset-failed certbot.service 2>/dev/null
