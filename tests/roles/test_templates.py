@@ -115,12 +115,13 @@ def test_a_oneshot_keeps_secrets_that_it_does_not_need(unit: str) -> None:
     assert "-/opt/milkbot/.env" in hidden
 
 
-def test_the_trader_runs_into_its_next_tick() -> None:
-    for minutes in (1, 5, 30):
+def test_a_tick_ends_before_the_next_one_begins() -> None:
+    # A variable of the command line is text.
+    for minutes in (1, 5, 30, "20"):
         text = render("systemd/milkbot-trader.service.j2", systemd_trader_interval_minutes=minutes)
         limit = re.search(r"^TimeoutStartSec=(\d+)$", text, flags=re.MULTILINE)
         assert limit is not None
-        assert int(limit[1]) < minutes * 60
+        assert int(limit[1]) < int(minutes) * 60
 
 
 def test_a_new_system_file_carries_no_word_about_who_wrote_it() -> None:
