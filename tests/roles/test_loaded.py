@@ -198,6 +198,19 @@ def test_a_unit_that_is_not_in_effect_is_named(changed: dict[str, str], state: S
     assert said in row.value
 
 
+def test_a_drop_in_counts_as_unread_until_systemd_names_it(tmp_path: Path) -> None:
+    """systemd's own NeedDaemonReload stays "no" for one in a directory that is newer than its last reload."""
+    drop_in = tmp_path / "logrotate.timer.d/milkbot.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Timer]\n", encoding="utf-8")
+    known = {**_UNIT, "Id": "logrotate.timer"}
+    assert loaded.not_read_by_systemd(known, tmp_path)
+    assert not loaded.not_read_by_systemd({**known, "DropInPaths": str(drop_in)}, tmp_path)
+    drop_in.unlink()
+    drop_in.symlink_to("/dev/null")
+    assert not loaded.not_read_by_systemd(known, tmp_path)
+
+
 RULES = """\
 *filter
 :ufw-user-input - [0:0]

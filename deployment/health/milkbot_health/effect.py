@@ -99,7 +99,7 @@ def judge_units(found: Mapping[str, loaded.Known], always: Iterable[str]) -> Row
     if foreign:
         mend = "systemctl revert UNIT, or bring what it says into the code"
         return warn(_UNITS, f"overridden: {_listed(foreign)}", mend, limit)
-    stale = [name for name, known in found.items() if known["NeedDaemonReload"] == "yes"]
+    stale = [known["Id"] for known in named if loaded.not_read_by_systemd(known)]
     if stale:
         return warn(_UNITS, f"not read by systemd yet: {_listed(stale)}", "site.yml; or systemctl daemon-reload", limit)
     old = [

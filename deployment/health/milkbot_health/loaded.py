@@ -27,6 +27,7 @@ SHOW = ("systemctl", "show", "--timestamp=us+utc", f"--property={PROPERTIES}")
 _TICK = 0.02
 _ETC = "/etc/systemd/"
 _OURS = "milkbot"
+_UNITS = Path("/etc/systemd/system")
 # A drop-in for all units of a kind, such as a container's manager writes.
 _FOR_ALL = re.compile(r"/(service|socket|timer)\.d/")
 
@@ -85,15 +86,30 @@ def set_back(paths: Iterable[str | Path]) -> None:
                 Path(path).chmod(stat.S_IMODE(Path(path).stat().st_mode))
 
 
+def not_read_by_systemd(unit: Mapping[str, str], directory: Path = _UNITS) -> bool:
+    """Whether systemd has read another unit than the one on disk.
+
+    Its own word for that (NeedDaemonReload) leaves out a drop-in whose directory is newer than its last reload.
+    """
+    if unit.get("NeedDaemonReload") == "yes":
+        return True
+    there = [path for path in directory.glob(f"{unit.get('Id', '')}.d/*.conf") if path.resolve() != Path(os.devnull)]
+    return unit.get("LoadState") == "loaded" and not {str(path) for path in there} <= set(_drop_ins(unit))
+
+
+def _drop_ins(unit: Mapping[str, str]) -> list[str]:
+    return unit.get("DropInPaths", "").split()
+
+
 def own_files(unit: Mapping[str, str]) -> list[str]:
     """The unit's file and drop-ins, as far as the operator or a role wrote them: a package's own restart their unit."""
-    there = [unit.get("FragmentPath", ""), *unit.get("DropInPaths", "").split()]
+    there = [unit.get("FragmentPath", ""), *_drop_ins(unit)]
     return [path for path in there if path.startswith(_ETC)]
 
 
 def overriding(unit: Mapping[str, str]) -> list[str]:
     """Files that change a unit of ours, or what our drop-in says of another one, and that no role wrote."""
-    drop_ins = [path for path in unit.get("DropInPaths", "").split() if not _FOR_ALL.search(path)]
+    drop_ins = [path for path in _drop_ins(unit) if not _FOR_ALL.search(path)]
     named = unit.get("Id", "").startswith(_OURS)
     foreign = [path for path in drop_ins if not Path(path).name.startswith(_OURS)]
     if not named and len(foreign) == len(drop_ins):

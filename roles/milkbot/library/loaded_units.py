@@ -7,7 +7,16 @@ import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.milkbot_loaded import SHOW, moment, overriding, own_files, set_back, units, unread
+from ansible.module_utils.milkbot_loaded import (
+    SHOW,
+    moment,
+    not_read_by_systemd,
+    overriding,
+    own_files,
+    set_back,
+    units,
+    unread,
+)
 
 DOCUMENTATION = r"""
 module: loaded_units
@@ -115,7 +124,7 @@ def main() -> None:
     done: dict[str, str] = {}
     try:
         known = look(names)
-        stale = [name for name in names if known[name]["NeedDaemonReload"] == "yes"]
+        stale = [name for name in names if not_read_by_systemd(known[name])]
         done |= dict.fromkeys(stale, "read again")
         if stale and not module.check_mode:
             systemctl("daemon-reload")

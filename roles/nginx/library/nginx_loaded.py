@@ -8,7 +8,15 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.milkbot_loaded import SHOW, nginx_read_at, nginx_reads, set_back, units, unread
+from ansible.module_utils.milkbot_loaded import (
+    SHOW,
+    nginx_read_at,
+    nginx_reads,
+    not_read_by_systemd,
+    set_back,
+    units,
+    unread,
+)
 
 DOCUMENTATION = r"""
 module: nginx_loaded
@@ -71,7 +79,7 @@ def main() -> None:
     try:
         reads = nginx_reads(run("nginx", "-T", "-q"))
         known = look(unit)
-        if known["NeedDaemonReload"] == "yes" and not module.check_mode:
+        if not_read_by_systemd(known) and not module.check_mode:
             run("systemctl", "daemon-reload")
         new = sorted({*unread(reads, nginx_read_at(known)), *(asked["rewritten"] if module.check_mode else [])})
         if known["ActiveState"] not in ("active", "reloading"):
