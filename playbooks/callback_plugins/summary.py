@@ -34,7 +34,7 @@ def lines(host: str, found: Mapping[str, Any], changed: int, *, check: bool, inv
     what = "would be changed" if check else "changed"
     for name, value in [
         *found["facts"],
-        ["changed", f"{changed} tasks {what} something" if changed else f"nothing {what}"],
+        ["changes", f"{changed} task{'s' if changed > 1 else ''} {what} something" if changed else f"nothing {what}"],
     ]:
         yield f"  {name:<8} {textwrap.shorten(str(value), _WIDTH - 11, placeholder=' ...')}"
     given = "".join(f" -i {shlex.quote(inventory)}" for inventory in inventories)

@@ -119,7 +119,7 @@ def test_the_summary_of_a_host_is_what_a_run_ends_with_unless_it_failed(tmp_path
     assert shown.rstrip("\n").split("\n")[-4:] == [
         "good",
         "  release  r1",
-        "  changed  1 tasks changed something",
+        "  changes  1 task changed something",
         "  next     ansible-playbook -i good,bad, verify.yml   # is everything well?",
     ]
     assert "\nbad\n" not in shown
