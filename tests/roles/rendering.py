@@ -41,7 +41,12 @@ def load_plugins() -> None:
 def variables(**given: Any) -> dict[str, Any]:
     """Every role's defaults and constants, as a play sees them, with `given` above all."""
     loader = DataLoader()
-    found: dict[str, Any] = {"ansible_facts": FACTS, "playbook_dir": str(ROOT / "playbooks")}
+    found: dict[str, Any] = {
+        "ansible_facts": FACTS,
+        "ansible_playbook_python": sys.executable,
+        "playbook_dir": str(ROOT / "playbooks"),
+        "role_path": str(ROLES / "milkbot"),
+    }
     paths = [*ROLES.glob("*/defaults/main.yml"), *ROLES.glob("*/vars/main.yml"), ROLES / "milkbot/vars/debian-12.yml"]
     for path in paths:
         found |= loader.load_from_file(str(path), trusted_as_template=True) or {}

@@ -89,7 +89,9 @@ def _of_the_api() -> str:
 
 def _of_the_jobs(directory: Path) -> str:
     (directory / "drill.json").write_text(json.dumps(STATE), "utf-8")
-    return str(JOBS.render(directory, _certificate(directory)))
+    table = directory / "limits.json"
+    table.write_text('{"tick_late_seconds": 900}', "ascii")
+    return str(JOBS.render(directory, _certificate(directory), table))
 
 
 def _certificate(directory: Path) -> Path:

@@ -26,7 +26,7 @@ def _paths_of_the_roles() -> set[str]:
         for name, value in yaml.safe_load(file.read_text(encoding="utf-8")).items()
         if re.fullmatch(r"(\{\{ milkbot_\w+ \}\})?/[\w./-]+", str(value))
     ]
-    return set(evaluate(f"[{', '.join(names)}]", role_path=str(ROOT / "roles/milkbot")))
+    return set(evaluate(f"[{', '.join(names)}]"))
 
 
 def _literals() -> Iterator[tuple[str, str]]:

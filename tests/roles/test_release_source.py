@@ -339,8 +339,9 @@ def test_an_archive_holds_the_bytes_that_were_committed(tmp_path: Path) -> None:
     }
     done = subprocess.run(evaluate("_release_archive_command", **given), check=True, capture_output=True)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(tmp_path / "there", filter="data")
-    assert (tmp_path / "there/deployment/scripts/run.sh").read_bytes() == b"#!/bin/sh\ntrue\n"
+        script = archive.extractfile("deployment/scripts/run.sh")
+        assert script is not None
+        assert script.read() == b"#!/bin/sh\ntrue\n"
 
 
 # A signature.
