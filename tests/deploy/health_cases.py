@@ -13,6 +13,10 @@ _INSTALLED = "/var/lib/milkbot-health/installed"
 _FULL = "dd if=/dev/zero of={0}/full bs=1M count=16 status=none || true"
 
 
+# nginx counts what is newer than its last load as not loaded.
+_CERTIFICATE_BACK = "cp -p /run/kept.pem /etc/ssl/certs/milkbot.test.pem; systemctl reload nginx"
+
+
 @dataclass(frozen=True)
 class Case:
     """`state` is what the row becomes after `wreck`, and `said` stands in its value.
@@ -231,7 +235,7 @@ CASES = [
     Case(
         "page through nginx",
         "cp -p /etc/ssl/certs/milkbot.test.pem /run/kept.pem; cp {new} /etc/ssl/certs/milkbot.test.pem",
-        "cp -p /run/kept.pem /etc/ssl/certs/milkbot.test.pem",
+        _CERTIFICATE_BACK,
         state="warn",
         said="another certificate",
         name="page through nginx, after a renewal",
@@ -240,7 +244,7 @@ CASES = [
         Case(
             "certificate",
             f"cp -p /etc/ssl/certs/milkbot.test.pem /run/kept.pem; cp {{{pem}}} /etc/ssl/certs/milkbot.test.pem",
-            "cp -p /run/kept.pem /etc/ssl/certs/milkbot.test.pem",
+            _CERTIFICATE_BACK,
             state=state,
             said=said,
             quick=pem == "expired",
