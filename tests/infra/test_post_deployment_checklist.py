@@ -38,7 +38,7 @@ def test_the_dashboard_does_not_load_through_nginx(host: Host, domain: str) -> N
 
 
 def test_postgresql_accepts_no_connections(host: Host) -> None:
-    assert "accepting connections" in host.check_output("pg_isready -h localhost -d milkbot -U milkbot")
+    assert "accepting connections" in host.check_output("LC_ALL=C pg_isready -h localhost -d milkbot -U milkbot")
 
 
 def test_tables_cannot_be_queried(host: Host) -> None:
