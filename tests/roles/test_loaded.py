@@ -198,6 +198,12 @@ def test_a_unit_that_is_not_in_effect_is_named(changed: dict[str, str], state: S
     assert said in row.value
 
 
+def test_the_open_files_of_a_worker_are_read_as_the_kernel_shows_them() -> None:
+    shown = "Limit                     Soft Limit           Hard Limit           Units     \n"
+    shown += "Max open files            1024                 20000                files     \n"
+    assert loaded.open_files(shown) == 1024
+
+
 def test_a_drop_in_counts_as_unread_until_systemd_names_it(tmp_path: Path) -> None:
     """systemd's own NeedDaemonReload stays "no" for one in a directory that is newer than its last reload."""
     drop_in = tmp_path / "logrotate.timer.d/milkbot.conf"

@@ -145,6 +145,12 @@ def nginx_read_at(unit: Mapping[str, str]) -> float:
     return min([*begun, changed] if changed else begun)
 
 
+def open_files(limits: str) -> int:
+    """How many files a process may open, by its limits as the kernel shows them."""
+    found = re.search(r"^Max open files\s+(\d+)", limits, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
 def _workers(master: int) -> list[float]:
     """When each worker began that takes connections."""
     begun = []

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -13,6 +16,7 @@ from ansible.module_utils.milkbot_loaded import (
     nginx_read_at,
     nginx_reads,
     not_read_by_systemd,
+    open_files,
     set_back,
     units,
     unread,
@@ -29,6 +33,7 @@ options:
   unit: {description: Its unit., type: str, default: nginx.service}
   rewritten: {description: "Files that check mode would have written.", type: list, elements: path, default: []}
   wait: {description: Seconds for the new workers to come., type: int, default: 30}
+  open_files: {description: "Files that a worker has to be able to open, else it warns.", type: int, default: 0}
 """
 
 RETURN = r"""
@@ -54,6 +59,15 @@ def look(unit: str) -> dict[str, str]:
     return units(run(*SHOW, unit))[0]
 
 
+def workers_limits() -> Iterator[str]:
+    """The limits of each worker that takes connections, as the kernel shows them."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            title = (process / "cmdline").read_bytes()
+            if title.startswith(b"nginx: worker process") and b"shutting down" not in title:
+                yield (process / "limits").read_text(encoding="ascii")
+
+
 def bring(unit: str, verb: str, seconds: int) -> None:
     """Have it read its files, and wait until those who read them serve."""
     began = time.time()
@@ -71,6 +85,7 @@ def main() -> None:
             "unit": {"type": "str", "default": "nginx.service"},
             "rewritten": {"type": "list", "elements": "path", "default": []},
             "wait": {"type": "int", "default": 30},
+            "open_files": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
@@ -94,6 +109,13 @@ def main() -> None:
             run("systemctl", "--quiet", "enable", unit)
     except NginxError as error:
         module.fail_json(msg=f"nginx does not serve by its files, and what served goes on: {error}")
+    allowed = min((open_files(limits) for limits in workers_limits()), default=asked["open_files"])
+    if allowed < asked["open_files"] and not module.check_mode:
+        # nginx itself says so in its log alone, and answers 500 once they are used up.
+        module.warn(
+            f"this machine lets a worker of nginx open {allowed} files and not {asked['open_files']}: "
+            f"set nginx_worker_connections to {allowed // 2} at most, or raise the machine's own limit"
+        )
     what = " and ".join(filter(None, [what, "enabled" if disabled else ""]))
     module.exit_json(changed=bool(what), done={unit: what} if what else {})
 
