@@ -27,15 +27,13 @@ _ON_HOST = ("files", "library", "module_utils")
 _DESTROY = ("molecule", "destroy", "--no-command-borders")
 # In this order: the browser looks at the release that was provisioned.
 _ON_MACHINE = {"browser": "tests/e2e", "deploy": "tests/deploy"}
-_SUITES = {
+_LANE_1 = {
     "lint": (),
     "unit": ("tests/unit", "tests/contract", "tests/testrun"),
     "roles": ("tests/roles",),
     "integration": ("tests/integration", "tests/property"),
     "vps": ("tests/localvps",),
 }
-# Of these the one in the other lane, so that both take about equally long.
-_LANES = {"vps": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ def names(*, all_images: bool) -> list[str]:
     """The names of the parts, in the order in which their lanes run them."""
     others = [name for name in recipes.RECIPES if name != recipes.DEFAULT]
     images = [f"{part}-{name}" for part in ("molecule", "production") for name in others]
-    return ["molecule", *_ON_MACHINE, *_SUITES, "production", *(["mutation", *images] if all_images else [])]
+    return ["molecule", *_ON_MACHINE, *_LANE_1, "production", *(["mutation", *images] if all_images else [])]
 
 
 def images_without_mirror() -> dict[str, str]:
@@ -156,8 +154,8 @@ def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
             parts.append(_production(name, *cases))
         elif name == "mutation":
             parts.append(Part(name, 1, (("python", "-m", "mutation"),)))
-        elif name in _SUITES:
-            parts.append(Part(name, _LANES.get(name, 1), (_pytest(name, *_SUITES[name], *cases),)))
+        elif name in _LANE_1:
+            parts.append(Part(name, 1, (_pytest(name, *_LANE_1[name], *cases),)))
         else:
             parts.append(_molecule(name.removeprefix("molecule-"), keep=False))
     return parts
