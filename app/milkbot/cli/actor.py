@@ -17,8 +17,8 @@ _LONGEST_NAME = 32
 def acting_user(environment: Mapping[str, str] = os.environ, login: Path = LOGIN) -> str:
     """The user who logged in, whatever sudo made of him: the kernel keeps that number, and only root could change it.
 
-    Outside a login (a unit, a container that keeps none) the user of this process. What SUDO_USER says then stands
-    beside it as what it is: a variable that the caller may have set. roles/lock has the same for the playbooks.
+    Outside a login (a unit, a container that keeps none) the user of this process, then SUDO_USER as a claim: the
+    caller may have set that variable. roles/lock does the same for the playbooks.
     """
     try:
         uid = int(login.read_text("ascii"))

@@ -18,7 +18,7 @@ FAILED = Path("/var/lib/milkbot-certificate/failed")
 PROGRAM = "/opt/milkbot/deployment/scripts/certificate.py"
 # By the source: what renews it, and what to do when that fails.
 RENEWAL = {"letsencrypt": "certbot", "self-signed": "milkbot-certificate"}
-_TODO = {
+_WHAT_TO_DO = {
     "origin": "renew it: nginx_certificate and its key in the vault, then site.yml --tags nginx",
     "letsencrypt": f"systemctl start certbot.service; journalctl -u certbot -n 50; {PROGRAM} ensure",
     "self-signed": f"{PROGRAM} ensure",
@@ -35,7 +35,7 @@ def source() -> str:
 
 def rows(host: Host) -> Iterator[Row]:
     limits, file = host.settings.limits, f"/etc/ssl/certs/{host.settings.domain}.pem"
-    name, mend = "certificate", _TODO.get(source(), _TODO["origin"])
+    name, mend = "certificate", _WHAT_TO_DO.get(source(), _WHAT_TO_DO["origin"])
     answer = ask(["openssl", "x509", "-noout", "-enddate", "-in", file], host.seconds)
     if answer.late or answer.code == 127:
         yield unknown(name, answer.why(), f"openssl x509 -noout -enddate -in {file}")
@@ -76,4 +76,4 @@ def renewal(host: Host) -> Iterator[Row]:
     else:
         yield ok(name, f"by {unit}.timer", limit)
         return
-    yield fail(name, value, _TODO[found], limit)
+    yield fail(name, value, _WHAT_TO_DO[found], limit)
