@@ -48,6 +48,8 @@ _PLUMBING = ("meta", "validate_argument_spec", "include_vars", "set_fact")
 _SHOWN_OUTPUT = 30
 _AGAIN = "fix the cause and run the same command again: what is done already is left as it is"
 _REACH = "make sure that ssh reaches the host, then run the same command again"
+# Ansible warns of its own directory on every new host, where there is nothing to do.
+_ROUTINE = "Module remote_tmp"
 _HIDDEN = "its output is hidden, because it may hold a secret (no_log)"
 
 
@@ -184,9 +186,11 @@ class Log:
         Display._error(self, error, stderr)  # noqa: SLF001
 
     def _warning(self, warning: Any) -> None:
-        self.display(f"[WARNING]: {getattr(getattr(warning, 'event', None), 'msg', warning)}")
-        self.clear()
-        self._screen._warning(warning)  # noqa: SLF001
+        said = str(getattr(getattr(warning, "event", None), "msg", warning))
+        self.display(f"[WARNING]: {said}")
+        if _ROUTINE not in said:
+            self.clear()
+            self._screen._warning(warning)  # noqa: SLF001
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._screen, name)
