@@ -46,7 +46,7 @@ from milkbot.cli.context import settings_of_host
 from milkbot.domain.clock import SystemClock
 from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
 from milkbot.domain.units import Count, Price
-from milkbot.trader.doors import open_venue
+from milkbot.trader.clients import open_venue
 with open_venue(settings_of_host("test", quiet=True), SystemClock()) as venue:
     for market in venue.open_events("KXHIGHNY")[-1].markets[:2]:
         print(venue.create_order(OrderIntent(

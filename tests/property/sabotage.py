@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 from milkbot.domain.orders import OrderIntent, OrderState
 from milkbot.domain.trading_state import TradingState
-from milkbot.trader.account import Reach
-from milkbot.trader.order_management import OrderManager
+from milkbot.trader.orders.manager import OrderManager
+from milkbot.trader.reconcile.statement import Reach
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
 from milkbot.venue.values import PlacedOrder
@@ -95,7 +95,7 @@ def reads_no_fill_twice() -> Sabotage:
 
 def has_no_limits() -> Sabotage:
     """The risk engine lets everything pass."""
-    return patch("milkbot.trader.approval.denials", lambda *_, **__: ())
+    return patch("milkbot.trader.decide.approval.denials", lambda *_, **__: ())
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from milkbot.db import order_events
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.errors import ExitCode
-from milkbot.trader import event_invariants, invariants
-from milkbot.trader.looking import Looking
+from milkbot.trader.invariants import catalogue, events
+from milkbot.trader.invariants.context import Looking
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -27,10 +27,10 @@ def audit(as_json: Json = False) -> None:
     settings = settings_of_host("cli", quiet=True)
     looking = Looking(settings, SystemClock().now(), thorough=True)
     with open_database(settings, "audit") as engine, transaction(engine) as session:
-        link, broken = event_invariants.verified(session, settings.trading_mode, order_events.START)
+        link, broken = events.verified(session, settings.trading_mode, order_events.START)
         problems = [broken] if broken else []
-        problems += [one for one in event_invariants.chain_is_whole(session, looking) if one not in problems]
-        problems += event_invariants.state_is_its_events(session, looking)
+        problems += [one for one in events.chain_is_whole(session, looking) if one not in problems]
+        problems += events.state_is_its_events(session, looking)
     rows: list[tuple[str, str, str]] = [("chain", "fail" if broken else "ok", f"{link.seq} events, {link.hash.hex()}")]
     rows += [("problem", "fail", problem) for problem in problems]
     show(f"Audit, {settings.trading_mode}", ("check", "verdict", "detail"), rows, as_json=as_json)
@@ -43,7 +43,7 @@ def ask_invariants(as_json: Json = False) -> None:
     settings = settings_of_host("cli", quiet=True)
     looking = Looking(settings, SystemClock().now(), thorough=True)
     with open_database(settings, "invariants") as engine, transaction(engine) as session:
-        answers = invariants.ask(session, looking)
+        answers = catalogue.ask(session, looking)
     rows = [
         (
             answer.invariant.name,

@@ -13,8 +13,8 @@ from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.errors import DatabaseUnavailableError, MilkbotError, VenueUnavailableError
 from milkbot.settings import OF_THE_ACCOUNT, Settings
-from milkbot.trader import order_group
-from milkbot.trader.doors import open_venue
+from milkbot.trader.clients import open_venue
+from milkbot.trader.orders import order_group
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import CancelFailedError
 from milkbot.venue.values import VenueOrder, VenueOrderStatus

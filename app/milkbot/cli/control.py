@@ -17,7 +17,7 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import Effect, Hold, TradingState
 from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.settings import OF_THE_BOOKS
-from milkbot.trader import kill_file
+from milkbot.trader.orders import kill_file
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is stored and shown.")]
 Ids = Annotated[list[int] | None, typer.Option("--hold", help="End this hold only; may be given several times.")]

@@ -29,7 +29,7 @@ from milkbot.errors import ConfigError, ExitCode, MilkbotError
 from milkbot.limits import limits_path, read_limits
 from milkbot.load_settings import load_needed, warnings
 from milkbot.settings import OF_THE_BOOKS, Settings
-from milkbot.trader.doors import open_venue, open_weather
+from milkbot.trader.clients import open_venue, open_weather
 from milkbot.venue.signing import load_credentials
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]

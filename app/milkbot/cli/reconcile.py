@@ -21,8 +21,8 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.units import Cash
 from milkbot.errors import ExitCode, MilkbotError, NotPermittedError
 from milkbot.settings import Settings
-from milkbot.trader.doors import open_trading_loop
-from milkbot.trader.findings import FindingKind
+from milkbot.trader.clients import open_trading_loop
+from milkbot.trader.reconcile.findings import FindingKind
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Close = Annotated[int | None, typer.Option("--close", help="Close this finding instead: you know what it is.")]

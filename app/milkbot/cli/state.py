@@ -20,7 +20,7 @@ from milkbot.domain.order_states import UNRESOLVED, OrderState
 from milkbot.domain.trading_state import TradingState, state_of
 from milkbot.errors import ExitCode
 from milkbot.settings import OF_THE_BOOKS, Settings
-from milkbot.trader.findings import allowed_by_findings, stricter
+from milkbot.trader.reconcile.findings import allowed_by_findings, stricter
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Check = Annotated[bool, typer.Option("--check", help="Exit 77 unless trading is active.")]

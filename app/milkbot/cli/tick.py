@@ -6,7 +6,7 @@ import typer
 
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.textfile import recorded_run
-from milkbot.trader.doors import open_trading_loop
+from milkbot.trader.clients import open_trading_loop
 
 
 def tick() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from milkbot.analytics.rollups import run_rollups
 from milkbot.settings import Settings
 from milkbot.simulator.virtual_clock import SimulatorClock
-from milkbot.trader.doors import open_trading_loop
+from milkbot.trader.clients import open_trading_loop
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from milkbot.risk.breakers import (
     trips,
 )
 from milkbot.settings import Settings
-from milkbot.trader import kill_file
-from milkbot.trader.strategy import Reason
+from milkbot.trader.decide.strategy import Reason
+from milkbot.trader.orders import kill_file
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from milkbot.domain.units import Cash, Count
 from milkbot.risk.limits import Limits
 from milkbot.settings import Settings
-from milkbot.trader.quoting import OrderStyle, QuoteRules
+from milkbot.trader.decide.quoting import OrderStyle, QuoteRules
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -31,10 +31,10 @@ from milkbot.risk.limits import DenialCode
 from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
 from milkbot.textfile import Page, save
+from milkbot.trader.decide.strategy import Reason
 from milkbot.trader.exposure import current_exposure
 from milkbot.trader.limits import limits_of
 from milkbot.trader.report import Outcome, TickReport
-from milkbot.trader.strategy import Reason
 
 _log = structlog.get_logger(__name__)
 FILE: Final = "trader.prom"

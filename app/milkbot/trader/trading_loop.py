@@ -20,24 +20,19 @@ from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.release import release_id
 from milkbot.risk.limits import DenialCode
 from milkbot.settings import Settings
-from milkbot.trader import (
-    breakers,
-    event_invariants,
-    findings,
-    invariants,
-    kill_file,
-    metrics,
-    observation,
-    order_group,
-    resting,
-)
-from milkbot.trader.decision import Decider, ReadyOrder, Standing
-from milkbot.trader.findings import FindingKind
+from milkbot.trader import breakers, metrics
+from milkbot.trader.decide import resting
+from milkbot.trader.decide.decider import Decider, ReadyOrder, Standing
+from milkbot.trader.invariants import catalogue, events
+from milkbot.trader.invariants.context import Looking
 from milkbot.trader.limits import quote_rules_of
-from milkbot.trader.looking import Looking
-from milkbot.trader.order_group import Group
-from milkbot.trader.order_management import Cancel, OrderManager
-from milkbot.trader.reconciliation import Reconciled, Reconciler
+from milkbot.trader.observe import observation
+from milkbot.trader.orders import kill_file, order_group
+from milkbot.trader.orders.manager import Cancel, OrderManager
+from milkbot.trader.orders.order_group import Group
+from milkbot.trader.reconcile import findings
+from milkbot.trader.reconcile.findings import FindingKind
+from milkbot.trader.reconcile.reconciler import Reconciled, Reconciler
 from milkbot.trader.report import Outcome, TickReport
 from milkbot.venue.client import KalshiClient
 from milkbot.weather.client import WeatherClient
@@ -192,13 +187,13 @@ class TradingLoop:
         """Hold the books to what is always true of them; what is not is a finding, and binds like one."""
         now = self._clock.now()
         with transaction(self._engine) as session:
-            answers = invariants.ask(session, Looking(self._settings, now))
-            broken = invariants.findings_of(answers)
+            answers = catalogue.ask(session, Looking(self._settings, now))
+            broken = catalogue.findings_of(answers)
             findings.store(session, self._mode, report.tick_id, broken, (FindingKind.INVARIANT,), now)
             if not any(one.subject == "chain-is-whole" for one in broken):
-                event_invariants.move_mark(session, self._mode, now)
+                events.move_mark(session, self._mode, now)
         report.counts["invariants broken"] += len(broken)
-        failpoints.reach("invariants.committed")
+        failpoints.reach("catalogue.committed")
 
     def _send(self, report: TickReport, orders: Sequence[ReadyOrder], alone: Callable[[], None]) -> None:
         """Send the orders in turn, each only while the lock is held; one of unknown outcome keeps back its event's."""

@@ -17,7 +17,7 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import Cash, Count, Price
-from milkbot.trader.bookkeeping import record_fills
+from milkbot.trader.reconcile.bookkeeping import record_fills
 
 NOON = datetime(2026, 8, 3, 16, 0, tzinfo=UTC)
 TICKER = market("NYC", NOON.date())

@@ -22,7 +22,7 @@ from milkbot.domain.positions import Fill
 from milkbot.domain.trading_state import Effect
 from milkbot.domain.units import Cash, Count, Price
 from milkbot.risk.terms import Clause
-from milkbot.trader.bookkeeping import record_fills
+from milkbot.trader.reconcile.bookkeeping import record_fills
 
 NOON = datetime(2025, 5, 7, 16, 0, 5, tzinfo=UTC)
 TICKERS = ("KXHIGHNY-25MAY07-B72.5", "KXHIGHPHIL-25MAY07-T101", "KXHIGHDEN-25MAY07-B108.5")

@@ -16,7 +16,7 @@ from tests.postgres import TestDatabase
 from milkbot.domain.clock import SystemClock
 from milkbot.load_settings import load_settings
 from milkbot.simulator.virtual_clock import SimulatorClock
-from milkbot.trader.doors import open_venue
+from milkbot.trader.clients import open_venue
 
 
 def ticks_in(engine: Engine) -> int:

@@ -16,7 +16,7 @@ from tests.integration.trader.stage import is_create
 from milkbot.db.session import make_engine
 from milkbot.load_settings import load_settings
 from milkbot.simulator.virtual_clock import SimulatorClock
-from milkbot.trader.doors import open_weather
+from milkbot.trader.clients import open_weather
 from milkbot.trader.trading_loop import TradingLoop
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.signing import load_credentials

@@ -20,7 +20,7 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import Cash, Count, Price
-from milkbot.trader.bookkeeping import record_fills, record_settlements
+from milkbot.trader.reconcile.bookkeeping import record_fills, record_settlements
 from milkbot.venue.values import VenueSettlement
 
 TICKER = "KXHIGHNY-26AUG03-B86.5"

@@ -17,7 +17,7 @@ from tests.postgres import Cluster, TestDatabase
 from milkbot.analytics.rollups import run_rollups
 from milkbot.load_settings import load_settings
 from milkbot.simulator.virtual_clock import SimulatorClock
-from milkbot.trader.doors import open_trading_loop, open_venue
+from milkbot.trader.clients import open_trading_loop, open_venue
 from milkbot.venue.client import KalshiClient
 
 # A Wednesday, 10:00 in New York; the tick at 08:00 UTC on Thursday falls into the exchange's weekly pause.

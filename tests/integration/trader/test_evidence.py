@@ -18,10 +18,10 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import Cash, Count, Price
-from milkbot.trader import adoption, evidence
-from milkbot.trader.bookkeeping import record_fills
-from milkbot.trader.evidence import Looked
-from milkbot.trader.findings import FindingKind, Found
+from milkbot.trader.reconcile import adoption, evidence
+from milkbot.trader.reconcile.bookkeeping import record_fills
+from milkbot.trader.reconcile.evidence import Looked
+from milkbot.trader.reconcile.findings import FindingKind, Found
 from milkbot.venue.values import VenueOrder, VenueOrderStatus
 
 DEMO = TradingMode.DEMO

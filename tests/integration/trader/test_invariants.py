@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from tests.integration.trader.stage import Stage
 
-from milkbot.trader import invariants
-from milkbot.trader.looking import Looking
+from milkbot.trader.invariants import catalogue
+from milkbot.trader.invariants.context import Looking
 
 FIRST_ORDER = "(SELECT min(id) FROM ops.orders)"
 HELD = "(SELECT min(ticker) FROM ops.positions WHERE NOT is_closed)"
@@ -53,7 +53,7 @@ BREAKS = {
 def broken(stage: Stage, *, thorough: bool = True) -> set[str]:
     with Session(stage.engine) as session:
         looking = Looking(stage.settings, stage.exchange.now(), thorough=thorough)
-        return {answer.invariant.name for answer in invariants.ask(session, looking) if answer.problems}
+        return {answer.invariant.name for answer in catalogue.ask(session, looking) if answer.problems}
 
 
 def tamper(stage: Stage, statement: str) -> None:
@@ -64,7 +64,7 @@ def tamper(stage: Stage, statement: str) -> None:
 
 
 def test_an_invariant_has_no_test() -> None:
-    assert set(BREAKS) == {invariant.name for invariant in invariants.INVARIANTS}
+    assert set(BREAKS) == {invariant.name for invariant in catalogue.INVARIANTS}
 
 
 def test_books_that_are_well_break_an_invariant(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from tests.integration.trader.stage import Stage
 
 from milkbot.db import holds
 from milkbot.domain.modes import TradingMode
-from milkbot.trader import order_group
+from milkbot.trader.orders import order_group
 from milkbot.venue.errors import OrderGroupError
 
 ACTS = "SELECT act, venue_group_id, contracts_limit FROM ops.order_groups ORDER BY id"

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from milkbot.cli import main
 from milkbot.simulator.virtual_clock import SimulatorClock
-from milkbot.trader import doors
+from milkbot.trader import clients
 
 CLOCK = "MILKBOT_TEST_CLOCK"
 """Where the simulator is asked for the time, which no cut of the exchange's wire touches."""
@@ -27,7 +27,7 @@ def tick(environment: dict[str, str]) -> NoReturn:
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
         os.dup2(nowhere.fileno(), 1)
     sys.argv = ["milkbot", "tick"]
-    setattr(doors, "SystemClock", lambda: SimulatorClock(environment[CLOCK]))  # noqa: B010 - it stands in for the class
+    setattr(clients, "SystemClock", lambda: SimulatorClock(environment[CLOCK]))  # noqa: B010 - it stands in for the class
     code = 0
     try:
         main()

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from milkbot.domain.order_states import NEW, RULES, OrderEvent, OrderState
-from milkbot.trader.findings import BY_THE_OPERATOR, EFFECTS, FindingKind
-from milkbot.trader.invariants import INVARIANTS
-from milkbot.trader.requote import Withdrawal
+from milkbot.trader.decide.requote import Withdrawal
+from milkbot.trader.invariants.catalogue import INVARIANTS
+from milkbot.trader.reconcile.findings import BY_THE_OPERATOR, EFFECTS, FindingKind
 
 EVENTS: Final[Mapping[OrderEvent, str]] = {
     OrderEvent.GENESIS: "it was in the books before events were written",

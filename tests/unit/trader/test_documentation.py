@@ -9,8 +9,8 @@ from tests.unit.trader import tables
 
 from milkbot.domain.order_states import OrderEvent
 from milkbot.settings import Settings
-from milkbot.trader.findings import EFFECTS, FindingKind
-from milkbot.trader.requote import Withdrawal
+from milkbot.trader.decide.requote import Withdrawal
+from milkbot.trader.reconcile.findings import EFFECTS, FindingKind
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "orders.md"
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}

@@ -1,0 +1,91 @@
+"""What becomes of an order that rests: kept, or taken away with a reason. A pure function of what is seen now.
+
+An order that is taken away is replaced by the next tick, once its fills have been read: a market never has two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from milkbot.domain.books import OrderBook
+from milkbot.domain.orders import Leg
+from milkbot.domain.trading_state import TradingState
+from milkbot.domain.units import Price
+from milkbot.trader.decide.quoting import QuoteRules, is_guarded
+
+
+class Withdrawal(StrEnum):
+    """Why an order that rests is taken away."""
+
+    NOT_ALLOWED = "not_allowed"
+    """The trading state is not ACTIVE."""
+    NOT_WANTED = "not_wanted"
+    """Nothing is to rest any more, or nobody knows why it does."""
+    NEAR_CLOSE = "near_close"
+    """The market closes soon, or the exchange pauses."""
+    MARKET_UNSEEN = "market_unseen"
+    """The market, its book or its forecast could not be read."""
+    QUOTE_STALE = "quote_stale"
+    FORECAST_MOVED = "forecast_moved"
+    SPREAD_WIDENED = "spread_widened"
+    EDGE_GONE = "edge_gone"
+    PRICE_MOVED = "price_moved"
+    """We would bid less now, or more within the bound for chasing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """An order of ours that rests. `price` is of its own leg; `forecast_f` is what it was decided by, if known."""
+
+    ticker: str
+    leg: Leg
+    price: Price
+    placed_at: datetime
+    forecast_f: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is seen of the quote's market now. `probability` is of the leg; `price` what would be bid for it."""
+
+    close_time: datetime
+    pause_at: datetime | None
+    book: OrderBook | None
+    forecast_f: float | None
+    probability: Decimal | None
+    price: Price | None
+
+
+def judge(
+    quote: Quote, scene: Scene | None, rules: QuoteRules, allowed: TradingState, now: datetime
+) -> Withdrawal | None:
+    """Why the quote has to go, None to keep it. The gravest reason is told."""
+    if allowed is not TradingState.ACTIVE:
+        return Withdrawal.NOT_ALLOWED
+    if not rules.rests:
+        return Withdrawal.NOT_WANTED
+    if scene is None:
+        return Withdrawal.MARKET_UNSEEN
+    if is_guarded(rules, scene.close_time, scene.pause_at, now):
+        return Withdrawal.NEAR_CLOSE
+    return next(_market_reasons(quote, scene, rules, now), None)
+
+
+def _market_reasons(quote: Quote, scene: Scene, rules: QuoteRules, now: datetime) -> Iterator[Withdrawal]:
+    if scene.book is None or scene.probability is None or scene.forecast_f is None:
+        yield Withdrawal.MARKET_UNSEEN
+        return
+    if scene.book.spread is None or scene.book.spread > rules.max_spread:
+        yield Withdrawal.SPREAD_WIDENED
+    if quote.forecast_f is None or abs(scene.forecast_f - quote.forecast_f) >= rules.max_forecast_move_f:
+        yield Withdrawal.FORECAST_MOVED
+    if scene.probability - quote.price < rules.min_edge:
+        yield Withdrawal.EDGE_GONE
+    if scene.price is None or abs(scene.price - quote.price) >= rules.max_drift:
+        yield Withdrawal.PRICE_MOVED
+    if now - quote.placed_at >= rules.max_age:
+        yield Withdrawal.QUOTE_STALE

@@ -1,0 +1,245 @@
+"""The strategy: a pure function of what was seen, what is held and the configuration. One decision for every market."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from milkbot.domain.books import Level, OrderBook
+from milkbot.domain.cities import City
+from milkbot.domain.fees import FeeSchedule, aligned
+from milkbot.domain.markets import Event, Market, MarketStatus
+from milkbot.domain.orders import Leg
+from milkbot.domain.units import ONE, ZERO, Cash, Count, Price, complement, round_down
+from milkbot.forecast.normal import bracket_probabilities, spread_f
+from milkbot.sizing.fraction import SizingRules, target_count
+from milkbot.trader.decide.quoting import QuoteRules, is_guarded, quote_price
+from milkbot.weather.values import HighForecast
+
+NAME = "normal-by-lead"
+VERSION = 1
+
+# Hours after the start of the climate day (local standard time) at which the maximum usually falls.
+AFTERNOON_HOUR = 15
+NOTHING = Count(ZERO)
+_PROBABILITY_STEP = Decimal("0.0001")
+
+
+class Action(StrEnum):
+    """What a decision does."""
+
+    BUY = "buy"
+    HOLD = "hold"
+
+
+class Reason(StrEnum):
+    """Why a decision is what it is. Each is stored, so that "it does not trade" always has an answer."""
+
+    EDGE = "edge"
+    MARKET_NOT_ACTIVE = "market_not_active"
+    RULES_UNKNOWN = "rules_unknown"
+    FORECAST_MISSING = "forecast_missing"
+    FORECAST_STALE = "forecast_stale"
+    BOOK_MISSING = "book_missing"
+    BOOK_STALE = "book_stale"
+    SIDE_EMPTY = "side_empty"
+    SPREAD_WIDE = "spread_wide"
+    PRICE_LOW = "price_low"
+    EDGE_SMALL = "edge_small"
+    GAP_IMPLAUSIBLE = "gap_implausible"
+    TARGET_HELD = "target_held"
+    SIZE_ZERO = "size_zero"
+    ORDER_OPEN = "order_open"
+    CLOSE_NEAR = "close_near"
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyRules:
+    """Bounds of the strategy: dollars, contracts, times. With `quotes` orders rest, else they take what is offered."""
+
+    min_edge: Decimal
+    min_price: Decimal
+    max_spread: Decimal
+    max_gap: Decimal
+    max_book_age: timedelta
+    max_forecast_age: timedelta
+    sizing: SizingRules
+    wealth: Cash
+    quotes: QuoteRules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """What is known of one event at the moment of decision.
+
+    `open_orders`: markets in which an order of ours is at work: they get no other. `anchors`: where the bidding for a
+    leg began. `pause_at`: when the exchange pauses next.
+    """
+
+    event: Event
+    city: City
+    fees: FeeSchedule
+    forecast: HighForecast | None
+    observed_max_f: float | None
+    books: dict[str, OrderBook]
+    held: dict[str, Count]
+    open_orders: frozenset[str] = frozenset()
+    anchors: Mapping[tuple[str, Leg], Price] = field(default_factory=dict)
+    pause_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision for one market. `price` is what a contract of `leg` costs; `edge` its expected gain after fees."""
+
+    ticker: str
+    action: Action
+    reasons: tuple[Reason, ...]
+    p_yes: float | None = None
+    sd_f: float | None = None
+    leg: Leg | None = None
+    price: Price | None = None
+    edge: Decimal | None = None
+    count: Count = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    leg: Leg
+    probability: Decimal
+    level: Level
+    edge: Decimal
+    cost: Decimal
+
+
+def decide(view: EventView, rules: StrategyRules, now: datetime) -> tuple[Decision, ...]:
+    """One decision for each market of the event, in the event's order."""
+    problem = _forecast_problem(view, rules, now)
+    if problem is not None or view.forecast is None:
+        reason = problem or Reason.FORECAST_MISSING
+        return tuple(Decision(market.ticker, Action.HOLD, (reason,)) for market in view.event.markets)
+    peak = view.city.day_bounds(view.event.climate_day)[0] + timedelta(hours=AFTERNOON_HOUR)
+    sd = spread_f((peak - now) / timedelta(hours=1))
+    strikes = [market.strike for market in view.event.markets]
+    chances = bracket_probabilities(view.forecast.high_f, sd, strikes, view.observed_max_f)
+    return tuple(
+        _decide_market(view, market, chance, sd, rules, now)
+        for market, chance in zip(view.event.markets, chances, strict=True)
+    )
+
+
+def _forecast_problem(view: EventView, rules: StrategyRules, now: datetime) -> Reason | None:
+    if view.forecast is None:
+        return Reason.FORECAST_MISSING
+    if now - view.forecast.issued_at > rules.max_forecast_age:
+        return Reason.FORECAST_STALE
+    return None
+
+
+def _decide_market(
+    view: EventView, market: Market, chance: float, sd: float, rules: StrategyRules, now: datetime
+) -> Decision:
+    looked_at = Decision(market.ticker, Action.HOLD, (), chance, sd)
+    book = view.books.get(market.ticker)
+    problem = _market_problem(view, market, now) or _book_problem(book, rules, now)
+    if problem is not None or book is None:
+        return replace(looked_at, reasons=(problem or Reason.BOOK_MISSING,))
+    offer = _best_quote(view, market, book, chance, rules) if rules.quotes else _best_offer(book, chance, view.fees)
+    if offer is None:
+        return replace(looked_at, reasons=(Reason.EDGE_SMALL,))
+    priced = replace(looked_at, leg=offer.leg, price=offer.level.price, edge=offer.edge)
+    problem = _offer_problem(book, offer, chance, rules) or _place_problem(view, market, rules, now)
+    if problem is not None:
+        return replace(priced, reasons=(problem,))
+    return _size(priced, offer, view.held.get(market.ticker, NOTHING), rules)
+
+
+def _market_problem(view: EventView, market: Market, now: datetime) -> Reason | None:
+    if market.status is not MarketStatus.ACTIVE or not market.open_time <= now < market.close_time:
+        return Reason.MARKET_NOT_ACTIVE
+    if not view.city.settles_by(market.rules_primary):
+        return Reason.RULES_UNKNOWN
+    return None
+
+
+def _book_problem(book: OrderBook | None, rules: StrategyRules, now: datetime) -> Reason | None:
+    if book is None:
+        return Reason.BOOK_MISSING
+    if now - book.captured_at > rules.max_book_age:
+        return Reason.BOOK_STALE
+    if book.spread is None:
+        return Reason.SIDE_EMPTY
+    return None
+
+
+def _offer_problem(book: OrderBook, offer: _Offer, chance: float, rules: StrategyRules) -> Reason | None:
+    if book.spread is None or book.spread > rules.max_spread:
+        return Reason.SPREAD_WIDE
+    if offer.edge < rules.min_edge:
+        return Reason.EDGE_SMALL
+    if offer.level.price < rules.min_price:
+        return Reason.PRICE_LOW
+    if book.mid is None or abs(Decimal(chance) - book.mid) > rules.max_gap:
+        return Reason.GAP_IMPLAUSIBLE
+    return None
+
+
+def _place_problem(view: EventView, market: Market, rules: StrategyRules, now: datetime) -> Reason | None:
+    if market.ticker in view.open_orders:
+        return Reason.ORDER_OPEN
+    if rules.quotes is not None and is_guarded(rules.quotes, market.close_time, view.pause_at, now):
+        return Reason.CLOSE_NEAR
+    return None
+
+
+def _size(priced: Decision, offer: _Offer, held: Count, rules: StrategyRules) -> Decision:
+    target = target_count(offer.probability, offer.cost, rules.wealth, rules.sizing)
+    missing = target - (held if offer.leg is Leg.YES else -held)
+    count = min(missing, round_down(offer.level.count, ONE))
+    if target <= ZERO or (missing >= ONE and count < ONE):
+        return replace(priced, reasons=(Reason.SIZE_ZERO,))
+    if missing < ONE:
+        return replace(priced, reasons=(Reason.TARGET_HELD,))
+    return replace(priced, action=Action.BUY, reasons=(Reason.EDGE,), count=Count(round_down(count, ONE)))
+
+
+def _best_offer(book: OrderBook, chance: float, fees: FeeSchedule) -> _Offer:
+    """The leg with the larger edge against its executable ask. Both sides of the book must have a level."""
+    yes = Decimal(chance).quantize(_PROBABILITY_STEP)
+    offers = [
+        _offer(leg, probability, level, fees)
+        for leg, probability, level in (
+            (Leg.YES, yes, book.best_yes_ask),
+            (Leg.NO, ONE - yes, book.best_no_ask),
+        )
+        if level is not None
+    ]
+    return max(offers, key=lambda offer: offer.edge)
+
+
+def _best_quote(view: EventView, market: Market, book: OrderBook, chance: float, rules: StrategyRules) -> _Offer | None:
+    """The leg with the larger edge at what would be bid for it. As many contracts as wanted may rest."""
+    if rules.quotes is None:
+        return None
+    yes = Decimal(chance).quantize(_PROBABILITY_STEP)
+    offers: list[_Offer] = []
+    for leg, probability in ((Leg.YES, yes), (Leg.NO, ONE - yes)):
+        anchor = view.anchors.get((market.ticker, leg))
+        price = quote_price(leg, book, market, probability, rules.quotes, anchor)
+        if price is not None:
+            cost = price + aligned(view.fees.maker(Count(ONE), price))
+            offers.append(_Offer(leg, probability, Level(price, rules.sizing.max_count), probability - cost, cost))
+    return max(offers, key=lambda offer: offer.edge, default=None)
+
+
+def _offer(leg: Leg, probability: Decimal, level: Level, fees: FeeSchedule) -> _Offer:
+    cost = level.price + aligned(fees.taker(Count(ONE), level.price))
+    return _Offer(leg, probability, level, probability - cost, cost)
+
+
+def yes_price(leg: Leg, leg_price: Price) -> Price:
+    """The YES leg's price that buys `leg` at `leg_price`."""
+    return leg_price if leg is Leg.YES else complement(leg_price)

@@ -1,0 +1,1 @@
+"""What is always true of the ledger, checked by each tick and by `milkbot audit`."""

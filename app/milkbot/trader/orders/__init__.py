@@ -1,0 +1,1 @@
+"""Sending and canceling orders: the order manager, the order group and the kill file."""

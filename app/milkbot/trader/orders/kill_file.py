@@ -1,0 +1,51 @@
+"""The kill file: whoever may write one file can stop the trader, without its commands, its database or its exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine
+
+from milkbot.errors import MilkbotError
+from milkbot.settings import Settings
+from milkbot.trader.orders import order_group
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.values import VenueOrder
+
+log = structlog.get_logger(__name__)
+
+
+def found(path: Path) -> str | None:
+    """What to say of the kill file, None when it is not there. One that cannot be looked for counts as there."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return f"the kill file {path} cannot be looked for: {error.strerror}"
+    return f"the kill file {path} exists"
+
+
+def obey(engine: Engine, venue: KalshiClient, settings: Settings, resting: Sequence[VenueOrder], now: datetime) -> int:
+    """While the file is there, leave nothing resting on the account, also what was placed by hand.
+
+    Returns how many orders were told to go. An exchange that refuses is asked again by the next tick.
+    """
+    reason = found(settings.kill_file)
+    if reason is None:
+        return 0
+    try:
+        order_group.trigger(engine, venue, settings.trading_mode, now, reason)
+    except MilkbotError as error:
+        log.error("order group not triggered", problem=str(error))
+    if not resting:
+        return 0
+    try:
+        venue.cancel_all()
+    except MilkbotError as error:
+        log.error("orders not canceled", problem=str(error))
+        return 0
+    return len(resting)

@@ -1,0 +1,141 @@
+"""Sending orders. The intent is committed before a socket is touched; what came back is recorded after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import structlog
+from sqlalchemy import Engine
+
+from milkbot import failpoints
+from milkbot.db import orders as order_rows
+from milkbot.db import ticks
+from milkbot.db.session import transaction
+from milkbot.domain.clock import Clock
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import OPEN, OrderIntent, OrderState, TimeInForce
+from milkbot.domain.units import ZERO
+from milkbot.errors import MilkbotError
+from milkbot.trader.tickers import place_of
+from milkbot.venue.client import KalshiClient
+from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
+from milkbot.venue.values import PlacedOrder
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IntentContext:
+    """Where an order comes from: the decision behind it and the place of its market."""
+
+    signal_id: int | None
+    event_ticker: str
+    city_code: str
+    climate_day: date
+    strategy: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """An order that is to go, by its name and the exchange's, and why."""
+
+    client_order_id: str
+    venue_order_id: str
+    exchange_index: int
+    ticker: str
+    reason: str
+
+
+class OrderManager:
+    """The only sender of orders, and of cancels in a tick."""
+
+    def __init__(self, engine: Engine, venue: KalshiClient, clock: Clock, mode: TradingMode) -> None:
+        self._engine = engine
+        self._venue = venue
+        self._clock = clock
+        self._mode = mode
+
+    def place(self, intent: OrderIntent, context: IntentContext) -> OrderState:
+        """Commit the intent, send it once, record the outcome; returns the order's state.
+
+        Raises DatabaseUnavailableError before anything is sent when the intent cannot be committed. If the outcome
+        cannot be committed the order stays PENDING, which the next reconciliation treats as unknown.
+        """
+        with transaction(self._engine) as session:
+            order_id = order_rows.commit_intent(
+                session,
+                intent,
+                mode=self._mode,
+                signal_id=context.signal_id,
+                event_ticker=context.event_ticker,
+                city_code=context.city_code,
+                climate_day=context.climate_day,
+                strategy=context.strategy,
+                attempt=context.attempt,
+            )
+        failpoints.reach("intent.committed")
+        placed: PlacedOrder | None = None
+        reason: str | None = None
+        try:
+            placed = self._venue.create_order(intent)
+            state = state_of_answer(intent, placed)
+        except OrderRejectedError as error:
+            state, reason = OrderState.REJECTED, error.code
+        except OrderOutcomeUnknownError as error:
+            state, reason = OrderState.UNKNOWN, str(error)
+        failpoints.reach("create.answered")
+        with transaction(self._engine) as session:
+            order = order_rows.order_by_id(session, order_id)
+            venue_id = placed.order_id if placed else None
+            order_rows.move(session, order, state, at=self._clock.now(), reason=reason, venue_order_id=venue_id)
+        failpoints.reach("outcome.committed")
+        log.info("order sent", client_order_id=intent.client_order_id, ticker=intent.ticker, state=state, reason=reason)
+        return state
+
+    def cancel(self, cancel: Cancel, tick_id: int) -> bool:
+        """Store that an order is to go, tell the exchange once, record what it answers; returns whether it took it.
+
+        An order that the exchange has taken away is over. One that was over already, or whose answer is lost, is left
+        to the evidence of the next reconciliation: it may have been filled meanwhile.
+        """
+        now = self._clock.now()
+        place = place_of(cancel.ticker)
+        with transaction(self._engine) as session:
+            ticks.save_risk_event(
+                session,
+                trading_mode=self._mode,
+                tick_id=tick_id,
+                event_type="order_canceled",
+                severity="info",
+                message=f"order {cancel.client_order_id} is taken away: {cancel.reason}",
+                city_code=place.city.code if place else None,
+                ticker=cancel.ticker,
+                event_time=now,
+            )
+        failpoints.reach("cancel.committed")
+        try:
+            reduced_by = self._venue.cancel_order(cancel.venue_order_id, cancel.exchange_index)
+        except MilkbotError as error:
+            log.warning("cancel failed", order_id=cancel.venue_order_id, problem=str(error))
+            return False
+        failpoints.reach("cancel.answered")
+        if reduced_by > ZERO:
+            with transaction(self._engine) as session:
+                for order in order_rows.orders_of_client_ids(session, self._mode, [cancel.client_order_id]):
+                    if OrderState(order.state) in OPEN:
+                        order_rows.move(
+                            session, order, OrderState.CANCELED, at=self._clock.now(), reason=str(cancel.reason)
+                        )
+        failpoints.reach("cancel.recorded")
+        return True
+
+
+def state_of_answer(intent: OrderIntent, placed: PlacedOrder) -> OrderState:
+    """The state that an accepted create leaves. An order that may not rest ends with what it got."""
+    if placed.fill_count >= intent.count:
+        return OrderState.FILLED
+    if intent.time_in_force is not TimeInForce.GOOD_TILL_CANCELED or placed.remaining_count <= ZERO:
+        return OrderState.CANCELED
+    return OrderState.PARTIALLY_FILLED if placed.fill_count > ZERO else OrderState.RESTING

@@ -1,0 +1,1 @@
+"""Reconciling with the exchange: the statement of the account, the evidence in it, and the findings."""

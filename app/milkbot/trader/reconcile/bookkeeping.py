@@ -1,0 +1,203 @@
+"""Writing fills and settlements into the books, each once, and folding positions from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from milkbot.db import books, ticks
+from milkbot.db.ops import Order
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.positions import Fill, Position, execution_order
+from milkbot.domain.settlement import payment
+from milkbot.domain.units import ZERO, Cash, Price
+from milkbot.trader.decide.strategy import NAME as STRATEGY
+from milkbot.trader.tickers import Place, place_of
+from milkbot.venue.values import VenueSettlement
+
+# The rollups' name for fills of orders that are not ours.
+NO_STRATEGY = "unknown"
+
+
+def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, at: datetime) -> int:
+    """Store each fill of our markets once and fold the positions that changed; returns how many were new."""
+    changed: dict[str, Place] = {}
+    new = 0
+    for fill in sorted(fills, key=execution_order):
+        place = place_of(fill.ticker)
+        if place is None:
+            continue
+        order = books.order_of_venue_id(session, fill.order_id)
+        added = books.save_fill(
+            session,
+            {
+                "trading_mode": mode,
+                "venue_fill_id": fill.fill_id,
+                "venue_order_id": fill.order_id,
+                "order_id": order.id if order else None,
+                "ticker": fill.ticker,
+                "event_ticker": place.event_ticker,
+                "city_code": place.city.code,
+                "climate_day": place.climate_day,
+                "side": fill.side,
+                "count": fill.count,
+                "price": fill.price,
+                "fee": fill.fee,
+                "realized_pnl": ZERO,
+                "is_taker": fill.is_taker,
+                "filled_at": fill.filled_at,
+                "recorded_at": at,
+            },
+        )
+        if added:
+            new += 1
+            changed[fill.ticker] = place
+            _touch(session, mode, place, fill.filled_at)
+    for ticker, place in changed.items():
+        _refold(session, mode, ticker, place, at)
+    return new
+
+
+def record_settlements(
+    session: Session, mode: TradingMode, settlements: Iterable[VenueSettlement], *, at: datetime
+) -> int:
+    """Store how our markets settled, by the exchange's result; returns how many were new or corrected.
+
+    A settlement that comes again with another result, later or in place of the first, takes that one's place.
+    """
+    new = 0
+    for settlement in sorted(settlements, key=lambda one: (one.settled_at, one.ticker)):
+        place = place_of(settlement.ticker)
+        if place is None:
+            continue
+        row = books.position_of(session, mode, settlement.ticker)
+        # Without a fill yet nothing is known to be held: the fill that comes late corrects this row.
+        position = books.to_position(row) if row else Position.flat(settlement.ticker)
+        values = {
+            "result": settlement.result,
+            "yes_value": settlement.yes_value,
+            **_paid(position, settlement.yes_value),
+            "settled_at": settlement.settled_at,
+        }
+        added = books.save_settlement(
+            session,
+            {
+                "trading_mode": mode,
+                "ticker": settlement.ticker,
+                "event_ticker": place.event_ticker,
+                "city_code": place.city.code,
+                "climate_day": place.climate_day,
+                **values,
+                "recorded_at": at,
+            },
+        )
+        if added:
+            books.close_position(session, mode, settlement.ticker, at=at)
+        if added or _corrected(session, mode, place, settlement, values, at):
+            new += 1
+            _touch(session, mode, place, settlement.settled_at)
+    return new
+
+
+def _corrected(
+    session: Session,
+    mode: TradingMode,
+    place: Place,
+    settlement: VenueSettlement,
+    values: dict[str, Any],
+    at: datetime,
+) -> bool:
+    """Put a later word of the exchange about a market in the place of an earlier one; returns whether it differs."""
+    stored = books.settlement_of(session, mode, settlement.ticker)
+    if stored is None or settlement.settled_at < stored.settled_at:
+        return False
+    if (stored.result, stored.yes_value) == (settlement.result, settlement.yes_value):
+        return False
+    before, paid = f"{stored.result} ({stored.yes_value})", stored.revenue
+    _touch(session, mode, place, stored.settled_at)
+    books.save_correction(session, stored, values, at=at)
+    books.correct_settlement(session, stored, values)
+    ticks.save_risk_event(
+        session,
+        trading_mode=mode,
+        event_type="settlement_corrected",
+        severity="warning",
+        message=f"{settlement.ticker} had settled as {before} and is {settlement.result} ({settlement.yes_value}) now",
+        city_code=place.city.code,
+        ticker=settlement.ticker,
+        payload={"revenue_before": str(paid), "revenue": str(values["revenue"])},
+        event_time=at,
+    )
+    return True
+
+
+def adopt_fills(session: Session, mode: TradingMode, order: Order) -> None:
+    """Give an order that was found at the exchange the fills that came before it was found."""
+    place = place_of(order.ticker)
+    for fill in books.adopt_fills(session, order):
+        if place is not None:
+            _touch(session, mode, place, fill.filled_at)
+
+
+def _refold(session: Session, mode: TradingMode, ticker: str, place: Place, at: datetime) -> None:
+    """Fold a market's fills again from the first: a fill that came late changes what the later ones realized, and
+    what the settlement paid if it was there before the fill.
+    """
+    rows = books.fills_of(session, mode, ticker)
+    position = Position.flat(ticker)
+    for row in rows:
+        before = position
+        position = position.after(books.to_fill(row))
+        realized = position.realized - before.realized
+        if realized != row.realized_pnl:
+            books.set_realized(session, row.id, Cash(realized))
+            _touch(session, mode, place, row.filled_at)
+    settled = books.settlement_of(session, mode, ticker)
+    if settled is not None:
+        books.correct_settlement(session, settled, _paid(position, Price(settled.yes_value)))
+        _touch(session, mode, place, settled.settled_at)
+    books.save_position(
+        session,
+        {
+            "trading_mode": mode,
+            "ticker": ticker,
+            "event_ticker": place.event_ticker,
+            "city_code": place.city.code,
+            "climate_day": place.climate_day,
+            "signed_count": position.signed_count,
+            "cost": position.cost,
+            "fees": position.fees,
+            "realized_pnl": position.realized,
+            "is_closed": position.signed_count == ZERO or settled is not None,
+            "opened_at": rows[0].filled_at,
+            "updated_at": at,
+        },
+    )
+
+
+def _paid(position: Position, yes_value: Price) -> dict[str, Decimal]:
+    """What a settlement paid for what was held, as its row has it."""
+    paid = payment(position, yes_value)
+    return {
+        "signed_count": position.signed_count,
+        "cost": position.cost,
+        "revenue": paid.revenue,
+        "realized_pnl": paid.realized,
+    }
+
+
+def _touch(session: Session, mode: TradingMode, place: Place, moment: datetime) -> None:
+    """Note the rollup buckets of a fact. A fill may be of our strategy or of none, and change from this to that."""
+    day = place.climate_day
+    ticks.touch(
+        session,
+        [
+            {"trading_mode": mode, "bucket": "city", "key": place.city.code, "day": day},
+            *({"trading_mode": mode, "bucket": "strategy", "key": key, "day": day} for key in (STRATEGY, NO_STRATEGY)),
+            {"trading_mode": mode, "bucket": "equity", "key": "", "day": moment.astimezone(UTC).date()},
+        ],
+    )

@@ -1,0 +1,132 @@
+"""The risk engine must be shown an order's worst case, and a closing order must close what is held and no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from milkbot.domain.books import Level, OrderBook
+from milkbot.domain.cities import city_of_series
+from milkbot.domain.fees import FeeSchedule, FeeType
+from milkbot.domain.markets import Event, Market, MarketStatus, Strike, StrikeType
+from milkbot.domain.orders import Leg
+from milkbot.domain.units import Cash, Count, count, price
+from milkbot.risk.engine import MarketFacts
+from milkbot.risk.exposure import EventBook, OpenOrder
+from milkbot.risk.portfolio import Exposure, Stake
+from milkbot.risk.terms import Terms
+from milkbot.trader.decide.proposals import Candidate, facts_of, proposal_of
+from milkbot.trader.decide.strategy import Action, Decision, Reason
+from milkbot.trader.observe.observation import CityWeather, Observed
+from milkbot.weather.values import HighForecast
+
+NOW = datetime(2025, 12, 15, 16, 0, tzinfo=UTC)
+EVENT, TICKER = "KXHIGHNY-25DEC16", "KXHIGHNY-25DEC16-B32.5"
+STRIKE = Strike(StrikeType.BETWEEN, 32, 33)
+MARKET = Market(TICKER, EVENT, STRIKE, MarketStatus.ACTIVE, NOW, NOW + timedelta(days=1), "", "", (), 0, "", "")
+BOOK = OrderBook(
+    TICKER,
+    (Level(price("0.38"), count(10)), Level(price("0.30"), count(5))),
+    (Level(price("0.60"), count("7.5")),),
+    NOW - timedelta(seconds=30),
+)
+WEATHER = CityWeather(HighForecast("KNYC", date(2025, 12, 16), 32.5, NOW - timedelta(hours=3), NOW), None, None, None)
+SEEN = Observed(
+    Event(EVENT, "KXHIGHNY", date(2025, 12, 16), mutually_exclusive=True, markets=(MARKET,)),
+    city_of_series("KXHIGHNY"),
+    FeeSchedule(FeeType.QUADRATIC, Decimal(1)),
+    WEATHER,
+    {TICKER: BOOK},
+)
+YES = Decision(TICKER, Action.BUY, (Reason.EDGE,), leg=Leg.YES, price=price("0.40"), count=count(20))
+NO = replace(YES, leg=Leg.NO)
+NOTHING = Exposure(Cash(Decimal(1000)))
+
+
+def candidate(decision: Decision = YES, seen: Observed = SEEN, market: Market = MARKET) -> Candidate:
+    return Candidate(seen, market, decision)
+
+
+def resting(leg: Leg, contracts: str, ticker: str = TICKER) -> Exposure:
+    order = OpenOrder(ticker, leg, count(contracts), Cash(Decimal("0.5")))
+    return replace(NOTHING, stakes={EVENT: Stake.of(EventBook(orders=(order,)), "NYC", "northeast")})
+
+
+def test_an_order_is_shown_at_its_limit_with_the_dearest_fee() -> None:
+    shown = proposal_of(candidate(), Count(Decimal(0)), NOTHING)
+    # 20 x 0.40, and 0.07 x 20 x 0.40 x 0.60 = 0.336 with a step for each fill and one of the balance.
+    assert shown.order.cost == Decimal(8) + Decimal("0.3362")
+    assert (shown.order.ticker, shown.order.leg, shown.order.count) == (TICKER, Leg.YES, count(20))
+    assert (shown.event_ticker, shown.city_code, shown.cluster) == (EVENT, "NYC", "northeast")
+    assert (shown.held_after, shown.reduces) == (count(20), False)
+
+
+@pytest.mark.parametrize(
+    ("decision", "held", "after", "reduces"),
+    [
+        (YES, "30", "50", False),
+        (YES, "-30", "10", True),
+        (YES, "-20", "0", True),
+        (YES, "-19", "1", False),
+        (NO, "-30", "50", False),
+        (NO, "30", "10", True),
+        (NO, "20", "0", True),
+        (NO, "19", "1", False),
+    ],
+)
+def test_an_order_reduces_only_what_is_held(decision: Decision, held: str, after: str, reduces: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    shown = proposal_of(candidate(decision), Count(Decimal(held)), NOTHING)
+    assert (shown.held_after, shown.reduces) == (Decimal(after), reduces)
+
+
+def test_two_orders_that_close_the_same_contracts_do_not_both_reduce() -> None:
+    held = Count(Decimal(-30))
+    assert proposal_of(candidate(), held, resting(Leg.YES, "10")).reduces
+    opening = proposal_of(candidate(), held, resting(Leg.YES, "11"))
+    assert not opening.reduces
+    assert proposal_of(candidate(), held, resting(Leg.NO, "11")).reduces
+    assert proposal_of(candidate(), held, resting(Leg.YES, "11", "another")).reduces
+
+
+def test_open_orders_count_towards_the_size_of_the_position() -> None:
+    assert proposal_of(candidate(), Count(Decimal(0)), resting(Leg.YES, "15")).held_after == 35
+
+
+def test_a_decision_without_a_leg_is_no_order() -> None:
+    with pytest.raises(ValueError, match="names no leg or no price"):
+        proposal_of(candidate(replace(YES, leg=None)), Count(Decimal(0)), NOTHING)
+
+
+def test_the_market_s_facts_are_those_of_its_book_and_forecast() -> None:
+    assert facts_of(candidate(), Terms.ACCEPTED, NOW) == MarketFacts(
+        active=True,
+        spread=Decimal("0.02"),
+        depth=count("22.5"),
+        book_age=timedelta(seconds=30),
+        forecast_age=timedelta(hours=3),
+        terms=Terms.ACCEPTED,
+    )
+
+
+def test_what_was_not_seen_is_missing_and_never_fresh() -> None:
+    blind = replace(SEEN, books={}, weather=CityWeather(None, None, None, "silent"))
+    facts = facts_of(candidate(seen=blind), Terms.RULES_CHANGED, NOW)
+    assert facts == MarketFacts(
+        active=True, spread=None, depth=count(0), book_age=None, forecast_age=None, terms=Terms.RULES_CHANGED
+    )
+
+
+@pytest.mark.parametrize(
+    ("market", "now"),
+    [
+        (replace(MARKET, status=MarketStatus.INACTIVE), NOW),
+        (MARKET, MARKET.close_time),
+        (MARKET, MARKET.open_time - timedelta(seconds=1)),
+    ],
+    ids=["inactive", "closed", "not open yet"],
+)
+def test_a_market_that_does_not_trade_is_not_active(market: Market, now: datetime) -> None:
+    assert not facts_of(candidate(market=market), Terms.ACCEPTED, now).active

@@ -1,0 +1,170 @@
+"""An order that rests for too long, at a price that is wrong by now, or into a close: each is money given away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milkbot.domain.books import Level, OrderBook
+from milkbot.domain.markets import Market, MarketStatus, PriceRange, Strike, StrikeType
+from milkbot.domain.orders import Leg, TimeInForce
+from milkbot.domain.trading_state import TradingState
+from milkbot.domain.units import Count, Price
+from milkbot.trader.decide.quoting import OrderStyle, QuoteRules, is_guarded, quote_price, sending
+from milkbot.trader.decide.requote import Quote, Scene, Withdrawal, judge
+
+NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
+RULES = QuoteRules(
+    style=OrderStyle.RESTING,
+    expiry=timedelta(minutes=15),
+    max_age=timedelta(minutes=10),
+    close_guard=timedelta(minutes=30),
+    pause_guard=timedelta(minutes=15),
+    max_forecast_move_f=1.0,
+    max_spread=Decimal("0.04"),
+    min_edge=Decimal("0.03"),
+    max_drift=Decimal("0.02"),
+    max_chase=Decimal("0.03"),
+)
+
+
+def at(text: str) -> Price:
+    return Price(Decimal(text))
+
+
+def book(bid: str = "0.40", ask: str = "0.43") -> OrderBook:
+    ten = Count(Decimal(10))
+    return OrderBook("T", (Level(at(bid), ten),), (Level(Price(1 - at(ask)), ten),), NOW)
+
+
+MARKET = Market(
+    ticker="T",
+    event_ticker="E",
+    strike=Strike(StrikeType.BETWEEN, 86, 87),
+    status=MarketStatus.ACTIVE,
+    open_time=NOW - timedelta(days=1),
+    close_time=NOW + timedelta(hours=12),
+    title="",
+    rules_primary="",
+    price_ranges=(PriceRange(at("0"), at("1"), at("0.01")),),
+    exchange_index=0,
+    result="",
+    expiration_value="",
+)
+QUOTE = Quote("T", Leg.YES, at("0.40"), NOW - timedelta(minutes=5), 86.0)
+SCENE = Scene(MARKET.close_time, NOW + timedelta(days=2), book(), 86.0, Decimal("0.50"), at("0.40"))
+
+
+def test_a_quote_that_nothing_speaks_against_is_taken_away() -> None:
+    assert judge(QUOTE, SCENE, RULES, TradingState.ACTIVE, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("scene", "reason"),
+    [
+        (None, Withdrawal.MARKET_UNSEEN),
+        (replace(SCENE, book=None), Withdrawal.MARKET_UNSEEN),
+        (replace(SCENE, forecast_f=None), Withdrawal.MARKET_UNSEEN),
+        (replace(SCENE, probability=None), Withdrawal.MARKET_UNSEEN),
+        (replace(SCENE, forecast_f=87.0), Withdrawal.FORECAST_MOVED),
+        (replace(SCENE, forecast_f=85.0), Withdrawal.FORECAST_MOVED),
+        (replace(SCENE, book=book(ask="0.45")), Withdrawal.SPREAD_WIDENED),
+        (replace(SCENE, book=replace(book(), yes_bids=())), Withdrawal.SPREAD_WIDENED),
+        (replace(SCENE, probability=Decimal("0.4299")), Withdrawal.EDGE_GONE),
+        (replace(SCENE, price=at("0.42")), Withdrawal.PRICE_MOVED),
+        (replace(SCENE, price=at("0.38")), Withdrawal.PRICE_MOVED),
+        (replace(SCENE, price=None), Withdrawal.PRICE_MOVED),
+        (replace(SCENE, close_time=NOW + timedelta(minutes=30)), Withdrawal.NEAR_CLOSE),
+        (replace(SCENE, pause_at=NOW + timedelta(minutes=15)), Withdrawal.NEAR_CLOSE),
+    ],
+)
+def test_a_quote_stays_though_its_market_has_changed(scene: Scene | None, reason: Withdrawal) -> None:
+    assert judge(QUOTE, scene, RULES, TradingState.ACTIVE, NOW) is reason
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        replace(SCENE, forecast_f=86.9),
+        replace(SCENE, book=book(ask="0.44")),
+        replace(SCENE, probability=Decimal("0.43")),
+        replace(SCENE, price=at("0.41")),
+        replace(SCENE, close_time=NOW + timedelta(minutes=31)),
+        replace(SCENE, pause_at=NOW + timedelta(minutes=16)),
+        replace(SCENE, pause_at=None),
+    ],
+)
+def test_a_quote_is_taken_away_before_its_bound_is_reached(scene: Scene) -> None:
+    assert judge(QUOTE, scene, RULES, TradingState.ACTIVE, NOW) is None
+
+
+def test_a_stale_quote_stays() -> None:
+    assert judge(QUOTE, SCENE, RULES, TradingState.ACTIVE, NOW + timedelta(minutes=5)) is Withdrawal.QUOTE_STALE
+    assert judge(QUOTE, SCENE, RULES, TradingState.ACTIVE, NOW + timedelta(minutes=4)) is None
+
+
+@pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])
+def test_a_quote_outlives_the_permission_to_trade(state: TradingState) -> None:
+    assert judge(QUOTE, SCENE, RULES, state, NOW) is Withdrawal.NOT_ALLOWED
+
+
+def test_a_quote_outlives_the_style_that_wanted_it() -> None:
+    immediate = replace(RULES, style=OrderStyle.IMMEDIATE)
+    assert judge(QUOTE, SCENE, immediate, TradingState.ACTIVE, NOW) is Withdrawal.NOT_WANTED
+
+
+def test_a_quote_of_which_nobody_knows_the_forecast_stays() -> None:
+    quote = replace(QUOTE, forecast_f=None)
+    assert judge(quote, SCENE, RULES, TradingState.ACTIVE, NOW) is Withdrawal.FORECAST_MOVED
+
+
+def test_an_order_that_rests_has_no_end() -> None:
+    how = sending(RULES, MARKET.close_time, None, NOW)
+    assert (how.time_in_force, how.post_only) == (TimeInForce.GOOD_TILL_CANCELED, True)
+    assert how.expires_at == NOW + timedelta(minutes=15)
+
+
+def test_an_order_rests_into_the_close_or_into_a_pause() -> None:
+    soon = NOW + timedelta(minutes=40)
+    assert sending(RULES, soon, None, NOW).expires_at == NOW + timedelta(minutes=10)
+    assert sending(RULES, MARKET.close_time, NOW + timedelta(minutes=20), NOW).expires_at == NOW + timedelta(minutes=5)
+
+
+def test_an_immediate_order_is_told_to_rest() -> None:
+    how = sending(replace(RULES, style=OrderStyle.IMMEDIATE), MARKET.close_time, None, NOW)
+    assert (how.time_in_force, how.post_only, how.expires_at) == (TimeInForce.IMMEDIATE_OR_CANCEL, False, None)
+
+
+@given(
+    st.sampled_from(Leg),
+    st.integers(2, 97),
+    st.integers(1, 2),
+    st.decimals("0.01", "0.99", places=4),
+    st.none() | st.integers(1, 98),
+)
+def test_a_bid_gives_its_edge_away_crosses_the_book_or_chases(
+    leg: Leg, bid: int, spread: int, probability: Decimal, anchor: int | None
+) -> None:
+    seen = book(f"0.{bid:02}", f"0.{bid + spread:02}" if bid + spread < 100 else "0.99")
+    first = None if anchor is None else at(f"0.{anchor:02}")
+    price = quote_price(leg, seen, MARKET, probability, RULES, first)
+    if price is None:
+        return
+    ask = seen.best_yes_ask if leg is Leg.YES else seen.best_no_ask
+    assert ask is not None
+    assert 0 < price < ask.price
+    assert probability - price >= RULES.min_edge
+    assert price % Decimal("0.01") == 0
+    assert first is None or price <= first + RULES.max_chase
+
+
+@given(st.integers(-60, 60))
+def test_a_guard_begins_late(minutes: int) -> None:
+    moment = MARKET.close_time + timedelta(minutes=minutes)
+    assert is_guarded(RULES, MARKET.close_time, None, moment) is (minutes >= -30)
+    assert is_guarded(RULES, moment + timedelta(days=1), MARKET.close_time, moment) is (minutes >= -15)

@@ -1,0 +1,52 @@
+"""When a charge is too much: the exchange's own rounding never is, a dearer schedule always."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.domain.strategies import FILLS
+
+from milkbot.domain.fees import FeeSchedule, FeeType
+from milkbot.domain.order_fees import order_fees
+from milkbot.domain.positions import Fill
+from milkbot.domain.units import Cash
+from milkbot.trader.reconcile.charged_fees import too_much
+
+PLAIN = FeeSchedule(FeeType.QUADRATIC, Decimal(1))
+DEARER = FeeSchedule(FeeType.QUADRATIC, Decimal("1.25"))
+
+
+def charged(fills: list[Fill], schedule: FeeSchedule) -> list[Fill]:
+    """The fills with the fees that a schedule asks."""
+    fees = order_fees(fills, schedule)
+    return [replace(fill, fee=Cash(fee.net)) for fill, fee in zip(fills, fees, strict=True)]
+
+
+@given(FILLS, st.randoms(use_true_random=False))
+def test_fills_that_come_late_or_in_another_order_are_too_dear(fills: list[Fill], chance: Random) -> None:
+    paid = charged(fills, PLAIN)
+    chance.shuffle(paid)
+    assert too_much(paid[: chance.randint(0, len(paid))], [PLAIN]) is None
+
+
+@given(FILLS.filter(lambda fills: sum(PLAIN.model(f.count, f.price, is_taker=True) for f in fills) > Decimal("0.05")))
+def test_a_dearer_schedule_goes_unseen(fills: list[Fill]) -> None:
+    both = too_much(charged(fills, DEARER), [PLAIN])
+    assert both is not None
+    assert both[0] > both[1]
+
+
+@given(FILLS)
+def test_fees_that_the_series_was_once_seen_with_are_too_dear(fills: list[Fill]) -> None:
+    assert too_much(charged(fills, DEARER), [PLAIN, DEARER]) is None
+
+
+@given(FILLS)
+def test_fees_that_nobody_can_price_are_judged(fills: list[Fill]) -> None:
+    paid = charged(fills, DEARER)
+    assert too_much(paid, []) is None
+    assert too_much(paid, [PLAIN, FeeSchedule(FeeType.UNKNOWN, Decimal(1))]) is None
