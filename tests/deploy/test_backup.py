@@ -86,7 +86,7 @@ def store(platform: Platform) -> Iterator[str]:
         assert platform.ssh("ls /etc/milkbot/backup-rclone.conf 2>/dev/null || true") == ""
 
 
-def test_a_lost_disk_loses_the_books(platform: Platform, store: str) -> None:
+def test_a_lost_backup_is_fetched_from_the_encrypted_off_site_copy(platform: Platform, store: str) -> None:
     path = platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
     name = path.rpartition("/")[2].removesuffix(".sql.gz")
     assert f"./daily/{name}.tar.age" in _there(platform)
@@ -128,7 +128,7 @@ def test_a_lost_disk_loses_the_books(platform: Platform, store: str) -> None:
     assert platform.ssh(f"ls -A {BACKUPS}/daily | grep fetch || true") == ""
 
 
-def test_the_weekly_drill_is_not_allowed_to_prove_anything(platform: Platform) -> None:
+def test_the_weekly_drill_proves_the_newest_backup_and_changes_nothing(platform: Platform) -> None:
     before, books = platform.state(), _checksums(platform)
     path = platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
     assert platform.ssh("systemctl is-enabled milkbot-restore-drill.timer") == "enabled"
@@ -140,7 +140,7 @@ def test_the_weekly_drill_is_not_allowed_to_prove_anything(platform: Platform) -
     assert _checksums(platform) == books
 
 
-def test_a_drill_that_is_killed_stands_in_the_next_ones_way(platform: Platform) -> None:
+def test_a_drill_runs_to_its_end_after_one_that_was_killed(platform: Platform) -> None:
     platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
     platform.ssh("systemctl start --no-block milkbot-restore-drill.service")
     number = f"{STATE}/drill/data/postmaster.pid"
@@ -156,7 +156,7 @@ def test_a_drill_that_is_killed_stands_in_the_next_ones_way(platform: Platform) 
 
 
 @pytest.mark.matrix
-def test_a_backup_of_books_that_do_not_agree_is_proved(platform: Platform) -> None:
+def test_the_drill_fails_on_a_backup_whose_positions_differ_from_the_fills(platform: Platform) -> None:
     platform.ssh("systemctl stop milkbot-trader.timer")
     sql = "runuser -u postgres -- psql -XAt milkbot -c"
     platform.ssh(f"{SCRIPTS}/backup-database.sh daily && {SCRIPTS}/restore-drill.sh")

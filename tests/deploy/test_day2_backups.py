@@ -51,7 +51,7 @@ def _trading_goes_on(platform: Platform) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_trading_goes_on")
-def test_a_fetched_backup_does_not_bring_the_books_back(platform: Platform, tmp_path: Path) -> None:
+def test_a_fetched_backup_is_restored_once_the_operator_confirms(platform: Platform, tmp_path: Path) -> None:
     directory = tmp_path / "brought"
     done = platform.play("backup.yml", fetch_to=str(directory))
     assert done.returncode == 0, said(done)
@@ -79,7 +79,7 @@ def test_a_fetched_backup_does_not_bring_the_books_back(platform: Platform, tmp_
 
 
 @pytest.mark.matrix
-def test_a_backup_that_was_changed_is_restored(platform: Platform, tmp_path: Path) -> None:
+def test_a_changed_or_missing_backup_is_refused_before_any_change(platform: Platform, tmp_path: Path) -> None:
     before = platform.state()
     file = tmp_path / "milkbot_20260101_020000.sql.gz"
     file.write_bytes(b"changed")
@@ -110,7 +110,7 @@ def brought(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.mark.parametrize(("task", "after", "how"), cases(RESTORE, ["kill"]))
 @pytest.mark.usefixtures("_trading_goes_on")
-def test_an_interrupted_restore_leaves_something(
+def test_an_interrupted_restore_is_completed_by_the_next_run(
     platform: Platform, brought: Path, task: str, after: float, how: str
 ) -> None:
     before = platform.state()
@@ -132,6 +132,8 @@ def test_an_interrupted_restore_leaves_something(
 
 @pytest.mark.matrix
 @pytest.mark.usefixtures("_trading_goes_on")
-def test_a_stage_is_missing_from_the_list(platform: Platform, brought: Path) -> None:
+def test_the_list_of_stages_names_every_task_of_a_restore_that_changes_the_host(
+    platform: Platform, brought: Path
+) -> None:
     found = changing(platform, "restore.yml", backup_from=str(brought), confirm="yes")
     assert found <= {task for task, _ in RESTORE}

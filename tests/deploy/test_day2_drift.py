@@ -31,7 +31,7 @@ def _named(done: str) -> list[str]:
 
 
 @pytest.mark.matrix
-def test_a_change_by_hand_is_not_told_or_one_is_that_nobody_made(platform: Platform) -> None:
+def test_drift_names_every_manual_change_and_nothing_else(platform: Platform) -> None:
     live = platform.record(platform.live())["commit"]
     clean = platform.play("drift.yml", version=live)
     assert clean.returncode == 0, said(clean)
@@ -59,7 +59,7 @@ def test_a_change_by_hand_is_not_told_or_one_is_that_nobody_made(platform: Platf
 
 
 @pytest.mark.matrix
-def test_a_host_that_cannot_be_looked_at_counts_as_one_without_differences(platform: Platform) -> None:
+def test_drift_fails_on_a_host_that_it_cannot_check(platform: Platform) -> None:
     done = platform.play("drift.yml", "--tags", "nginx", milkbot_domain="another.example.com")
     assert done.returncode != 0
     assert "could not be looked at" in said(done)

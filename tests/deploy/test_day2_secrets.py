@@ -137,7 +137,7 @@ def _rest(platform: Platform) -> list[str]:
 
 @pytest.mark.matrix
 @pytest.mark.usefixtures("_as_provisioned")
-def test_rotated_secrets_cost_a_request_or_are_shown(
+def test_a_rotation_of_all_secrets_fails_no_request_and_prints_no_secret(
     platform: Platform, inventory: dict[str, Any], tmp_path: Path
 ) -> None:
     before, served, old = platform.state(), _served(platform), inventory["environment_postgres_password"]
@@ -169,7 +169,7 @@ def test_rotated_secrets_cost_a_request_or_are_shown(
 
 
 @pytest.mark.matrix
-def test_a_key_that_the_exchange_does_not_take_goes_live(platform: Platform, tmp_path: Path) -> None:
+def test_a_key_that_the_exchange_rejects_never_replaces_the_old_one(platform: Platform, tmp_path: Path) -> None:
     before, files = platform.state(), platform.ssh(f"sha256sum {' '.join(SECRETS)}")
     given = tmp_path / "vault.yml"
     key = {"environment_kalshi_private_key": _pem(rsa.generate_private_key(65537, 2048))}
@@ -184,7 +184,7 @@ def test_a_key_that_the_exchange_does_not_take_goes_live(platform: Platform, tmp
 
 @pytest.mark.parametrize(("task", "after", "how"), cases(ROTATE, ["kill"]))
 @pytest.mark.usefixtures("_as_provisioned")
-def test_an_interrupted_rotation_leaves_something(
+def test_an_interrupted_rotation_is_completed_by_the_next_run(
     platform: Platform, inventory: dict[str, Any], tmp_path: Path, task: str, after: float, how: str
 ) -> None:
     before, served, rest, history = platform.state(), _served(platform), _rest(platform), platform.history()
@@ -208,6 +208,8 @@ def test_an_interrupted_rotation_leaves_something(
 
 @pytest.mark.matrix
 @pytest.mark.usefixtures("_as_provisioned")
-def test_a_stage_is_missing_from_the_list(platform: Platform, inventory: dict[str, Any], tmp_path: Path) -> None:
+def test_the_list_of_stages_names_every_task_of_a_rotation_that_changes_the_host(
+    platform: Platform, inventory: dict[str, Any], tmp_path: Path
+) -> None:
     _, given = _another_of_each(platform, inventory, tmp_path)
     assert changing(platform, "rotate-secrets.yml", "-e", f"@{given}") <= {task for task, _ in ROTATE}

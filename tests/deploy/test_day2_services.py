@@ -22,7 +22,7 @@ def _postgres(platform: Platform) -> str:
     return platform.ssh("cd / && runuser -u postgres -- psql -XAtc 'SELECT pg_postmaster_start_time()'")
 
 
-def test_a_restart_loses_a_request(platform: Platform) -> None:
+def test_a_restart_of_the_services_fails_no_request(platform: Platform) -> None:
     before, processes, server = platform.state(), _invocations(platform, *SERVICES), _postgres(platform)
     with asking(platform.address, DOMAIN, platform.authority) as answers:
         done = platform.play("restart.yml")
@@ -35,7 +35,7 @@ def test_a_restart_loses_a_request(platform: Platform) -> None:
 
 
 @pytest.mark.matrix
-def test_a_restart_of_postgresql_fails_a_request(platform: Platform) -> None:
+def test_a_restart_of_postgresql_fails_no_request(platform: Platform) -> None:
     before, server = platform.state(), _postgres(platform)
     with asking(platform.address, DOMAIN, platform.authority) as answers:
         done = platform.play("restart.yml", postgres="yes", only="trader")
@@ -70,7 +70,7 @@ UPGRADED = ("postgresql-15", "postgresql-client-15", "libpq5", "nginx", "nginx-c
 
 
 @pytest.mark.matrix
-def test_an_upgrade_cuts_off_a_request_or_a_tick(platform: Platform) -> None:
+def test_an_upgrade_installs_the_newest_packages_and_fails_no_request(platform: Platform) -> None:
     newest = _older(platform, *UPGRADED)
     platform.ssh("systemctl is-active --quiet milkbot-analytics milkbot-dashboard nginx postgresql@15-main")
     before, server, nginx = platform.state(), _postgres(platform), platform.ssh("cat /run/nginx.pid")
@@ -100,7 +100,7 @@ def test_an_upgrade_cuts_off_a_request_or_a_tick(platform: Platform) -> None:
 
 
 @pytest.mark.matrix
-def test_a_package_that_somebody_holds_is_upgraded_or_keeps_the_others_back(platform: Platform) -> None:
+def test_a_held_package_keeps_its_version_and_the_others_are_upgraded(platform: Platform) -> None:
     held, others = ("nginx", "nginx-common"), ("libssl3", "openssl")
     newest = _older(platform, *held, *others)
     older = _installed(platform, held)
@@ -123,7 +123,7 @@ def test_a_package_that_somebody_holds_is_upgraded_or_keeps_the_others_back(plat
 
 
 @pytest.mark.matrix
-def test_a_package_whose_unpacking_was_cut_off_is_in_the_way_for_ever(platform: Platform) -> None:
+def test_an_upgrade_repairs_a_package_whose_installation_was_killed(platform: Platform) -> None:
     newest = _older(platform, *UPGRADED)
     before = platform.state()
     # What SIGKILL in the middle of an unpacking leaves in dpkg's own books, and our mark.
@@ -144,7 +144,7 @@ def _boot(platform: Platform) -> str:
 
 
 @pytest.mark.matrix
-def test_a_reboot_that_nobody_asked_for_comes_or_leaves_something_down(platform: Platform) -> None:
+def test_the_host_is_rebooted_only_on_request_and_comes_back_whole(platform: Platform) -> None:
     before, boot = platform.state(), _boot(platform)
     platform.ssh("touch /run/reboot-required")
     left = platform.play("upgrade.yml")
@@ -189,7 +189,9 @@ UPGRADE: tuple[Boundary, ...] = (
 
 
 @pytest.mark.parametrize(("task", "after", "how"), cases(RESTART, ["kill"]))
-def test_an_interrupted_restart_leaves_something(platform: Platform, task: str, after: float, how: str) -> None:
+def test_an_interrupted_restart_is_completed_by_the_next_run(
+    platform: Platform, task: str, after: float, how: str
+) -> None:
     before = platform.state()
     with asking(platform.address, DOMAIN, platform.authority, again=True) as answers:
         with stopping(platform, task, after, how) as environment:
@@ -202,7 +204,9 @@ def test_an_interrupted_restart_leaves_something(platform: Platform, task: str, 
 
 
 @pytest.mark.parametrize(("task", "after", "how"), cases(UPGRADE, ["kill"]))
-def test_an_interrupted_upgrade_leaves_something(platform: Platform, task: str, after: float, how: str) -> None:
+def test_an_interrupted_upgrade_is_completed_by_the_next_run(
+    platform: Platform, task: str, after: float, how: str
+) -> None:
     newest = _older(platform, *UPGRADED)
     before, history = platform.state(), platform.history()
     with stopping(platform, task, after, how) as environment:
@@ -219,7 +223,7 @@ def test_an_interrupted_upgrade_leaves_something(platform: Platform, task: str, 
 
 
 @pytest.mark.matrix
-def test_a_stage_is_missing_from_the_lists(platform: Platform) -> None:
+def test_the_lists_of_stages_name_every_task_of_restart_and_upgrade_that_changes_the_host(platform: Platform) -> None:
     assert changing(platform, "restart.yml", postgres="yes") <= {task for task, _ in RESTART}
     _older(platform, *UPGRADED)
     assert changing(platform, "upgrade.yml") <= {task for task, _ in UPGRADE}

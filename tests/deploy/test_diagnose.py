@@ -78,7 +78,7 @@ _TABLE = [
 
 
 @pytest.mark.parametrize("case", _TABLE)
-def test_another_trouble_is_named_first(platform: Platform, case: Case) -> None:
+def test_the_fault_of_the_host_is_named_first_and_its_remedy_works(platform: Platform, case: Case) -> None:
     platform.ssh("set -e; " + case.break_it)
     try:
         page = _page(platform)
@@ -113,7 +113,7 @@ def test_another_trouble_is_named_first(platform: Platform, case: Case) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_certificate_is_not_seen_to_be_wrong(platform: Platform, first: str, pair: Pair, put: str) -> None:
+def test_each_fault_of_the_certificate_is_named_first(platform: Platform, first: str, pair: Pair, put: str) -> None:
     platform.ssh(f"cp -a {PAIR_FILES[0]} /root/test-certificate; cp -a {PAIR_FILES[1]} /root/test-key")
     try:
         platform.ssh(f"printf %s {shlex.quote(pair.certificate)} >{PAIR_FILES[0]}")
@@ -180,7 +180,7 @@ systemctl daemon-reload; systemctl stop test-argument test-query; systemctl star
 """
 
 
-def test_the_archive_holds_a_secret_or_the_host_is_changed(platform: Platform, tmp_path: Path) -> None:
+def test_the_archive_holds_no_secret_and_the_host_is_unchanged(platform: Platform, tmp_path: Path) -> None:
     secrets = [
         *platform.ssh("sed -n 's/^POSTGRES_PASSWORD=//p; s/^KALSHI_API_KEY_ID=//p' /opt/milkbot/.env").split(),
         *platform.ssh(
@@ -218,7 +218,7 @@ def test_the_archive_holds_a_secret_or_the_host_is_changed(platform: Platform, t
 
 
 @pytest.mark.matrix
-def test_check_mode_keeps_an_archive_or_fails(platform: Platform, tmp_path: Path) -> None:
+def test_check_mode_succeeds_and_keeps_no_archive(platform: Platform, tmp_path: Path) -> None:
     done = platform.play("diagnose.yml", "--check", diagnose_directory=str(tmp_path / "kept"))
     assert done.returncode == 0, said(done)
     assert "changed=0" in done.stdout
@@ -247,7 +247,7 @@ systemctl kill --signal=SIGCONT postgresql@$(ls /etc/postgresql)-main
 
 
 @pytest.mark.matrix
-def test_it_needs_what_a_broken_host_has_not(platform: Platform, tmp_path: Path) -> None:
+def test_diagnose_works_on_a_host_with_full_disks_and_missing_programs(platform: Platform, tmp_path: Path) -> None:
     # No room for a file, none of our programs and few of others, and a database that hangs.
     platform.ssh(_AWAY)
     try:
@@ -263,7 +263,7 @@ def test_it_needs_what_a_broken_host_has_not(platform: Platform, tmp_path: Path)
 
 
 @pytest.mark.matrix
-def test_a_database_that_hangs_hangs_it(platform: Platform) -> None:
+def test_diagnose_ends_in_time_when_the_database_hangs(platform: Platform) -> None:
     postgres = "systemctl kill --signal={} postgresql@$(ls /etc/postgresql)-main"
     platform.ssh(postgres.format("SIGSTOP"))
     try:
@@ -278,7 +278,7 @@ def test_a_database_that_hangs_hangs_it(platform: Platform) -> None:
 
 
 @pytest.mark.matrix
-def test_the_archive_cannot_leave_a_host_by_its_output(platform: Platform) -> None:
+def test_the_archive_can_be_written_to_standard_output(platform: Platform) -> None:
     listed = platform.ssh(f"{SCRIPT} --archive - 2>/run/test-page | tar -tz; cat /run/test-page; rm /run/test-page")
     assert "milkbot-diagnosis/diagnosis.txt" in listed
     assert f"release {platform.live()}" in listed

@@ -26,7 +26,7 @@ def _rules(platform: Platform) -> list[str]:
     return platform.ssh(SHOWN).splitlines()
 
 
-def test_the_operators_rules_for_ssh_stay_the_only_ones(firewall: Platform) -> None:
+def test_the_operators_own_rules_for_ssh_are_kept_and_none_is_added(firewall: Platform) -> None:
     firewall.ssh("; ".join([_AWAY.format("allow"), *THEIRS]))
     done = firewall.play("site.yml", "--tags", "ufw")
     assert done.returncode == 0, said(done)
@@ -34,7 +34,7 @@ def test_the_operators_rules_for_ssh_stay_the_only_ones(firewall: Platform) -> N
 
 
 @pytest.mark.matrix
-def test_ssh_is_narrowed_and_who_would_be_locked_out_is_refused(firewall: Platform) -> None:
+def test_ssh_is_restricted_to_a_network_unless_that_locks_the_operator_out(firewall: Platform) -> None:
     firewall.ssh("; ".join([_AWAY.format("allow"), OURS]))
     done = firewall.play("site.yml", "--tags", "ufw", ufw_ssh_from=["203.0.113.0/24"])
     assert done.returncode != 0

@@ -117,7 +117,7 @@ def _filled(command: str, platform: Platform) -> str:
 @pytest.mark.parametrize(
     "case", [pytest.param(case, id=str(case), marks=[] if case.quick else pytest.mark.matrix) for case in CASES]
 )
-def test_a_row_that_fails_is_missed_or_told_twice_or_its_end_is(health: Health, case: Case) -> None:
+def test_a_failing_row_is_alerted_once_and_its_recovery_once(health: Health, case: Case) -> None:
     wreck, mend = (_filled(command, health.platform) for command in (case.wreck, case.mend))
     health.calm()
     try:
@@ -143,7 +143,7 @@ def test_a_row_that_fails_is_missed_or_told_twice_or_its_end_is(health: Health, 
 
 
 # Where everything is switched on.
-def test_a_row_is_never_made_to_fail(health: Health) -> None:
+def test_every_row_has_a_case_that_makes_it_fail(health: Health) -> None:
     switches = r"TRADING_MODE=live\nBACKUP_OFFSITE=yes\nPGBACKREST=yes\nDRILL=yes\n"
     try:
         health.platform.ssh(f"cp -p {FILES[0]} /run/all.kept; printf '{switches}' >>{FILES[0]}")
@@ -154,7 +154,7 @@ def test_a_row_is_never_made_to_fail(health: Health) -> None:
 
 
 @pytest.mark.matrix
-def test_a_part_that_hangs_holds_up_the_check(health: Health) -> None:
+def test_the_check_ends_in_time_when_programs_hang(health: Health) -> None:
     hang = "printf '#!/bin/sh\\nsleep 60\\n' >/run/hang; chmod 755 /run/hang; mount --bind /run/hang {0}"
     programs = ("/usr/sbin/ufw", "/usr/bin/openssl", "/usr/bin/journalctl", "/usr/bin/psql")
     health.calm()
@@ -175,7 +175,7 @@ def test_a_part_that_hangs_holds_up_the_check(health: Health) -> None:
 
 
 @pytest.mark.matrix
-def test_a_channel_that_was_down_is_told_nothing(health: Health) -> None:
+def test_a_channel_that_was_down_receives_the_alerts_that_waited(health: Health) -> None:
     health.calm()
     health.channel.status = 503
     try:
@@ -199,7 +199,7 @@ def test_a_channel_that_was_down_is_told_nothing(health: Health) -> None:
 
 
 @pytest.mark.matrix
-def test_a_channel_that_stays_down_is_told_to_no_other_or_is_told_a_thing_twice(health: Health) -> None:
+def test_an_alert_of_a_channel_that_is_down_goes_once_to_the_other_one(health: Health) -> None:
     health.calm()
     with receiving(503, address=str(health.channel.server_address[0])) as other:
         more = f"jq -c '.urls += [\"http://{other.address}/{SECRET}\"]' /run/channels.kept >{FILES[1]}"
@@ -219,7 +219,7 @@ def test_a_channel_that_stays_down_is_told_to_no_other_or_is_told_a_thing_twice(
 
 
 @pytest.mark.matrix
-def test_a_switch_that_is_not_reached_is_told_by_nobody_or_twice(health: Health) -> None:
+def test_a_dead_mans_switch_that_cannot_be_reached_is_alerted_once(health: Health) -> None:
     health.calm()
     health.switch.status = 500
     try:
@@ -233,7 +233,7 @@ def test_a_switch_that_is_not_reached_is_told_by_nobody_or_twice(health: Health)
 
 
 @pytest.mark.matrix
-def test_the_switch_hears_of_no_failure(health: Health) -> None:
+def test_the_heartbeat_ping_reports_success_and_failure(health: Health) -> None:
     health.calm()
     health.switch.taken.clear()
     health.check("--alert")
@@ -254,7 +254,7 @@ def test_the_switch_hears_of_no_failure(health: Health) -> None:
 
 
 @pytest.mark.matrix
-def test_alerts_that_stopped_are_not_noticed(health: Health) -> None:
+def test_a_check_shows_that_the_alert_runs_stopped(health: Health) -> None:
     health.calm()
     health.platform.ssh(f"jq -c '.at -= 3600' {STATE} >{STATE}.x && mv {STATE}.x {STATE}")
     assert health.row("alert run")["value"] == "last 60 min ago"
@@ -262,7 +262,7 @@ def test_alerts_that_stopped_are_not_noticed(health: Health) -> None:
 
 
 @pytest.mark.matrix
-def test_a_clock_that_went_back_is_not_noticed(health: Health) -> None:
+def test_a_clock_that_went_back_fails_its_row(health: Health) -> None:
     health.calm()
     health.platform.ssh(f"jq -c '.at += 3600' {STATE} >{STATE}.x && mv {STATE}.x {STATE}")
     row = health.row("clock")
@@ -270,7 +270,7 @@ def test_a_clock_that_went_back_is_not_noticed(health: Health) -> None:
 
 
 @pytest.mark.matrix
-def test_two_checks_alert_at_once(health: Health) -> None:
+def test_of_two_alerting_checks_the_second_ends_at_once(health: Health) -> None:
     held = f"flock /run/lock/milkbot-health.lock sh -c '{CHECK} --alert 2>&1; echo $?'"
     said_, code = health.platform.ssh(held).splitlines()
     assert (said_, code) == ("healthcheck.sh: another check that alerts is at work; it was left alone", "75")
@@ -278,7 +278,7 @@ def test_two_checks_alert_at_once(health: Health) -> None:
 
 
 @pytest.mark.matrix
-def test_a_kill_loses_an_alert(health: Health) -> None:
+def test_a_killed_check_loses_no_alert(health: Health) -> None:
     """Killed at many moments; each failure and each recovery is told at least once, in this order."""
     for milliseconds in (100, 300, 500, 700, 900, 1100, 1300, 1600, 2000, 2500):
         health.calm()
@@ -294,7 +294,7 @@ def test_a_kill_loses_an_alert(health: Health) -> None:
 
 
 @pytest.mark.matrix
-def test_a_full_disk_keeps_the_alert_from_going_out_or_repeats_it(health: Health) -> None:
+def test_an_alert_is_sent_once_with_a_full_disk(health: Health) -> None:
     health.calm()
     full = "mount -t tmpfs -o size=1m none /mnt && dd if=/dev/zero of=/mnt/full bs=1M count=4 status=none"
     health.platform.ssh(f"cp {STATE} /run/kept.json; {full} || true; mount --bind /mnt /var/lib/milkbot-health")
@@ -312,18 +312,18 @@ def test_a_full_disk_keeps_the_alert_from_going_out_or_repeats_it(health: Health
 
 
 @pytest.mark.parametrize("option", ["--alerts", "extra", "--json=x"])
-def test_a_wrong_word_is_taken_for_a_look(health: Health, option: str) -> None:
+def test_a_wrong_option_is_refused_with_the_usage(health: Health, option: str) -> None:
     answer = health.platform.ssh(f"{CHECK} {option} 2>&1 || echo $?").splitlines()
     assert answer[-1] == "64"
     assert "usage: healthcheck.sh" in answer[0]
 
 
-def test_a_service_user_gets_half_a_check(health: Health) -> None:
+def test_a_check_by_a_service_user_is_refused(health: Health) -> None:
     answer = health.platform.ssh(f"runuser -u milkbot -- {CHECK} 2>&1 || echo $?").splitlines()
     assert answer == [f"healthcheck.sh: run it as root: sudo {CHECK}", "77"]
 
 
-def test_an_address_can_be_read_or_seen_by_others(health: Health) -> None:
+def test_a_channels_address_is_readable_by_root_alone(health: Health) -> None:
     kept = health.platform.ssh(f"grep -rlF {SECRET} /etc /opt/milkbot /var/log/milkbot /var/lib/milkbot-health || true")
     assert kept.split() == ["/etc/milkbot/health-channels.json"]
     assert health.platform.ssh("stat -c %U:%a /etc/milkbot/health-channels.json") == "root:600"
@@ -373,7 +373,7 @@ def verify(platform: Platform) -> Callable[..., str]:
     return run_
 
 
-def test_verify_finds_fault_with_a_host_that_is_well(health: Health, verify: Callable[..., str]) -> None:
+def test_verify_passes_on_a_healthy_host(health: Health, verify: Callable[..., str]) -> None:
     health.calm()
     answer = verify()
     assert answer.startswith("0 "), answer
@@ -383,7 +383,7 @@ def test_verify_finds_fault_with_a_host_that_is_well(health: Health, verify: Cal
 @pytest.mark.parametrize(
     "row", [pytest.param(row, marks=[] if row == "open ports" else pytest.mark.matrix) for row in OUTSIDE]
 )
-def test_verify_misses_what_is_wrong_outside(health: Health, verify: Callable[..., str], row: str) -> None:
+def test_verify_names_each_fault_that_shows_from_outside(health: Health, verify: Callable[..., str], row: str) -> None:
     wreck, mend, shown = OUTSIDE[row]
     health.platform.ssh(wreck)
     try:
@@ -395,7 +395,7 @@ def test_verify_misses_what_is_wrong_outside(health: Health, verify: Callable[..
 
 
 @pytest.mark.matrix
-def test_verify_takes_a_certificate_of_nobody(verify: Callable[..., str]) -> None:
+def test_verify_fails_on_a_certificate_that_is_not_trusted(verify: Callable[..., str]) -> None:
     answer = verify(verify_ca_file="")
     assert answer.startswith("2 "), answer
     assert "FAIL page from outside the certificate is not trusted" in answer
@@ -403,7 +403,7 @@ def test_verify_takes_a_certificate_of_nobody(verify: Callable[..., str]) -> Non
 
 
 @pytest.mark.matrix
-def test_the_role_changes_something_twice_or_takes_an_address_that_is_none(health: Health) -> None:
+def test_the_health_role_is_idempotent_and_refuses_a_wrong_address(health: Health) -> None:
     wrong = health.platform.play("site.yml", "--tags=health", health_alert_urls=[f"slak://{SECRET}"])
     assert wrong.returncode == 2
     assert "health_alert_urls, entry 1 = slak://…, the rest is secret: give an address" in said(wrong)

@@ -82,7 +82,7 @@ def test_no_certificate_is_shown_without_the_right_name(platform: Platform, name
     assert "BEGIN CERTIFICATE" not in done.stdout
 
 
-def test_2000_slow_clients_keep_no_visitor_out(platform: Platform) -> None:
+def test_visitors_are_served_while_2000_slow_clients_are_connected(platform: Platform) -> None:
     # On an address of their own: each address has its share.
     program = [sys.executable, "-m", "tests.deploy.slow_clients", platform.address, DOMAIN]
     command = [str(ROOT / "tools/testrun/visitor.sh"), *program]
@@ -99,7 +99,7 @@ def test_2000_slow_clients_keep_no_visitor_out(platform: Platform) -> None:
     assert statistics.median(open_) > _ENOUGH
 
 
-def test_one_address_gets_its_share_and_no_more(platform: Platform) -> None:
+def test_connections_of_one_address_above_the_limit_are_refused(platform: Platform) -> None:
     request = f"GET /static/favicon.png HTTP/1.1\r\nHost: {DOMAIN}\r\nContent-Length: 9\r\n\r\n".encode()
     with ExitStack() as stack:
         held = []
@@ -121,7 +121,7 @@ def _refused(connection: ssl.SSLSocket, *, wait: float = _PATIENCE) -> bool:
         return False
 
 
-def test_what_nginx_refuses_changes_nothing_and_is_named(platform: Platform) -> None:
+def test_a_configuration_that_nginx_refuses_changes_nothing_and_is_named(platform: Platform) -> None:
     state = "find -L /etc/nginx -type f -exec sha256sum {} + | sort; systemctl show nginx --property=MainPID"
     platform.ssh(f"printf '{SHOP}' >/etc/nginx/conf.d/shop.conf")
     try:

@@ -89,7 +89,7 @@ def _next_version(platform: Platform) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(("task", "after", "how"), cases(UPDATE, WAYS, USUAL_UPDATE))
-def test_an_interrupted_update_leaves_something(
+def test_an_interrupted_update_is_completed_by_the_next_run(
     platform: Platform, base: dict[str, str], task: str, after: float, how: str
 ) -> None:
     commit, schema = _next_version(platform)
@@ -115,7 +115,9 @@ def test_an_interrupted_update_leaves_something(
 
 @pytest.mark.parametrize(("task", "after", "how"), cases(ROLLBACK, WAYS, USUAL_ROLLBACK))
 @pytest.mark.usefixtures("base")
-def test_an_interrupted_rollback_leaves_something(platform: Platform, task: str, after: float, how: str) -> None:
+def test_an_interrupted_rollback_is_completed_by_the_next_run(
+    platform: Platform, task: str, after: float, how: str
+) -> None:
     before = platform.state()
     commit, _ = _next_version(platform)
     updated = platform.play("update.yml", version=commit, **VARIABLES)
@@ -140,7 +142,7 @@ def test_an_interrupted_rollback_leaves_something(platform: Platform, task: str,
 
 @pytest.mark.matrix
 @pytest.mark.usefixtures("base")
-def test_a_stage_is_missing_from_the_list(platform: Platform) -> None:
+def test_the_lists_of_stages_name_every_task_of_update_and_rollback_that_changes_the_host(platform: Platform) -> None:
     """Whatever changes the host has a case of its own, or stands between two that do."""
     commit, _ = _next_version(platform)
     assert changing(platform, "update.yml", version=commit, **VARIABLES) <= {task for task, _ in UPDATE}

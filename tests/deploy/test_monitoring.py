@@ -46,21 +46,21 @@ def _get(platform: Platform, path: str, **query: str) -> Any:
 
 
 # Comes first: on a machine that has it not.
-def test_check_mode_fails_or_installs_something(platform: Platform) -> None:
+def test_check_mode_succeeds_and_installs_nothing(platform: Platform) -> None:
     done = platform.play("site.yml", "--check", "--diff", monitoring_enabled=True)
     assert done.returncode == 0, done.stdout
     there = "dpkg --list 'prometheus*' 2>/dev/null | grep ^ii; ls -d /etc/milkbot/monitoring 2>/dev/null || true"
     assert platform.ssh(there) == ""
 
 
-def test_a_target_is_down(watched: Platform) -> None:
+def test_every_target_is_up(watched: Platform) -> None:
     targets = _get(watched, "/api/v1/targets")["activeTargets"]
     assert {target["labels"]["job"] for target in targets} == {"milkbot-api", "node", "postgres", "nginx", "prometheus"}
     assert {target["health"] for target in targets} == {"up"}
     assert {target["labels"]["instance"] for target in targets} == {DOMAIN}
 
 
-def test_an_alert_cannot_be_asked(watched: Platform) -> None:
+def test_prometheus_evaluates_every_alert_rule(watched: Platform) -> None:
     loaded = [rule for group in _get(watched, "/api/v1/rules")["groups"] for rule in group["rules"]]
     assert {rule["name"] for rule in loaded} == {rule["alert"] for rule in rules()}
     assert {(rule["name"], rule["health"], rule.get("lastError")) for rule in loaded} == {
@@ -68,7 +68,7 @@ def test_an_alert_cannot_be_asked(watched: Platform) -> None:
     }
 
 
-def test_a_metric_that_is_asked_for_is_not_told(watched: Platform) -> None:
+def test_every_metric_of_the_rules_and_the_dashboard_is_exported(watched: Platform) -> None:
     told = set(_get(watched, "/api/v1/label/__name__/values"))
     ours = {name for query in dashboard_queries() for name in metrics_of(query) if name.startswith("milkbot_")}
     # What only a backup, and a drill, leave.
@@ -77,12 +77,12 @@ def test_a_metric_that_is_asked_for_is_not_told(watched: Platform) -> None:
     assert ours - told - backups == set()
 
 
-def test_a_panel_cannot_be_asked(watched: Platform) -> None:
+def test_prometheus_answers_the_query_of_every_panel(watched: Platform) -> None:
     for query in dashboard_queries():
         _get(watched, "/api/v1/query", query=query)
 
 
-def test_the_alerts_are_wrong_of_a_machine_that_is_well(watched: Platform) -> None:
+def test_no_alert_fires_on_a_healthy_machine(watched: Platform) -> None:
     firing = {
         (alert["labels"]["alertname"], alert["state"])
         for alert in _get(watched, "/api/v1/alerts")["alerts"]
@@ -91,7 +91,7 @@ def test_the_alerts_are_wrong_of_a_machine_that_is_well(watched: Platform) -> No
     assert firing == set()
 
 
-def test_a_tick_leaves_no_file(watched: Platform) -> None:
+def test_a_tick_and_the_rollups_write_their_metrics_files(watched: Platform) -> None:
     files = watched.ssh("stat --format='%n %U %a' /var/lib/milkbot-metrics/*.prom").splitlines()
     names = ("rollups", "rollups_run", "trader", "trader_run")
     assert files == [f"/var/lib/milkbot-metrics/{name}.prom milkbot 644" for name in names]
@@ -99,7 +99,7 @@ def test_a_tick_leaves_no_file(watched: Platform) -> None:
     assert outcome["metric"]["outcome"] in {"completed", "paused"}
 
 
-def test_the_world_can_read_the_metrics(watched: Platform) -> None:
+def test_metrics_are_readable_on_the_host_alone(watched: Platform) -> None:
     listening = watched.ssh("ss -Hltn | awk '{print $4}'").split()
     public = {port.rpartition(":")[2] for port in listening if not port.startswith(("127.", "[::1]"))}
     assert public == {"22", "80", "443"}
@@ -110,26 +110,26 @@ def test_the_world_can_read_the_metrics(watched: Platform) -> None:
     assert "milkbot_api_requests" in watched.ssh("curl -s http://127.0.0.1:8000/metrics")
 
 
-def test_the_exporter_reads_the_books(watched: Platform) -> None:
+def test_the_exporter_reads_statistics_but_not_the_ledger(watched: Platform) -> None:
     psql = "cd / && runuser -u prometheus -- psql -h /run/postgresql -U milkbot_monitor -XAtc"
     assert watched.ssh(f"{psql} 'SELECT count(*) > 0 FROM pg_stat_activity' -d postgres") == "t"
     refused = watched.ssh(f"{psql} 'SELECT 1' -d milkbot 2>&1 || true")
     assert "no pg_hba.conf entry" in refused
 
 
-def test_a_unit_has_more_rights_than_it_needs(watched: Platform) -> None:
+def test_each_monitoring_unit_has_few_rights(watched: Platform) -> None:
     for unit, most in (*((unit, 2.5) for unit in UNITS if "node" not in unit), ("prometheus-node-exporter", 6.0)):
         overall = watched.ssh(f"systemd-analyze security {unit}.service --no-pager").splitlines()[-1]
         assert float(overall.split(":")[1].split()[0]) <= most, unit
 
 
-def test_a_second_run_changes_something(watched: Platform) -> None:
+def test_a_second_run_changes_nothing(watched: Platform) -> None:
     again = watched.play("site.yml", "--tags", TOUCHED, monitoring_enabled=True)
     assert again.returncode == 0, again.stdout
     assert "changed=0 " in again.stdout, again.stdout
 
 
-def test_the_switch_leaves_something_running(watched: Platform) -> None:
+def test_switching_monitoring_off_removes_all_of_it(watched: Platform) -> None:
     dropin = f"/run/systemd/system/{UNITS[0]}.service.d"
     watched.ssh(f"mkdir {dropin} && printf {shlex.quote(_ENDS_BADLY)} >{dropin}/test.conf && systemctl daemon-reload")
     try:

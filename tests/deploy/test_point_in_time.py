@@ -86,7 +86,7 @@ def _tables(platform: Platform) -> str:
     return _sql(platform, query)
 
 
-def test_a_table_that_was_dropped_is_lost(platform: Platform, moment: str) -> None:
+def test_a_dropped_table_comes_back_at_the_moment_of_the_restore(platform: Platform, moment: str) -> None:
     before = platform.state()
     began = time.monotonic()
     command = shlex.quote(f"{SCRIPTS}/restore-to-time.sh '{moment}'")
@@ -104,7 +104,7 @@ def test_a_table_that_was_dropped_is_lost(platform: Platform, moment: str) -> No
 
 
 @pytest.mark.matrix
-def test_a_restore_loses_what_nobody_agreed_to_lose(platform: Platform, moment: str) -> None:
+def test_a_restore_without_confirmation_changes_nothing(platform: Platform, moment: str) -> None:
     before = platform.state()
     refused = _said_by(platform, f"{SCRIPTS}/restore-to-time.sh '{moment}'")
     assert "nobody said yes" in refused
@@ -115,7 +115,7 @@ def test_a_restore_loses_what_nobody_agreed_to_lose(platform: Platform, moment: 
 
 
 @pytest.mark.matrix
-def test_a_moment_that_cannot_be_had_becomes_another(platform: Platform) -> None:
+def test_a_moment_outside_the_archive_is_refused(platform: Platform) -> None:
     before, history = platform.state(), platform.history()
     for target in ("2020-01-01 00:00:00+00", "2099-01-01 00:00:00+00"):
         refused = _said_by(platform, f"{SCRIPTS}/restore-to-time.sh --yes '{target}'")
@@ -136,7 +136,7 @@ def _closed(platform: Platform) -> Iterator[None]:
         platform.ssh(f"rmdir {REPOSITORY} && mv {REPOSITORY}.away {REPOSITORY}")
 
 
-def test_an_archive_that_fails_is_seen_by_nobody(platform: Platform) -> None:
+def test_a_failing_archive_is_recorded_and_writing_goes_on(platform: Platform) -> None:
     failing = "SELECT last_failed_time > last_archived_time FROM pg_stat_archiver"
     with _closed(platform):
         _sql(platform, "SELECT pg_current_xact_id(); SELECT pg_switch_wal()")
@@ -168,7 +168,7 @@ def _flip(path: str) -> str:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("what", ["backup/milkbot/*F/pg_data/base/*/*.zst", "archive/milkbot/*/*/*-*.zst"])
-def test_a_flipped_byte_of_the_repository_is_found_at_the_restore(platform: Platform, what: str) -> None:
+def test_verify_finds_a_flipped_byte_in_the_repository(platform: Platform, what: str) -> None:
     path = platform.ssh(_flip(f"{REPOSITORY}/{what}"))
     try:
         _said_by(platform, f"{SCRIPTS}/wal-backup.sh verify")
@@ -182,7 +182,7 @@ def test_a_flipped_byte_of_the_repository_is_found_at_the_restore(platform: Plat
 
 
 @pytest.mark.matrix
-def test_wal_that_is_missing_is_found_at_the_restore(platform: Platform) -> None:
+def test_verify_finds_missing_wal_and_a_restore_over_it_is_refused(platform: Platform) -> None:
     for _ in range(3):
         _sql(platform, "SELECT pg_current_xact_id(); SELECT pg_switch_wal()")
     platform.ssh("sleep 2")
@@ -200,7 +200,7 @@ def test_wal_that_is_missing_is_found_at_the_restore(platform: Platform) -> None
 
 # PostgreSQL is told that it was archived, so that the disk does not fill: it may be lost, but not unseen.
 @pytest.mark.matrix
-def test_wal_that_was_thrown_away_is_promised(platform: Platform) -> None:
+def test_verify_finds_dropped_wal_and_the_next_backup_covers_it(platform: Platform) -> None:
     platform.ssh("sed -i 's/^archive-push-queue-max=.*/archive-push-queue-max=40MB/' /etc/pgbackrest/pgbackrest.conf")
     try:
         with _closed(platform):
@@ -236,7 +236,7 @@ def _stopped_when(platform: Platform, word: str, target: str) -> Iterator[str]:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("when", MOMENTS)
-def test_a_restore_that_is_killed_leaves_something_half_done(platform: Platform, moment: str, when: str) -> None:
+def test_a_killed_restore_is_completed_by_the_next(platform: Platform, moment: str, when: str) -> None:
     before = platform.state()
     with _stopped_when(platform, MOMENTS[when], moment) as process:
         # Its children live on, as they do when only the script is killed.
@@ -250,7 +250,7 @@ def test_a_restore_that_is_killed_leaves_something_half_done(platform: Platform,
 
 
 @pytest.mark.matrix
-def test_a_restore_that_is_interrupted_leaves_something(platform: Platform, moment: str) -> None:
+def test_an_interrupted_restore_changes_nothing_and_is_recorded_as_failed(platform: Platform, moment: str) -> None:
     before = platform.state()
     with _stopped_when(platform, MOMENTS["the cluster is checked"], moment) as process:
         platform.ssh(f"systemctl stop $(ps -o unit= {process})")
@@ -261,7 +261,7 @@ def test_a_restore_that_is_interrupted_leaves_something(platform: Platform, mome
 
 
 @pytest.mark.matrix
-def test_a_cluster_that_is_lost_takes_more_than_a_minute_along(platform: Platform) -> None:
+def test_a_lost_cluster_is_restored_with_less_than_a_minute_of_loss(platform: Platform) -> None:
     _sql(platform, "CREATE TABLE ops.beats (at timestamptz)")
     beat = "while echo 'INSERT INTO ops.beats VALUES (clock_timestamp());'; do sleep 0.1; done"
     platform.ssh(
@@ -295,7 +295,7 @@ def test_a_cluster_that_is_lost_takes_more_than_a_minute_along(platform: Platfor
 # Between the renames there is no cluster, and what was restored is all there is.
 @pytest.mark.matrix
 @pytest.mark.parametrize("when", ["no cluster", "not started"])
-def test_a_cluster_that_takes_its_place_is_killed_for_good(platform: Platform, when: str) -> None:
+def test_a_cluster_restore_killed_while_it_swaps_is_completed_by_the_next(platform: Platform, when: str) -> None:
     data = platform.ssh("ls -d /var/lib/postgresql/*/main")
     side = f"{data.removesuffix('main')}milkbot-at-time"
     _sql(platform, "CREATE TABLE ops.keepsake AS SELECT 1 AS id")
@@ -316,7 +316,7 @@ def test_a_cluster_that_takes_its_place_is_killed_for_good(platform: Platform, w
 
 
 @pytest.mark.matrix
-def test_a_second_repository_is_not_needed_for_a_restore(platform: Platform) -> None:
+def test_a_restore_reads_from_the_second_repository(platform: Platform) -> None:
     given = {
         "pgbackrest_second_repository": {"type": "posix", "path": "/var/backups/milkbot-second"},
         "pgbackrest_second_repository_secrets": {"cipher-pass": "a-long-word-that-nobody-may-see"},
@@ -346,7 +346,7 @@ def test_a_second_repository_is_not_needed_for_a_restore(platform: Platform) -> 
 
 
 @pytest.mark.matrix
-def test_what_is_switched_off_fills_the_disk(platform: Platform) -> None:
+def test_archiving_stops_when_it_is_switched_off_and_resumes_when_on(platform: Platform) -> None:
     off = platform.play("site.yml", "--tags", "pgbackrest", pgbackrest_enabled=False)
     try:
         assert off.returncode == 0, said(off)
@@ -367,7 +367,7 @@ def test_what_is_switched_off_fills_the_disk(platform: Platform) -> None:
 
 # A run that was killed between two steps is ended by the next one, which need not write anything for it.
 @pytest.mark.matrix
-def test_settings_that_nobody_applied_stay_so(platform: Platform) -> None:
+def test_the_next_run_applies_settings_that_an_interrupted_run_wrote(platform: Platform) -> None:
     conf = "/etc/postgresql/*/main/conf.d/milkbot-archiving.conf"
     platform.ssh(f"kept=$(ls {conf}); mv $kept /root/kept; systemctl restart {SERVER}; mv /root/kept $kept")
     assert _sql(platform, "SHOW archive_mode") == "off"

@@ -134,7 +134,7 @@ PROFILE = {"ANSIBLE_CALLBACKS_ENABLED": "ansible.posix.profile_roles"}
 
 
 @pytest.mark.matrix
-def test_a_lost_machine_loses_its_books(lost: Lost, new: Platform) -> None:
+def test_a_new_machine_recovers_the_ledger_of_a_lost_one_and_trading_remains_halted(lost: Lost, new: Platform) -> None:
     dry = _recover(new, lost, "--check")
     assert dry.returncode == 0, said(dry)
     assert "The newest backup of store:milkbot would be restored" in said(dry)
@@ -216,7 +216,7 @@ STAGES = (
 @pytest.mark.matrix
 @pytest.mark.parametrize("how", ["kill", "cut"])
 @pytest.mark.parametrize(("task", "after"), STAGES)
-def test_an_interrupted_recovery_is_not_ended_by_the_next(
+def test_an_interrupted_recovery_is_completed_by_the_next_run(
     lost: Lost, unused: Platform, task: str, after: float, how: str
 ) -> None:
     tags = ("--tags", "postgres,recovery,database")
@@ -240,7 +240,7 @@ def test_an_interrupted_recovery_is_not_ended_by_the_next(
 
 
 @pytest.mark.matrix
-def test_a_backup_of_an_older_schema_is_lost_with_its_machine(lost: Lost, unused: Platform) -> None:
+def test_a_recovery_migrates_a_backup_of_an_older_schema(lost: Lost, unused: Platform) -> None:
     before, table = unused.record(unused.live())["schema"], "ops.keepsake"
     up, down = f'op.execute("CREATE TABLE {table} (id int)")', f'op.execute("DROP TABLE {table}")'
     changes = migration("9001", before, up=up, down=down)
@@ -256,7 +256,7 @@ def test_a_backup_of_an_older_schema_is_lost_with_its_machine(lost: Lost, unused
     assert unused.ssh("ls -d /var/lib/milkbot-brought 2>/dev/null || true") == ""
 
 
-def test_books_in_use_are_replaced_as_if_the_machine_were_new(platform: Platform, tmp_path: Path) -> None:
+def test_a_recovery_never_replaces_a_database_in_use(platform: Platform, tmp_path: Path) -> None:
     fetched = platform.play("backup.yml", fetch_to=str(tmp_path))
     assert fetched.returncode == 0, said(fetched)
     (file,) = tmp_path.glob("*.sql.gz")

@@ -92,7 +92,7 @@ def _trading_goes_on(platform: Platform) -> Iterator[None]:
     platform.ssh("milkbot resume --reason 'the test is over'")
 
 
-def test_a_restore_loses_what_nobody_was_shown(platform: Platform) -> None:
+def test_a_restore_shows_what_it_loses_and_waits_for_confirmation(platform: Platform) -> None:
     backup = _backup(platform)
     before = platform.state()
     refused = platform.play("rollback.yml", "--tags", "database")
@@ -122,7 +122,9 @@ def test_a_restore_loses_what_nobody_was_shown(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(("schema", "choice"), [("0007", "database,migrations"), ("0999", "forward to a version")])
-def test_a_backup_of_another_schema_is_restored(platform: Platform, schema: str, choice: str) -> None:
+def test_a_backup_of_another_schema_is_refused_with_the_way_to_restore_it(
+    platform: Platform, schema: str, choice: str
+) -> None:
     before, other = platform.state(), "/var/backups/milkbot/pre-deploy/milkbot_20260101_000000.sql.gz"
     whole = platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
     platform.ssh(f"gunzip --stdout {whole} | sed 's/^{before['schema']}$/{schema}/' | gzip > {other}")
@@ -159,7 +161,7 @@ def _stopped_when(platform: Platform, word: str, path: str) -> Iterator[str]:
     "moment",
     [moment if "are swapped" in moment else pytest.param(moment, marks=pytest.mark.matrix) for moment in MOMENTS],
 )
-def test_a_restore_that_is_killed_leaves_something_half_done(platform: Platform, moment: str) -> None:
+def test_a_killed_restore_is_completed_by_the_next(platform: Platform, moment: str) -> None:
     backup = _backup(platform)
     before = platform.state()
     with _stopped_when(platform, MOMENTS[moment], backup) as process:
@@ -181,7 +183,7 @@ def test_a_restore_that_is_killed_leaves_something_half_done(platform: Platform,
     assert platform.ssh("systemctl is-active milkbot-resume.timer || true") == "inactive"
 
 
-def test_a_playbook_waits_for_a_restore_that_was_killed(platform: Platform) -> None:
+def test_a_playbook_takes_the_lock_of_a_killed_restore(platform: Platform) -> None:
     before = platform.state()
     with _stopped_when(platform, MOMENTS["the new database is filled"], _backup(platform)) as process:
         busy = platform.play("rollback.yml", "--tags", "database")
@@ -194,7 +196,7 @@ def test_a_playbook_waits_for_a_restore_that_was_killed(platform: Platform) -> N
     assert _databases(platform) == []
 
 
-def test_a_restore_that_is_interrupted_leaves_something(platform: Platform) -> None:
+def test_an_interrupted_restore_changes_nothing_and_is_recorded_as_failed(platform: Platform) -> None:
     before, backup = platform.state(), _backup(platform)
     with _stopped_when(platform, MOMENTS["the new database is filled"], backup) as process:
         platform.ssh(f"systemctl stop $(ps -o unit= {process})")
@@ -204,7 +206,7 @@ def test_a_restore_that_is_interrupted_leaves_something(platform: Platform) -> N
     assert platform.history()[-1]["result"] == "failed"
 
 
-def test_an_emergency_waits_for_an_answer(platform: Platform) -> None:
+def test_an_emergency_halts_and_cancels_before_it_asks_for_confirmation(platform: Platform) -> None:
     before, backup = platform.state(), _backup(platform)
     platform.ssh("curl -fsS -X POST http://127.0.0.1:8900/simulator/resume")  # it may be a Thursday morning
     order = platform.ssh(f"cd / && runuser -u milkbot -- /opt/milkbot/venv/bin/python -I -c {shlex.quote(REST)}")
@@ -228,7 +230,7 @@ def test_an_emergency_waits_for_an_answer(platform: Platform) -> None:
 
 
 @pytest.mark.matrix
-def test_an_emergency_lets_the_trader_run_that_nothing_could_halt(platform: Platform) -> None:
+def test_the_trader_remains_stopped_when_an_emergency_could_not_halt_trading(platform: Platform) -> None:
     before = platform.state()
     updated = platform.play("update.yml", version=platform.versions.commit("Left in an emergency", {}))
     assert updated.returncode == 0, said(updated)
@@ -258,7 +260,7 @@ def test_an_emergency_lets_the_trader_run_that_nothing_could_halt(platform: Plat
 
 # Two versions, the newer one with a command that is broken, and an exchange that does not answer.
 @pytest.mark.matrix
-def test_an_emergency_ends_at_what_it_cannot_do(platform: Platform) -> None:
+def test_an_emergency_continues_past_steps_that_fail_and_names_them(platform: Platform) -> None:
     before = platform.state()
     broken = "\n\ndef {act}() -> None:\n    raise RuntimeError('broken')\n"
     acts = {"control": "halt", "cancel": "cancel_all"}

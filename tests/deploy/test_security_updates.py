@@ -58,7 +58,7 @@ def _versions(platform: Platform) -> dict[str, str]:
     return dict(line.split() for line in listed.splitlines())
 
 
-def test_a_security_update_is_installed_by_the_timers_service(repository: Platform) -> None:
+def test_security_updates_are_installed_except_of_excluded_packages(repository: Platform) -> None:
     row = "/opt/milkbot/deployment/scripts/healthcheck.sh | grep 'security updates  ' || true"
     timers = repository.ssh(
         "systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer; systemctl is-active apt-daily*.timer"
@@ -82,7 +82,7 @@ time.sleep(int(sys.argv[1]))
 
 
 @pytest.mark.matrix
-def test_another_program_that_works_with_the_packages_is_waited_for(platform: Platform) -> None:
+def test_a_run_waits_for_the_package_lock_of_another_program(platform: Platform) -> None:
     platform.ssh(f'systemd-run --quiet --unit=milkbot-test-lock python3 -c "{_HELD}" 90')
     done: subprocess.CompletedProcess[str] = platform.play("site.yml", "--tags", "packages")
     assert done.returncode == 0, said(done)

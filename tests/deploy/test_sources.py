@@ -36,7 +36,7 @@ def _served(repository: Path, address: str) -> Iterator[str]:
         server.wait()
 
 
-def test_a_tarball_is_not_what_runs(platform: Platform, tmp_path: Path) -> None:
+def test_a_release_of_a_tarball_runs(platform: Platform, tmp_path: Path) -> None:
     commit = platform.versions.commit("In a tarball", {})
     tarball = tmp_path / "milkbot.tar.gz"
     run("git", "archive", f"--output={tarball}", "--prefix=milkbot-1/", commit, cwd=platform.versions.directory)
@@ -47,7 +47,7 @@ def test_a_tarball_is_not_what_runs(platform: Platform, tmp_path: Path) -> None:
     assert platform.state()["serving"] == platform.live()
 
 
-def test_the_host_fetches_what_nobody_signed(platform: Platform, tmp_path: Path) -> None:
+def test_the_host_refuses_an_unsigned_tag_and_deploys_a_signed_one(platform: Platform, tmp_path: Path) -> None:
     before, clone = platform.state(), platform.versions.directory
     commit = platform.versions.commit("Signed", {})
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key")
@@ -88,7 +88,7 @@ def _no_package_index(platform: Platform) -> Iterator[None]:
         platform.ssh(f"iptables -D {rule}; rm -rf {tools} && mv {tools}.aside {tools}")
 
 
-def test_a_host_without_a_package_index_is_not_updated(platform: Platform) -> None:
+def test_a_host_without_a_package_index_is_updated_from_wheels(platform: Platform) -> None:
     commit = platform.versions.commit("By wheels", {})
     with _no_package_index(platform):
         assert platform.ssh("curl --silent --max-time 10 https://pypi.org/ > /dev/null || echo refused") == "refused"

@@ -53,7 +53,7 @@ UNBUILT = {
 }
 
 
-def test_an_update_and_a_rollback_lose_a_request(platform: Platform) -> None:
+def test_an_update_and_a_rollback_fail_no_request(platform: Platform) -> None:
     first = platform.live()
     commit = platform.versions.commit("Another version", {})
     with (
@@ -99,7 +99,7 @@ def test_a_commit_that_changes_only_the_inventory_deploys_nothing(platform: Plat
     assert platform.history() == history
 
 
-def test_a_reload_of_nginx_drops_something(platform: Platform) -> None:
+def test_a_reload_of_nginx_fails_no_request_and_reopens_each_dashboard_once(platform: Platform) -> None:
     ended = "timeout 600 sh -c 'while pgrep -f \"[w]orker process is shutting down\"; do sleep 0.2; done' | sort -u"
     with (
         watching(platform.address, DOMAIN, platform.authority, count=8) as dashboards,
@@ -127,7 +127,7 @@ ExecStopPost=+/bin/sh -c 'echo "end $$(readlink /opt/milkbot/current) $$EXIT_COD
 OFTEN = "[Timer]\nOnCalendar=*:*:0/4\nRandomizedDelaySec=0\nAccuracySec=100ms\n"
 
 
-def test_a_tick_is_cut_off_or_meets_another_version(platform: Platform) -> None:
+def test_each_tick_ends_by_itself_as_the_release_that_it_began_with(platform: Platform) -> None:
     first = platform.live()
     commit = platform.versions.commit("While it ticks", {})
     units = {"milkbot-trader.service": TICKING, "milkbot-trader.timer": OFTEN}
@@ -156,7 +156,7 @@ def test_a_tick_is_cut_off_or_meets_another_version(platform: Platform) -> None:
 
 
 @pytest.mark.matrix
-def test_services_that_were_started_often_are_not_started_again(platform: Platform) -> None:
+def test_an_update_succeeds_after_many_restarts_of_the_services(platform: Platform) -> None:
     before = platform.state()
     commit = platform.versions.commit("After many starts", {})
     # One more within 90 seconds is refused.
@@ -169,7 +169,7 @@ def test_services_that_were_started_often_are_not_started_again(platform: Platfo
     assert platform.state() == before
 
 
-def test_a_rollback_finds_something_where_nothing_is(platform: Platform) -> None:
+def test_a_rollback_without_an_earlier_good_release_is_refused(platform: Platform) -> None:
     before = platform.state()
     done = platform.play("rollback.yml")
     assert done.returncode != 0
@@ -181,7 +181,7 @@ def test_a_rollback_finds_something_where_nothing_is(platform: Platform) -> None
 @pytest.mark.parametrize(
     "case", [case if case.endswith("500") else pytest.param(case, marks=pytest.mark.matrix) for case in BROKEN]
 )
-def test_a_broken_version_stays(platform: Platform, case: str) -> None:
+def test_the_old_release_serves_after_an_update_to_a_broken_one(platform: Platform, case: str) -> None:
     before = platform.state()
     commit = platform.versions.commit(case, BROKEN[case], append=True)
     done = platform.play("update.yml", version=commit)
@@ -197,7 +197,7 @@ def test_a_broken_version_stays(platform: Platform, case: str) -> None:
 @pytest.mark.parametrize(
     "case", [case if case.endswith("locked") else pytest.param(case, marks=pytest.mark.matrix) for case in UNBUILT]
 )
-def test_a_version_that_cannot_be_built_leaves_something(platform: Platform, case: str) -> None:
+def test_a_release_that_cannot_be_built_leaves_nothing_behind(platform: Platform, case: str) -> None:
     before = platform.state()
     name, old, new, sentence = UNBUILT[case]
     text = re.sub(old, new, (ROOT / name).read_text("utf-8"))
@@ -211,7 +211,7 @@ def test_a_version_that_cannot_be_built_leaves_something(platform: Platform, cas
 
 
 @pytest.mark.matrix
-def test_a_full_disk_leaves_something(platform: Platform) -> None:
+def test_an_update_that_fills_the_disk_leaves_nothing_behind(platform: Platform) -> None:
     """The releases stand on a small file system for a while."""
     before = platform.state()
     top, small = "/opt/milkbot/releases", "/mnt/test-releases"
@@ -233,7 +233,7 @@ def test_a_full_disk_leaves_something(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("mistake", ["fails half-way", pytest.param("waits for a lock", marks=pytest.mark.matrix)])
-def test_a_migration_that_ends_early_leaves_something(platform: Platform, mistake: str) -> None:
+def test_a_migration_that_fails_leaves_the_schema_unchanged(platform: Platform, mistake: str) -> None:
     before = platform.state()
     then = 'op.execute("SELECT 1 / 0")' if mistake == "fails half-way" else 'op.execute("LOCK TABLE ops.ticks")'
     changes = migration("0999", before["schema"], up=f"{CREATE}\n    {then}", down=DROP)
@@ -276,7 +276,7 @@ CONTRACTING = {
 
 
 @pytest.mark.parametrize("case", CONTRACTING)
-def test_a_migration_that_the_version_before_cannot_live_with_stays(platform: Platform, case: str) -> None:
+def test_a_migration_that_breaks_the_release_before_is_refused_or_reverted(platform: Platform, case: str) -> None:
     before = platform.state()
     up, seen = CONTRACTING[case]
     down = 'op.execute("DROP FUNCTION ops.of_a_test CASCADE")'
@@ -291,7 +291,7 @@ def test_a_migration_that_the_version_before_cannot_live_with_stays(platform: Pl
     assert platform.ssh(f'cd / && runuser -u postgres -- psql -XAt milkbot -c "{query}"') == "latency_ms|t"
 
 
-def test_a_rollback_leaves_the_schema_to_luck(platform: Platform) -> None:
+def test_a_rollback_over_a_migration_needs_the_tag_that_reverts_it(platform: Platform) -> None:
     before = platform.state()
     changes = migration("0999", before["schema"], up=CREATE, down=DROP)
     updated = platform.play("update.yml", version=platform.versions.commit("A migration", changes))
@@ -316,7 +316,7 @@ def test_a_rollback_leaves_the_schema_to_luck(platform: Platform) -> None:
     assert platform.ssh(f"{sql} \"DELETE FROM ops.risk_events WHERE message = 'since the update' RETURNING 1\"") == "1"
 
 
-def test_two_updates_run_at_once(platform: Platform) -> None:
+def test_a_second_update_is_refused_while_one_runs_and_follows_a_killed_one(platform: Platform) -> None:
     before = platform.state()
     commit = platform.versions.commit("Held", {})
     first = subprocess.Popen(
@@ -346,7 +346,7 @@ def test_two_updates_run_at_once(platform: Platform) -> None:
 
 
 @pytest.mark.matrix
-def test_an_update_that_may_wait_leaves(platform: Platform) -> None:
+def test_an_update_with_lock_wait_runs_after_the_one_before(platform: Platform) -> None:
     commits = [platform.versions.commit(which, {}) for which in ("The first", "The second")]
     command = platform.command("update.yml", version=commits[0])
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
@@ -362,7 +362,7 @@ def test_an_update_that_may_wait_leaves(platform: Platform) -> None:
     assert platform.live().endswith(commits[1][:12])
 
 
-def test_a_version_that_mends_the_trader_is_refused(platform: Platform) -> None:
+def test_a_release_that_fixes_a_failing_trader_is_deployed(platform: Platform) -> None:
     """What fails already is not blamed on what comes."""
     directory = "/run/systemd/system/milkbot-trader.service.d"
     platform.ssh(

@@ -68,7 +68,7 @@ def _afterwards(platform: Platform, request: pytest.FixtureRequest) -> Iterator[
 
 # That a run with nothing to do changes nothing is held by Molecule.
 @pytest.mark.usefixtures("_afterwards")
-def test_a_run_that_was_killed_before_it_reloaded_is_finished_by_the_next(platform: Platform) -> None:
+def test_a_run_killed_before_its_reload_is_completed_by_the_next(platform: Platform) -> None:
     for kill in KILLS:
         with stopping_once_done(platform, kill.task) as environment:
             stopped = platform.play("site.yml", "--tags", kill.tags, environment=environment, **OTHER)
@@ -84,7 +84,7 @@ def test_a_run_that_was_killed_before_it_reloaded_is_finished_by_the_next(platfo
 
 @pytest.mark.matrix
 @pytest.mark.usefixtures("_afterwards")
-def test_a_run_that_was_killed_after_any_task_is_finished_by_the_next(platform: Platform) -> None:
+def test_a_run_killed_after_any_task_is_completed_by_the_next(platform: Platform) -> None:
     changed = sorted(changing(platform, "site.yml", **OTHER))
     assert {kill.task for kill in KILLS} <= set(changed)
     settings: list[dict[str, Any]] = [{}, OTHER]
@@ -138,7 +138,7 @@ EDITS = (
 
 
 @pytest.mark.matrix
-def test_what_somebody_changed_only_in_what_runs_is_named_and_put_right(platform: Platform) -> None:
+def test_a_manual_change_of_the_running_state_is_named_and_reverted(platform: Platform) -> None:
     live = platform.record(platform.live())["commit"]
     try:
         for edit in EDITS:
