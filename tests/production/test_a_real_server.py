@@ -15,7 +15,7 @@ def test_each_step_of_a_real_server_works_as_written(reader: Reader) -> None:
     assert "<html" in well(reader.type(f"curl --silent --fail {page}"))
 
 
-def test_preflight_and_check_mode_end_well_on_a_bare_server(reader: Reader) -> None:
+def test_preflight_and_check_mode_succeed_on_a_bare_server(reader: Reader) -> None:
     for option in ("--tags preflight", "--check"):
         (command,) = [line for line in reader.said if option in line]
         assert "unreachable=0 failed=0" in reader.said[command]
@@ -27,12 +27,12 @@ def test_a_second_site_yml_changes_nothing(reader: Reader) -> None:
     assert changed(again) == 0
 
 
-def test_every_playbook_of_the_day_two_table_is_there(reader: Reader) -> None:
+def test_every_playbook_of_the_day_two_table_exists(reader: Reader) -> None:
     named = set(re.findall(r"\b([a-z-]+\.yml)\b", section("Day two")))
     assert {name for name in named if not (reader.clone / name).is_file()} == set()
 
 
-def test_no_secret_lies_open_in_the_clone(reader: Reader) -> None:
+def test_the_clones_vault_is_encrypted_and_its_password_is_private(reader: Reader) -> None:
     vault = reader.clone / "inventories/production/group_vars/all/vault.yml"
     assert vault.read_text(encoding="utf-8").startswith("$ANSIBLE_VAULT")
     assert (reader.home / ".milkbot-vault-password").stat().st_mode & 0o077 == 0

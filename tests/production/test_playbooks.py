@@ -62,13 +62,13 @@ def test_a_backup_is_made_listed_and_fetched(shipped: Reader, tmp_path: Path) ->
     assert name in well(shipped.play("backup.yml", "--tags", "list"))
 
 
-def test_an_update_that_only_the_inventory_differs_in_deploys_nothing(shipped: Reader) -> None:
+def test_an_update_that_changes_only_the_inventory_deploys_nothing(shipped: Reader) -> None:
     before = shipped.live()
     assert "othing to d" in well(shipped.play("update.yml", **WATCH))
     assert shipped.live() == before
 
 
-def test_an_update_and_a_rollback_go_there_and_back(shipped: Reader) -> None:
+def test_a_rollback_returns_to_the_release_before_the_update(shipped: Reader) -> None:
     first = shipped.live()
     shipped.commit("Another version", {"app/milkbot/of_a_test.py": '"""Nothing."""\n'})
     well(shipped.play("update.yml", **WATCH))
@@ -83,7 +83,7 @@ def test_an_update_and_a_rollback_go_there_and_back(shipped: Reader) -> None:
 
 
 @pytest.mark.matrix
-def test_a_rollback_takes_migrations_back(shipped: Reader) -> None:
+def test_a_rollback_reverts_migrations(shipped: Reader) -> None:
     first, schema = shipped.live(), shipped.ssh("milkbot db current").splitlines()[-1]
     files = migration(
         "9001",
@@ -103,7 +103,7 @@ def test_a_rollback_takes_migrations_back(shipped: Reader) -> None:
 @pytest.mark.parametrize(
     "playbook", [("restore.yml",), ("rollback.yml", "--tags", "database")], ids=lambda one: one[-1]
 )
-def test_a_restore_brings_a_backup_back_and_leaves_trading_halted(shipped: Reader, playbook: tuple[str, ...]) -> None:
+def test_a_restore_succeeds_and_leaves_trading_halted(shipped: Reader, playbook: tuple[str, ...]) -> None:
     well(shipped.play("backup.yml"))
     well(shipped.play(*playbook, confirm="yes"))
     assert shipped.last() == ("restore", "good")
@@ -112,7 +112,7 @@ def test_a_restore_brings_a_backup_back_and_leaves_trading_halted(shipped: Reade
 
 
 @pytest.mark.matrix
-def test_an_emergency_goes_back_in_everything(shipped: Reader) -> None:
+def test_an_emergency_returns_to_the_release_before(shipped: Reader) -> None:
     shipped.commit("Left in an emergency", {"app/milkbot/of_an_emergency.py": '"""Nothing."""\n'})
     first = shipped.live()
     well(shipped.play("update.yml", **WATCH))
@@ -121,7 +121,7 @@ def test_an_emergency_goes_back_in_everything(shipped: Reader) -> None:
     shipped.ssh("milkbot resume --reason 'a test'")
 
 
-def test_a_restart_gives_new_processes(shipped: Reader) -> None:
+def test_a_restart_replaces_the_processes(shipped: Reader) -> None:
     show = "systemctl show --value --property=InvocationID milkbot-dashboard"
     before = shipped.ssh(show)
     well(shipped.play("restart.yml", only="dashboard"))
@@ -129,11 +129,11 @@ def test_a_restart_gives_new_processes(shipped: Reader) -> None:
 
 
 @pytest.mark.matrix
-def test_a_restart_takes_postgresql_along(shipped: Reader) -> None:
+def test_a_restart_includes_postgresql_on_request(shipped: Reader) -> None:
     assert "took no connection for" in well(shipped.play("restart.yml", postgres="yes"))
 
 
-def test_another_password_in_the_vault_is_the_one_that_opens_the_database(shipped: Reader) -> None:
+def test_a_rotation_puts_the_vaults_new_password_in_use_and_prints_it_nowhere(shipped: Reader) -> None:
     password = "another-password-of-a-test"
     well(
         shipped.edit("vault.yml", f's|^environment_postgres_password: .*|environment_postgres_password: "{password}"|')

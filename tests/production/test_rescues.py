@@ -19,15 +19,15 @@ SCRIPTS = "/opt/milkbot/deployment/scripts"
 TIMERS = "systemctl is-active milkbot-trader.timer milkbot-rollups.timer"
 
 RESCUES = {
-    "roles/update/tasks/main.yml": "test_an_update_that_fails_returns",
-    "roles/upgrade/tasks/main.yml": "test_an_upgrade_that_fails_leaves_everything_serving",
-    "roles/restart/tasks/main.yml": "test_a_restart_that_fails_leaves_everything_serving",
-    "roles/rotate/tasks/main.yml": "test_a_rotation_that_fails_leaves_the_old_secrets_in_use",
-    "roles/rollback/tasks/code.yml": "test_a_rollback_that_fails_stays",
-    "roles/rollback/tasks/database_and_code.yml": "test_a_restore_that_fails_stays",
-    "roles/rollback/tasks/emergency_choose.yml": "test_an_emergency_goes_on_without_a_backup",
-    "roles/rollback/tasks/emergency_code.yml": "test_an_emergency_goes_on_where_a_part_of_it_fails",
-    "roles/rollback/tasks/emergency_database.yml": "test_an_emergency_goes_on_where_a_part_of_it_fails",
+    "roles/update/tasks/main.yml": "test_an_update_that_fails_returns_to_the_release_before",
+    "roles/upgrade/tasks/main.yml": "test_services_serve_after_an_upgrade_that_failed",
+    "roles/restart/tasks/main.yml": "test_services_serve_as_before_after_a_restart_that_failed",
+    "roles/rotate/tasks/main.yml": "test_the_old_secrets_are_in_use_after_a_rotation_that_failed",
+    "roles/rollback/tasks/code.yml": "test_a_rollback_that_fails_returns_to_the_release_that_served",
+    "roles/rollback/tasks/database_and_code.yml": "test_a_restore_that_fails_is_reported_and_recorded",
+    "roles/rollback/tasks/emergency_choose.yml": "test_an_emergency_returns_to_the_release_before_without_a_backup",
+    "roles/rollback/tasks/emergency_code.yml": "test_an_emergency_continues_past_steps_that_fail_and_names_them",
+    "roles/rollback/tasks/emergency_database.yml": "test_an_emergency_continues_past_steps_that_fail_and_names_them",
 }
 
 
@@ -121,7 +121,7 @@ def two_releases(shipped: Reader) -> str:
     return first
 
 
-def test_an_update_that_fails_returns(serving: Reader) -> None:
+def test_an_update_that_fails_returns_to_the_release_before(serving: Reader) -> None:
     broken = (serving.clone / "app/milkbot/analytics/api.py").read_text(encoding="utf-8")
     serving.commit("Broken", {"app/milkbot/analytics/api.py": f"{broken}\nraise RuntimeError('broken on purpose')\n"})
     done = serving.play("update.yml", **WATCH)
@@ -131,7 +131,7 @@ def test_an_update_that_fails_returns(serving: Reader) -> None:
     assert serving.history()[-1]["result"] == "returned"
 
 
-def test_an_upgrade_that_fails_leaves_everything_serving(serving: Reader) -> None:
+def test_services_serve_after_an_upgrade_that_failed(serving: Reader) -> None:
     # As one that was killed before leaves it: there is something to finish.
     serving.ssh("touch /var/lib/milkbot-upgrading")
     with _failing(serving, f"{SCRIPTS}/backup-database.sh"):
@@ -143,14 +143,14 @@ def test_an_upgrade_that_fails_leaves_everything_serving(serving: Reader) -> Non
     serving.ssh("rm -f /var/lib/milkbot-upgrading")
 
 
-def test_a_restart_that_fails_leaves_everything_serving(serving: Reader) -> None:
+def test_services_serve_as_before_after_a_restart_that_failed(serving: Reader) -> None:
     with _not_starting(serving, "milkbot-analytics-next.service"):
         done = serving.play("restart.yml", only="analytics")
     assert done.returncode != 0
     assert "Not everything was restarted; what could not be, serves as before" in said(done)
 
 
-def test_a_rotation_that_fails_leaves_the_old_secrets_in_use(serving: Reader) -> None:
+def test_the_old_secrets_are_in_use_after_a_rotation_that_failed(serving: Reader) -> None:
     vault = serving.clone / "inventories/production/group_vars/all/vault.yml"
     kept = vault.read_bytes()
     unknown = 'environment_kalshi_api_key_id: "00000000-0000-4000-8000-000000000000"'
@@ -164,7 +164,7 @@ def test_a_rotation_that_fails_leaves_the_old_secrets_in_use(serving: Reader) ->
     assert serving.ssh("sha256sum /opt/milkbot/.env") == before
 
 
-def test_a_rollback_that_fails_stays(two_releases: str, serving: Reader) -> None:
+def test_a_rollback_that_fails_returns_to_the_release_that_served(two_releases: str, serving: Reader) -> None:
     with _broken(serving, two_releases):
         done = serving.play("rollback.yml", **WATCH)
     assert done.returncode != 0
@@ -172,7 +172,7 @@ def test_a_rollback_that_fails_stays(two_releases: str, serving: Reader) -> None
     assert serving.history()[-1]["result"] == "returned"
 
 
-def test_a_restore_that_fails_stays(serving: Reader) -> None:
+def test_a_restore_that_fails_is_reported_and_recorded(serving: Reader) -> None:
     well(serving.play("backup.yml"))
     with _failing(serving, f"{SCRIPTS}/restore-database.sh"):
         done = serving.play("rollback.yml", "--tags", "database", confirm="yes")
@@ -181,7 +181,7 @@ def test_a_restore_that_fails_stays(serving: Reader) -> None:
     assert serving.last() == ("restore", "failed")
 
 
-def test_an_emergency_goes_on_where_a_part_of_it_fails(two_releases: str, serving: Reader) -> None:
+def test_an_emergency_continues_past_steps_that_fail_and_names_them(two_releases: str, serving: Reader) -> None:
     with (
         _broken(serving, two_releases),
         _failing(serving, f"{SCRIPTS}/restore-database.sh"),
@@ -194,7 +194,7 @@ def test_an_emergency_goes_on_where_a_part_of_it_fails(two_releases: str, servin
 
 
 @pytest.mark.matrix
-def test_an_emergency_goes_on_without_a_backup(shipped: Reader, two_releases: str) -> None:
+def test_an_emergency_returns_to_the_release_before_without_a_backup(shipped: Reader, two_releases: str) -> None:
     done = shipped.play("rollback.yml", "--tags", "emergency", backup="/nowhere.sql.gz", confirm="yes", **WATCH)
     shipped.ssh("milkbot resume --reason 'a test'")
     assert "NOT EVERYTHING WAS DONE" in said(done)
@@ -203,7 +203,7 @@ def test_an_emergency_goes_on_without_a_backup(shipped: Reader, two_releases: st
 
 @pytest.mark.matrix
 @pytest.mark.usefixtures("two_releases")
-def test_a_rollback_whose_way_back_fails_too_leaves_the_timers_running(serving: Reader) -> None:
+def test_the_timers_run_after_a_rollback_whose_return_failed_too(serving: Reader) -> None:
     with _not_starting(serving, "milkbot-dashboard-next.service"):
         done = serving.play("rollback.yml", **WATCH)
     assert done.returncode != 0
