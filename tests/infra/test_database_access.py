@@ -12,51 +12,51 @@ def _sql(host: Host, user: str, role: str, query: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("role", ["milkbot", "milkbot_trader", "milkbot_rollups"])
-def test_the_trader_cannot_come_in(host: Host, role: str) -> None:
+def test_the_traders_user_connects_as_its_roles(host: Host, role: str) -> None:
     assert _sql(host, "milkbot", role, "SELECT current_user") == (0, role)
 
 
-def test_the_api_cannot_read_what_it_shows(host: Host) -> None:
+def test_the_api_reads_the_public_trades(host: Host) -> None:
     code, _ = _sql(host, "milkbot-analytics", "milkbot_api", "SELECT count(*) FROM analytics.v_public_trades")
     assert code == 0
 
 
-def test_the_api_reads_private_books(host: Host) -> None:
+def test_the_api_cannot_read_orders(host: Host) -> None:
     code, answer = _sql(host, "milkbot-analytics", "milkbot_api", "SELECT count(*) FROM ops.orders")
     assert code != 0
     assert "permission denied" in answer
 
 
-def test_the_trader_changes_the_schema(host: Host) -> None:
+def test_the_trader_cannot_change_the_schema(host: Host) -> None:
     code, answer = _sql(host, "milkbot", "milkbot_trader", "CREATE TABLE ops.mine (x int)")
     assert code != 0
     assert "permission denied" in answer
 
 
 @pytest.mark.parametrize("role", ["milkbot", "milkbot_trader", "milkbot_rollups", "postgres"])
-def test_the_api_comes_in_as_another(host: Host, role: str) -> None:
+def test_the_apis_user_connects_as_no_other_role(host: Host, role: str) -> None:
     code, _ = _sql(host, "milkbot-analytics", role, "SELECT 1")
     assert code != 0
 
 
 @pytest.mark.parametrize("role", ["milkbot", "milkbot_api", "milkbot-dashboard", "postgres"])
-def test_the_dashboard_comes_in(host: Host, role: str) -> None:
+def test_the_dashboard_cannot_connect(host: Host, role: str) -> None:
     code, _ = _sql(host, "milkbot-dashboard", role, "SELECT 1")
     assert code != 0
 
 
-def test_a_wrong_password_opens_the_database(host: Host) -> None:
+def test_a_wrong_password_is_refused(host: Host) -> None:
     wrong = host.run("PGPASSWORD=wrong psql -h localhost -U milkbot -d milkbot -c 'SELECT 1'")
     assert wrong.rc != 0
     assert "password authentication failed" in wrong.stderr
 
 
-def test_a_service_role_comes_in_over_the_network(host: Host) -> None:
+def test_a_service_role_cannot_connect_over_the_network(host: Host) -> None:
     refused = host.run("PGPASSWORD=x psql -h localhost -U milkbot_trader -d milkbot -c 'SELECT 1'")
     assert "no pg_hba.conf entry" in refused.stderr
 
 
-def test_everybody_may_connect_by_default(host: Host) -> None:
+def test_only_named_roles_may_connect(host: Host) -> None:
     acl = host.check_output("cd / && runuser -u postgres -- psql -XAtc %s", _DATABASE_ACL)
     assert not any(entry.startswith("=") for entry in acl.strip("{}").split(","))
 
@@ -64,11 +64,11 @@ def test_everybody_may_connect_by_default(host: Host) -> None:
 _DATABASE_ACL = "SELECT datacl FROM pg_database WHERE datname = 'milkbot'"
 
 
-def test_passwords_are_stored_in_an_old_form(host: Host) -> None:
+def test_every_password_is_stored_as_scram_sha_256(host: Host) -> None:
     query = "SELECT rolname FROM pg_authid WHERE rolpassword IS NOT NULL AND rolpassword NOT LIKE 'SCRAM-SHA-256%'"
     assert host.check_output("cd / && runuser -u postgres -- psql -XAtc %s", query) == ""
 
 
-def test_the_database_cannot_hold_every_letter(host: Host) -> None:
+def test_the_database_is_encoded_in_utf_8(host: Host) -> None:
     query = "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'milkbot'"
     assert host.check_output("cd / && runuser -u postgres -- psql -XAtc %s", query) == "UTF8"

@@ -26,19 +26,19 @@ APPENDIX_B = (
 
 
 @pytest.mark.parametrize(("path", "owner", "mode"), APPENDIX_B)
-def test_appendix_b_names_a_path_that_is_not_there(host: Host, path: str, owner: str, mode: int) -> None:
+def test_every_path_of_appendix_b_exists_with_its_owner_and_mode(host: Host, path: str, owner: str, mode: int) -> None:
     file = host.file(path)
     assert file.exists
     assert (file.user, file.mode) == (owner, mode)
 
 
 @pytest.mark.parametrize("name", ["milkbot-access.log", "milkbot-error.log"])
-def test_nginx_does_not_log_where_the_runbook_looks(host: Host, name: str) -> None:
+def test_nginx_logs_where_the_runbook_says(host: Host, name: str) -> None:
     assert host.file(f"/var/log/nginx/{name}").is_file
 
 
 @pytest.mark.parametrize("name", ["trader", "analytics", "dashboard"])
-def test_a_service_writes_no_log(host: Host, name: str) -> None:
+def test_each_service_writes_its_log_as_json(host: Host, name: str) -> None:
     log = host.file(f"/var/log/milkbot/{name}.log")
     assert log.size > 0
     assert log.mode == 0o640
@@ -47,12 +47,12 @@ def test_a_service_writes_no_log(host: Host, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["daily", "weekly", "monthly", "pre-deploy"])
-def test_backups_can_be_read_by_a_service(host: Host, kind: str) -> None:
+def test_only_root_can_read_backups(host: Host, kind: str) -> None:
     directory = host.file(f"/var/backups/milkbot/{kind}")
     assert (directory.user, directory.group, directory.mode) == ("root", "root", 0o700)
 
 
-def test_secrets_can_be_read_by_others(host: Host, domain: str) -> None:
+def test_each_secret_is_readable_by_its_owner_alone(host: Host, domain: str) -> None:
     key = host.file("/opt/milkbot/kalshi_private_key.pem")
     assert (key.user, key.mode) == ("milkbot", 0o400)
     tls = host.file(f"/etc/ssl/private/{domain}.key")
@@ -62,7 +62,7 @@ def test_secrets_can_be_read_by_others(host: Host, domain: str) -> None:
         assert (host.file(path).user, host.file(path).mode) == ("root", 0o600)
 
 
-def test_a_secret_lies_in_a_file_that_everybody_reads(host: Host) -> None:
+def test_no_world_readable_file_contains_a_secret(host: Host) -> None:
     password = host.check_output("sed -n 's/^POSTGRES_PASSWORD=//p' /opt/milkbot/.env").strip('"')
     assert password
     readable = "find /etc /opt/milkbot /var/log /usr/local -xdev -type f -perm -o=r -size -1M -print0"
@@ -74,18 +74,18 @@ def test_a_secret_lies_in_a_file_that_everybody_reads(host: Host) -> None:
 
 
 @pytest.mark.parametrize("user", SERVICE_USERS)
-def test_a_service_can_change_the_code_that_runs(host: Host, user: str, release: str) -> None:
+def test_no_service_can_change_the_code_that_runs(host: Host, user: str, release: str) -> None:
     roots = f"/opt/milkbot {release} /opt/milkbot/deployment /opt/milkbot-tools /etc/milkbot /var/backups"
     own = "-path /opt/milkbot/data -o -path /opt/milkbot/logs -o -path /opt/milkbot/.env"
     command = f"find {roots} -xdev \\( {own} \\) -prune -o -writable ! -type l -print -quit"
     assert host.check_output(f"runuser -u {user} -- {command} 2>/dev/null || true") == ""
 
 
-def test_a_service_user_can_log_in(host: Host) -> None:
+def test_no_service_user_can_log_in(host: Host) -> None:
     assert {host.user(user).shell for user in SERVICE_USERS} == {"/usr/sbin/nologin"}
 
 
-def test_the_running_release_is_not_recorded(host: Host, release: str) -> None:
+def test_the_running_release_is_recorded(host: Host, release: str) -> None:
     record = json.loads(host.file(f"{release}/release.json").content_string)
     assert release.endswith(record["id"])
     assert record["id"].endswith(record["commit"][:12])

@@ -75,7 +75,7 @@ def _await_lines(host: Host) -> None:
 
 
 @pytest.mark.usefixtures("writing")
-def test_a_line_is_lost_in_a_week_of_rotations(host: Host) -> None:
+def test_no_line_is_lost_in_a_week_of_rotations(host: Host) -> None:
     _await_lines(host)
     for _ in range(DAYS):
         _rotate(host, days_passed=1)
@@ -96,7 +96,7 @@ def test_a_line_is_lost_in_a_week_of_rotations(host: Host) -> None:
     assert len(host.check_output(f"ls {LOG}.*").split()) >= DAYS
 
 
-def test_a_log_grows_for_a_whole_day(host: Host) -> None:
+def test_a_log_above_its_limit_is_rotated_within_the_day(host: Host) -> None:
     limit = re.search(r"^maxsize (\d+)M$", host.check_output("cat /etc/logrotate.d/00-milkbot"), re.MULTILINE)
     assert limit is not None
     host.check_output(f"touch {STATE}")
@@ -109,7 +109,7 @@ def test_a_log_grows_for_a_whole_day(host: Host) -> None:
         host.check_output(f"rm -f {STATE}")
 
 
-def test_logs_are_looked_at_once_a_day(host: Host) -> None:
+def test_logrotate_checks_the_logs_every_hour(host: Host) -> None:
     assert "OnCalendar=hourly" in host.check_output("systemctl cat logrotate.timer")
     assert host.check_output("systemctl is-active logrotate.timer") == "active"
     for others in ("nginx", "postgresql-common"):
@@ -117,13 +117,13 @@ def test_logs_are_looked_at_once_a_day(host: Host) -> None:
         assert re.search(r"log files >= \d+ are rotated earlier", debugged.stderr + debugged.stdout)
 
 
-def test_rules_are_refused(host: Host) -> None:
+def test_logrotate_accepts_every_rule(host: Host) -> None:
     done = host.run("logrotate --debug /etc/logrotate.conf")
     assert done.rc == 0
     assert [line for line in done.stderr.splitlines() if line.startswith("error:")] == []
 
 
-def test_a_rotated_log_belongs_to_somebody_else(host: Host) -> None:
+def test_a_log_keeps_its_owner_and_mode_when_rotated(host: Host) -> None:
     host.check_output(f"logrotate --force --state {STATE} /etc/logrotate.d/milkbot")
     host.check_output(f"rm {STATE}")
     log = host.file(LOG)

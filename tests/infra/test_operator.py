@@ -29,7 +29,7 @@ def wrong_settings(host: Host) -> Iterator[None]:
         host.run("milkbot resume --reason 'the test is over'")
 
 
-def test_the_table_of_limits_knows_how_often_the_trader_runs(host: Host) -> None:
+def test_the_table_of_limits_has_the_interval_of_the_traders_timer(host: Host) -> None:
     table = json.loads(host.check_output(f"runuser -u milkbot -- cat {LIMITS}"))
     timer = host.check_output("systemctl show --property=TimersCalendar --value milkbot-trader.timer")
     minutes = re.search(r"\*:00/(\d+):00", timer)
@@ -44,7 +44,7 @@ def test_the_doctor_finds_the_table_of_limits(host: Host) -> None:
 
 
 @pytest.mark.usefixtures("wrong_settings")
-def test_trading_is_halted_and_canceled_with_settings_that_every_tick_refuses(host: Host) -> None:
+def test_halt_and_cancel_work_with_settings_that_every_tick_refuses(host: Host) -> None:
     assert host.run("milkbot tick").rc == 78
     for command in ("halt --reason test", "cancel-all", "state"):
         done = host.run(f"milkbot {command}")
@@ -56,7 +56,7 @@ def test_trading_is_halted_and_canceled_with_settings_that_every_tick_refuses(ho
     assert host.run("milkbot resume --reason test").rc == 0
 
 
-def test_who_halted_is_not_what_a_variable_says(host: Host) -> None:
+def test_the_name_of_who_halted_is_not_taken_from_the_environment(host: Host) -> None:
     host.check_output("LOGNAME=x USER=x milkbot halt --reason test")
     said = host.check_output("milkbot resume --reason test")
     by = re.search(r"halted by (.+?) since", said)
@@ -64,7 +64,7 @@ def test_who_halted_is_not_what_a_variable_says(host: Host) -> None:
     assert by[1] != "x"
 
 
-def test_the_host_says_whether_it_reaches_the_exchange(host: Host) -> None:
+def test_the_health_check_reports_that_the_exchange_is_reachable(host: Host) -> None:
     found = json.loads(host.run("/opt/milkbot/deployment/scripts/healthcheck.sh --json").stdout)
     (row,) = [row for row in found["rows"] if row["name"] == "exchange"]
     assert row["state"] == "ok"

@@ -12,7 +12,7 @@ def _sql(host: Host, query: str) -> str:
     return str(host.check_output("cd / && runuser -u postgres -- psql -XqAt -c %s", query))
 
 
-def test_nothing_is_archived(host: Host) -> None:
+def test_wal_is_archived(host: Host) -> None:
     assert _sql(host, "SHOW archive_mode") == "on"
     before = _sql(host, "SELECT archived_count FROM pg_stat_archiver")
     host.check_output("cd / && runuser -u postgres -- pgbackrest --stanza=milkbot check")
@@ -20,7 +20,7 @@ def test_nothing_is_archived(host: Host) -> None:
 
 
 @pytest.mark.parametrize("job", ["full", "diff", "incr", "verify"])
-def test_a_backup_is_never_made(host: Host, job: str) -> None:
+def test_each_wal_backup_has_an_active_timer(host: Host, job: str) -> None:
     timer = host.service(f"milkbot-wal-{job}.timer")
     assert timer.is_running
     assert timer.is_enabled
@@ -30,7 +30,7 @@ def test_a_backup_is_never_made(host: Host, job: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["wal-backup.sh", "point-in-time.py", "restore-to-time.sh"])
-def test_a_service_may_change_what_root_runs(host: Host, name: str) -> None:
+def test_only_root_may_change_the_scripts_that_root_runs(host: Host, name: str) -> None:
     script = host.file(f"{SCRIPTS}/{name}")
     assert (script.user, script.group, script.mode) == ("root", "root", 0o755)
 
@@ -43,13 +43,13 @@ def test_a_service_may_change_what_root_runs(host: Host, name: str) -> None:
         ("/etc/pgbackrest/conf.d/milkbot-secrets.conf", 0o600),
     ],
 )
-def test_somebody_else_reads_what_was_archived(host: Host, path: str, mode: int) -> None:
+def test_only_postgres_can_read_the_archive_and_its_settings(host: Host, path: str, mode: int) -> None:
     file = host.file(path)
     assert (file.user, file.mode) == ("postgres", mode)
 
 
 @pytest.mark.parametrize("job", ["hourly", ""])
-def test_a_wrong_kind_of_backup_is_made(host: Host, job: str) -> None:
+def test_an_unknown_kind_of_backup_is_refused(host: Host, job: str) -> None:
     done = host.run(f"{SCRIPTS}/wal-backup.sh {job}")
     assert done.rc == 2
     assert f"'{job}'" in done.stderr

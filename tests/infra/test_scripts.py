@@ -20,7 +20,7 @@ def _as_cron(command: str) -> str:
     return f"env -i HOME=/root LOGNAME=root SHELL=/bin/sh PATH=/usr/bin:/bin /bin/sh -c '{command}'"
 
 
-def test_the_crontab_is_not_the_runbooks(host: Host) -> None:
+def test_the_crontab_is_that_of_the_runbook(host: Host) -> None:
     lines = [line for line in host.check_output("crontab -l").splitlines() if not line.startswith("#")]
     assert lines == CRONTAB.splitlines()
 
@@ -32,12 +32,12 @@ def test_the_crontab_is_not_the_runbooks(host: Host) -> None:
         *("inspect-backup.py", "describe-backup.py", "check-restored.py", "deploy-lock.py", "healthcheck.sh"),
     ],
 )
-def test_a_service_may_change_what_root_runs(host: Host, name: str) -> None:
+def test_only_root_may_change_the_scripts_that_root_runs(host: Host, name: str) -> None:
     script = host.file(f"{SCRIPTS}/{name}")
     assert (script.user, script.group, script.mode) == ("root", "root", 0o755)
 
 
-def test_the_health_check_needs_more_than_crons_path(host: Host) -> None:
+def test_the_health_check_passes_with_the_environment_of_cron(host: Host) -> None:
     # Cron's own may be at work.
     host.check_output("flock --timeout 600 /run/lock/milkbot-health.lock true")
     done = host.run(_as_cron(f"{SCRIPTS}/healthcheck.sh --alert"))
@@ -45,7 +45,7 @@ def test_the_health_check_needs_more_than_crons_path(host: Host) -> None:
     assert done.rc == 0, done.stdout
 
 
-def test_a_backup_leaves_out_a_schema(host: Host) -> None:
+def test_a_backup_holds_both_schemas_with_its_checksum_and_manifest(host: Host) -> None:
     done = host.run(_as_cron(f"{SCRIPTS}/backup-database.sh pre-deploy"))
     assert done.rc == 0, done.stderr
     path = done.stdout.strip()
@@ -56,13 +56,13 @@ def test_a_backup_leaves_out_a_schema(host: Host) -> None:
     assert host.check_output(dump) == "2"
 
 
-def test_a_wrong_kind_of_backup_is_made(host: Host) -> None:
+def test_an_unknown_kind_of_backup_is_refused(host: Host) -> None:
     done = host.run(f"{SCRIPTS}/backup-database.sh hourly")
     assert done.rc == 2
     assert "'hourly'" in done.stderr
 
 
-def test_a_backup_that_was_cut_replaces_the_database(host: Host) -> None:
+def test_a_truncated_backup_never_replaces_the_database(host: Host) -> None:
     before = host.check_output("cd / && runuser -u postgres -- psql -XAtc %s", _DATABASE)
     whole = host.check_output(f"{SCRIPTS}/backup-database.sh pre-deploy")
     cut = "/tmp/milkbot-cut.sql.gz"
