@@ -76,9 +76,7 @@ def test_a_killed_run_ends_all_that_it_started_and_does_not_block_the_next(
     assert not [path for path in Path("/sys/class/net").iterdir() if "freshtst" in path.name]
 
 
-def test_a_run_keeps_what_was_downloaded_and_nothing_else_of_its_home(
-    cell_config: Config, base: Path, tree: Path
-) -> None:
+def test_a_run_keeps_its_downloads_and_nothing_else_of_its_home(cell_config: Config, base: Path, tree: Path) -> None:
     leave = "cd /root; touch .cache/uv/wheel .cache/other .profile-of-mine; mkdir -p .ansible/x .cache/milkbot/uv-1"
     with cell.opened(cell_config, base, tree) as ready:
         assert ready.run(["sh", "-c", leave]) == 0

@@ -49,7 +49,7 @@ def test_a_new_address_renews_the_certificate_and_nothing_else(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("lost", ["server-key.pem", "ca-key.pem", "ca.pem", "server.pem"])
-def test_a_lost_file_leaves_no_certificate_that_does_not_fit(tmp_path: Path, lost: str) -> None:
+def test_a_lost_file_is_replaced_so_that_key_and_certificate_match(tmp_path: Path, lost: str) -> None:
     _make(tmp_path)
     tls = tmp_path / "secrets/tls"
     (tls / lost).unlink()
@@ -60,7 +60,7 @@ def test_a_lost_file_leaves_no_certificate_that_does_not_fit(tmp_path: Path, los
     _openssl("verify", "-x509_strict", "-CAfile", str(tls / "ca.pem"), *checks, str(tls / "server.pem"))
 
 
-def test_the_simulator_knows_the_key_that_signs(tmp_path: Path) -> None:
+def test_the_simulators_account_has_the_public_half_of_the_signing_key(tmp_path: Path) -> None:
     values = _make(tmp_path)
     public = _openssl("pkey", "-pubout", stdin=values["environment_kalshi_private_key"])
     assert values["simulator_account_public_key"] == public

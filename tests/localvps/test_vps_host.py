@@ -15,14 +15,14 @@ from localvps import files, host, keyrings, mirrors, process, recipes, seed
 from localvps.errors import VpsError
 
 
-def test_a_missing_tool_is_told_by_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tool_is_reported_with_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(VpsError, match="apt-get install nftables systemd-container"):
         host.require("systemd-nspawn", "nft")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give it up")
-def test_a_user_without_privilege_gets_one_sentence() -> None:
+def test_a_user_without_privilege_is_refused_in_one_sentence() -> None:
     tools = Path(host.__file__).parents[1]
     # Given up only after the import: the clone may lie where others may not enter.
     give_up = (
@@ -34,7 +34,7 @@ def test_a_user_without_privilege_gets_one_sentence() -> None:
     assert done.stderr == "vps: error: needs root (this is uid 65534): run it with sudo\n"
 
 
-def test_the_host_s_own_mirror_is_used_in_either_file_format(tmp_path: Path) -> None:
+def test_the_hosts_own_mirror_is_used_in_either_file_format(tmp_path: Path) -> None:
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / "sources.list").write_text(
         "# deb http://off.test/debian bookworm main\ndeb [arch=amd64] https://one.test/mirror/debian/ bookworm main\n",
@@ -46,13 +46,15 @@ def test_the_host_s_own_mirror_is_used_in_either_file_format(tmp_path: Path) -> 
     assert mirrors.mirror("debian", tmp_path) == ("https://one.test/mirror/debian", "http://two.test/debian-security")
 
 
-def test_a_mirror_that_does_not_answer_is_told_with_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mirror_that_does_not_answer_is_reported_with_the_option_to_change_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MILKBOT_UBUNTU_MIRROR", "http://127.0.0.1:9/ubuntu")
     with pytest.raises(VpsError, match=r"127\.0\.0\.1:9.*does not answer.*MILKBOT_UBUNTU_MIRROR"):
         mirrors.check(recipes.find("ubuntu-24.04"))
 
 
-def test_no_mirror_of_another_distribution_is_asked_that_nobody_configured(
+def test_a_mirror_of_another_distribution_is_used_only_if_configured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("MILKBOT_UBUNTU_MIRROR", raising=False)
@@ -60,7 +62,7 @@ def test_no_mirror_of_another_distribution_is_asked_that_nobody_configured(
         mirrors.mirror("ubuntu", tmp_path)
 
 
-def test_keys_that_are_absent_are_told_and_not_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_absent_keys_are_reported_and_not_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     source = dataclasses.replace(keyrings.SOURCES["ubuntu"], installed=tmp_path / "absent.gpg")
     monkeypatch.setattr(keyrings, "SOURCES", {"ubuntu": source})
     with pytest.raises(VpsError, match=r"absent\.gpg is missing: put it there from an Ubuntu host"):
@@ -72,7 +74,7 @@ def test_another_trust_or_mirror_gives_another_image() -> None:
     assert len({recipe.digest("a", "t"), recipe.digest("b", "t"), recipe.digest("a", "u")}) == 3
 
 
-def test_a_resolver_on_the_host_s_loopback_is_not_handed_to_a_machine(tmp_path: Path) -> None:
+def test_a_machine_never_gets_a_resolver_on_the_hosts_loopback(tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.53\n", encoding="ascii")
     with pytest.raises(VpsError, match="loopback"):
         seed.resolver(tmp_path, tmp_path)
@@ -82,7 +84,7 @@ def test_a_resolver_on_the_host_s_loopback_is_not_handed_to_a_machine(tmp_path: 
     assert seed.resolver(tmp_path, tmp_path) == "nameserver 192.0.2.53\n"
 
 
-def test_a_process_number_given_out_again_is_not_the_machine() -> None:
+def test_a_reused_process_number_is_not_taken_for_the_machine() -> None:
     assert not process.Process(os.getpid(), "another boot/1", Path("/nowhere")).alive()
 
 

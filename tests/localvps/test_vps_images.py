@@ -25,7 +25,7 @@ def _break_off(*_arguments: object, **_options: object) -> str:
     raise VpsError("mmdebstrap died")
 
 
-def test_a_broken_build_leaves_no_image_and_the_next_one_starts_afresh(
+def test_a_failed_build_leaves_no_image_and_the_next_starts_anew(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "run", _break_off)
@@ -42,7 +42,7 @@ def test_a_broken_build_leaves_no_image_and_the_next_one_starts_afresh(
     assert images.existing(config) == [image]
 
 
-def test_an_image_under_a_machine_is_not_removed(config: Config) -> None:
+def test_an_image_that_a_machine_uses_is_not_removed(config: Config) -> None:
     path = config.images_dir / "debian-12-0123456789ab"
     path.mkdir(parents=True)
     with pytest.raises(VpsError, match="carries a machine"):
@@ -51,7 +51,7 @@ def test_an_image_under_a_machine_is_not_removed(config: Config) -> None:
     assert images.existing(config) == []
 
 
-def test_only_outdated_images_without_a_machine_are_cleared_away(config: Config) -> None:
+def test_only_outdated_images_without_a_machine_are_removed(config: Config) -> None:
     paths = {name: config.images_dir / f"debian-12-{name}" for name in ("current", "carrying", "outdated")}
     for path in (*paths.values(), config.images_dir / "debian-13-current"):
         path.mkdir(parents=True)

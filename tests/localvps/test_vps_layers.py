@@ -30,11 +30,11 @@ def machine(config: Config, new_machine: Callable[[str], Machine]) -> Machine:
     return layers.prepare(config, new_machine("one"))
 
 
-def test_a_fresh_disk_is_seeded(machine: Machine) -> None:
+def test_a_new_disk_is_seeded(machine: Machine) -> None:
     assert (machine.upper / "seed").read_text(encoding="ascii") == "seeded"
 
 
-def test_a_snapshot_whose_record_was_never_written_becomes_the_disk_again(config: Config, machine: Machine) -> None:
+def test_a_snapshot_without_a_record_becomes_the_disk_again(config: Config, machine: Machine) -> None:
     (machine.upper / "kept").touch()
     machine.upper.rename(machine.directory / "layer-unknown")
     layers.prepare(config, machine)
@@ -42,13 +42,13 @@ def test_a_snapshot_whose_record_was_never_written_becomes_the_disk_again(config
     assert not (machine.directory / "layer-unknown").exists()
 
 
-def test_a_snapshot_whose_new_disk_was_never_made_stays_a_snapshot(config: Config, machine: Machine) -> None:
+def test_a_snapshot_without_a_new_disk_remains_a_snapshot(config: Config, machine: Machine) -> None:
     frozen = layers.prepare(config, layers.freeze(machine, "clean"))
     assert [snapshot.name for snapshot in frozen.snapshots] == ["clean"]
     assert list(frozen.upper.iterdir()) == []
 
 
-def test_a_reset_that_was_cut_off_never_mixes_layers(config: Config, machine: Machine) -> None:
+def test_an_interrupted_reset_never_mixes_layers(config: Config, machine: Machine) -> None:
     for name in ("first", "second", "third"):
         machine = layers.prepare(config, layers.freeze(machine, name))
     second = machine.layer(machine.snapshots[1])
@@ -72,13 +72,13 @@ def test_the_newest_layer_covers_the_older_ones(config: Config, machine: Machine
     assert layers.mount_options(machine).startswith(f"lowerdir={new}:{old}:{machine.image_path}/rootfs,")
 
 
-def test_a_snapshot_name_is_used_once(machine: Machine) -> None:
+def test_the_name_of_a_snapshot_cannot_be_reused(machine: Machine) -> None:
     frozen = layers.freeze(machine, "clean")
     with pytest.raises(VpsError, match="already"):
         layers.freeze(frozen, "clean")
 
 
-def test_an_unknown_snapshot_is_told_with_those_there_are(machine: Machine) -> None:
+def test_an_unknown_snapshot_is_refused_with_the_names_that_exist(machine: Machine) -> None:
     frozen = layers.freeze(machine, "clean")
     with pytest.raises(VpsError, match="it has: clean"):
         layers.rewind(frozen, "dirty")

@@ -38,7 +38,7 @@ def _traces() -> list[str]:
     return found + [str(path) for path in Path("/run/milkbot-vps").rglob(f"{BRIDGE}/machine-*")]
 
 
-def test_the_last_machine_takes_everything_along(vps: Family) -> None:
+def test_destroying_the_last_machine_removes_everything(vps: Family) -> None:
     forwarding = _SWITCH.read_text(encoding="ascii")
     vps("create", "one", "--start")
     vps("create", "two", "--start")
@@ -76,14 +76,14 @@ def test_a_repeated_call_changes_nothing(vps: Family) -> None:
     vps("destroy", "same")
 
 
-def test_calls_at_the_same_time_make_one_machine(vps: Family) -> None:
+def test_simultaneous_calls_make_one_machine(vps: Family) -> None:
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _number: vps("create", "race", "--start"), range(3)))
     assert [item["name"] for item in json.loads(vps("list", "--json"))] == ["race"]
     vps("destroy", "race")
 
 
-def test_the_login_is_a_provider_s(vps: Family) -> None:
+def test_the_login_is_like_that_of_a_provider(vps: Family) -> None:
     vps("create", "login", "--start")
     facts = _facts(vps, "login")
     options = ["-F", "none", "-i", facts["key"], "-o", f"UserKnownHostsFile={facts['known_hosts']}"]
@@ -94,7 +94,7 @@ def test_the_login_is_a_provider_s(vps: Family) -> None:
     vps("destroy", "login")
 
 
-def test_a_reset_goes_back_to_the_snapshot_and_no_further(vps: Family) -> None:
+def test_a_reset_returns_the_disk_to_the_chosen_snapshot(vps: Family) -> None:
     vps("create", "disk", "--start")
     vps("ssh", "disk", "mkdir -p /srv/kept && echo first >/srv/kept/file")
     vps("snapshot", "disk", "first")

@@ -31,7 +31,7 @@ def test_no_address_is_given_twice(config: Config, new_machine: Callable[[str], 
     assert machines.free_address(config, "three") not in taken
 
 
-def test_a_full_subnet_is_told_with_its_mend(config: Config, new_machine: Callable[[str], Machine]) -> None:
+def test_a_full_subnet_is_reported_with_its_remedy(config: Config, new_machine: Callable[[str], Machine]) -> None:
     small = dataclasses.replace(config, subnet=ipaddress.IPv4Network("10.89.0.0/28"))
     for number in range(4):
         new_machine(f"m{number}")
@@ -39,12 +39,12 @@ def test_a_full_subnet_is_told_with_its_mend(config: Config, new_machine: Callab
         machines.free_address(small, "one-more")
 
 
-def test_a_record_read_back_is_the_record_written(config: Config, new_machine: Callable[[str], Machine]) -> None:
+def test_a_record_is_read_as_it_was_written(config: Config, new_machine: Callable[[str], Machine]) -> None:
     machine = new_machine("one").with_snapshots((Snapshot("clean", "layer-1"),))
     machine.save()
     assert machines.find(config, "one") == machine
 
 
-def test_an_unknown_machine_is_told_with_the_command_that_makes_it(config: Config) -> None:
+def test_an_unknown_machine_is_reported_with_the_command_that_makes_it(config: Config) -> None:
     with pytest.raises(VpsError, match="bin/vps create nobody"):
         machines.get(config, "nobody")
