@@ -56,7 +56,7 @@ def test_page_refreshes_itself(platform: Platform, browser: Browser) -> None:
         expect(visit.page.get_by_test_id("updated")).not_to_have_text(first, timeout=PATIENCE_MS)
 
 
-def test_service_that_is_away_is_said_and_its_return_is_seen(
+def test_page_says_that_the_service_is_away_and_recovers_with_it(
     platform: Platform, browser: Browser, screenshots: Path
 ) -> None:
     with visiting(browser, platform.dashboard.url) as visit:
@@ -74,7 +74,7 @@ def test_service_that_is_away_is_said_and_its_return_is_seen(
         visit.expect_no_complaint()
 
 
-def test_before_the_first_tick_the_page_says_so(
+def test_page_says_that_no_tick_has_run_yet(
     cluster: Cluster, browser: Browser, screenshots: Path, tmp_path: Path
 ) -> None:
     with (
@@ -87,7 +87,7 @@ def test_before_the_first_tick_the_page_says_so(
         visit.shot(screenshots, "overview-empty")
 
 
-def test_dashboard_tells_its_release_to_a_deploy(platform: Platform) -> None:
+def test_dashboard_reports_its_release_to_a_deploy(platform: Platform) -> None:
     answer = httpx2.get(platform.dashboard.url + "/_stcore/health")
     assert (answer.status_code, answer.headers["X-Milkbot-Release"]) == (200, "dev")
 

@@ -68,13 +68,13 @@ def site_browser(playwright: Playwright, site: Site) -> Iterator[Browser]:
         yield launched
 
 
-def test_plain_http_is_sent_to_https(site: Site) -> None:
+def test_plain_http_is_redirected_to_https(site: Site) -> None:
     answer, _ = site.get("/", tls=False)
     assert answer.status in {301, 308}
     assert answer.headers["Location"] == f"https://{site.host}/"
 
 
-def test_page_comes_by_a_verified_certificate_and_with_its_guards(site: Site) -> None:
+def test_page_has_a_verified_certificate_and_its_security_headers(site: Site) -> None:
     answer, _ = site.get("/")
     assert answer.status == 200
     assert "max-age" in answer.headers["Strict-Transport-Security"]
@@ -88,7 +88,7 @@ def test_api_answers_below_its_prefix(site: Site) -> None:
         assert json.loads(body)
 
 
-def test_api_gives_no_trade_of_the_last_hour(site: Site) -> None:
+def test_api_delays_trades_by_an_hour(site: Site) -> None:
     _, body = site.get("/api/v1/trades/recent?limit=500")
     times = [datetime.fromisoformat(trade["trade_time"]) for trade in json.loads(body)["trades"]]
     assert max(times) <= datetime.now(UTC) - PUBLIC_AFTER
