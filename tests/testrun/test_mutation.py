@@ -45,14 +45,14 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_survivors_count_against_the_score_and_those_that_no_test_reaches_too(left: Path) -> None:
+def test_survivors_and_mutants_without_a_test_lower_the_score(left: Path) -> None:
     found = results.read(left)
     assert (found.found, found.other, found.score) == (3, 1, 50.0)
     assert [survivor.function for survivor in found.survivors] == ["risk.engine._is_old", "risk.limits.Limits.sized"]
     assert found.survivors[0] == SURVIVOR
 
 
-def test_a_survivor_is_judged_by_its_line_whatever_the_verdict_says() -> None:
+def test_a_survivor_is_judged_when_a_row_has_its_change_with_any_verdict() -> None:
     row = "| `risk.engine._is_old` | `return age is None or age > limit` | `return age is None or age >= limit` | {} |"
     assert SURVIVOR.row("the same | or not") == row.format("the same &#124; or not")
     assert cli.unjudged([SURVIVOR], f"text\n{row.format('the same')}\n") == []
@@ -70,7 +70,7 @@ def test_a_survivor_is_judged_by_its_line_whatever_the_verdict_says() -> None:
     ],
     ids=["well", "not judged", "gone wrong", "nothing tried"],
 )
-def test_only_a_judged_score_is_a_success(
+def test_only_a_run_without_unjudged_survivors_succeeds(
     found: Results, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     document = tmp_path / "docs" / "mutation-testing.md"
@@ -82,7 +82,7 @@ def test_only_a_judged_score_is_a_success(
     assert cli.main(["--again"]) == code
 
 
-def test_a_run_that_mutmut_could_not_begin_is_told(
+def test_a_run_that_mutmut_could_not_start_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Failed:

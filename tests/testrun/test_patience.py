@@ -41,14 +41,14 @@ def _limits(path: Path) -> Iterator[str]:
                         yield f"{path.relative_to(ROOT)}:{node.lineno}: timeout {limit}"
 
 
-def test_whatever_a_test_waits_for_may_take_long() -> None:
+def test_no_test_waits_with_a_short_time_limit() -> None:
     assert PATIENCE >= 600
     paths = [path for path in sorted((ROOT / "tests").rglob("*.py")) if not path.is_relative_to(_MEASURED)]
     found = [limit for path in paths for limit in _limits(path)]
     assert not found, "use PATIENCE of tests/patience.py: " + "; ".join(found)
 
 
-def test_hypothesis_does_not_judge_how_long_an_example_takes() -> None:
+def test_hypothesis_sets_no_deadline_for_an_example() -> None:
     chosen = settings()
     assert chosen.deadline is None
     assert HealthCheck.too_slow in chosen.suppress_health_check

@@ -45,7 +45,7 @@ def test_every_program_that_is_started_is_installed_by_the_bootstrap(started: di
 @pytest.mark.parametrize(
     ("package", "program"), [("curl", "curl"), ("gnupg", "gpg"), ("jq", "jq"), ("nftables", "nft")]
 )
-def test_a_package_taken_out_of_the_bootstrap_is_missed(
+def test_a_package_missing_from_the_bootstrap_is_found(
     started: dict[str, set[str]], package: str, program: str
 ) -> None:
     packages = programs.bootstrapped()

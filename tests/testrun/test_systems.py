@@ -37,7 +37,7 @@ def test_every_supported_system_has_its_facts_with_their_source() -> None:
 
 
 @pytest.mark.parametrize("name", systems.supported())
-def test_a_system_s_own_python_and_postgresql_are_used_where_they_are_new_enough(name: str) -> None:
+def test_a_systems_own_python_and_postgresql_are_used_if_new_enough(name: str) -> None:
     system, table = systems.supported()[name], _table(name)
     python = tuple(map(int, system["python"].split(".")))
     repositories = []
@@ -53,13 +53,13 @@ def test_a_system_s_own_python_and_postgresql_are_used_where_they_are_new_enough
 
 
 @pytest.mark.parametrize("name", systems.supported())
-def test_the_packages_of_python_are_those_of_the_one_that_is_run(name: str) -> None:
+def test_the_packages_of_python_are_of_the_version_that_runs(name: str) -> None:
     table = _table(name)
     python = Path(str(table["_milkbot_python"])).name
     assert table["_milkbot_python_packages"] == [python, f"{python}-venv", f"{python}-dev"]
 
 
-def test_lint_holds_the_host_s_code_to_the_oldest_python(tmp_path: Path) -> None:
+def test_lint_checks_the_hosts_code_with_the_oldest_python(tmp_path: Path) -> None:
     (lint,) = build(["lint"])
     (vermin,) = [command for command in lint.commands if command[0] == "vermin"]
     assert set(host_python()) <= set(vermin)
@@ -71,7 +71,7 @@ def test_lint_holds_the_host_s_code_to_the_oldest_python(tmp_path: Path) -> None
     assert "'datetime.UTC' member requires" in done.stdout
 
 
-def test_ruff_reads_the_host_s_code_as_the_oldest_python_does() -> None:
+def test_ruff_targets_the_oldest_python_for_the_hosts_code() -> None:
     ruff = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
     assert set(ruff["per-file-target-version"].values()) == {f"py{systems.oldest_python().replace('.', '')}"}
     patterns = [pattern.replace("**", "*") for pattern in ruff["per-file-target-version"]]

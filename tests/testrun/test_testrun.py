@@ -37,7 +37,7 @@ def test_a_failed_test_is_counted_once() -> None:
     assert summary([_outcome("pytest", counts=Counts(1, 1, 0))]) == "milkbot: 1 passed, 1 failed, 0 skipped"
 
 
-def test_a_failure_stops_neither_its_own_part_nor_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_stops_no_part_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "RESULTS", tmp_path)
     done = tmp_path / "done"
     broken = Part("broken", 1, (("false",), ("no-such-program",)), after=(("touch", str(done)),))
