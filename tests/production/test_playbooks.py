@@ -64,6 +64,8 @@ def test_a_backup_is_made_listed_and_fetched(shipped: Reader, tmp_path: Path) ->
 
 def test_an_update_that_changes_only_the_inventory_deploys_nothing(shipped: Reader) -> None:
     before = shipped.live()
+    hosts = INVENTORY / "hosts.yml"
+    shipped.commit("Fill in the inventory", {str(hosts): (shipped.clone / hosts).read_text(encoding="utf-8")})
     assert "othing to d" in well(shipped.play("update.yml", **WATCH))
     assert shipped.live() == before
 
