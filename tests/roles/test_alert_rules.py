@@ -220,24 +220,24 @@ def _complaints(directory: Path, trials: list[dict[str, Any]]) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def test_prometheus_does_not_understand_the_rules() -> None:
+def test_prometheus_accepts_the_alert_rules() -> None:
     done = promtool("check", "rules", ALERTS)
     assert done.returncode == 0, done.stderr
 
 
-def test_an_alert_speaks_too_early_or_not_at_all(tmp_path: Path) -> None:
+def test_each_alert_fires_at_its_time_and_not_before(tmp_path: Path) -> None:
     trials = [
         _trial(case.series, [(case.quiet, alert, False), (case.loud, alert, True)]) for alert, case in CASES.items()
     ]
     assert not _complaints(tmp_path, trials)
 
 
-def test_a_wrong_expectation_goes_unnoticed(tmp_path: Path) -> None:
+def test_a_wrong_expectation_of_an_alert_fails(tmp_path: Path) -> None:
     case = CASES["MilkbotTickLate"]
     assert "MilkbotTickLate" in _complaints(tmp_path, [_trial(case.series, [(case.quiet, "MilkbotTickLate", True)])])
 
 
-def test_an_alert_speaks_while_all_is_well(tmp_path: Path) -> None:
+def test_no_alert_fires_on_a_healthy_host(tmp_path: Path) -> None:
     minutes = HOURS * 60
     series = {name: values.format(minutes=minutes) for name, values in _WELL.items()}
     assert not _complaints(tmp_path, [_trial(series, [(minute, "", False) for minute in range(0, minutes, 30)])])
@@ -255,11 +255,11 @@ def test_a_tick_is_not_late_before_one_was_due_since_the_timer_started(tmp_path:
     assert not _complaints(tmp_path, [_trial({_FINISHED: "0x90", started: "0x39 2400x50"}, expected)])
 
 
-def test_an_alert_was_never_tried() -> None:
+def test_every_alert_has_a_case() -> None:
     assert {rule["alert"] for rule in rules()} == set(CASES)
 
 
-def test_an_alert_does_not_say_what_to_do() -> None:
+def test_every_alert_says_what_happened_and_what_to_do() -> None:
     for rule in rules():
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert set(rule["annotations"]) == {"summary", "mend"}

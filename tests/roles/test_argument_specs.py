@@ -25,25 +25,25 @@ def _options(role: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("role", ROLE_NAMES)
-def test_a_default_differs_from_its_documentation(role: str) -> None:
+def test_every_default_is_the_one_documented(role: str) -> None:
     documented = {name: option["default"] for name, option in _options(role).items() if "default" in option}
     assert documented == (_yaml(ROLES / role / "defaults/main.yml") or {})
 
 
 @pytest.mark.parametrize("role", ROLE_NAMES)
-def test_an_option_has_neither_a_default_nor_is_required(role: str) -> None:
+def test_every_option_has_a_default_or_is_required(role: str) -> None:
     assert [
         name for name, option in _options(role).items() if ("default" in option) == bool(option.get("required"))
     ] == []
 
 
 @pytest.mark.parametrize("role", ROLE_NAMES)
-def test_a_role_has_an_option_of_another(role: str) -> None:
+def test_every_option_begins_with_its_roles_name(role: str) -> None:
     assert [name for name in _options(role) if not name.startswith(f"{role}_")] == []
 
 
 @pytest.mark.parametrize("role", ROLE_NAMES)
-def test_a_secret_option_is_shown(role: str) -> None:
+def test_every_option_with_a_secrets_name_is_kept_out_of_the_output(role: str) -> None:
     words = ("password", "private_key", "_secret", "webhook")
     secret = [name for name, option in _options(role).items() if option.get("no_log")]
     named = [name for name in _options(role) if name.endswith(words)]
@@ -57,18 +57,18 @@ def _steps() -> list[dict[str, Any]]:
     return [step for step in flat if "tasks_from" not in step.get("ansible.builtin.import_role", {"tasks_from": None})]
 
 
-def test_a_role_runs_in_no_play() -> None:
+def test_every_role_runs_in_a_play() -> None:
     later = {"milkbot", "notify", "verify", "update", "rollback", "restart", "upgrade", "rotate", "drift", "dumps"}
     assert {step["ansible.builtin.import_role"]["name"] for step in _steps()} == set(ROLE_NAMES) - later
 
 
-def test_a_steps_tag_is_not_its_roles_name() -> None:
+def test_every_steps_tag_is_its_roles_name() -> None:
     for step in _steps():
         tags = step["tags"] if isinstance(step["tags"], list) else [step["tags"]]
         assert tags[0] in (step["ansible.builtin.import_role"]["name"], "always")
 
 
-def test_a_setting_of_the_platform_cannot_be_set() -> None:
+def test_every_setting_of_the_platform_can_be_set() -> None:
     options = _options("environment")
     settable = {name.removeprefix("environment_") for name in options} | set(options["environment_trading"]["options"])
     fixed = {
@@ -80,7 +80,7 @@ def test_a_setting_of_the_platform_cannot_be_set() -> None:
 
 
 @pytest.mark.parametrize("stage", ["staging", "production"])
-def test_the_example_of_the_vault_leaves_out_a_secret(stage: str) -> None:
+def test_the_example_of_the_vault_names_every_required_secret(stage: str) -> None:
     example = _yaml(ROOT / f"inventories/{stage}/group_vars/all/vault.yml.example")
     options = {name: option for role in ROLE_NAMES for name, option in _options(role).items()}
     required = {name for name, option in options.items() if option.get("required")}

@@ -13,7 +13,7 @@ def _run(result: str, at: str, file: str = "", reason: str = "") -> dict[str, An
     return {"at": at, "result": result, "reason": reason, "file": file, "seconds": 1.5}
 
 
-def test_a_failure_forgets_the_last_good_run() -> None:
+def test_a_failed_backup_keeps_the_record_of_the_last_good_one() -> None:
     good = state.ended({}, _run("good", "T1", "a"), {"taken_at": "T0"})
     assert (good["last_good_at"], good["last_good_file"], good["taken_at"]) == ("T1", "a", "T0")
     failed = state.ended(good, _run("failed", "T2", reason="no room"), {"taken_at": ""})
@@ -23,7 +23,7 @@ def test_a_failure_forgets_the_last_good_run() -> None:
 
 
 @pytest.mark.parametrize("left", ["", "{", "[]"])
-def test_a_state_that_a_full_disk_cut_stops_the_next(tmp_path: Path, left: str) -> None:
+def test_a_state_file_that_was_cut_is_replaced_by_the_next_run(tmp_path: Path, left: str) -> None:
     path = tmp_path / "daily.json"
     path.write_text(left, "utf-8")
     assert state.read(path) == {}
@@ -33,7 +33,7 @@ def test_a_state_that_a_full_disk_cut_stops_the_next(tmp_path: Path, left: str) 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failed_job_is_made_good_by_another_one() -> None:
+def test_a_failed_job_is_cleared_by_its_own_success_alone() -> None:
     found = state.ended_job({}, "full", _run("good", "T1", "F"))
     found = state.ended_job(found, "incr", _run("failed", "T2", "F", "no space"))
     assert (found["result"], found["reason"]) == ("failed", "incr: no space")

@@ -38,7 +38,7 @@ def test_what_lets_encrypt_needs_is_named_before_any_change(values: dict[str, An
     assert [problem["name"] for problem in TRUST.letsencrypt(values)] == named
 
 
-def test_a_certificate_of_the_vaults_that_is_not_set_is_named_with_the_other_sources() -> None:
+def test_a_certificate_missing_from_the_vault_is_named_with_the_other_sources() -> None:
     (problem,) = TRUST.certificate("", "", "milkbot.test")
     assert (problem["name"], problem["value"]) == ("nginx_certificate", "(not set)")
     assert "letsencrypt" in problem["fix"]
@@ -51,7 +51,7 @@ def test_the_challenge_is_answered_on_both_ports_and_only_by_http_01() -> None:
 
 
 @pytest.mark.parametrize("staging", [True, False])
-def test_staging_is_another_server(staging: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_staging_certificates_come_from_the_staging_server(staging: bool) -> None:  # noqa: FBT001 - a parameter of the test
     order = evaluate("_nginx_order", **ENCRYPT, nginx_letsencrypt_staging=staging)
     assert ("staging" in order[1]) is staging
     assert order[2:] == [
@@ -65,7 +65,7 @@ def test_staging_is_another_server(staging: bool) -> None:  # noqa: FBT001 - a p
     ]
 
 
-def test_credentials_of_the_dns_are_a_file_that_only_root_reads_and_no_argument() -> None:
+def test_dns_credentials_are_in_a_file_that_only_root_reads() -> None:
     (directory, file) = evaluate("_nginx_letsencrypt_files", **ENCRYPT, **DNS)
     assert (directory["mode"], file["mode"], file["content"]) == ("0755", "0600", "token = x\n")
     order = evaluate("_nginx_order", **ENCRYPT, **DNS)
@@ -73,7 +73,7 @@ def test_credentials_of_the_dns_are_a_file_that_only_root_reads_and_no_argument(
     assert evaluate("_nginx_certbot_packages", **ENCRYPT, **DNS) == ["certbot", "python3-certbot-dns-cloudflare"]
 
 
-def test_a_pair_that_is_none_or_of_another_name_is_never_served(tmp_path: Path) -> None:
+def test_a_broken_or_foreign_certificate_is_never_served(tmp_path: Path) -> None:
     files = {}
     for name, pair in {"one": make_pair("milkbot.test"), "two": make_pair("other.test")}.items():
         files[name] = (tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
@@ -96,7 +96,7 @@ def test_a_pair_that_is_none_or_of_another_name_is_never_served(tmp_path: Path) 
         ("letsencrypt", GOOD, "no pair\n", [("fail", "the new certificate was refused: no pair")]),
     ],
 )
-def test_a_renewal_that_fails_is_known_before_the_certificate_ends(
+def test_a_failing_renewal_is_reported_before_the_certificate_expires(
     source: str, shown: str, failed: str, rows: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "certificate.json").write_text(json.dumps({"source": source}), "utf-8")

@@ -115,30 +115,30 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return found
 
 
-def test_a_metric_that_is_asked_for_is_not_there(ours: set[str]) -> None:
+def test_every_metric_of_a_panel_exists(ours: set[str]) -> None:
     queries = [*dashboard_queries(), *(rule["expr"] for rule in rules())]
     asked = {name for query in queries for name in metrics_of(query)}
     assert len(asked) > 60
     assert asked - ours - EXPORTED == set()
 
 
-def test_an_exporters_metric_is_vouched_for_that_nobody_asks_for() -> None:
+def test_every_listed_metric_of_an_exporter_is_used() -> None:
     queries = [*dashboard_queries(), *(rule["expr"] for rule in rules())]
     assert {name for query in queries for name in metrics_of(query)} >= EXPORTED
 
 
-def test_the_names_of_a_query_are_read_wrongly() -> None:
+def test_metric_names_are_read_out_of_a_query() -> None:
     query = 'sum by (le) (rate(a_bucket{b="c_d", e=~"f|g"}[5m])) / on (h) group_left (i) max(j_total) > 0 unless k'
     assert metrics_of(query) == {"a_bucket", "j_total", "k"}
 
 
-def test_a_metric_is_not_explained(ours: set[str]) -> None:
+def test_every_metric_is_documented(ours: set[str]) -> None:
     documented = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
     bare = {re.sub(r"_(bucket|count|sum)$", "", name) for name in ours}
     assert [name for name in sorted(bare) if f"`{name}" not in documented] == []
 
 
-def test_prometheus_would_complain_of_our_metrics(ours: set[str], tmp_path: Path) -> None:
+def test_promtool_finds_no_fault_in_the_metrics(ours: set[str], tmp_path: Path) -> None:
     assert ours
     for text in (_of_a_tick(), _of_the_rollups(), _of_the_api(), _of_the_jobs(tmp_path)):
         file = tmp_path / "metrics.txt"
@@ -148,7 +148,7 @@ def test_prometheus_would_complain_of_our_metrics(ours: set[str], tmp_path: Path
         assert done.stdout + done.stderr == ""
 
 
-def test_prometheus_does_not_understand_a_panel(tmp_path: Path) -> None:
+def test_prometheus_accepts_the_query_of_every_panel(tmp_path: Path) -> None:
     queries = dashboard_queries()
     document = {
         "groups": [
@@ -162,7 +162,7 @@ def test_prometheus_does_not_understand_a_panel(tmp_path: Path) -> None:
     assert f"{len(queries)} rules found" in done.stdout
 
 
-def test_a_panel_says_nothing_of_itself_or_shows_every_host() -> None:
+def test_every_panel_is_explained_and_shows_the_chosen_host() -> None:
     assert len(list(panels())) > 30
     for panel in panels():
         assert panel["title"]
@@ -171,7 +171,7 @@ def test_a_panel_says_nothing_of_itself_or_shows_every_host() -> None:
             assert target["datasource"]["uid"] == "${datasource}"
 
 
-def test_panels_lie_on_each_other() -> None:
+def test_no_panels_overlap() -> None:
     taken: dict[tuple[int, int], str] = {}
     for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]:
         place = panel["gridPos"]
@@ -182,7 +182,7 @@ def test_panels_lie_on_each_other() -> None:
                 taken[x, y] = panel["title"]
 
 
-def test_the_dashboard_begins_with_something_else_than_whether_it_is_well() -> None:
+def test_the_dashboard_begins_with_the_health_of_the_host() -> None:
     rows = [
         panel["title"]
         for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]

@@ -40,7 +40,7 @@ exchange_key = plugin("environment/library/exchange_key.py")
 fetch_dump = plugin("dumps/action_plugins/fetch_dump.py")
 
 
-def test_a_package_whose_unpacking_was_cut_off_is_not_installed_anew() -> None:
+def test_a_damaged_package_is_installed_again_first() -> None:
     damaged = upgrade_plan.read_flags("libpq5:amd64 ok\nnginx reinstreq\nopenssl ok\n")
     assert damaged == ["nginx"]
     first, *rest = evaluate("_upgrade_mends", __upgrade_plan={"damaged": damaged})
@@ -48,7 +48,7 @@ def test_a_package_whose_unpacking_was_cut_off_is_not_installed_anew() -> None:
     assert evaluate("_upgrade_mends", __upgrade_plan={"damaged": []}) == rest
 
 
-def test_a_package_that_would_change_is_not_told() -> None:
+def test_the_plan_of_an_upgrade_names_every_package_that_changes() -> None:
     packages, removed, kept, phased = upgrade_plan.read_simulation(SIMULATED)
     assert packages == [
         {"name": "libpq5", "before": "15.18-0+deb12u1", "after": "15.20-0+deb12u1"},
@@ -71,7 +71,7 @@ PHASED = {
 
 
 @pytest.mark.parametrize("said", PHASED.values(), ids=PHASED)
-def test_a_phased_update_is_named_and_left(said: str) -> None:
+def test_a_phased_update_is_named_and_not_installed(said: str) -> None:
     packages, removed, kept, phased = upgrade_plan.read_simulation(said)
     assert phased == ["dnsmasq-base", "snapd"]
     assert not {"dnsmasq-base", "snapd"} & set(kept)
@@ -79,12 +79,12 @@ def test_a_phased_update_is_named_and_left(said: str) -> None:
     assert "snapd: not yet: Ubuntu brings it to some machines first (a phased update)" in lines
 
 
-def test_the_disk_that_an_upgrade_takes_is_misread() -> None:
+def test_the_disk_space_of_an_upgrade_is_computed_from_its_packages() -> None:
     assert upgrade_plan.needed(SIZES) == 13_000_000 + 1_024_000
     assert upgrade_plan.needed("") == 0
 
 
-def test_another_major_version_of_postgresql_comes_by_an_upgrade() -> None:
+def test_an_upgrade_to_another_major_version_of_postgresql_is_refused() -> None:
     minor = [{"name": "postgresql-15", "before": "15.18", "after": "15.20"}]
     other = {"name": "postgresql-17", "before": "", "after": "17.2"}
     client = {"name": "postgresql-client-17", "before": "", "after": "17.2"}
@@ -94,7 +94,7 @@ def test_another_major_version_of_postgresql_comes_by_an_upgrade() -> None:
     assert "apt-mark hold" in problem["mend"]
 
 
-def test_a_service_that_runs_replaced_code_is_missed() -> None:
+def test_services_that_run_replaced_code_are_found() -> None:
     text = "NEEDRESTART-VER: 3.6\nNEEDRESTART-KSTA: 3\nNEEDRESTART-SVC: nginx.service\nNEEDRESTART-SVC: dbus.service\n"
     assert upgrade_plan.read_needrestart(text) == (["dbus.service", "nginx.service"], True)
     assert upgrade_plan.read_needrestart("NEEDRESTART-KSTA: 1\n") == ([], False)
@@ -113,7 +113,9 @@ def test_a_service_that_runs_replaced_code_is_missed() -> None:
         ("serial-getty@ttyS0.service", False, True),
     ],
 )
-def test_a_service_is_restarted_out_of_its_order(unit: str, *, restarted: bool, by_reboot: bool) -> None:
+def test_each_service_is_restarted_in_its_own_step_or_by_a_reboot(
+    unit: str, *, restarted: bool, by_reboot: bool
+) -> None:
     plan = {"services": [unit], "kernel": False, "packages": []}
     assert (evaluate("_upgrade_other", __upgrade_plan=plan) == [unit]) is restarted
     assert (evaluate("_upgrade_waits_for_reboot", __upgrade_plan=plan) == [unit]) is by_reboot
@@ -129,12 +131,12 @@ def test_a_service_is_restarted_out_of_its_order(unit: str, *, restarted: bool, 
         ({"unfinished": True}, True),
     ],
 )
-def test_what_waits_for_a_reboot_is_kept_secret_while_nothing_else_is_due(found: dict[str, Any], *, told: bool) -> None:
+def test_an_upgrade_reports_pending_work_and_a_pending_reboot(found: dict[str, Any], *, told: bool) -> None:
     plan = {"services": [], "kernel": False, "packages": [], "table": [], "unfinished": False, **found}
     assert evaluate("_upgrade_told", __upgrade_plan=plan) is told
 
 
-def test_a_service_of_ours_that_runs_replaced_code_is_not_taken_over() -> None:
+def test_each_platform_service_that_runs_replaced_code_is_restarted() -> None:
     names = ["milkbot-analytics.service", "milkbot-dashboard.service", "milkbot-trader.service", "nginx.service"]
     plan = {"services": names, "kernel": False, "packages": []}
     assert evaluate("_upgrade_our_services", __upgrade_plan=plan) == ["milkbot-analytics", "milkbot-dashboard"]
@@ -154,7 +156,7 @@ def test_a_service_of_ours_that_runs_replaced_code_is_not_taken_over() -> None:
         ("", True, ["milkbot-dashboard"], ["milkbot-trader.timer", "milkbot-rollups.timer"]),
     ],
 )
-def test_something_else_is_restarted_than_was_named(
+def test_only_the_named_services_are_restarted(
     only: str, *, postgres: bool, taken_over: list[str], timers: list[str]
 ) -> None:
     given = {"restart_only": only, "restart_postgres": postgres}
@@ -163,7 +165,7 @@ def test_something_else_is_restarted_than_was_named(
     assert evaluate("_restart_unknown", **given) == []
 
 
-def test_a_name_that_is_no_service_is_taken() -> None:
+def test_a_name_that_is_no_service_is_refused() -> None:
     assert evaluate("_restart_unknown", restart_only="dashbord,trader") == ["dashbord"]
 
 
@@ -174,7 +176,7 @@ SECRETS = {
 }
 
 
-def test_a_secret_is_shown_in_a_difference() -> None:
+def test_drift_shows_no_secret_in_a_difference() -> None:
     names = drift_report.secret_options(ROLES)
     assert set(SECRETS) <= set(names)
     texts = drift_report.secret_texts(SECRETS.values())
@@ -188,7 +190,7 @@ def test_a_secret_is_shown_in_a_difference() -> None:
     assert "+port = 5432" in shown
 
 
-def test_a_difference_is_not_named() -> None:
+def test_drift_names_every_difference() -> None:
     two = {
         "changed": True,
         "changed_paths": ["/etc/a.conf", "/etc/b.conf"],
@@ -221,7 +223,7 @@ def test_a_difference_is_not_named() -> None:
     assert drift_report.masked(found[-1]["diff"], []) == found[-1]["diff"]
 
 
-def test_the_run_in_check_mode_is_another_one_than_was_asked_for() -> None:
+def test_drift_runs_in_check_mode_with_the_options_that_were_given() -> None:
     given: dict[str, Any] = {
         "inventory": ("inventories/production",),
         "extra_vars": ("@more.yml", "a=b"),
@@ -240,7 +242,7 @@ def test_the_run_in_check_mode_is_another_one_than_was_asked_for() -> None:
 OLD = "KALSHI_API_KEY_ID=old\nKALSHI_PRIVATE_KEY_PATH={key}\nLOG_LEVEL=INFO\n"
 
 
-def test_the_settings_name_a_key_of_another_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exchange_key_and_its_id_are_replaced_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each step, which is where a kill may leave them."""
     user = pwd.getpwuid(os.getuid()).pw_name
     env, key = tmp_path / ".env", tmp_path / "key.pem"
@@ -264,7 +266,7 @@ def test_the_settings_name_a_key_of_another_id(tmp_path: Path, monkeypatch: pyte
     assert (env.stat().st_mode & 0o777, key.stat().st_mode & 0o777) == (0o600, 0o400)
 
 
-def test_an_exchange_that_refuses_counts_as_one_that_takes() -> None:
+def test_a_refusal_by_the_exchange_is_reported_with_its_reason() -> None:
     account = {"check": "account", "verdict": "ok", "detail": "9 dollars free"}
     refused = {"check": "exchange", "verdict": "fail", "detail": "GET /portfolio/balance: 401"}
     assert exchange_key.read_verdict(json.dumps([account]), "") == ""
@@ -273,7 +275,7 @@ def test_an_exchange_that_refuses_counts_as_one_that_takes() -> None:
     assert exchange_key.read_verdict("[]", "") == "the account was not read"
 
 
-def test_a_backup_is_missing_from_the_list(tmp_path: Path) -> None:
+def test_the_list_names_every_backup(tmp_path: Path) -> None:
     for kind, name in (("daily", "20261101_020000"), ("pre-deploy", "20261102_101500")):
         path = tmp_path / kind / f"milkbot_{name}.sql.gz"
         path.parent.mkdir()
@@ -307,7 +309,7 @@ class _Host:
 
 
 @pytest.mark.parametrize("size", [0, 1, (8 << 20) - 1, 8 << 20, (8 << 20) + 1])
-def test_a_piece_of_a_backup_is_lost_on_its_way(tmp_path: Path, size: int) -> None:
+def test_a_fetched_backup_is_complete_or_refused(tmp_path: Path, size: int) -> None:
     source = tmp_path / "milkbot_20261101_020000.sql.gz"
     source.write_bytes(os.urandom(size))
     action = object.__new__(fetch_dump.ActionModule)

@@ -28,13 +28,13 @@ def _ask(path: Path, **arguments: Any) -> dict[str, Any]:
     return ask("lock/library/deploy_lock.py", path=str(path), **arguments)
 
 
-def test_two_runs_hold_it(path: Path) -> None:
+def test_one_run_holds_the_lock_at_a_time(path: Path) -> None:
     assert _ask(path, state="held", owner=ONE)["holder"] == ONE
     answer = _ask(path, state="held", owner=OTHER)
     assert (answer["holder"], answer["changed"]) == (ONE, False)
 
 
-def test_of_many_at_once_more_than_one_gets_it(path: Path) -> None:
+def test_exactly_one_of_many_simultaneous_runs_gets_the_lock(path: Path) -> None:
     owners = [{"run": f"run {number}"} for number in range(12)]
     with ThreadPoolExecutor(max_workers=6) as pool:
         answers = list(pool.map(lambda owner: _ask(path, state="held", owner=owner), owners))
@@ -42,24 +42,24 @@ def test_of_many_at_once_more_than_one_gets_it(path: Path) -> None:
     assert len({answer["holder"]["run"] for answer in answers}) == 1
 
 
-def test_somebody_else_frees_it(path: Path) -> None:
+def test_only_its_owner_frees_the_lock(path: Path) -> None:
     _ask(path, state="held", owner=ONE)
     assert _ask(path, state="free", owner=OTHER)["holder"] == ONE
     assert _ask(path, state="free", owner=ONE)["holder"] is None
 
 
-def test_force_leaves_it(path: Path) -> None:
+def test_force_frees_the_lock(path: Path) -> None:
     _ask(path, state="held", owner=ONE)
     assert _ask(path, state="free", force=True)["holder"] is None
 
 
-def test_it_is_taken_over_from_the_wrong_run(path: Path) -> None:
+def test_the_lock_is_replaced_only_if_the_named_run_holds_it(path: Path) -> None:
     _ask(path, state="held", owner=ONE)
     assert _ask(path, state="held", owner=OTHER, instead_of="a third")["holder"] == ONE
     assert _ask(path, state="held", owner=OTHER, instead_of="one")["holder"] == OTHER
 
 
-def test_what_a_dead_run_began_goes_on(path: Path) -> None:
+def test_the_processes_of_a_dead_run_are_ended_and_no_others(path: Path) -> None:
     _ask(path, state="held", owner=ONE)
     left = subprocess.Popen(["sleep", "600"], env=os.environ | {"MILKBOT_RUN": "one"})
     other = subprocess.Popen(["sleep", "600"], env=os.environ | {"MILKBOT_RUN": "one more"})
@@ -76,12 +76,12 @@ def test_what_a_dead_run_began_goes_on(path: Path) -> None:
             process.wait()
 
 
-def test_a_file_that_is_cut_counts_as_free(path: Path) -> None:
+def test_a_lock_file_that_was_cut_counts_as_held(path: Path) -> None:
     path.write_text('{"run": "o', "utf-8")
     assert _ask(path, state="held", owner=ONE)["holder"] == {"run": "unknown"}
 
 
-def test_check_mode_takes_it(path: Path) -> None:
+def test_check_mode_never_takes_the_lock(path: Path) -> None:
     assert _ask(path, state="held", owner=ONE, check=True)["holder"] is None
     assert not path.exists()
 
@@ -102,15 +102,15 @@ def _ended() -> str:
     return run
 
 
-def test_a_live_owner_is_taken_for_dead() -> None:
+def test_a_live_owner_never_counts_as_dead() -> None:
     assert not LOCK.provably_dead(LOCK.owner("a test", os.getpid()))
 
 
-def test_an_owner_that_ended_is_taken_for_alive() -> None:
+def test_an_owner_that_ended_counts_as_dead() -> None:
     assert LOCK.provably_dead({"run": _ended()})
 
 
-def test_a_number_that_another_process_has_now_is_taken_for_the_owner() -> None:
+def test_an_owner_whose_process_number_was_reused_counts_as_dead() -> None:
     assert LOCK.provably_dead({"run": _run(os.getpid(), "1")})
 
 
@@ -118,11 +118,11 @@ def test_a_number_that_another_process_has_now_is_taken_for_the_owner() -> None:
 @pytest.mark.parametrize(
     "run", [_run(1, "1", boot="another-boot"), _run(1, "1", namespace="1"), "host:another-boot:1:1", "unknown", ""]
 )
-def test_an_owner_of_whom_nothing_is_known_is_taken_for_dead(run: str) -> None:
+def test_an_unknown_owner_never_counts_as_dead(run: str) -> None:
     assert not LOCK.provably_dead({"run": run})
 
 
-def test_a_dead_owner_on_the_host_keeps_it(path: Path) -> None:
+def test_the_lock_of_a_dead_owner_on_the_host_passes_to_the_next_run(path: Path) -> None:
     dead = {"run": _ended(), "purpose": "restore-database.sh", "user": "ann"}
     _ask(path, state="held", owner=dead)
     assert _ask(path)["dead"]
@@ -130,7 +130,7 @@ def test_a_dead_owner_on_the_host_keeps_it(path: Path) -> None:
     assert (answer["holder"], answer["taken_from"]) == (OTHER, dead)
 
 
-def test_a_live_owner_on_the_host_loses_it(path: Path) -> None:
+def test_a_live_owner_on_the_host_keeps_the_lock(path: Path) -> None:
     alive = LOCK.owner("restore-database.sh", os.getpid())
     _ask(path, state="held", owner=alive)
     answer = _ask(path, state="held", owner=OTHER)
@@ -143,7 +143,7 @@ def _script(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
-def test_a_script_takes_what_a_run_holds(path: Path) -> None:
+def test_a_script_is_refused_while_a_run_holds_the_lock(path: Path) -> None:
     _ask(path, state="held", owner=ONE)
     done = _script(path, "take", "--pid", str(os.getpid()), "--purpose", "a script")
     assert done.returncode == 75
@@ -152,7 +152,7 @@ def test_a_script_takes_what_a_run_holds(path: Path) -> None:
     assert "unlock.yml" in done.stderr
 
 
-def test_a_run_takes_what_a_script_holds(path: Path) -> None:
+def test_a_run_is_refused_while_a_script_holds_the_lock(path: Path) -> None:
     taken = _script(path, "take", "--pid", str(os.getpid()), "--purpose", "a script")
     assert taken.returncode == 0
     assert _ask(path, state="held", owner=OTHER)["holder"]["purpose"] == "a script"
@@ -162,7 +162,7 @@ def test_a_run_takes_what_a_script_holds(path: Path) -> None:
     assert _ask(path)["holder"] is None
 
 
-def test_a_script_waits_for_one_that_was_killed(path: Path) -> None:
+def test_a_script_takes_the_lock_of_a_killed_script(path: Path) -> None:
     _ask(path, state="held", owner={"run": _ended(), "purpose": "a script", "user": "ann"})
     done = _script(path, "take", "--pid", str(os.getpid()), "--purpose", "another script")
     assert done.returncode == 0
@@ -172,7 +172,7 @@ def test_a_script_waits_for_one_that_was_killed(path: Path) -> None:
 PLUGIN = plugin("lock/action_plugins/deploy_lock.py")
 
 
-def test_check_mode_asks_for_a_dead_owners_lock_for_ever() -> None:
+def test_check_mode_continues_past_a_dead_owners_lock() -> None:
     dead = {"run": _run(os.getpid(), "1")}
     answers = iter([{"holder": dead}])
     action = object.__new__(PLUGIN.ActionModule)
@@ -183,7 +183,7 @@ def test_check_mode_asks_for_a_dead_owners_lock_for_ever() -> None:
     action._display.warning.assert_called_once()
 
 
-def test_a_dead_owner_on_the_host_is_passed_over_in_silence() -> None:
+def test_taking_the_lock_of_a_dead_owner_is_reported() -> None:
     mine, dead = LOCK.owner("a test", os.getpid()), {"run": "elsewhere", "purpose": "restore-database.sh"}
     action = object.__new__(PLUGIN.ActionModule)
     action._task, action._display = SimpleNamespace(check_mode=False), Mock()
@@ -192,7 +192,7 @@ def test_a_dead_owner_on_the_host_is_passed_over_in_silence() -> None:
     assert "restore-database.sh" in action._display.warning.call_args.args[0]
 
 
-def test_an_owner_on_the_host_that_is_gone_is_shown_as_if_at_work() -> None:
+def test_a_dead_owner_is_shown_as_gone() -> None:
     holder = {"run": "elsewhere", "purpose": "restore-database.sh"}
     assert "it is gone" in PLUGIN.shown({"holder": holder, "dead": True})
     assert "it is gone" not in PLUGIN.shown({"holder": holder, "dead": False})

@@ -14,21 +14,21 @@ TABLES = plugin("release/filter_plugins/tables.py")
 SMOKE = plugin("update/filter_plugins/smoke.py")
 
 
-def test_the_plan_leaves_a_dependency_out() -> None:
+def test_the_plan_names_every_dependency_that_changes() -> None:
     before = {"httpx2": "2.16", "pandas": "2.2", "rich": "15"}
     after = {"httpx2": "2.17", "numpy": "2", "rich": "15"}
     changes = ["httpx2 2.16 -> 2.17", "numpy not there -> 2", "pandas 2.2 -> not there"]
     assert DIFFERENCES.lock_changes([before, after]) == changes
 
 
-def test_the_plan_leaves_a_migration_out() -> None:
+def test_the_plan_names_every_migration() -> None:
     assert DIFFERENCES.migrations([["0001.py", "0002.py"], ["0001.py", "0003.py"]]) == [
         "0003.py",
         "0002.py is not in the coming version",
     ]
 
 
-def test_the_report_hides_why_the_version_before_does_not_work() -> None:
+def test_the_report_says_why_the_release_before_does_not_work() -> None:
     rows = [
         {"role": "milkbot_trader", "check": "begin_tick", "verdict": "ok", "ms": 1, "detail": None},
         {"role": "milkbot_trader", "check": "save_fill", "verdict": "fail", "ms": 1, "detail": "no column fee"},
@@ -61,11 +61,11 @@ FOUND = "a does not work on the new schema:\nno column fee"
         ({"_update_before": ""}, "There is no version from before to try on the new schema."),
     ],
 )
-def test_the_version_before_is_left_untried_without_a_word(given: dict[str, Any], said: str) -> None:
+def test_a_release_before_that_was_not_tried_is_reported(given: dict[str, Any], said: str) -> None:
     assert evaluate("_update_smoke_said", **({"_update_before": "a", "_update_smoke_found": FOUND} | given)) == said
 
 
-def test_a_release_is_listed_without_what_became_of_it() -> None:
+def test_a_release_is_listed_with_its_result() -> None:
     release = {"id": "a", "live": True, "complete": True, "result": "good", "schema": "0008", "created_at": "now"}
     bad = {**release, "id": "b", "live": False, "result": "bad", "reason": "two\nlines"}
     shown = TABLES.release_table([{**release, "reason": "", "bytes": 1_500_000}, {**bad, "bytes": 0}])
@@ -86,7 +86,7 @@ def test_the_lists_of_releases_and_deploys_fit_eighty_columns() -> None:
     assert f"    from {names['id']}, by operator@a-control-node" in TABLES.history_table(line)
 
 
-def test_a_line_of_the_history_that_was_cut_hides_the_others() -> None:
+def test_a_line_of_the_history_that_was_cut_is_shown_as_unreadable() -> None:
     entry = {"at": "now", "action": "deploy", "result": "good", "release": "a", "before": None}
     shown = TABLES.history_table(f'{{"at": "no\n{json.dumps(entry)}\n')
     assert [line.split()[0] for line in shown] == ["at", "unreadable", '{"at":', "now"]
@@ -96,7 +96,7 @@ def test_a_line_of_the_history_that_was_cut_hides_the_others() -> None:
     ("tasks", "fact"),
     [("update/tasks/return.yml", "__update_reason"), ("rollback/tasks/stay.yml", "__rollback_reason")],
 )
-def test_what_a_task_keeps_secret_becomes_the_reason(tasks: str, fact: str) -> None:
+def test_the_output_of_a_secret_task_is_never_the_reason(tasks: str, fact: str) -> None:
     facts = yaml.safe_load((ROLES / tasks).read_text("utf-8"))[0]["ansible.builtin.set_fact"]
     # Ansible hands the whole failure of such a task to a rescue.
     failed = {"ansible_failed_result": {"msg": "hush", "stderr": "hush"}}

@@ -24,7 +24,7 @@ COLLECTION = module("collection")
 PAGE = module("page")
 
 
-def test_a_command_that_hangs_keeps_the_rest_waiting() -> None:
+def test_a_command_that_hangs_is_ended_at_its_limit() -> None:
     began = time.monotonic()
     # Its child holds the pipe as well.
     answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", "echo before; sleep 1200 & sleep 1200"], seconds=0.5))
@@ -34,7 +34,7 @@ def test_a_command_that_hangs_keeps_the_rest_waiting() -> None:
     assert "no end within 0.5 seconds" in answer.text
 
 
-def test_a_command_that_left_a_child_behind_never_ends() -> None:
+def test_a_command_that_leaves_a_child_behind_ends() -> None:
     began = time.monotonic()
     answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", "sleep 1200 & echo done $!"], seconds=1.0))
     assert time.monotonic() - began < PATIENCE
@@ -43,13 +43,13 @@ def test_a_command_that_left_a_child_behind_never_ends() -> None:
     assert answer.text.startswith("done ")
 
 
-def test_a_program_that_is_missing_ends_the_collection() -> None:
+def test_the_collection_continues_without_a_missing_program() -> None:
     answers = BOUNDED.ask_all([BOUNDED.Ask("a", ["no-such-program"]), BOUNDED.Ask("b", ["echo", "here"])], 10)
     assert answers["a"].code == BOUNDED.NOT_FOUND
     assert answers["b"].text == "here\n"
 
 
-def test_a_question_that_raises_or_hangs_ends_the_collection() -> None:
+def test_the_collection_continues_past_a_question_that_raises_or_hangs() -> None:
     ended = threading.Event()
 
     def hangs() -> str:
@@ -65,7 +65,7 @@ def test_a_question_that_raises_or_hangs_ends_the_collection() -> None:
     assert "ZeroDivisionError" in answers["a"].text
 
 
-def test_all_together_take_longer_than_they_may() -> None:
+def test_the_whole_collection_ends_at_its_limit() -> None:
     began = time.monotonic()
     asked = [BOUNDED.Ask(str(number), ["sleep", "60"], seconds=60) for number in range(8)]
     answers = BOUNDED.ask_all(asked, 1.0, at_once=2)
@@ -74,7 +74,7 @@ def test_all_together_take_longer_than_they_may() -> None:
 
 
 @pytest.mark.parametrize("kept", ["beginning", "end"])
-def test_half_a_line_at_the_cut_is_half_a_secret(kept: str) -> None:
+def test_output_is_cut_at_whole_lines(kept: str) -> None:
     beginning = kept == "beginning"
     script = "for n in $(seq 1000); do echo secret-of-line-$n; done"
     answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", script], limit=1000, keep_beginning=beginning))
@@ -85,7 +85,7 @@ def test_half_a_line_at_the_cut_is_half_a_secret(kept: str) -> None:
     assert lines[0 if beginning else -1] == ("secret-of-line-1" if beginning else "secret-of-line-1000")
 
 
-def test_an_archive_grows_without_bound() -> None:
+def test_an_archive_is_limited_in_size() -> None:
     long = "a line of a log\n" * 200_000
     whole = collection({"journal/a": long, "journal/b": long, "disk/mounts": "short\n"})
     cut = COLLECTION.bounded(whole, 1_000_000)
@@ -95,7 +95,7 @@ def test_an_archive_grows_without_bound() -> None:
     assert cut.text("journal/a").endswith("a line of a log\n")
 
 
-def test_an_archive_is_judged_otherwise_than_its_host() -> None:
+def test_an_archive_gives_the_same_diagnosis_as_its_host() -> None:
     whole = collection({"postgres/answers": "no\n"}, {"postgres/answers": 2, "host/kernel": 127})
     packed = COLLECTION.pack(whole, "the page")
     again = COLLECTION.unpack(packed, "it")
@@ -109,7 +109,7 @@ def test_an_archive_is_judged_otherwise_than_its_host() -> None:
 
 
 @pytest.mark.parametrize("wrong", [b"", b"no gzip", b"\x1f\x8b\x08", "cut", "empty tar", "bomb"])
-def test_what_is_no_archive_is_read_as_one(wrong: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_no_archive_is_refused(wrong: Any, tmp_path: Path) -> None:
     if wrong == "cut":
         wrong = COLLECTION.pack(collection(), "")[:-100]
     elif wrong in ("empty tar", "bomb"):
@@ -142,7 +142,7 @@ def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_an_archive_is_not_judged_on_another_machine(tmp_path: Path) -> None:
+def test_an_archive_can_be_diagnosed_on_another_machine(tmp_path: Path) -> None:
     path = tmp_path / "x.tar.gz"
     path.write_bytes(COLLECTION.pack(collection({"network/firewall": "Status: inactive\n"}), ""))
     done = _program(str(path))
@@ -152,13 +152,13 @@ def test_an_archive_is_not_judged_on_another_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--hours", "0"], ["--hours", "x"], ["--what"], ["x.tar.gz", "--archive", "y"]])
-def test_wrong_usage_collects(arguments: list[str]) -> None:
+def test_wrong_usage_is_refused_and_collects_nothing(arguments: list[str]) -> None:
     done = _program(*arguments)
     assert done.returncode == 2
     assert arguments[-1] in done.stderr or "--archive" in done.stderr
 
 
-def test_a_page_is_longer_than_a_screen() -> None:
+def test_a_page_fits_on_a_screen() -> None:
     many = {
         "units/properties": "\n\n".join(
             f"Id={name}\nLoadState=loaded\nActiveState=failed\nResult=exit-code\nUnitFileState=disabled"
@@ -180,7 +180,7 @@ def test_a_page_is_longer_than_a_screen() -> None:
     assert f"{len(found)}. " in "\n".join(shown) or "more: see" in "\n".join(shown)
 
 
-def test_it_writes_where_others_read(tmp_path: Path) -> None:
+def test_an_archive_is_private_and_never_overwrites_a_file(tmp_path: Path) -> None:
     program = module("program")
     path = tmp_path / "x.tar.gz"
     assert program._store(b"it", str(path)) == ""  # noqa: SLF001

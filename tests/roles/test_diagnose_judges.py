@@ -488,7 +488,9 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
 @pytest.mark.parametrize(
     ("name", "texts", "codes", "seen", "do"), CASES, ids=[f"{number}-{case[0]}" for number, case in enumerate(CASES)]
 )
-def test_a_trouble_is_not_named(name: str, texts: dict[str, str], codes: dict[str, int], seen: str, do: str) -> None:
+def test_each_fault_is_named_with_its_evidence_and_remedy(
+    name: str, texts: dict[str, str], codes: dict[str, int], seen: str, do: str
+) -> None:
     found = judged(texts, codes)
     assert found, "nothing was found"
     assert found[0].name == name

@@ -40,7 +40,7 @@ def _masked(text: str, *files: str) -> str:
         ENV,
     ],
 )
-def test_a_known_password_stands_in_another_form(form: str) -> None:
+def test_a_known_password_is_masked_in_every_encoding(form: str) -> None:
     masked = _masked(f"Nov 25 12:00:00 vps milkbot: {form} was refused")
     assert "ss\\word" not in masked
     assert "ss%5Cword" not in masked
@@ -73,7 +73,7 @@ def test_a_known_password_stands_in_another_form(form: str) -> None:
         ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nand then the log was cut", "MIIEvQ"),
     ],
 )
-def test_a_secret_that_stands_in_no_file_is_not_known_by_its_shape(line: str, secret: str) -> None:
+def test_a_secret_of_unknown_value_is_masked_by_its_form(line: str, secret: str) -> None:
     masked = _masked(line)
     assert secret not in masked
     assert MASKING.HIDDEN in masked
@@ -91,16 +91,16 @@ def test_a_secret_that_stands_in_no_file_is_not_known_by_its_shape(line: str, se
         "LOG_LEVEL=INFO",
     ],
 )
-def test_what_the_judges_read_is_hidden(line: str) -> None:
+def test_lines_that_the_diagnosis_reads_are_not_masked(line: str) -> None:
     assert _masked(line) == line
 
 
-def test_a_password_that_is_a_word_of_ours_hides_the_names_of_the_units() -> None:
+def test_a_password_that_is_a_common_word_does_not_mask_unit_names() -> None:
     masked = _masked("POSTGRES_PASSWORD=milkbot\nmilkbot-trader.service failed", "POSTGRES_PASSWORD=milkbot")
     assert masked == f"POSTGRES_PASSWORD={MASKING.HIDDEN}\nmilkbot-trader.service failed"
 
 
-def test_the_lines_of_a_private_key_are_not_known() -> None:
+def test_the_lines_of_a_private_key_are_masked() -> None:
     lines = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "BKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"]
     key = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
     mask = MASKING.masker(MASKING.secrets_of_key(key))
@@ -108,6 +108,6 @@ def test_the_lines_of_a_private_key_are_not_known() -> None:
     assert lines[0] not in mask("".join(lines))
 
 
-def test_an_empty_setting_hides_the_one_after_it() -> None:
+def test_an_empty_setting_masks_nothing() -> None:
     text = "KALSHI_EMAIL=\nKALSHI_PASSWORD=\nNWS_API_BASE=https://api.weather.gov\n"
     assert _masked(text, text) == text

@@ -6,25 +6,25 @@ import pytest
 from tests.roles.diagnosis import BLOCKED, DOWN, FAILED, STOPPED, collection, df, judged, module, pair, properties, rows
 
 
-def test_a_host_that_is_well_has_a_trouble() -> None:
+def test_a_healthy_host_has_no_diagnosis() -> None:
     assert judged() == []
     shown = module("page").page(collection(), [])
     assert "Nothing wrong was found." in shown
     assert "release 20261120T000000Z-bbbbbbbbbbbb" in shown[0]
 
 
-def test_a_host_of_which_nothing_is_known_is_judged() -> None:
+def test_a_host_without_data_has_no_diagnosis() -> None:
     empty = module("collection").Collection({}, {})
     assert module("program").judged(empty) == []
 
 
-def test_garbage_silences_all_judges() -> None:
+def test_garbage_in_one_answer_leaves_the_other_diagnoses() -> None:
     garbage = dict.fromkeys(collection().answers, 'null\n{"a": [1]}\n=\n\n\x00%% {"path": 1}\n')
     found = judged({**garbage, "network/firewall": "Status: inactive\n"})
     assert "firewall-off" in [diagnosis.name for diagnosis in found]
 
 
-def test_what_follows_from_a_full_disk_stands_before_it() -> None:
+def test_a_full_disk_is_named_before_its_consequences() -> None:
     texts = {
         "disk/space": df(100),
         "units/properties": properties(
@@ -42,7 +42,7 @@ def test_what_follows_from_a_full_disk_stands_before_it() -> None:
     assert all("disk-full" in roots for roots in follows.values())
 
 
-def test_a_postgresql_that_lacked_room_is_started_without_a_word_of_it() -> None:
+def test_a_postgresql_stopped_by_lack_of_space_is_diagnosed_as_such() -> None:
     texts = {
         "units/properties": properties(postgresql_15_main_service=FAILED),
         "postgres/log": "PANIC:  could not write to file: No space left on device\n",
@@ -52,29 +52,29 @@ def test_a_postgresql_that_lacked_room_is_started_without_a_word_of_it() -> None
     assert found[1].follows == ("postgresql-no-space",)
 
 
-def test_what_does_no_harm_yet_stands_before_what_does() -> None:
+def test_harm_is_named_before_what_does_no_harm_yet() -> None:
     texts = {"disk/space": df(92), "units/properties": properties(nginx_service=STOPPED)}
     assert [diagnosis.name for diagnosis in judged(texts)] == ["nginx-stopped", "disk-full"]
 
 
-def test_a_chain_of_waiting_statements_ends_at_one_that_waits_itself() -> None:
+def test_the_statement_at_the_root_of_a_lock_chain_is_named() -> None:
     waiting = {**BLOCKED, "pid": 11, "by_pid": 10, "seconds": 40, "application_name": "milkbot-analytics"}
     found = judged({"postgres/blocked": rows(waiting, BLOCKED)})
     assert "pg_terminate_backend(7)" in " ".join(found[0].mend)
 
 
-def test_a_service_that_a_request_would_start_is_told_as_down() -> None:
+def test_a_service_that_a_request_would_start_is_not_serious() -> None:
     found = judged({"units/properties": properties(milkbot_analytics_service=STOPPED)})
     assert [(diagnosis.name, diagnosis.serious) for diagnosis in found] == [("milkbot-analytics-down", False)]
     assert "the next request starts it" in found[0].title
 
 
-def test_the_failure_of_an_earlier_run_is_held_against_a_service_that_runs() -> None:
+def test_an_earlier_failure_of_a_running_service_is_no_diagnosis() -> None:
     last = "== milkbot-analytics.service\n2026-11-25T11:00:00+0000 vps uvicorn[1]: Error: x\n"
     assert judged({"journal/last-runs": last, "journal/errors": last, "journal/first-failure": last}) == []
 
 
-def test_of_two_roots_the_deeper_one_comes_later() -> None:
+def test_the_deeper_of_two_causes_is_named_first() -> None:
     texts = {
         "cron/root": "no crontab for root\n",
         "logins/milkbot_api": "FATAL:  no pg_hba.conf entry for host\n",
@@ -90,7 +90,7 @@ def test_of_two_roots_the_deeper_one_comes_later() -> None:
 @pytest.mark.parametrize(
     "code", [module("bounded").NOT_FOUND, module("bounded").CANNOT_RUN, module("bounded").TIMED_OUT]
 )
-def test_a_question_that_could_not_be_asked_is_taken_for_a_trouble(code: int) -> None:
+def test_an_unanswered_question_is_no_diagnosis(code: int) -> None:
     silent = dict.fromkeys(
         ("cron/root", "network/firewall", "nginx/test", "logins/password", "config/check", "network/reach"),
         "x: there is no such program\n",
@@ -102,7 +102,7 @@ def test_a_question_that_could_not_be_asked_is_taken_for_a_trouble(code: int) ->
     ]
 
 
-def test_who_may_not_look_says_what_he_did_not_see() -> None:
+def test_a_user_without_rights_is_pointed_to_root_and_gets_no_diagnosis() -> None:
     seen = {
         "cron/root": "must be privileged to use -u\n",
         "nginx/certificates": pair(key_readable=False),
@@ -114,7 +114,7 @@ def test_who_may_not_look_says_what_he_did_not_see() -> None:
     assert "run it as root" in module("page").page(asked, [])[1]
 
 
-def test_a_full_disk_of_yesterday_is_why_the_database_hangs_today() -> None:
+def test_yesterdays_full_disk_does_not_explain_todays_hanging_database() -> None:
     log = "FATAL:  No space left on device\nLOG:  database system is ready to accept connections\nLOG:  checkpoint\n"
     found = judged({"postgres/log": log, "postgres/answers": "psql: timeout expired\n"}, DOWN)
     assert [diagnosis.name for diagnosis in found] == ["postgresql-silent"]

@@ -70,7 +70,7 @@ def control_node(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_scheduler_cannot_tell_a_difference_or_is_shown_a_secret(control_node: Path) -> None:
+def test_drift_fails_on_a_difference_and_shows_no_secret(control_node: Path) -> None:
     options = ("-i", "hosts.yml", "--vault-password-file", "vault-password")
     plain = control_node / "plain.conf"
     plain.write_text("mode = by hand\nword = before\n", "utf-8")
@@ -96,7 +96,7 @@ def test_a_scheduler_cannot_tell_a_difference_or_is_shown_a_secret(control_node:
     assert "nothing differs" in clean.stdout
 
 
-def test_a_host_that_was_not_looked_at_counts_as_one_without_differences(control_node: Path) -> None:
+def test_drift_fails_on_a_host_that_it_cannot_check(control_node: Path) -> None:
     (control_node / "described.yml").write_text("- name: No playbook\n  hosts: all\n  taks: []\n", "utf-8")
     options = ("-i", "hosts.yml", "--vault-password-file", "vault-password")
     found = _run("ansible-playbook", *options, "drift.yml", cwd=control_node)

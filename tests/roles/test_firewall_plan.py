@@ -54,7 +54,7 @@ def test_a_second_run_adds_nothing() -> None:
     assert _plan(OURS_SSH + OURS_WEB) == {"add": [], "remove": [], "problems": []}
 
 
-def test_a_rule_that_the_role_wrote_before_it_marked_them_is_kept() -> None:
+def test_an_unmarked_rule_of_an_earlier_version_of_the_role_is_kept() -> None:
     earlier = [
         f"allow tcp {port} 0.0.0.0/0 any 0.0.0.0/0 in comment={_hex(word)}"
         for port, word in ((22, "ssh"), (80, "web"), (443, "web"))
@@ -86,30 +86,30 @@ def test_an_existing_rule_for_the_web_is_never_widened() -> None:
     assert _said(plan["add"]) == ["allow 22 from any", "allow 80 from any"]
 
 
-def test_a_limit_that_the_operator_made_of_our_rule_stays() -> None:
+def test_a_limit_that_the_operator_made_of_the_roles_rule_is_kept() -> None:
     assert _said(_plan([f"limit {SSH} 0.0.0.0/0 in", *OURS_WEB])["add"]) == []
 
 
-def test_who_is_kept_out_by_address_does_not_close_ssh_to_the_others() -> None:
+def test_a_blocked_address_does_not_close_ssh_to_others() -> None:
     plan = _plan([f"deny any any 0.0.0.0/0 any {ELSEWHERE} in"])
     assert "allow 22 from any" in _said(plan["add"])
     assert plan["problems"] == []
 
 
-def test_a_rule_that_shuts_ssh_is_not_turned_round() -> None:
+def test_a_rule_that_closes_ssh_is_reported_and_not_reversed() -> None:
     plan = _plan([f"deny {SSH} 0.0.0.0/0 in"])
     assert "allow 22 from any" not in _said(plan["add"])
     assert "ufw deny from any to any port 22 proto tcp" in plan["problems"][0]["fix"]
 
 
-def test_ssh_is_narrowed_to_the_named_networks() -> None:
+def test_ssh_is_restricted_to_the_named_networks() -> None:
     plan = _plan(OURS_SSH + OURS_WEB, ["203.0.113.0/24", "2001:db8::/32"])
     assert _said(plan["add"]) == ["allow 22 from 203.0.113.0/24", "allow 22 from 2001:db8::/32"]
     assert _said(plan["remove"]) == ["allow 22 from any"]
     assert plan["problems"] == []
 
 
-def test_ssh_is_limited_where_the_inventory_asks_for_it() -> None:
+def test_ssh_is_rate_limited_when_the_inventory_says_so() -> None:
     assert _said(_plan(OURS_SSH + OURS_WEB, limit=True)["add"]) == ["limit 22 from any"]
 
 

@@ -84,7 +84,7 @@ def test_an_empty_host_is_accepted() -> None:
     assert _judge({}) == []
 
 
-def test_a_host_that_is_ours_is_accepted() -> None:
+def test_a_host_of_the_platform_is_accepted() -> None:
     assert _judge(OURS) == []
     # A full disk or an account that somebody edited is for this very run to put right.
     edited = {**OURS["accounts"][0], "shell": "/bin/bash"}
@@ -92,7 +92,7 @@ def test_a_host_that_is_ours_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("found", HALF.values(), ids=HALF)
-def test_a_host_that_a_killed_run_left_is_accepted(found: dict[str, Any]) -> None:
+def test_a_host_that_a_killed_run_began_is_accepted(found: dict[str, Any]) -> None:
     assert _judge(found) == []
 
 
@@ -178,7 +178,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("found", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_is_not_ours_is_named_with_the_way_out(found: dict[str, Any], said: str) -> None:
+def test_foreign_software_in_the_way_is_named_with_its_remedy(found: dict[str, Any], said: str) -> None:
     (problem,) = _judge(found)
     assert said in problem
 
@@ -195,16 +195,16 @@ LEFT: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("found", LEFT.values(), ids=LEFT)
-def test_a_neighbour_that_is_in_nobodys_way_is_left_alone(found: dict[str, Any]) -> None:
+def test_foreign_software_that_does_not_conflict_is_accepted(found: dict[str, Any]) -> None:
     assert _judge(found) == []
 
 
-def test_the_user_that_ansible_logs_in_as_is_no_service_of_ours() -> None:
+def test_the_user_that_ansible_logs_in_as_is_no_service_account() -> None:
     (problem,) = _judge(copy.deepcopy(OURS), login="milkbot")
     assert problem.startswith("ansible_user = milkbot: that account is a service's")
 
 
-def test_every_service_account_is_looked_for() -> None:
+def test_every_service_account_is_checked() -> None:
     accounts = {entry["name"]: entry["home"] for entry in evaluate("_user_accounts", simulator_enabled=True)}
     assert accounts == evaluate("milkbot_accounts")
     users = [evaluate(name) for name in ("milkbot_user", "milkbot_analytics_user", "milkbot_dashboard_user")]
@@ -276,12 +276,12 @@ def test_a_host_is_read_without_changing_it(tmp_path: Path) -> None:
     assert (found["home"], found["packages"], found["provisioned"]) == (["src"], ["nginx"], False)
 
 
-def test_a_default_site_that_was_edited_is_known_by_its_content(tmp_path: Path) -> None:
+def test_an_edited_default_site_is_recognized_by_its_content(tmp_path: Path) -> None:
     _write(tmp_path, {"etc/nginx/sites-enabled/default": PACKAGED, "var/lib/dpkg/status": "Package: nginx\n"})
     assert [entry["directive"] for entry in _read(tmp_path)["sites"]] == ["listen", "default"]
 
 
-def test_who_listens_on_our_port_is_named() -> None:
+def test_a_program_that_listens_on_a_port_of_the_platform_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         (one,) = _read(Path("/"), ports=[port])["listeners"]

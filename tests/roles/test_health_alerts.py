@@ -43,13 +43,13 @@ class Run:
         return [(news.kind.value, news.name) for news in self.check(*rows, **more)]
 
 
-def test_a_failure_is_told_late_or_twice_or_its_end_never_or_twice() -> None:
+def test_a_failure_is_alerted_once_and_its_recovery_once() -> None:
     run = Run()
     said = [run.kinds(row) for row in (GOOD, BAD, BAD, BAD, GOOD, GOOD)]
     assert said == [[], [("new", "x")], [], [], [("well", "x")], []]
 
 
-def test_a_failure_that_stays_is_forgotten() -> None:
+def test_a_lasting_failure_is_alerted_again_at_intervals() -> None:
     run = Run()
     said = [run.kinds(BAD, after=HOUR) for _ in range(10)]
     assert [number for number, told in enumerate(said) if told] == [0, 4, 8]
@@ -57,7 +57,7 @@ def test_a_failure_that_stays_is_forgotten() -> None:
     assert [news.since for news in run.check(GOOD)] == [1_000_000.0 + HOUR]
 
 
-def test_what_comes_and_goes_by_itself_is_told_at_once() -> None:
+def test_a_transient_failure_is_alerted_only_when_it_lasts() -> None:
     name = min(PATIENT)
     run = Run()
     assert [run.kinds(row) for row in (fail(name, "v", "m"), ok(name, "v"), fail(name, "v", "m"))] == [[], [], []]
@@ -65,12 +65,12 @@ def test_what_comes_and_goes_by_itself_is_told_at_once() -> None:
     assert run.kinds(ok(name, "v")) == [("well", name)]
 
 
-def test_a_warning_is_told_to_those_who_want_failures() -> None:
+def test_a_warning_is_not_alerted_where_only_failures_are_wanted() -> None:
     run = Run()
     assert [run.kinds(row) for row in (POOR, BAD, POOR)] == [[], [("new", "x")], [("well", "x")]]
 
 
-def test_a_warning_that_becomes_a_failure_is_not_told() -> None:
+def test_a_warning_that_becomes_a_failure_is_alerted() -> None:
     run = Run(BOTH)
     said = [run.check(row) for row in (POOR, POOR, BAD, POOR, GOOD)]
     assert [[(news.kind, news.state) for news in told] for told in said] == [
@@ -82,7 +82,7 @@ def test_a_warning_that_becomes_a_failure_is_not_told() -> None:
     ]
 
 
-def test_what_cannot_be_judged_counts_as_well_again() -> None:
+def test_an_unknown_state_is_no_recovery() -> None:
     run = Run()
     assert run.kinds(BAD) == [("new", "x")]
     assert run.kinds(LOST) == []
@@ -91,7 +91,7 @@ def test_what_cannot_be_judged_counts_as_well_again() -> None:
     assert run.kinds(GOOD) == [("well", "x")]
 
 
-def test_a_row_that_is_gone_fails_for_ever() -> None:
+def test_a_failing_row_that_disappears_is_closed() -> None:
     run = Run()
     run.check(BAD)
     news = run.check(ok("y", "well"))
@@ -99,7 +99,7 @@ def test_a_row_that_is_gone_fails_for_ever() -> None:
     assert run.records == {}
 
 
-def test_a_deploy_at_work_is_told_as_a_failure() -> None:
+def test_a_failure_that_a_running_deploy_causes_is_not_alerted() -> None:
     deploying = Policy(FAILS.on, FAILS.repeat_seconds, deploying=True)
     run = Run()
     assert run.kinds(BAD, check="units", policy=deploying) == []
@@ -108,20 +108,20 @@ def test_a_deploy_at_work_is_told_as_a_failure() -> None:
     assert run.kinds(BAD, check="units") == [("new", "x")]
 
 
-def test_a_deploy_hides_what_it_does_not_touch() -> None:
+def test_a_running_deploy_hides_no_unrelated_failure() -> None:
     deploying = Policy(FAILS.on, FAILS.repeat_seconds, deploying=True)
     assert Run(deploying).kinds(BAD, check="disks") == [("new", "x")]
     assert Run(deploying).kinds(fail("deploy lock", "held", "ask"), check="releases") == [("new", "deploy lock")]
 
 
-def test_a_clock_that_went_back_puts_off_the_repetition() -> None:
+def test_a_clock_that_went_back_does_not_delay_the_repeated_alert() -> None:
     run = Run()
     run.check(BAD)
     assert run.kinds(BAD, after=-100 * HOUR) == []
     assert run.kinds(BAD, after=4 * HOUR) == [("again", "x")]
 
 
-def test_any_order_of_events_tells_twice_or_leaves_a_recovery_out() -> None:
+def test_every_failure_is_alerted_once_and_recovers_once_in_any_order_of_events() -> None:
     """Told and well again take turns for each row, whatever happens, and at the end of a calm time nothing is open."""
     chance = random.Random(4)
     for _ in range(300):
@@ -154,7 +154,7 @@ def _news(name: str, kind: Kind = Kind.NEW, state: State = State.FAIL) -> News:
     return News(kind, name, state, "value", "mend", 9_000.0)
 
 
-def test_several_rows_make_several_messages() -> None:
+def test_several_rows_make_one_message() -> None:
     told = _compose([_news("b"), _news("a"), _news("c", Kind.WELL, State.OK)], left=2)
     assert told["title"] == "milkbot: 2 checks FAIL on here"
     assert told["type"] == "failure"
@@ -178,12 +178,12 @@ def test_several_rows_make_several_messages() -> None:
         ([_news("a", Kind.AGAIN)], 1, "1 still not well", "failure"),
     ],
 )
-def test_a_title_says_another_thing(news: list[News], left: int, title: str, kind: str) -> None:
+def test_the_title_of_a_message_states_its_worst_row(news: list[News], left: int, title: str, kind: str) -> None:
     told = _compose(news, left)
     assert (told["title"], told["type"]) == (f"milkbot: {title} on here", kind)
 
 
-def test_a_message_is_longer_than_a_chat_takes() -> None:
+def test_a_message_is_cut_to_the_length_that_chats_accept() -> None:
     told = _compose([News(Kind.NEW, f"row {n}", State.FAIL, "v", "m", 0) for n in range(99)], left=99)
     assert len(told["body"].splitlines()) == 23
     assert "and 79 more" in told["body"]
@@ -194,7 +194,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "disk/state.json", tmp_path / "memory/state.json"
 
 
-def test_what_is_remembered_is_lost(files: tuple[Path, Path]) -> None:
+def test_the_state_of_alerts_is_stored_privately_and_read_back(files: tuple[Path, Path]) -> None:
     kept = memory.Memory(5.0, {"cursor": "é"}, {"x": {"told": "fail"}}, [{"at": 1.0}], {"channels": ""})
     memory.save(kept, files)
     assert memory.load(files) == kept
@@ -203,7 +203,7 @@ def test_what_is_remembered_is_lost(files: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"at": 1}', '{"at":"x","seen":{},"rows":{},"spool":[],"told":{}}'])
-def test_a_broken_memory_ends_the_check(
+def test_a_broken_state_file_is_set_aside(
     files: tuple[Path, Path], text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files[0].parent.mkdir()
@@ -213,7 +213,7 @@ def test_a_broken_memory_ends_the_check(
     assert files[0].with_name("state.json.broken").read_text("utf-8") == text
 
 
-def test_a_full_disk_has_the_alert_repeated_every_time(files: tuple[Path, Path]) -> None:
+def test_the_state_of_alerts_is_kept_elsewhere_when_the_disk_is_full(files: tuple[Path, Path]) -> None:
     memory.save(memory.Memory(at=1.0), files)
     aside = files[0].with_name(".state.json.new")
     aside.mkdir()  # root writes through any permission, and through no directory
@@ -235,7 +235,7 @@ for number in range(10**9):
 """
 
 
-def test_a_kill_leaves_half_a_memory(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kill_never_leaves_half_a_state_file(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     chance = random.Random(7)
     package = str(Path(memory.__file__).parents[1])
     for _ in range(8):

@@ -35,7 +35,7 @@ def _url(server: Receiver) -> str:
     return f"http://{server.address}/{SECRET}"
 
 
-def test_a_channel_that_is_down_loses_a_message_or_holds_up_another(serve: Callable[..., Receiver]) -> None:
+def test_a_channel_that_is_down_receives_its_messages_later(serve: Callable[..., Receiver]) -> None:
     up, down = serve(), serve(500)
     urls = [_url(down), _url(up)]
     spool, why = tell.flush(tell.add([], MESSAGE, urls, 1.0), urls, 5)
@@ -51,7 +51,7 @@ def test_a_channel_that_is_down_loses_a_message_or_holds_up_another(serve: Calla
     assert text.index("FAIL: x") < text.index("WELL")
 
 
-def test_a_channel_that_hangs_holds_up_the_check(serve: Callable[..., Receiver]) -> None:
+def test_a_channel_that_hangs_is_given_up_in_time(serve: Callable[..., Receiver]) -> None:
     hanging, up = serve(None), serve()
     urls = [_url(hanging), _url(up)]
     done = threading.Event()
@@ -69,31 +69,31 @@ def test_a_channel_that_hangs_holds_up_the_check(serve: Callable[..., Receiver])
     assert len(up.taken) == 1
 
 
-def test_a_channel_that_was_taken_out_is_told(serve: Callable[..., Receiver]) -> None:
+def test_a_removed_channel_receives_nothing(serve: Callable[..., Receiver]) -> None:
     server = serve()
     spool = tell.add([], MESSAGE, [_url(server)], 1.0)
     assert tell.flush(spool, [], 5) == ([], "")
     assert server.taken == []
 
 
-def test_nobody_to_tell_fills_the_spool() -> None:
+def test_messages_without_a_channel_are_not_stored() -> None:
     assert tell.add([], MESSAGE, [], 1.0) == []
 
 
-def test_a_channel_that_is_gone_for_days_fills_the_disk() -> None:
+def test_the_spool_of_messages_is_limited() -> None:
     spool: list[tell.Entry] = []
     for number in range(500):
         spool = tell.add(spool, MESSAGE, ["http://x"], float(number))
     assert (len(spool), spool[-1]["at"]) == (50, 499.0)
 
 
-def test_the_spool_holds_an_address() -> None:
+def test_the_spool_contains_no_address() -> None:
     spool, why = tell.flush(tell.add([], MESSAGE, [f"slack://{SECRET}"], 1.0), [f"slack://{SECRET}"], 5)
     assert SECRET not in f"{spool}{why}"
     assert why == "channel 1 of 1: Apprise does not understand it"
 
 
-def test_without_apprise_the_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_continues_without_apprise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tell, "PYTHON", Path("/nonexistent/python"))
     spool, why = tell.flush(tell.add([], MESSAGE, ["http://x"], 1.0), ["http://x"], 5)
     assert len(spool) == 1
@@ -110,7 +110,7 @@ ROWS = [ok("a", "well"), fail("b", 'say "gone"\\', "mend")]
         (ROWS, f"/{SECRET}/fail?rid=1", ROWS[1].line()),
     ],
 )
-def test_the_switch_is_told_another_thing(
+def test_the_heartbeat_ping_carries_the_result_of_the_check(
     serve: Callable[..., Receiver], rows: list[Row], path: str, body: str
 ) -> None:
     server = serve()
@@ -118,7 +118,7 @@ def test_the_switch_is_told_another_thing(
     assert server.taken == [(path, body)]
 
 
-def test_a_switch_that_does_not_answer_fails_the_check_or_shows_its_address(serve: Callable[..., Receiver]) -> None:
+def test_a_failed_heartbeat_ping_is_reported_without_its_address(serve: Callable[..., Receiver]) -> None:
     server = serve(404)
     assert ping.ping(_url(server), ROWS) == "it answered 404"
     assert ping.ping(f"http://127.0.0.1:1/{SECRET}", ROWS) == "curl left with 7"

@@ -30,7 +30,7 @@ from milkbot_health.settings import Limits, Settings, SettingsError, read, read_
 HOUR, DAY = 3600.0, 86400.0
 
 
-def test_the_role_knows_other_limits_than_the_check() -> None:
+def test_the_role_and_the_check_have_the_same_limits() -> None:
     spec = yaml.safe_load((ROLES / "health/meta/argument_specs.yml").read_text("utf-8"))
     options = spec["argument_specs"]["main"]["options"]["health_limits"]["options"]
     assert set(options) == {entry.name for entry in fields(Limits)}
@@ -39,11 +39,11 @@ def test_the_role_knows_other_limits_than_the_check() -> None:
 
 
 @pytest.mark.parametrize("entry", fields(Limits), ids=lambda entry: entry.name)
-def test_a_limit_is_documented_otherwise(entry: Any) -> None:
+def test_every_limit_is_documented_with_its_default(entry: Any) -> None:
     assert f"| `{entry.name}` | {entry.default:g} |" in (ROOT / "docs/health.md").read_text("utf-8")
 
 
-def test_a_row_is_never_broken_on_a_machine_or_never_documented() -> None:
+def test_every_row_is_documented_and_has_a_case_that_makes_it_fail() -> None:
     table = (ROOT / "docs/health.md").read_text("utf-8").partition("| row | looks at |")[2].partition("\n\n")[0]
     documented = {name for line in table.splitlines()[2:] for name in re.findall("`([^`]+)`", line.split("|")[1])}
     broken = {case.row.replace("@15-main", "@…-main") for case in CASES}
@@ -57,7 +57,7 @@ def _fits(word: str, pattern: str) -> bool:
     return fnmatchcase(word, pattern.replace("…", "*"))
 
 
-def test_what_the_host_installs_is_not_what_is_locked() -> None:
+def test_the_host_installs_the_locked_versions() -> None:
     kept = (ROOT / "requirements/alerts.txt").read_text("utf-8").splitlines()
     uv, *words = kept[0].partition(": ")[2].partition(" -o ")[0].split()
     command = [str(Path(sys.executable).with_name(uv)), *words, "--offline", "--quiet"]
@@ -65,7 +65,7 @@ def test_what_the_host_installs_is_not_what_is_locked() -> None:
     assert kept[1:] == done.stdout.splitlines()
 
 
-def test_the_check_reads_other_settings_than_the_role_writes(tmp_path: Path) -> None:
+def test_the_check_reads_the_settings_that_the_role_writes(tmp_path: Path) -> None:
     text = render(
         "health/health.env.j2",
         milkbot_domain="milkbot.test",
@@ -94,7 +94,7 @@ def test_the_check_reads_other_settings_than_the_role_writes(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("line", ["DRILL=true", "ANALYTICS_PORT=many"])
-def test_a_wrong_setting_is_taken_for_another(tmp_path: Path, line: str) -> None:
+def test_a_wrong_setting_is_refused_by_name(tmp_path: Path, line: str) -> None:
     (tmp_path / "health.env").write_text(f"{line}\n", "utf-8")
     with pytest.raises(SettingsError, match=line.split("=", maxsplit=1)[0]):
         read(tmp_path / "health.env", tmp_path / "missing.json")
@@ -108,14 +108,14 @@ def test_a_table_of_limits_that_cannot_be_read_is_named(tmp_path: Path, text: st
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"urls": 1}', '{"urls": ["hush"]}'])
-def test_channels_that_cannot_be_read_are_none_or_are_shown(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_channel_file_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "channels.json").write_text(text, "utf-8")
     with pytest.raises(SettingsError) as error:
         read_channels(tmp_path / "channels.json")
     assert "hush" not in str(error.value)
 
 
-def test_a_row_breaks_the_table() -> None:
+def test_a_row_is_one_printable_line_of_the_table() -> None:
     line = by_limits("disk of /var/backups/milkbot", 90, (85, 95), "90 % full", "85 %", "make room").line()
     assert line == "warn  disk of /var/backups/milkbot 90 % full (limit: 85 %)  -> make room"
     assert "->" not in ok("a", "well").line()
@@ -126,16 +126,16 @@ def test_a_row_breaks_the_table() -> None:
     ("seconds", "words"),
     [(-5, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (2 * DAY, "2 days")],
 )
-def test_a_span_is_hard_to_read(seconds: float, words: str) -> None:
+def test_a_duration_is_shown_in_words(seconds: float, words: str) -> None:
     assert span(seconds) == words
 
 
-def test_one_failure_among_warnings_is_a_warning() -> None:
+def test_the_worst_row_decides_the_result() -> None:
     rows = [Row("a", state, "") for state in (State.WARN, State.FAIL, State.OK)]
     assert (worst(rows), worst(rows[2:]), worst(rows[:1])) == (State.FAIL, State.OK, State.WARN)
 
 
-def test_a_check_that_breaks_or_hangs_hides_another() -> None:
+def test_a_check_that_breaks_or_hangs_hides_no_other() -> None:
     def breaks(_: Host) -> list[Row]:
         raise RuntimeError("of the test")
 
@@ -173,7 +173,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
         ("monthly", "2026-01-01T04:00:00Z", "2026-01-01T04:00:00Z"),
     ],
 )
-def test_a_backup_is_expected_at_another_time_than_cron_makes_it(kind: str, now: str, due: str) -> None:
+def test_a_backup_is_expected_at_the_time_of_cron(kind: str, now: str, due: str) -> None:
     moment, wanted = backups.stamp(now), backups.stamp(due)
     assert moment is not None
     assert backups.last_due(kind, moment) == wanted
@@ -202,12 +202,12 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Left:
     return judge
 
 
-def test_a_new_host_is_blamed_for_a_backup_that_was_never_due(left: Left) -> None:
+def test_a_new_host_fails_only_for_a_backup_that_was_due(left: Left) -> None:
     assert left(installed_days=0.1).state is State.OK
     assert left(installed_days=2).value == "there was never one, and one was due 10 h ago"
 
 
-def test_a_backup_that_did_not_come_is_excused(left: Left) -> None:
+def test_a_late_backup_fails_its_row(left: Left) -> None:
     assert left(last_good_at="2026-11-25T02:00:41Z").state is State.OK
     assert left(last_good_at="2026-11-24T02:00:41Z").state is State.FAIL
     # At half past three the night's one has half an hour left, and yesterday's counts.
@@ -215,13 +215,13 @@ def test_a_backup_that_did_not_come_is_excused(left: Left) -> None:
     assert left(last_good_at="2026-11-23T02:00:41Z", hours=-8.5).state is State.FAIL
 
 
-def test_a_state_file_that_is_none_breaks_the_check_or_counts_as_good(left: Left) -> None:
+def test_an_unreadable_state_file_never_counts_as_good(left: Left) -> None:
     for text in ("{", "[]", "null"):
         assert not left(text=text).known
     assert left(result="good").state is State.FAIL
 
 
-def test_a_deploy_of_unknown_age_is_young(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_deploy_lock_of_unknown_age_counts_as_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lock = tmp_path / "lock.json"
     monkeypatch.setattr(deploys, "LOCK", lock)
     monkeypatch.setattr(deploys, "_LOCK_PROGRAM", ROLES / "lock/module_utils/milkbot_lock.py")
@@ -240,7 +240,7 @@ def test_a_deploy_of_unknown_age_is_young(monkeypatch: pytest.MonkeyPatch, tmp_p
     ("before", "now", "state"),
     [(None, 7, "ok"), (7, 7, "ok"), (7, 8, "warn"), (7, 10, "fail"), (7, 0, "ok"), (7, 2, "warn")],
 )
-def test_a_start_by_hand_counts_as_a_restart(before: int | None, now: int, state: str) -> None:
+def test_only_automatic_restarts_are_counted(before: int | None, now: int, state: str) -> None:
     seen = {} if before is None else {"restarts": {"a.service": before}}
     host = Host(Settings(), Memory(seen=seen))
     row = units._restarts(host, {"a.service": now})  # noqa: SLF001
@@ -257,24 +257,24 @@ def test_a_start_by_hand_counts_as_a_restart(before: int | None, now: int, state
         ("506 Cannot talk to daemon", "warn", "cannot be judged: chronyc said 506 Cannot talk to daemon"),
     ],
 )
-def test_a_clock_that_is_off_is_right(said: str, state: str, value: str) -> None:
+def test_the_clocks_offset_decides_its_state(said: str, state: str, value: str) -> None:
     row = machine._chrony("clock", said, (1, 5), "", "")  # noqa: SLF001
     assert (row.state.value, row.value) == (state, value)
 
 
-def test_a_domain_without_a_certificate_breaks_the_page() -> None:
+def test_a_domain_without_a_certificate_is_handled() -> None:
     assert endpoints._on_disk("nowhere.invalid") is None  # noqa: SLF001
 
 
 @pytest.mark.parametrize(
     "unit", ["milkbot-restore-drill.service", "milkbot-trader.service", "milkbot-wal@verify.service"]
 )
-def test_a_unit_does_not_fit_into_the_table(unit: str) -> None:
+def test_every_units_label_fits_into_the_table(unit: str) -> None:
     assert len(units.label(unit)) <= COLUMNS
     assert unit.startswith(units.label(unit))
 
 
-def test_a_timers_service_is_guessed_though_its_file_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timers_service_is_the_one_that_its_file_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "milkbot-wal-full.timer").write_text("[Timer]\nUnit=milkbot-wal@full.service\n", "utf-8")
     monkeypatch.setattr(units, "UNITS", tmp_path)
     assert units.oneshots() == ["milkbot-rollups.service", "milkbot-trader.service", "milkbot-wal@full.service"]
@@ -293,7 +293,9 @@ FACTS: dict[str, dict[str, Any]] = {"states": {"rows": []}}
         (FACTS | {"findings": {"count": 2, "halting": 1, "oldest": 90, "first": "it"}}, State.FAIL, "2, the oldest"),
     ],
 )
-def test_what_the_books_cannot_explain_is_not_told(facts: dict[str, dict[str, Any]], state: State, said: str) -> None:
+def test_unexplained_findings_of_reconciliation_are_reported(
+    facts: dict[str, dict[str, Any]], state: State, said: str
+) -> None:
     row = trading.findings(facts)
     assert row.state is state
     assert said in row.value
@@ -312,7 +314,7 @@ Conf libpq5 (15.20-0+deb12u1 Debian-Security:12/oldstable-security [amd64])
 """
 
 
-def test_a_pending_security_update_is_known_by_where_it_comes_from() -> None:
+def test_a_security_update_is_recognized_by_its_origin() -> None:
     assert updates.read(UPDATES) == ["libpq5", "libssl3", "nginx", "postgresql-15"]
     assert updates.left_alone(updates.read(UPDATES), ["nginx", "postgresql-.*"]) == ["nginx", "postgresql-15"]
 
@@ -334,7 +336,7 @@ def host_of_updates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tup
     return asked
 
 
-def test_a_security_update_that_only_the_operator_brings_is_named(host_of_updates: list[tuple[str, ...]]) -> None:
+def test_a_security_update_that_only_the_operator_installs_is_named(host_of_updates: list[tuple[str, ...]]) -> None:
     host = Host(Settings())
     (row,) = updates.pending(host)
     assert (row.state, row.mend) == (State.WARN, "ansible-playbook -i INVENTORY upgrade.yml")
@@ -346,7 +348,7 @@ def test_a_security_update_that_only_the_operator_brings_is_named(host_of_update
     assert [command[0] for command in host_of_updates] == ["apt-get", "apt-config", "apt-config"]
 
 
-def test_what_was_pending_holds_while_the_machine_is_too_busy_for_apt(
+def test_the_last_known_updates_are_shown_while_apt_is_too_slow(
     host_of_updates: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = Host(Settings(unattended=False), Memory(seen={"updates": {"marks": [1.0, 2.0], "names": ["nginx"]}}))
@@ -361,7 +363,7 @@ def test_what_was_pending_holds_while_the_machine_is_too_busy_for_apt(
 
 @pytest.mark.parametrize(("days", "state"), [(1, State.OK), (4, State.WARN), (8, State.FAIL)])
 @pytest.mark.usefixtures("host_of_updates")
-def test_the_age_of_the_last_unattended_run_is_judged(monkeypatch: pytest.MonkeyPatch, days: int, state: State) -> None:
+def test_an_old_unattended_run_is_reported(monkeypatch: pytest.MonkeyPatch, days: int, state: State) -> None:
     def answer(*_: Any) -> Answer:
         return Answer(
             0, "\n\n".join(f"Id={timer}\nActiveState=active\nUnitFileState=enabled" for timer in updates.TIMERS), ""
@@ -421,7 +423,7 @@ def test_nothing_is_late_before_it_was_due_since_its_timer_started(
         assert "the next run in 30 s" in row.value
 
 
-def test_a_tick_that_failed_is_no_matter_of_the_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_tick_does_not_fail_the_timers_row(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_700_000_000.0
     _timed(monkeypatch, now, 20)
     failed = {"age": 10.0, "outcome": "failed", "message": "no exchange"}
@@ -444,7 +446,7 @@ def _of_the_world(check: str, url: str) -> Row:
         ("http://nowhere.invalid/trade-api/v2", "nowhere.invalid is not reached: "),
     ],
 )
-def test_a_service_that_this_host_does_not_reach_is_a_row_before_any_tick(check: str, url: str, said: str) -> None:
+def test_an_unreachable_service_is_reported_before_any_tick(check: str, url: str, said: str) -> None:
     row = _of_the_world(check, url)
     assert (row.name, row.state) == (check, State.WARN)
     assert row.value.startswith(said)
@@ -452,7 +454,7 @@ def test_a_service_that_this_host_does_not_reach_is_a_row_before_any_tick(check:
 
 
 @pytest.mark.parametrize(("status", "state"), [(200, State.OK), (403, State.OK), (503, State.WARN)])
-def test_an_exchange_that_answers_is_reached_whatever_it_answers_us(status: int, state: State) -> None:
+def test_an_exchange_is_reachable_whatever_its_answer(status: int, state: State) -> None:
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
@@ -473,6 +475,6 @@ def test_an_exchange_that_answers_is_reached_whatever_it_answers_us(status: int,
     assert str(status) in row.value
 
 
-def test_a_host_that_does_not_know_its_exchange_has_no_row_of_it() -> None:
+def test_a_host_without_an_exchange_has_no_row_of_it() -> None:
     checks = {name: runner.CHECKS[name] for name in ("exchange", "weather service")}
     assert runner.check_everything(Host(Settings()), checks) == {"exchange": [], "weather service": []}

@@ -24,7 +24,7 @@ def _noise(rows: int) -> tuple[bytes, ...]:
     return tuple(b"%d\t%s\n" % (number, os.urandom(40).hex().encode()) for number in range(rows))
 
 
-def test_a_row_is_counted_twice_or_not_at_all() -> None:
+def test_every_row_of_a_dump_is_counted_once() -> None:
     # Text that looks like the end, or like another table, is a row as well.
     rows = (b"1\tone\n", b"2\tCOPY ops.fills (id) FROM stdin;\n", b"3\t" + b"long " * 100_000 + b"\n", b"4\t\\\\.\n")
     found = dump.read_dump(io.BytesIO(text(*rows)))
@@ -35,7 +35,7 @@ def test_a_row_is_counted_twice_or_not_at_all() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
 @pytest.mark.parametrize("offset", range(-6, 7))
-def test_the_end_of_the_rows_is_missed_where_two_reads_meet(rows: int, offset: int) -> None:
+def test_the_end_of_the_rows_is_found_where_two_reads_meet(rows: int, offset: int) -> None:
     block = 1 << 18
     wide = block - len(HEAD + ROWS) + offset
     ticks = [b"x" * (wide // max(rows, 1)) + b"\n" for _ in range(rows)]
@@ -46,18 +46,18 @@ def test_the_end_of_the_rows_is_missed_where_two_reads_meet(rows: int, offset: i
 
 
 @pytest.mark.parametrize("lines", range(1, 8))
-def test_a_dump_that_was_cut_is_whole(lines: int) -> None:
+def test_a_dump_that_was_cut_is_incomplete(lines: int) -> None:
     cut = b"".join(text(b"1\tone\n").splitlines(keepends=True)[:-lines])
     whole = cut.find(b"database dump complete") >= 0
     assert dump.read_dump(io.BytesIO(cut)).whole == whole
 
 
-def test_the_words_of_the_end_within_a_row_end_a_dump() -> None:
+def test_the_end_marker_within_a_row_does_not_end_a_dump() -> None:
     row = b"-- PostgreSQL database dump complete\n"
     assert not dump.read_dump(io.BytesIO(HEAD + ROWS + row)).whole
 
 
-def test_a_large_backup_is_held_in_memory(tmp_path: Path) -> None:
+def test_a_large_backup_is_read_in_little_memory(tmp_path: Path) -> None:
     path = write(tmp_path / NAME, text(b"1\tone\n" * 200_000, b"2\t" + b"x" * 20_000_000 + b"\n"))
     tracemalloc.start()
     try:
@@ -76,7 +76,7 @@ def _refused(path: Path, *, foreign: bool = False) -> str:
 
 @pytest.mark.parametrize("tenth", range(10))
 @pytest.mark.parametrize("with_manifest", [True, False])
-def test_a_backup_that_was_cut_is_used(tmp_path: Path, tenth: int, *, with_manifest: bool) -> None:
+def test_a_backup_that_was_cut_is_refused(tmp_path: Path, tenth: int, *, with_manifest: bool) -> None:
     path = write(tmp_path / NAME, text(*_noise(500)))
     os.truncate(path, path.stat().st_size * tenth // 10)
     if not with_manifest:
@@ -86,7 +86,7 @@ def test_a_backup_that_was_cut_is_used(tmp_path: Path, tenth: int, *, with_manif
 
 
 @pytest.mark.parametrize("place", ["first byte", "middle", "last byte"])
-def test_a_flipped_byte_is_used(tmp_path: Path, place: str) -> None:
+def test_a_backup_with_a_flipped_byte_is_refused(tmp_path: Path, place: str) -> None:
     path = write(tmp_path / NAME, text(*_noise(500)))
     whole = path.read_bytes()
     blocks = range(0, len(whole), 4096)
@@ -103,7 +103,9 @@ def test_a_flipped_byte_is_used(tmp_path: Path, place: str) -> None:
 # Each is a whole gzip file with a digest that fits.
 @pytest.mark.parametrize("lines", [1, 5, 100, 499])
 @pytest.mark.parametrize("with_manifest", [True, False])
-def test_sql_that_was_cut_before_it_was_compressed_is_used(tmp_path: Path, lines: int, *, with_manifest: bool) -> None:
+def test_sql_that_was_cut_before_it_was_compressed_is_refused(
+    tmp_path: Path, lines: int, *, with_manifest: bool
+) -> None:
     cut = b"".join(text(*_noise(500)).splitlines(keepends=True)[: -lines - 6])
     path = write(tmp_path / NAME, cut)
     if not with_manifest:
@@ -122,12 +124,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("mistake", WRONG)
-def test_a_backup_is_used_with_the_manifest_of_something_else(tmp_path: Path, mistake: str) -> None:
+def test_a_manifest_that_contradicts_its_backup_is_refused(tmp_path: Path, mistake: str) -> None:
     fields, sentence = WRONG[mistake]
     assert sentence in _refused(write(tmp_path / NAME, text(), **fields))
 
 
-def test_a_backup_is_used_with_the_manifest_of_another_file(tmp_path: Path) -> None:
+def test_a_backup_with_the_manifest_of_another_file_is_refused(tmp_path: Path) -> None:
     assert "its manifest says" in _refused(write(tmp_path / NAME, text(), manifest_of=text(b"1\n")))
 
 
@@ -135,7 +137,7 @@ def test_a_backup_is_used_with_the_manifest_of_another_file(tmp_path: Path) -> N
     ("beside", "sentence"),
     [(None, "has no manifest"), ("{", "cannot be read as a manifest"), ('{"file": "x"}', "is no manifest of a backup")],
 )
-def test_a_backup_is_used_without_a_manifest(tmp_path: Path, beside: str | None, sentence: str) -> None:
+def test_a_backup_without_a_manifest_is_refused(tmp_path: Path, beside: str | None, sentence: str) -> None:
     path = write(tmp_path / NAME, text())
     manifest.manifest_path(path).unlink()
     if beside is not None:
@@ -143,7 +145,7 @@ def test_a_backup_is_used_without_a_manifest(tmp_path: Path, beside: str | None,
     assert sentence in _refused(path)
 
 
-def test_something_else_than_a_dump_is_used(tmp_path: Path) -> None:
+def test_a_file_that_is_no_dump_of_the_platform_is_refused(tmp_path: Path) -> None:
     path = tmp_path / NAME
     assert "cannot be read (No such file" in _refused(path)
     path.write_bytes(text())
@@ -152,7 +154,7 @@ def test_something_else_than_a_dump_is_used(tmp_path: Path) -> None:
     assert "is a dump of another database" in _refused(write(path, shop))
 
 
-def test_a_foreign_backup_is_refused_although_it_was_asked_for(tmp_path: Path) -> None:
+def test_a_foreign_backup_is_accepted_on_request(tmp_path: Path) -> None:
     path = write(tmp_path / NAME, text(b"1\tone\n"))
     manifest.manifest_path(path).unlink()
     found, beside = manifest.check_backup(path, foreign=True)
@@ -161,7 +163,7 @@ def test_a_foreign_backup_is_refused_although_it_was_asked_for(tmp_path: Path) -
     assert "SHA-256 differs" in _refused(path, foreign=True)
 
 
-def test_the_newest_backup_is_not_the_one_that_is_chosen(tmp_path: Path) -> None:
+def test_the_newest_backup_of_the_schema_is_chosen(tmp_path: Path) -> None:
     names = {"daily/milkbot_20261125_020000": b"0008", "pre-deploy/milkbot_20261125_030000": b"0009", "weekly/x": b"1"}
     for name, revision in names.items():
         write(tmp_path / f"{name}.sql.gz", text().replace(b"0008", revision))
@@ -173,7 +175,7 @@ def test_the_newest_backup_is_not_the_one_that_is_chosen(tmp_path: Path) -> None
         manifest.newest(tmp_path, "0007")
 
 
-def test_what_would_be_lost_is_left_out() -> None:
+def test_what_a_restore_would_lose_is_shown_per_table() -> None:
     contents = dump.Contents(tables={"ops.fills": 3, "ops.ticks": 10, "ops.gone": 2}, revision="0008", whole=True)
     live = {"ops.fills": 5, "ops.ticks": 10, "ops.new": 7}
     at = loss.taken_at(Path(f"/var/backups/milkbot/daily/{NAME}"))
@@ -187,13 +189,13 @@ def test_what_would_be_lost_is_left_out() -> None:
     assert shown[-1][0] == "1"
 
 
-def test_a_database_that_does_not_answer_hides_the_backup() -> None:
+def test_a_backup_is_shown_even_if_the_database_does_not_answer() -> None:
     contents = dump.Contents(tables={"ops.fills": 3}, revision="0008", whole=True)
     lost = loss.loss(Path(__file__), contents, None, "", 0)
     assert lost["rows"] is None
     assert "ops.fills    ?              3     ?" in loss.shown(lost)
 
 
-def test_a_wrong_option_reads_something() -> None:
+def test_a_wrong_option_is_refused() -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), "--quick", "x"], check=False, capture_output=True, text=True)
     assert done.returncode == 2

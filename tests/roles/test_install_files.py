@@ -28,7 +28,7 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_second_run_changes_something(tmp_path: Path) -> None:
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     directory, file = tmp_path / "etc", tmp_path / "etc/settings"
     wanted = ({"path": str(directory), "mode": "0750"}, {"path": str(file), "content": "a\n", "mode": "0600"})
     assert _install(*wanted)["changed_paths"] == [str(directory), str(file)]
@@ -36,7 +36,7 @@ def test_a_second_run_changes_something(tmp_path: Path) -> None:
     assert _install(*wanted)["changed"] is False
 
 
-def test_check_mode_writes(tmp_path: Path) -> None:
+def test_check_mode_writes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "settings"
     answer = _install({"path": str(file), "content": "a\n"}, {"path": str(tmp_path / "no/such")}, check=True)
     assert answer["changed"] is True
@@ -44,7 +44,7 @@ def test_check_mode_writes(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mode_that_drifted_stays(tmp_path: Path) -> None:
+def test_a_changed_mode_is_set_again(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     _install({"path": str(file), "content": "a\n", "mode": "0600"})
     file.chmod(0o644)
@@ -54,7 +54,7 @@ def test_a_mode_that_drifted_stays(tmp_path: Path) -> None:
     assert _mode(file) == 0o600
 
 
-def test_a_file_that_was_judged_wrong_lands(tmp_path: Path) -> None:
+def test_a_file_that_fails_validation_is_not_installed(tmp_path: Path) -> None:
     file = tmp_path / "site.conf"
     file.write_text("good\n", "utf-8")
     answer = _install({"path": str(file), "content": "bad\n", "validate": "grep -q good %s"})
@@ -63,7 +63,7 @@ def test_a_file_that_was_judged_wrong_lands(tmp_path: Path) -> None:
     assert file.read_text("utf-8") == "good\n"
 
 
-def test_a_log_loses_its_lines(tmp_path: Path) -> None:
+def test_a_log_keeps_its_lines(tmp_path: Path) -> None:
     log = tmp_path / "trader.log"
     _install({"path": str(log), "touch": True, "mode": "0640"})
     log.write_text("a line\n", "utf-8")
@@ -80,7 +80,7 @@ def test_a_script_with_cr_in_it_is_refused_before_anything_is_written(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_whose_lines_end_in_cr_lf_is_brought_back(tmp_path: Path) -> None:
+def test_a_file_whose_lines_end_in_cr_lf_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "run.sh"
     path.write_bytes(b"#!/bin/sh\r\ntrue\r\n")
     assert _install({"path": str(path), "content": "#!/bin/sh\ntrue\n"})["changed"] is True

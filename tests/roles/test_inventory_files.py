@@ -43,22 +43,22 @@ def test_a_vault_in_plain_text_that_git_would_take_is_refused(checkout: Path) ->
     assert "hush" not in str(found)
 
 
-def test_a_vault_that_is_encrypted_is_taken(checkout: Path) -> None:
+def test_an_encrypted_vault_is_accepted(checkout: Path) -> None:
     vault(checkout, "$ANSIBLE_VAULT;1.1;AES256\n6162\n")
     assert INVENTORY.files([str(checkout)], "vps") == {"faults": [], "warnings": []}
 
 
-def test_a_value_that_is_encrypted_by_itself_is_taken(checkout: Path) -> None:
+def test_an_encrypted_value_in_a_plain_file_is_accepted(checkout: Path) -> None:
     vault(checkout, "environment_postgres_password: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n")
     assert INVENTORY.files([str(checkout)], "vps") == {"faults": [], "warnings": []}
 
 
-def test_an_example_without_secrets_is_taken(checkout: Path) -> None:
+def test_an_example_without_secrets_is_accepted(checkout: Path) -> None:
     vault(checkout, 'environment_postgres_password: ""\nenvironment_log_level: DEBUG\n')
     assert INVENTORY.files([str(checkout)], "vps") == {"faults": [], "warnings": []}
 
 
-def test_a_plain_file_that_git_ignores_is_taken_while_nobody_else_may_read_it(checkout: Path) -> None:
+def test_a_plain_file_that_git_ignores_is_accepted_if_it_is_private(checkout: Path) -> None:
     (checkout / ".gitignore").write_text("vault.yml\n", encoding="utf-8")
     path = vault(checkout)
     assert INVENTORY.files([str(checkout)], "vps") == {"faults": [], "warnings": []}
@@ -67,7 +67,7 @@ def test_a_plain_file_that_git_ignores_is_taken_while_nobody_else_may_read_it(ch
     assert f"chmod 600 {path}" in warning["fix"]
 
 
-def test_a_plain_file_outside_of_a_checkout_is_taken(tmp_path: Path) -> None:
+def test_a_plain_file_outside_of_a_checkout_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "group_vars/all").mkdir(parents=True)
     vault(tmp_path)
     assert INVENTORY.files([str(tmp_path)], "vps") == {"faults": [], "warnings": []}
@@ -100,5 +100,5 @@ def test_a_host_with_two_addresses_is_refused(tmp_path: Path, name: str, text: s
     assert INVENTORY.files([str(tmp_path)], "vps2")["faults"] == []
 
 
-def test_a_list_of_hosts_on_the_command_line_is_no_file(tmp_path: Path) -> None:
+def test_a_list_of_hosts_on_the_command_line_is_not_read_as_a_file(tmp_path: Path) -> None:
     assert INVENTORY.files(["vps,", str(tmp_path / "gone")], "vps") == {"faults": [], "warnings": []}

@@ -212,7 +212,7 @@ def test_a_missing_secret_is_named() -> None:
     assert {fault["value"] for fault in faults} == {"(not set)"}
 
 
-def test_what_others_read_is_let_be() -> None:
+def test_variables_of_other_programs_are_accepted() -> None:
     assert (
         said(ansible_host="x", my_own=1, __lock_taken=1, version="v1", inventory_hostname="x", region="{{ 1 }}") != []
     )
@@ -221,7 +221,7 @@ def test_what_others_read_is_let_be() -> None:
     assert said(zone="eu", milkbot_domain="{{ zone }}.example.com")[0].startswith("milkbot_domain = ")
 
 
-def test_only_a_misspelt_name_of_the_command_line_stops_what_acts_on_the_host() -> None:
+def test_playbooks_on_the_host_are_refused_only_for_a_misspelt_variable() -> None:
     found = INVENTORY.faults(GOOD | {"bakup": "x", "log_level": "DEBUG", "backup_keep_daily": -1})
     (fault,) = INVENTORY.on_command_line(found, ["bakup", "backup_keep_daily"])
     assert (fault["name"], fault["fix"]) == ("bakup", "write backup")
@@ -236,7 +236,7 @@ def test_a_playbook_that_acts_on_the_host_reads_its_command_line_first(playbook:
     assert first.get("tags") == (["code", "migrations", "database"] if playbook == "rollback" else None)
 
 
-def test_a_way_back_is_refused_by_no_roles_own_check_of_its_values() -> None:
+def test_a_rollback_is_never_refused_by_a_roles_own_validation() -> None:
     """Ansible would run such a check whatever the tags, and fail an emergency for `notify_timeout: soon`."""
     files = [ROOT / "playbooks/rollback.yml", *(ROLES / "rollback/tasks").glob("*.yml")]
     calls = [
@@ -267,7 +267,7 @@ def test_a_time_that_the_hosts_systemd_refuses_is_named() -> None:
     assert "write Sun *-*-* 05:30:00 UTC, the default" in fault["fix"]
 
 
-def test_a_dirty_checkout_and_a_version_that_is_not_there_are_named() -> None:
+def test_a_dirty_checkout_and_an_unknown_version_are_named() -> None:
     changes = "\n".join(f" M roles/{name}.yml" for name in "abcde")
     dirty = f"The checkout /x has changes that are not committed:\n{changes}\nCommit them, or name a commit."
     (fault,) = INVENTORY.version({"msg": dirty}, "HEAD")
@@ -289,7 +289,7 @@ def test_an_inventory_as_shipped_has_no_fault(stage: str) -> None:
     assert said(**given) == []
 
 
-def test_a_default_is_a_value_that_preflight_takes() -> None:
+def test_every_default_is_a_value_that_preflight_accepts() -> None:
     literal = {name: o.default for name, o in OPTIONS.items() if "default" in o.spec and "{{" not in str(o.default)}
     assert [fault for name, value in literal.items() for fault in judge.faults_of(name, OPTIONS[name], value)] == []
 
@@ -306,7 +306,7 @@ def test_every_variable_has_a_rule() -> None:
     assert [option.name for option in every if _free(option) and not option.rule and option.name not in limits] == []
 
 
-def test_a_rule_says_only_what_preflight_reads() -> None:
+def test_every_rule_uses_only_words_that_preflight_reads() -> None:
     words = {
         "min",
         "max",
@@ -333,7 +333,7 @@ def test_a_rule_says_only_what_preflight_reads() -> None:
         } <= formats.FORMATS.keys()
 
 
-def test_an_example_of_a_format_has_it() -> None:
+def test_every_format_accepts_its_example() -> None:
     for kind in formats.FORMATS.values():
         if kind.example and "..." not in kind.example:
             kind.check(kind.example)
@@ -353,14 +353,14 @@ def test_the_trading_limits_are_those_of_the_program() -> None:
     assert read["trading_series"]["each"]["choices"] == sorted(city.series for city in cities())
 
 
-def test_the_variables_of_the_command_line_are_those_that_something_reads() -> None:
+def test_the_documented_command_line_variables_are_those_that_are_read() -> None:
     texts = [path.read_text("utf-8") for path in [*ROLES.glob("*/defaults/main.yml"), *ROOT.glob("playbooks/*.yml")]]
     asked = re.compile(r"(?<![.\w])([a-z]\w*) (?:\| default\(|is defined)")
     read = {name for text in texts for name in asked.findall(text)}
     assert read - OPTIONS.keys() - {"ansible_port"} == specs.command_line(ROLES).keys()
 
 
-def test_the_table_of_variables_is_what_preflight_judges_by() -> None:
+def test_the_table_of_variables_is_generated_from_the_rules() -> None:
     shown = (ROOT / "docs/variables.md").read_text(encoding="utf-8")
     assert shown == page.page(ROLES), "write it anew: PYTHONPATH=roles/preflight/files python -m milkbot_preflight.page"
 

@@ -35,7 +35,7 @@ def _read(directory: Path, **states: dict[str, Any] | str) -> dict[str, float]:
     return samples(JOBS.render(directory, directory / "none.pem"))
 
 
-def test_a_good_backup_looks_like_a_failed_one(tmp_path: Path) -> None:
+def test_good_and_failed_backups_have_different_metrics(tmp_path: Path) -> None:
     found = _read(tmp_path, daily=GOOD, pre_deploy=FAILED)
     assert found['milkbot_backup_good{kind="daily"}'] == 1
     assert found['milkbot_backup_good{kind="pre-deploy"}'] == 0
@@ -44,33 +44,31 @@ def test_a_good_backup_looks_like_a_failed_one(tmp_path: Path) -> None:
     assert found['milkbot_backup_seconds{kind="daily"}'] == 12.3
 
 
-def test_a_job_that_was_never_good_has_a_last_good_run(tmp_path: Path) -> None:
+def test_a_job_that_was_never_good_has_no_time_of_a_good_run(tmp_path: Path) -> None:
     found = _read(tmp_path, weekly={**FAILED, "last_good_at": ""})
     assert found['milkbot_backup_good{kind="weekly"}'] == 0
     assert 'milkbot_backup_last_good_timestamp_seconds{kind="weekly"}' not in found
 
 
-def test_a_job_that_never_ran_is_told_of(tmp_path: Path) -> None:
+def test_a_job_that_never_ran_has_no_metrics(tmp_path: Path) -> None:
     assert list(_read(tmp_path)) == ["milkbot_job_metrics_timestamp_seconds"]
 
 
-def test_a_failed_drill_proves_a_backup(tmp_path: Path) -> None:
+def test_only_a_successful_drill_proves_a_backup(tmp_path: Path) -> None:
     proof = 'milkbot_backup_proved_timestamp_seconds{kind="drill"}'
     assert _read(tmp_path, drill={**GOOD, "taken_at": "2026-11-25T02:00:41Z"})[proof] == AT
     assert proof not in _read(tmp_path, drill={**FAILED, "taken_at": "2026-11-25T02:00:41Z"})
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[]", "null", '{"result": "good"}', json.dumps({**GOOD, "at": "soon"})])
-def test_a_state_that_cannot_be_read_hides_the_others(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], broken: str
-) -> None:
+def test_an_unreadable_state_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str], broken: str) -> None:
     found = _read(tmp_path, daily=broken, drill=GOOD)
     assert found['milkbot_backup_good{kind="daily"}'] == 0
     assert found['milkbot_backup_good{kind="drill"}'] == 1
     assert "daily.json cannot be read" in capsys.readouterr().err
 
 
-def test_the_end_of_the_certificate_is_wrong(tmp_path: Path, pair: Pair) -> None:
+def test_the_metric_of_the_certificate_is_its_expiry_time(tmp_path: Path, pair: Pair) -> None:
     certificate = tmp_path / "milkbot.test.pem"
     certificate.write_text(pair.certificate, "ascii")
     found = samples(JOBS.render(tmp_path, certificate))
@@ -78,7 +76,7 @@ def test_the_end_of_the_certificate_is_wrong(tmp_path: Path, pair: Pair) -> None
     assert seconds == pytest.approx(90 * 86400, abs=600)
 
 
-def test_the_distributions_python_cannot_run_it(tmp_path: Path) -> None:
+def test_the_distributions_python_runs_the_job_metrics(tmp_path: Path) -> None:
     target = tmp_path / "jobs.prom"
     done = subprocess.run(
         ["/usr/bin/python3", SCRIPT, target, tmp_path / "none.pem"], check=False, capture_output=True, text=True
@@ -89,7 +87,7 @@ def test_the_distributions_python_cannot_run_it(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["jobs.prom"]
 
 
-def test_a_directory_that_is_not_there_is_no_error(tmp_path: Path) -> None:
+def test_a_missing_directory_is_reported_as_an_error(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, SCRIPT, tmp_path / "no/jobs.prom", "x"], check=False, capture_output=True, text=True
     )

@@ -31,13 +31,13 @@ _NUMBER_BY_NAME = re.compile(
 )  # fmt: skip
 
 
-def test_the_interval_of_the_timer_makes_the_limit_of_a_late_tick() -> None:
+def test_the_limit_of_a_late_tick_follows_the_timers_interval() -> None:
     assert FILTER({}, 20, 15)["tick_late_seconds"] == 3 * 20 * 60
     assert FILTER({"tick_fail_intervals": 2}, 20, 15)["tick_late_seconds"] == 2 * 20 * 60
     assert FILTER({}, 5, 30)["rollup_late_seconds"] == 3 * 30 * 60
 
 
-def test_a_limit_that_is_none_is_refused_by_its_name() -> None:
+def test_an_unknown_limit_is_refused_by_its_name() -> None:
     with pytest.raises(AnsibleFilterError, match="disk_warn_procent"):
         FILTER({"disk_warn_procent": 70}, 5, 15)
 
@@ -49,7 +49,7 @@ def test_the_health_check_reads_what_the_roles_write(tmp_path: Path) -> None:
     assert (found.trader_interval_minutes, found.rollups_interval_minutes) == (20, 30)
 
 
-def test_diagnose_judges_by_the_table_of_the_host_and_by_the_usual_one_without() -> None:
+def test_diagnose_uses_the_hosts_limits_or_else_the_defaults() -> None:
     collection = module("collection")
     answer = module("bounded").Answer
     given = collection.Collection({"config/limits": answer(json.dumps(FILTER({}, 20, 15)) + "\n")})
@@ -79,18 +79,18 @@ def _rules() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_no_alert_rule_spells_a_limit_of_its_own() -> None:
+def test_no_alert_rule_has_a_limit_of_its_own() -> None:
     spelt = {rule["alert"] for rule in _rules() if _NUMBER_IN_A_RULE.search(rule["expr"].replace("> 0)", ")"))}
     assert spelt - _OF_PROMETHEUS_ALONE == set()
 
 
-def test_every_limit_that_a_rule_asks_for_is_in_the_table() -> None:
+def test_every_limit_that_a_rule_uses_is_in_the_table() -> None:
     asked = {name for rule in _rules() for name in re.findall(r'milkbot_limit\{name="(\w+)"', rule["expr"])}
     assert asked <= set(table({}))
     assert len(asked) > 8
 
 
-def test_every_limit_that_a_program_asks_for_is_in_the_table() -> None:
+def test_every_limit_that_a_program_uses_is_in_the_table() -> None:
     texts = [path.read_text("utf-8") for path in (ROOT / "deployment/diagnose").rglob("*.py")]
     doctor = (ROOT / "app/milkbot/cli/doctor.py").read_text("utf-8")
     asked = {name for text in texts for name in re.findall(r'\.limit\("(\w+)"\)', text)}
@@ -99,7 +99,7 @@ def test_every_limit_that_a_program_asks_for_is_in_the_table() -> None:
     assert len(asked) > 10
 
 
-def test_a_limit_that_is_spelt_again_is_found() -> None:
+def test_a_limit_that_is_written_a_second_time_is_found() -> None:
     for line in (
         "_LATE_SECONDS = 15 * 60",
         "TRADER_LATE = timedelta(minutes=15)",
@@ -111,7 +111,7 @@ def test_a_limit_that_is_spelt_again_is_found() -> None:
         assert _NUMBER_IN_A_RULE.search(rule), rule
 
 
-def test_no_program_spells_a_limit_a_second_time() -> None:
+def test_no_program_has_a_limit_of_its_own() -> None:
     places = [*(ROOT / "deployment/diagnose").rglob("*.py")]
     places += [path for part in ("cli", "analytics") for path in (ROOT / "app/milkbot" / part).rglob("*.py")]
     places += [path for path in (ROOT / "deployment/health").rglob("*.py") if path.name != "settings.py"]

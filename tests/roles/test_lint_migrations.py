@@ -125,7 +125,7 @@ def written(directory: Path, up: str) -> str:
     return offline_sql(before, directory=copied)
 
 
-def test_a_migration_of_ours_breaks_an_earlier_release() -> None:
+def test_no_migration_since_the_linter_breaks_an_earlier_release() -> None:
     found: dict[str, set[str]] = {}
     revisions = list(reversed(list(ScriptDirectory.from_config(alembic_config(None)).walk_revisions())))
     for revision in revisions:
@@ -139,7 +139,7 @@ def test_a_migration_of_ours_breaks_an_earlier_release() -> None:
 
 
 @pytest.mark.parametrize("case", BREAKING)
-def test_a_breaking_migration_passes(case: str, tmp_path: Path) -> None:
+def test_a_breaking_migration_is_refused(case: str, tmp_path: Path) -> None:
     up, rule = BREAKING[case]
     answer = lint(written(tmp_path, up))
     assert answer["failed"]
@@ -150,32 +150,32 @@ def test_a_breaking_migration_passes(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", EXPANDING)
-def test_an_expanding_migration_is_refused(case: str, tmp_path: Path) -> None:
+def test_an_expanding_migration_is_accepted(case: str, tmp_path: Path) -> None:
     answer = lint(written(tmp_path, EXPANDING[case]))
     assert (answer.get("msg"), answer["findings"]) == (None, [])
 
 
-def test_a_finding_names_another_line(tmp_path: Path) -> None:
+def test_a_finding_names_the_line_of_its_statement(tmp_path: Path) -> None:
     sql = written(tmp_path, BREAKING["a column is dropped"][0])
     (finding,) = lint(sql)["findings"]
     assert finding["statement"] == "ALTER TABLE ops.fills DROP COLUMN fee;"
     assert sql.splitlines()[finding["line"] - 1] == finding["statement"]
 
 
-def test_a_migration_that_is_allowed_is_kept_quiet(tmp_path: Path) -> None:
+def test_an_allowed_breaking_migration_is_reported_as_a_warning(tmp_path: Path) -> None:
     answer = lint(written(tmp_path, BREAKING["a column is dropped"][0]), allow=True)
     assert "failed" not in answer
     assert "allowed by update_contracting: 9999" in json.dumps(answer["warnings"])
 
 
-def test_a_migration_may_wait_without_end(tmp_path: Path) -> None:
+def test_a_migration_without_timeouts_is_refused(tmp_path: Path) -> None:
     sql = written(tmp_path, EXPANDING["a column that may be null"])
     unbounded = "\n".join(line for line in sql.splitlines() if not line.startswith("SET "))
     rules = {finding["rule"] for finding in lint(unbounded)["findings"]}
     assert rules == {"require-lock-timeout", "require-statement-timeout"}
 
 
-def test_nothing_due_is_refused() -> None:
+def test_no_pending_migration_has_no_finding() -> None:
     assert lint("")["findings"] == []
 
 
@@ -187,7 +187,7 @@ def test_nothing_due_is_refused() -> None:
         ({"config": "/nowhere/rules.toml"}, "config = /nowhere/rules.toml: there is no such file"),
     ],
 )
-def test_a_linter_that_does_not_run_lets_everything_pass(wrong: dict[str, str], said: str) -> None:
+def test_a_linter_that_does_not_run_fails_the_check(wrong: dict[str, str], said: str) -> None:
     answer = lint("SELECT 1;", **wrong)
     assert answer["failed"]
     assert said in answer["msg"]

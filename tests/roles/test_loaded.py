@@ -19,12 +19,12 @@ OURS = "/etc/postgresql/15/main/conf.d/milkbot.conf"
 SYSTEM = "/var/lib/postgresql/15/main/postgresql.auto.conf"
 
 
-def test_the_roles_and_the_health_check_judge_by_one_file() -> None:
+def test_the_roles_and_the_health_check_share_one_file() -> None:
     shared = ROLES / "milkbot/module_utils/milkbot_loaded.py"
     assert shared.resolve() == ROOT / "deployment/health/milkbot_health/loaded.py"
 
 
-def test_no_role_leaves_to_a_handler_what_a_killed_run_would_lose() -> None:
+def test_no_role_uses_a_handler_that_a_killed_run_would_lose() -> None:
     assert sorted(ROLES.glob("*/handlers")) == []
     notifying = [
         path for path in ROLES.glob("*/tasks/*.yml") if re.search(r"^\s+notify:", path.read_text("utf-8"), re.MULTILINE)
@@ -45,7 +45,7 @@ def test_a_time_of_systemd_is_read_to_the_microsecond(text: str, seconds: float)
     assert loaded.moment(text) == seconds
 
 
-def test_a_file_put_in_place_with_an_old_time_is_unread(tmp_path: Path) -> None:
+def test_a_file_installed_with_an_old_time_counts_as_not_loaded(tmp_path: Path) -> None:
     read_at = time.time()
     time.sleep(0.05)
     file = tmp_path / "new"
@@ -56,7 +56,7 @@ def test_a_file_put_in_place_with_an_old_time_is_unread(tmp_path: Path) -> None:
     assert loaded.unread([tmp_path / "file"], time.time() + 1) == []
 
 
-def test_a_link_is_unread_when_it_or_its_file_changed_and_not_for_its_directory(tmp_path: Path) -> None:
+def test_a_link_counts_as_not_loaded_when_it_or_its_file_changed(tmp_path: Path) -> None:
     file, directory = tmp_path / "available", tmp_path / "release"
     file.write_text("a", "utf-8")
     directory.mkdir()
@@ -121,7 +121,7 @@ def test_nginx_reads_its_files_the_certificates_and_the_directories_that_it_incl
         ),
     ],
 )
-def test_what_overrides_a_unit_of_ours_is_named_and_what_is_the_operators_own_is_not(
+def test_only_overrides_of_the_platforms_units_are_named(
     name: str, fragment: str, drop_ins: str, found: list[str]
 ) -> None:
     assert loaded.overriding({"Id": name, "FragmentPath": fragment, "DropInPaths": drop_ins}) == found
@@ -162,14 +162,14 @@ _ADDRESSES = {"name": "listen_addresses", "wanted": "localhost", "runs": "*", "b
         ({"loaded": 1.0, "files": ["/etc/passwd"]}, State.WARN, "not loaded yet: "),
     ],
 )
-def test_a_setting_that_does_not_run_is_named(facts: dict[str, Any], state: State, said: str) -> None:
+def test_a_setting_that_is_not_in_effect_is_named(facts: dict[str, Any], state: State, said: str) -> None:
     row = effect.judge_postgres(_facts(**facts))
     assert row.state is state
     assert said in row.value
     assert bool(row.mend) is (state is not State.OK)
 
 
-def test_what_the_operator_set_by_alter_system_restarts_nothing() -> None:
+def test_a_setting_by_alter_system_restarts_nothing() -> None:
     server = _facts(pending=[{**_PENDING, "file": SYSTEM}, {**_PENDING, "name": "port", "file": OURS}])
     assert (server.waiting, server.waiting_for_the_operator) == (["port"], ["max_connections"])
 
@@ -204,7 +204,7 @@ def test_the_open_files_of_a_worker_are_read_as_the_kernel_shows_them() -> None:
     assert loaded.open_files(shown) == 1024
 
 
-def test_a_drop_in_counts_as_unread_until_systemd_names_it(tmp_path: Path) -> None:
+def test_a_drop_in_counts_as_not_loaded_until_systemd_names_it(tmp_path: Path) -> None:
     """systemd's own NeedDaemonReload stays "no" for one in a directory that is newer than its last reload."""
     drop_in = tmp_path / "logrotate.timer.d/milkbot.conf"
     drop_in.parent.mkdir()
@@ -253,7 +253,7 @@ DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\n'
         ),
     ],
 )
-def test_a_rule_that_the_kernel_has_not_is_named(kernel: str, found: list[str]) -> None:
+def test_a_firewall_rule_that_the_kernel_lacks_is_named(kernel: str, found: list[str]) -> None:
     assert loaded.firewall("iptables", RULES, DEFAULTS, kernel) == found
 
 
@@ -261,7 +261,7 @@ def test_a_rule_that_the_kernel_has_not_is_named(kernel: str, found: list[str]) 
     ("ports", "shut"),
     [(["22"], []), (["2222"], ["2222"]), (["22", "6005"], []), (["80"], [])],
 )
-def test_a_port_of_sshd_that_the_firewall_shuts_is_named(ports: list[str], shut: list[str]) -> None:
+def test_a_port_of_sshd_that_the_firewall_closes_is_named(ports: list[str], shut: list[str]) -> None:
     rules = RULES + "-A ufw-user-input -p tcp -m multiport --dports 80,6000:6010 -j ACCEPT\n"
     said = "".join(f"port {port}\n" for port in ports)
     assert effect.ssh_shut(said, rules) == shut
@@ -269,6 +269,6 @@ def test_a_port_of_sshd_that_the_firewall_shuts_is_named(ports: list[str], shut:
     assert effect.ssh_shut(said, rules + "-A ufw-user-input -s 192.0.2.7 -j ACCEPT\n") == []
 
 
-def test_a_host_without_ipv6_lacks_no_rule_of_it() -> None:
+def test_a_host_without_ipv6_needs_no_rules_of_it() -> None:
     assert loaded.firewall("ip6tables", RULES, "IPV6=no\n", "") == []
     assert loaded.firewall("ip6tables", RULES, DEFAULTS, "") != []

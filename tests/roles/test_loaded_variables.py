@@ -74,11 +74,11 @@ def _missing(tasks: str, directory: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("case", UNLOADED)
-def test_what_is_not_loaded_is_found(case: str, tmp_path: Path) -> None:
+def test_a_variable_that_is_not_loaded_is_found(case: str, tmp_path: Path) -> None:
     name, tasks = UNLOADED[case]
     assert name in _missing(tasks, tmp_path)
 
 
 @pytest.mark.parametrize("case", LOADED)
-def test_what_is_loaded_is_not_found(case: str, tmp_path: Path) -> None:
+def test_a_variable_that_is_loaded_is_not_reported(case: str, tmp_path: Path) -> None:
     assert _missing(LOADED[case], tmp_path) == set()

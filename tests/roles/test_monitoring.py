@@ -25,7 +25,7 @@ def _dropin(name: str, **given: Any) -> str:
     return render("monitoring/service.conf.j2", item=name, monitoring_service=service, **given)
 
 
-def test_something_is_wanted_that_nobody_asked_for() -> None:
+def test_only_the_chosen_monitoring_services_are_installed() -> None:
     assert _services() == {}
     exporters = {"prometheus-node-exporter", "prometheus-postgres-exporter", "prometheus-nginx-exporter"}
     assert set(_services(**ON, monitoring_server="none")) == exporters
@@ -39,21 +39,21 @@ def test_something_is_wanted_that_nobody_asked_for() -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"monitoring_enabled": "false"}])
-def test_a_switch_that_is_off_opens_the_database_or_writes_metrics(given: dict[str, Any]) -> None:
+def test_without_monitoring_the_database_is_closed_and_no_metrics_are_written(given: dict[str, Any]) -> None:
     assert "milkbot_monitor" not in render("postgres/pg_hba.conf.j2", **given)
     assert "prometheus" not in render("postgres/pg_ident.conf.j2", **given)
     for service in ("trader", "rollups"):
         assert evaluate(f"_environment_{service}", **given)["MILKBOT_METRICS_DIRECTORY"] == ""
 
 
-def test_the_exporter_comes_into_the_books() -> None:
+def test_the_exporter_has_no_access_to_the_ledger() -> None:
     rules = [line.split() for line in render("postgres/pg_hba.conf.j2", **ON).splitlines() if "milkbot_monitor" in line]
     assert rules == [["local", "postgres", "milkbot_monitor", "peer", "map=milkbot"]]
     identities = render("postgres/pg_ident.conf.j2", **ON).splitlines()
     assert [line.split()[1:] for line in identities if "monitor" in line] == [["prometheus", "milkbot_monitor"]]
 
 
-def test_the_services_write_where_the_exporter_does_not_read() -> None:
+def test_the_services_write_metrics_where_the_exporter_reads_them() -> None:
     directory = evaluate("_environment_trader", **ON)["MILKBOT_METRICS_DIRECTORY"]
     assert evaluate("_environment_rollups", **ON)["MILKBOT_METRICS_DIRECTORY"] == directory
     for unit in ("trader", "rollups"):
@@ -62,7 +62,7 @@ def test_the_services_write_where_the_exporter_does_not_read() -> None:
     assert f"--collector.textfile.directory={directory}* " in _dropin("prometheus-node-exporter", **ON)
 
 
-def test_something_listens_to_the_world() -> None:
+def test_every_monitoring_service_listens_on_loopback() -> None:
     given = {**ON, "monitoring_alert_webhook": WEBHOOK}
     for name, service in _services(**given).items():
         text = _dropin(name, **given)
@@ -75,24 +75,24 @@ def test_something_listens_to_the_world() -> None:
     assert re.findall(r"listen (\S+);", render("monitoring/milkbot-status.conf.j2", **ON)) == ["127.0.0.1:8089"]
 
 
-def test_what_does_not_send_can_send() -> None:
+def test_only_alertmanager_can_send_to_the_internet() -> None:
     given = {**ON, "monitoring_alert_webhook": WEBHOOK}
     senders = {name for name in _services(**given) if "IPAddressAllow=any" in _dropin(name, **given)}
     assert senders == {"prometheus-alertmanager"}
 
 
-def test_the_metrics_are_public() -> None:
+def test_nginx_does_not_publish_the_metrics() -> None:
     site = render("nginx/milkbot.conf.j2")
     assert re.search(r"location = /api/metrics \{\s+return 404;\s+\}", site)
 
 
-def test_an_address_breaks_alertmanagers_settings() -> None:
+def test_every_webhook_address_is_kept_in_alertmanagers_settings() -> None:
     text = render("monitoring/alertmanager.yml.j2", **ON, monitoring_alert_webhook=WEBHOOK)
     (receiver,) = yaml.safe_load(text)["receivers"]
     assert receiver["webhook_configs"][0]["url"] == WEBHOOK
 
 
-def test_an_address_of_alerts_can_be_read_by_everybody() -> None:
+def test_the_webhook_address_is_in_private_files_alone() -> None:
     assert evaluate("_monitoring_files_alerting | map(attribute='mode') | list") == ["0600"]
     given = {**ON, "monitoring_alert_webhook": WEBHOOK}
     for text in (
@@ -103,7 +103,7 @@ def test_an_address_of_alerts_can_be_read_by_everybody() -> None:
 
 
 @pytest.mark.parametrize("webhook", ["", WEBHOOK])
-def test_prometheus_does_not_understand_its_settings(tmp_path: Any, webhook: str) -> None:
+def test_prometheus_accepts_its_settings(tmp_path: Any, webhook: str) -> None:
     text = render("monitoring/prometheus.yml.j2", **ON, monitoring_alert_webhook=webhook)
     rules = re.findall(r"- (/etc/milkbot/\S+)", text)
     assert rules == ["/etc/milkbot/monitoring/alerts.yml"]
@@ -114,6 +114,6 @@ def test_prometheus_does_not_understand_its_settings(tmp_path: Any, webhook: str
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_job_is_named_otherwise_than_in_the_alerts() -> None:
+def test_every_job_of_the_alerts_is_configured() -> None:
     jobs = set(evaluate("_monitoring_targets", **ON))
     assert set(re.findall(r'job="([^"]+)"', ALERTS.read_text(encoding="utf-8"))) <= jobs

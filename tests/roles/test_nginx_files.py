@@ -64,7 +64,7 @@ def _state(etc: Path) -> dict[str, str]:
     return found
 
 
-def test_a_site_goes_live_in_the_place_of_the_distributions_and_a_second_run_changes_nothing(etc: Path) -> None:
+def test_the_site_replaces_the_distributions_and_a_second_run_changes_nothing(etc: Path) -> None:
     assert len(_install(etc)["changed_paths"]) == 4
     assert sorted(path.name for path in (etc / "sites-enabled").iterdir()) == ["milkbot.conf", "shop"]
     assert f"\tworker_connections 16384; {MARK}\n" in (etc / "nginx.conf").read_text("utf-8")
@@ -81,14 +81,14 @@ def test_a_mode_that_was_changed_is_set_again(etc: Path) -> None:
     assert site.stat().st_mode & 0o777 == 0o644
 
 
-def test_check_mode_writes_nothing_and_finds_what_nginx_refuses(etc: Path) -> None:
+def test_check_mode_writes_nothing_and_finds_a_configuration_that_nginx_refuses(etc: Path) -> None:
     before = _state(etc)
     assert len(_install(etc, check=True)["diff"]) == 4
     assert "refuses" in _install(etc, "broken\n", check=True)["msg"]
     assert _state(etc) == before
 
 
-def test_what_nginx_refuses_changes_nothing_and_is_named_by_file_and_line(etc: Path) -> None:
+def test_a_configuration_that_nginx_refuses_is_named_and_not_installed(etc: Path) -> None:
     before = _state(etc)
     answer = _install(etc, "server {\n    broken\n}\n")
     assert answer["failed"] is True
@@ -97,7 +97,7 @@ def test_what_nginx_refuses_changes_nothing_and_is_named_by_file_and_line(etc: P
     assert _state(etc) == before
 
 
-def test_a_fault_that_was_there_before_is_not_laid_to_the_site(etc: Path) -> None:
+def test_an_earlier_fault_is_not_blamed_on_the_site(etc: Path) -> None:
     (etc / "conf.d/mine.conf").write_text("# a line\nbroken;\n", "utf-8")
     answer = _install(etc)
     assert (
@@ -124,12 +124,12 @@ def test_the_operators_own_default_server_is_named_with_the_fix(etc: Path, tmp_p
         ("# worker_connections 768;", "# worker_connections 768;", "nginx.conf has no worker_connections"),
     ],
 )
-def test_worker_connections_are_raised_where_the_line_is_not_the_operators(line: str, written: str, kept: str) -> None:
+def test_worker_connections_are_raised_unless_the_operator_set_them(line: str, written: str, kept: str) -> None:
     text, left = NGINX_FILES.with_connections(f"events {{\n    {line}\n}}\n", 16384)
     assert text == f"events {{\n    {written}\n}}\n"
     assert left.startswith(kept)
     assert bool(left) == bool(kept)
 
 
-def test_worker_connections_of_zero_leave_the_line_alone() -> None:
+def test_worker_connections_of_zero_keep_the_line() -> None:
     assert NGINX_FILES.with_connections("worker_connections 768;\n", 0) == ("worker_connections 768;\n", "")

@@ -95,7 +95,7 @@ def play(tmp_path: Path) -> Play:
     return Play(tmp_path)
 
 
-def test_a_webhook_gets_what_chat_services_do_not_take(play: Play, serve: Callable[..., Receiver]) -> None:
+def test_a_webhook_receives_the_text_form_of_chat_services(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     done = play.run(FAILURE, notify_urls=[f"http://{server.address}/hook/a%2Fb?token={SECRET}"])
     assert (done.returncode, "WARNING" in done.stdout) == (0, False), done.stdout
@@ -115,7 +115,7 @@ def test_a_webhook_gets_what_chat_services_do_not_take(play: Play, serve: Callab
     ]
 
 
-def test_a_webhook_of_apprise_or_ntfy_gets_nothing(play: Play, serve: Callable[..., Receiver]) -> None:
+def test_a_webhook_of_apprise_or_ntfy_receives_its_own_form(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     urls = [f"json://{server.address}/hook", f"ntfy://{server.address}/topic"]
     done = play.run(START, SUCCESS, notify_urls=urls)
@@ -126,7 +126,7 @@ def test_a_webhook_of_apprise_or_ntfy_gets_nothing(play: Play, serve: Callable[.
     assert {body["topic"] for path, body in server.taken if path == "/"} == {"topic"}
 
 
-def test_a_channel_that_takes_nothing_fails_the_deploy_or_stops_the_others(
+def test_a_refusing_channel_fails_neither_the_deploy_nor_the_other_channels(
     play: Play, serve: Callable[..., Receiver], dead: str
 ) -> None:
     well, broken = serve(), serve(500)
@@ -144,7 +144,7 @@ def test_a_channel_that_takes_nothing_fails_the_deploy_or_stops_the_others(
     assert SECRET not in done.stdout
 
 
-def test_a_channel_that_never_answers_holds_the_deploy_up(play: Play, serve: Callable[..., Receiver]) -> None:
+def test_a_channel_that_never_answers_does_not_delay_the_deploy(play: Play, serve: Callable[..., Receiver]) -> None:
     slow, well = serve(None), serve()
     urls = [f"http://{slow.address}/{SECRET}", f"http://{slow.address}/2", f"http://{well.address}/"]
     began = time.monotonic()
@@ -156,9 +156,7 @@ def test_a_channel_that_never_answers_holds_the_deploy_up(play: Play, serve: Cal
     assert SECRET not in done.stdout
 
 
-def test_an_address_that_is_not_understood_is_found_only_when_it_is_needed(
-    play: Play, serve: Callable[..., Receiver]
-) -> None:
+def test_an_invalid_address_is_refused_before_it_is_needed(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     urls = [f"http://{server.address}/", f"slak://{SECRET}/x", SECRET, f"slack://{SECRET}", f"http://[{SECRET}"]
     done = play.run(CHECK, START, notify_urls=urls, options=("-vvv",))
@@ -170,7 +168,7 @@ def test_an_address_that_is_not_understood_is_found_only_when_it_is_needed(
     assert server.taken == []
 
 
-def test_an_address_of_slack_or_of_others_is_refused(play: Play) -> None:
+def test_addresses_of_chat_services_are_accepted(play: Play) -> None:
     hook = SLACK.replace("slack://", "https://hooks.slack.com/services/")
     urls = [SLACK, hook, "ntfys://topic", "ntfys://ntfy.example/topic", "mailto://u:p@example.com", "https://[::1]:8/x"]
     done = play.run(CHECK, notify_urls=urls)
@@ -180,26 +178,26 @@ def test_an_address_of_slack_or_of_others_is_refused(play: Play) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("notify_on", ["finish"]), ("notify_timeout", 0), ("notify_urls", ["{{ absent }}" + SECRET])]
 )
-def test_a_wrong_setting_is_found_only_when_it_is_needed(play: Play, name: str, value: Any) -> None:
+def test_a_wrong_setting_is_refused_before_it_is_needed(play: Play, name: str, value: Any) -> None:
     wrong: dict[str, Any] = {name: value}
     done = play.run(CHECK, **wrong)
     assert done.returncode == 2, done.stdout
     assert name in done.stdout
 
 
-def test_what_nobody_asked_for_is_told(play: Play, serve: Callable[..., Receiver]) -> None:
+def test_only_the_chosen_events_are_notified(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     play.run(START, SUCCESS, FAILURE, notify_urls=[f"json://{server.address}"], notify_on=["failure"])
     assert [body["type"] for _, body in server.taken] == ["failure"]
 
 
-def test_check_mode_tells(play: Play, serve: Callable[..., Receiver]) -> None:
+def test_check_mode_notifies_nobody(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     done = play.run(CHECK, START, SUCCESS, FAILURE, notify_urls=[f"json://{server.address}"], options=("--check",))
     assert (done.returncode, server.taken) == (0, []), done.stdout
 
 
-def test_without_apprise_the_deploy_fails(play: Play, serve: Callable[..., Receiver], tmp_path: Path) -> None:
+def test_the_deploy_continues_without_apprise(play: Play, serve: Callable[..., Receiver], tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden/apprise.py").write_text("raise ImportError", "utf-8")
     server = serve()
@@ -210,7 +208,7 @@ def test_without_apprise_the_deploy_fails(play: Play, serve: Callable[..., Recei
     assert SECRET not in done.stdout
 
 
-def test_apprise_that_crashes_fails_the_deploy(play: Play, tmp_path: Path) -> None:
+def test_the_deploy_continues_when_apprise_crashes(play: Play, tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden/apprise.py").write_text(f"raise RuntimeError({SECRET!r})", "utf-8")
     hidden = {"PYTHONPATH": str(tmp_path / "hidden")}
@@ -224,7 +222,7 @@ FAIL = {"ansible.builtin.fail": {"msg": "the way back failed too"}, "name": "Go 
 PING = {"ansible.builtin.ping": {}, "name": "Go on"}
 
 
-def test_a_host_that_is_lost_fails_untold(play: Play, serve: Callable[..., Receiver], dead: str) -> None:
+def test_the_loss_of_the_host_is_notified(play: Play, serve: Callable[..., Receiver], dead: str) -> None:
     server = serve()
     gone = {"gone": {"ansible_host": "127.0.0.1", "ansible_port": int(dead.partition(":")[2])}}
     done = play.run(START, PING, hosts=gone, notify_urls=[f"json://{server.address}/{SECRET}"])
@@ -236,7 +234,7 @@ def test_a_host_that_is_lost_fails_untold(play: Play, serve: Callable[..., Recei
     assert SECRET not in done.stdout
 
 
-def test_a_deploy_whose_way_back_fails_too_fails_untold(play: Play, serve: Callable[..., Receiver]) -> None:
+def test_a_deploy_whose_return_fails_too_is_notified(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     play.run(START, FAIL, notify_urls=[f"json://{server.address}"])
     assert [body["type"] for _, body in server.taken] == ["info", "failure"]
@@ -245,7 +243,7 @@ def test_a_deploy_whose_way_back_fails_too_fails_untold(play: Play, serve: Calla
     assert "result: failed" in message
 
 
-def test_what_a_task_keeps_secret_is_told(play: Play, serve: Callable[..., Receiver]) -> None:
+def test_the_output_of_a_secret_task_is_not_notified(play: Play, serve: Callable[..., Receiver]) -> None:
     server = serve()
     secret = {"ansible.builtin.fail": {"msg": SECRET}, "name": "Write it", "no_log": True}
     play.run(START, secret, notify_urls=[f"json://{server.address}"])
@@ -255,7 +253,7 @@ def test_what_a_task_keeps_secret_is_told(play: Play, serve: Callable[..., Recei
 
 
 @pytest.mark.parametrize("tasks", [(START, FAILURE, FAIL), (START, SUCCESS, FAIL), (FAIL,), (START, PING)])
-def test_an_end_is_told_twice_or_that_of_a_deploy_that_never_began(
+def test_the_end_of_a_started_deploy_is_notified_once(
     play: Play, serve: Callable[..., Receiver], tasks: tuple[dict[str, Any], ...]
 ) -> None:
     server = serve()
@@ -263,7 +261,7 @@ def test_an_end_is_told_twice_or_that_of_a_deploy_that_never_began(
     assert len(server.taken) == sum(task in (START, SUCCESS, FAILURE) for task in tasks)
 
 
-def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..., Receiver], tmp_path: Path) -> None:
+def test_an_interrupted_deploy_is_notified(play: Play, serve: Callable[..., Receiver], tmp_path: Path) -> None:
     server, at_work = serve(), tmp_path / "at work"
     pause = {"ansible.builtin.command": {"argv": ["sh", "-c", 'touch "$0" && exec sleep 60', str(at_work)]}}
     command = play.command(START, pause, notify_urls=[f"json://{server.address}"])
@@ -301,21 +299,21 @@ def test_a_deploy_that_is_interrupted_ends_untold(play: Play, serve: Callable[..
         f"http://user:{SECRET}@host/",
     ],
 )
-def test_the_secret_part_of_an_address_is_shown(url: str) -> None:
+def test_the_secret_part_of_an_address_is_never_shown(url: str) -> None:
     assert not any(part in NOTIFICATION.label(url) for part in (SECRET, "T1JJ3T3L2"))
 
 
-def test_a_reason_of_many_lines_fills_a_screen() -> None:
+def test_a_long_reason_is_cut_in_the_message() -> None:
     told = NOTIFICATION.message("failure", {**RETURNED, "reason": "word\n" * 1000}, "here")
     assert max(len(line) for line in told["body"].splitlines()) < 320
 
 
-def test_the_message_itself_is_taken_for_the_reason(serve: Callable[..., Receiver]) -> None:
+def test_the_reason_of_a_refusal_is_the_channels_answer(serve: Callable[..., Receiver]) -> None:
     asked = {"title": "Connection refused", "body": "error=404", "type": "info"}
     settings = NOTIFICATION.Settings([f"json://{serve(418).address}"], [], 5)
     assert settings.ask(**asked) == ["it answered 418 (I'm a Teapot)"]
 
 
-def test_the_events_are_not_those_that_are_documented() -> None:
+def test_the_events_are_those_that_are_documented() -> None:
     spec = yaml.safe_load((ROLES / "notify/meta/argument_specs.yml").read_text("utf-8"))
     assert tuple(spec["argument_specs"]["main"]["options"]["notify_on"]["choices"]) == NOTIFICATION.EVENTS

@@ -115,20 +115,20 @@ def _row(outside: Any, name: str) -> tuple[str, str]:
     return state, value
 
 
-def test_an_old_version_of_tls_is_not_noticed(serve: Serve) -> None:
+def test_an_old_version_of_tls_is_found(serve: Serve) -> None:
     assert _row(serve(), "TLS versions") == ("ok", "takes TLSv1.2, TLSv1.3")
     everything = "ALL:@SECLEVEL=0"
     state, value = _row(serve(oldest=ssl.TLSVersion.TLSv1, weak=everything), "TLS versions")
     assert (state, value) == ("fail", "takes TLSv1, TLSv1.1, TLSv1.2, TLSv1.3")
 
 
-def test_a_weak_cipher_is_not_noticed(serve: Serve) -> None:
+def test_a_weak_cipher_is_found(serve: Serve) -> None:
     assert _row(serve(), "TLS ciphers") == ("ok", "none that is weak is taken")
     state, value = _row(serve(weak="ALL:@SECLEVEL=0"), "TLS ciphers")
     assert (state, value.split()[0]) == ("fail", "takes")
 
 
-def test_a_site_that_drips_holds_up_the_run(serve: Serve) -> None:
+def test_a_site_that_answers_byte_by_byte_does_not_delay_the_run(serve: Serve) -> None:
     outside = serve(drip=True, seconds=1)
     began = time.monotonic()
     _row(outside, "page from outside")
@@ -149,17 +149,17 @@ def test_a_site_that_drips_holds_up_the_run(serve: Serve) -> None:
         ("open ports", {}, "22 is closed"),
     ],
 )
-def test_what_is_wrong_passes(serve: Serve, name: str, answer: dict[str, Any], value: str) -> None:
+def test_each_fault_of_the_site_fails_its_row(serve: Serve, name: str, answer: dict[str, Any], value: str) -> None:
     assert _row(serve(**answer), name) == ("fail", value)
 
 
-def test_a_host_that_is_gone_breaks_off_the_look() -> None:
+def test_every_row_is_checked_on_an_unreachable_host() -> None:
     gone = OUTSIDE.Outside("nowhere.invalid", "127.0.0.1", "", "127.0.0.1", 1, [1], "r1", 1)
     for name in OUTSIDE.CHECKS:
         assert _row(gone, name)[0] == ("ok" if name == "other names" else "fail")
 
 
-def test_a_name_without_an_address_is_one_cause_for_every_row_that_needs_it() -> None:
+def test_a_name_without_an_address_is_named_as_the_cause_of_every_row() -> None:
     nowhere = OUTSIDE.Outside("nowhere.invalid", "", "", "127.0.0.1", 1, [1], "r1", 1)
     rows = [OUTSIDE.row(nowhere, name) for name in OUTSIDE.CHECKS if name not in ("other names", "open ports")]
     assert len(rows) == 10

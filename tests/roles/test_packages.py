@@ -43,7 +43,7 @@ def _apt_tasks() -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_whatever_works_with_packages_waits_equally_long_for_the_lock() -> None:
+def test_every_package_task_waits_equally_long_for_the_lock() -> None:
     tasks = _apt_tasks()
     assert len(tasks) > 5
     assert [name for name, task in tasks if task.get("lock_timeout") != "{{ milkbot_apt_lock_timeout }}"] == []
@@ -62,7 +62,7 @@ def lock(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         holding.kill()
 
 
-def test_who_holds_the_lock_is_named(lock: tuple[str, subprocess.Popen[str]]) -> None:
+def test_the_holder_of_the_package_lock_is_named(lock: tuple[str, subprocess.Popen[str]]) -> None:
     path, holding = lock
     answer = ask("milkbot/library/apt_lock.py", files=[path])
     assert f"(process {holding.pid}) holds {path}" in answer["holder"]
@@ -71,7 +71,7 @@ def test_who_holds_the_lock_is_named(lock: tuple[str, subprocess.Popen[str]]) ->
     assert f"(process {holding.pid})" in late["msg"]
 
 
-def test_reading_who_holds_a_lock_takes_none(tmp_path: Path) -> None:
+def test_reading_the_holder_of_a_lock_takes_no_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch()
     assert ask("milkbot/library/apt_lock.py", files=[str(path), str(tmp_path / "none")], wait=5)["holder"] == ""
@@ -97,7 +97,7 @@ def test_security_updates_come_from_every_repository_that_is_used(path: Path) ->
         assert (origin in text) == (name in known["_milkbot_repositories"])
 
 
-def test_security_updates_are_switched_on_whatever_the_image_says() -> None:
+def test_security_updates_are_enabled_whatever_the_image_has() -> None:
     text = render("packages/unattended-upgrades.j2")
     assert 'APT::Periodic::Enable "1";' in text
     assert 'APT::Periodic::Unattended-Upgrade "1";' in text
@@ -106,12 +106,12 @@ def test_security_updates_are_switched_on_whatever_the_image_says() -> None:
     )
 
 
-def test_a_repository_is_asked_more_than_once() -> None:
+def test_adding_a_repository_is_retried() -> None:
     tasks = yaml.safe_load((ROLES / "packages/tasks/repositories.yml").read_text(encoding="utf-8"))
     (adding,) = [task for task in tasks if "ansible.builtin.deb822_repository" in task]
     assert adding["retries"] >= 3
     assert adding["until"] == "__packages_repositories is not failed"
 
 
-def test_the_timers_of_the_security_updates_are_the_distributions() -> None:
+def test_security_updates_use_the_distributions_timers() -> None:
     assert variables()["_packages_timers"] == ["apt-daily.timer", "apt-daily-upgrade.timer"]

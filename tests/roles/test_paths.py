@@ -38,7 +38,7 @@ def _literals() -> Iterator[tuple[str, str]]:
                 yield f"{name}:{number}", found.rstrip("./")
 
 
-def test_a_lock_has_one_path() -> None:
+def test_every_lock_has_one_path() -> None:
     locks = {str(evaluate(f"milkbot_{name}_lock")) for name in ("backup", "deploy", "wal", "health")}
     own = {f"/var/backups/milkbot/.{name}.lock" for name in ("fetch", "offsite", "drill")}
     wrong = [f"{where}: {path}" for where, path in _literals() if _is_lock(path) and path not in locks | own]
@@ -49,7 +49,7 @@ def _is_lock(path: str) -> bool:
     return path.startswith("/run/lock/") or path.endswith(".lock")
 
 
-def test_a_path_that_no_role_names_is_spelled_in_one_file() -> None:
+def test_every_path_without_a_role_is_written_in_one_file() -> None:
     known = _paths_of_the_roles()
     places: dict[str, set[str]] = {}
     for where, path in _literals():
@@ -69,7 +69,7 @@ def test_the_scripts_of_the_backups_hold_the_lock_that_the_roles_name() -> None:
     assert done.stdout.splitlines() == [str(evaluate(name)) for name in expected]
 
 
-def test_postgresql_is_not_taken_away_while_a_dump_holds_the_lock(tmp_path: Path) -> None:
+def test_postgresql_is_not_restarted_while_a_dump_holds_the_lock(tmp_path: Path) -> None:
     """What `restart.yml -e postgres=yes` and `upgrade.yml` do to PostgreSQL waits for the lock that a dump holds."""
     lock, taken_away = tmp_path / "lock", tmp_path / "taken-away"
     with lock.open("w") as dump:

@@ -36,7 +36,7 @@ def _statements(*, properties: bool) -> list[str]:
     return list(roles.statements(GLOBALS.splitlines(keepends=True), {"postgres", "milkbot_api"}, properties=properties))
 
 
-def test_a_role_that_is_there_is_changed_by_a_backup() -> None:
+def test_an_existing_role_is_not_changed_by_a_backup() -> None:
     assert _statements(properties=False) == [
         'CREATE ROLE "my watcher";',
         'ALTER ROLE "my watcher" WITH NOSUPERUSER NOLOGIN;',
@@ -45,7 +45,7 @@ def test_a_role_that_is_there_is_changed_by_a_backup() -> None:
     ]
 
 
-def test_what_belongs_to_the_database_itself_stays_with_the_lost_one() -> None:
+def test_the_databases_own_properties_are_restored_with_it() -> None:
     assert [line for line in _statements(properties=True) if "DATABASE" in line] == GLOBALS.splitlines()[-5:]
 
 
@@ -60,12 +60,12 @@ def _books(directory: Path, restore_from: str = "offsite") -> dict[str, Any]:
     )
 
 
-def test_a_machine_without_postgresql_is_refused(tmp_path: Path) -> None:
+def test_a_machine_without_postgresql_counts_as_empty(tmp_path: Path) -> None:
     nothing: dict[str, Any] = {"stored": [], "restored": [], "recorded": [], "begun": ""}
     assert _books(tmp_path).items() >= nothing.items()
 
 
-def test_a_restore_that_was_killed_is_begun_with_another_backup(tmp_path: Path) -> None:
+def test_a_killed_restore_is_resumed_with_the_same_backup(tmp_path: Path) -> None:
     (tmp_path / "recovery.json").write_text(json.dumps({"restore_from": "offsite", "file": f"/b/{NAME}.sql.gz"}))
     assert _books(tmp_path)["begun"] == f"/b/{NAME}.sql.gz"
     assert _books(tmp_path, "/mnt/other.sql.gz")["begun"] == ""
@@ -73,7 +73,7 @@ def test_a_restore_that_was_killed_is_begun_with_another_backup(tmp_path: Path) 
     assert _books(tmp_path)["begun"] == ""
 
 
-def test_a_restore_is_recorded_twice(tmp_path: Path) -> None:
+def test_a_restore_is_recorded_once(tmp_path: Path) -> None:
     lines = [
         {"action": "restore", "result": "good", "backup": f"/b/{NAME}.sql.gz"},
         {"action": "restore", "result": "failed", "backup": "other.sql.gz"},
@@ -101,7 +101,7 @@ def _done(restore_from: str, *, restored: list[str], begun: str = "") -> bool:
         ("/mnt/usb/milkbot_20261126_020000.sql.gz", "", False),
     ],
 )
-def test_books_are_restored_again_or_not_at_all(restore_from: str, begun: str, *, done: bool) -> None:
+def test_a_backup_is_restored_exactly_once(restore_from: str, begun: str, *, done: bool) -> None:
     assert _done(restore_from, restored=[f"{NAME}.sql.gz"], begun=begun) is done
     assert _done(restore_from, restored=[], begun=begun) is False
 
@@ -116,12 +116,14 @@ def test_books_are_restored_again_or_not_at_all(restore_from: str, begun: str, *
         (f"/mnt/usb/{NAME}.sql.gz", ["age1x"], False),
     ],
 )
-def test_an_identity_is_asked_for_in_vain(restore_from: str, recipients: list[str], *, encrypted: bool) -> None:
+def test_an_identity_is_required_for_encrypted_backups_alone(
+    restore_from: str, recipients: list[str], *, encrypted: bool
+) -> None:
     given = {"recovery_from": restore_from, "backup_age_recipients": recipients}
     assert evaluate("_recovery_encrypted", **given) is encrypted
 
 
-def test_an_identity_stands_in_a_process_list() -> None:
+def test_an_identity_is_never_in_the_process_list() -> None:
     secret = "AGE-SECRET-KEY-1TEST"
     given = {"recovery_from": f"offsite:daily/{NAME}.tar.age", "recovery_age_identity_secret": secret}
     words = evaluate("_recovery_fetch", **given)

@@ -20,7 +20,7 @@ def _asked(expression: str, *releases: dict[str, Any], commit: str = LATER, **gi
     return evaluate(expression, __release_known=known, __release_chosen=chosen, __release_commit=commit, **given)
 
 
-def test_a_commit_that_changes_nothing_of_what_is_shipped_is_the_release_that_is_there() -> None:
+def test_a_commit_with_the_same_shipped_content_reuses_the_release() -> None:
     assert _asked("_release_whole", _release("one", live=True)) == ["one"]
     assert _asked("_release_whole", _release("one", content="other"), _release("two")) == ["two"]
 
@@ -35,22 +35,22 @@ def test_the_reason_why_nothing_is_deployed_names_both_commits_and_what_is_shipp
     assert same == "Nothing to deploy: one runs already."
 
 
-def test_a_bad_release_is_not_taken_again() -> None:
+def test_a_bad_release_is_not_reused() -> None:
     assert _asked("_release_whole", _release("one", result="bad")) == []
 
 
-def test_the_live_release_is_taken_before_a_newer_one_of_the_same_content() -> None:
+def test_the_live_release_is_preferred_to_a_newer_one_of_the_same_content() -> None:
     assert _asked("_release_whole | last", _release("one", live=True), _release("two", result="")) == "one"
     assert _asked("_release_whole | last", _release("one"), _release("two", result="")) == "two"
 
 
-def test_a_release_from_before_its_content_was_recorded_is_known_by_its_commit() -> None:
+def test_a_release_without_recorded_content_is_matched_by_its_commit() -> None:
     former = _release("former", content="", live=True)
     assert _asked("_release_whole", former, commit=COMMIT) == ["former"]
     assert _asked("_release_whole", former, commit=LATER) == []
 
 
-def test_a_release_that_was_begun_is_finished_for_its_commit() -> None:
+def test_an_incomplete_release_is_completed_for_its_commit() -> None:
     begun = _release(f"20260101T000000Z-{LATER[:12]}", complete=False, content="", commit="", result="")
     other = _release(f"20260101T000001Z-{COMMIT[:12]}", complete=False, content="", commit="", result="")
     assert _asked("_release_started", begun, other) == [begun["id"]]

@@ -76,20 +76,20 @@ def _shared(one: Path, other: Path) -> bool:
     return one.samefile(other)
 
 
-def test_a_first_environment_stays_uncompiled(environments: Environments) -> None:
+def test_a_first_environment_is_compiled(environments: Environments) -> None:
     answer = environments.build("first")
     assert (answer["linked"], answer["compiled"], answer["without"]) == (0, 3, [])
     assert "matches" in environments.imported("first", "package.two")
 
 
-def test_what_is_compiled_is_compiled_again(environments: Environments) -> None:
+def test_unchanged_modules_share_their_bytecode(environments: Environments) -> None:
     environments.build("first")
     answer = environments.build("second", "first")
     assert (answer["linked"], answer["compiled"]) == (3, 0)
     assert _shared(environments.bytecode("first", "package/two.py"), environments.bytecode("second", "package/two.py"))
 
 
-def test_python_does_not_take_what_is_linked(environments: Environments) -> None:
+def test_python_uses_the_linked_bytecode(environments: Environments) -> None:
     environments.fill_cache({"one.py": "NAME = 'one'\ndef f(): ...\n"})
     environments.build("first")
     environments.build("second", "first")
@@ -100,7 +100,7 @@ def test_python_does_not_take_what_is_linked(environments: Environments) -> None
     assert said.splitlines()[0].split() == ["one", *[str(environments.site("second") / "one.py")] * 2]
 
 
-def test_a_changed_source_runs_as_it_was(environments: Environments) -> None:
+def test_a_changed_module_is_compiled_and_runs(environments: Environments) -> None:
     environments.build("first")
     # As long as before, and of the same second: nothing but the content tells them apart.
     about = (environments.cache / "one.py").stat()
@@ -112,7 +112,7 @@ def test_a_changed_source_runs_as_it_was(environments: Environments) -> None:
     assert environments.imported("first", "one").startswith("one ")
 
 
-def test_a_package_that_is_built_anew_is_compiled_anew(environments: Environments) -> None:
+def test_a_rebuilt_package_shares_its_bytecode(environments: Environments) -> None:
     environments.build("first")
     environments.fill_cache({"one.py": SOURCES["one.py"]})
     os.utime(environments.cache / "one.py", (time.time() + 60,) * 2)
@@ -121,7 +121,7 @@ def test_a_package_that_is_built_anew_is_compiled_anew(environments: Environment
     assert "matches" in environments.imported("second", "one")
 
 
-def test_a_pruned_release_takes_its_successors_bytecode_along(environments: Environments) -> None:
+def test_a_pruned_release_leaves_its_successors_bytecode(environments: Environments) -> None:
     environments.build("first")
     environments.build("second", "first")
     subprocess.run(["rm", "-rf", environments.top / "first"], check=True)
@@ -130,7 +130,7 @@ def test_a_pruned_release_takes_its_successors_bytecode_along(environments: Envi
     assert environments.build("third", "first", "second")["linked"] == 3
 
 
-def test_bytecode_that_others_could_write_is_taken(environments: Environments) -> None:
+def test_bytecode_that_others_could_write_is_not_shared(environments: Environments) -> None:
     environments.build("first")
     environments.bytecode("first", "one.py").chmod(0o666)
     stale = environments.bytecode("first", "package/two.py")
@@ -140,7 +140,7 @@ def test_bytecode_that_others_could_write_is_taken(environments: Environments) -
     assert environments.bytecode("second", "one.py").stat().st_mode & 0o777 == 0o644
 
 
-def test_a_killed_run_is_not_finished(environments: Environments) -> None:
+def test_a_killed_build_is_completed_by_the_next_run(environments: Environments) -> None:
     environments.build("first")
     environments.build("second", "first")
     environments.bytecode("second", "one.py").unlink()
@@ -149,20 +149,20 @@ def test_a_killed_run_is_not_finished(environments: Environments) -> None:
     assert (answer["linked"], answer["compiled"]) == (1, 0)
 
 
-def test_a_template_that_is_no_python_ends_the_build(environments: Environments) -> None:
+def test_a_template_that_is_not_valid_python_does_not_end_the_build(environments: Environments) -> None:
     environments.fill_cache({"template.py": "class {{ name }}\n"})
     answer = environments.build("first")
     assert answer["without"] == [str(environments.site("first") / "template.py")]
     assert answer["compiled"] == 3
 
 
-def test_an_installer_that_fails_is_not_heard(environments: Environments) -> None:
+def test_a_failing_installer_fails_the_task_with_its_message(environments: Environments) -> None:
     answer = environments.build("first", commands=[["sh", "-c", "echo no such index >&2; exit 2"]])
     assert answer["failed"] is True
     assert "ended with 2: no such index" in answer["msg"]
 
 
-def test_everybody_may_write_the_installers_lock(environments: Environments) -> None:
+def test_nobody_else_may_write_the_installers_lock(environments: Environments) -> None:
     environments.build("first")
     found = subprocess.run(
         ["find", environments.top / "first", "!", "-type", "l", "-perm", "/022"],

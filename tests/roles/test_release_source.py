@@ -95,7 +95,7 @@ def _refusal(answer: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("name", ["commit", "short commit", "tag", "branch", "HEAD"])
-def test_a_version_is_another_commit(checkout: Checkout, name: str) -> None:
+def test_each_name_of_a_version_resolves_to_its_commit(checkout: Checkout, name: str) -> None:
     commit = checkout.git("rev-parse", "HEAD")
     checkout.git("tag", "v1")
     names = {"commit": commit, "short commit": commit[:9], "tag": "v1", "branch": "main", "HEAD": "HEAD"}
@@ -103,7 +103,7 @@ def test_a_version_is_another_commit(checkout: Checkout, name: str) -> None:
     assert (answer["commit"], answer["source"], answer["version"]) == (commit, "commit", "1.2.3")
 
 
-def test_the_plan_does_not_know_what_comes(checkout: Checkout) -> None:
+def test_the_plan_knows_the_commits_packages_and_migrations_to_come(checkout: Checkout) -> None:
     first = checkout.git("rev-parse", "HEAD")
     after = {"uv.lock": LOCK.format("rich", "16"), "app/migrations/versions/0002_next.py": ""}
     checkout.commit("Second", after)
@@ -133,7 +133,7 @@ def test_changes_outside_of_what_is_shipped_need_not_be_committed(checkout: Chec
     assert (answer["commit"], answer["dirty"]) == (checkout.git("rev-parse", "HEAD"), False)
 
 
-def test_a_new_file_that_is_not_committed_is_taken_along_and_nothing_outside_of_what_is_shipped(
+def test_an_allowed_dirty_checkout_ships_new_files_of_the_shipped_paths_alone(
     checkout: Checkout,
 ) -> None:
     (checkout.path / "app/new.py").write_text("new", "utf-8")
@@ -191,19 +191,19 @@ def test_what_the_project_file_names_for_the_build_is_shipped(checkout: Checkout
     assert _choose(checkout.path)["content"] != first["content"]
 
 
-def test_the_same_changes_are_another_commit(checkout: Checkout) -> None:
+def test_the_same_changes_get_the_same_identity(checkout: Checkout) -> None:
     (checkout.path / "uv.lock").write_text(LOCK.format("rich", "17"), "utf-8")
     one, other = _choose(checkout.path, allow_dirty=True), _choose(checkout.path, allow_dirty=True)
     assert (one["commit"], one["source"], one["packages"]) == (other["commit"], "checkout with changes", {"rich": "17"})
     assert one["commit"] != checkout.git("rev-parse", "HEAD")
 
 
-def test_a_name_that_is_not_known_is_guessed(checkout: Checkout) -> None:
+def test_an_unknown_version_is_refused(checkout: Checkout) -> None:
     assert f"the checkout {checkout.path} knows no commit, tag or branch v9" in _refusal(_choose(checkout.path, "v9"))
     assert "knows no commit, tag or branch --help" in _refusal(_choose(checkout.path, "--help"))
 
 
-def test_a_commit_of_something_else_is_taken(checkout: Checkout) -> None:
+def test_a_commit_of_another_project_is_refused(checkout: Checkout) -> None:
     checkout.git("rm", "--quiet", "uv.lock")
     commit = checkout.commit("Without a lock file", {})
     assert _refusal(_choose(checkout.path)) == f"commit {commit[:12]} is no version of Milkbot: it has no uv.lock"
@@ -214,7 +214,9 @@ def test_a_commit_of_something_else_is_taken(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "milkbot-1.2.3/"])
 @pytest.mark.parametrize("ending", ["tar", "tar.gz"])
-def test_a_tarball_of_gits_is_another_commit(checkout: Checkout, tmp_path: Path, ending: str, prefix: str) -> None:
+def test_a_tarball_made_by_git_is_identified_by_its_commit(
+    checkout: Checkout, tmp_path: Path, ending: str, prefix: str
+) -> None:
     path = tmp_path / f"milkbot.{ending}"
     checkout.git("archive", f"--output={path}", f"--prefix={prefix}", "HEAD")
     answer = _choose(tmp_path, str(path))
@@ -236,7 +238,7 @@ def _tarball(path: Path, files: dict[str, str], *others: tarfile.TarInfo, top: s
     return path
 
 
-def test_a_tarball_without_a_commit_has_no_name(tmp_path: Path) -> None:
+def test_a_tarball_without_a_commit_is_identified_by_its_sha_256(tmp_path: Path) -> None:
     path = _tarball(tmp_path / "milkbot.tar.xz", FILES, top="./milkbot/")
     answer = _choose(tmp_path, str(path))
     assert answer["commit"] == hashlib.sha256(path.read_bytes()).hexdigest()[:40]
@@ -247,7 +249,7 @@ def test_a_tarball_without_a_commit_has_no_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("left_out", "named"), [("pyproject.toml", "pyproject.toml"), ("uv.lock", "uv.lock"), ("app/", "app/")]
 )
-def test_a_tarball_of_something_else_is_taken(tmp_path: Path, left_out: str, named: str) -> None:
+def test_a_tarball_of_another_project_is_refused(tmp_path: Path, left_out: str, named: str) -> None:
     files = {name: content for name, content in FILES.items() if not name.startswith(left_out)}
     path = _tarball(tmp_path / "other.tar.xz", files)
     assert f"{path} is no version of Milkbot: it has no {named}" in _refusal(_choose(tmp_path, str(path)))
@@ -270,12 +272,12 @@ def _link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarI
     ],
     ids=lambda member: f"{member.name} {member.linkname}",
 )
-def test_a_tarball_reaches_out(tmp_path: Path, member: tarfile.TarInfo) -> None:
+def test_a_tarball_with_members_outside_of_it_is_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
     path = _tarball(tmp_path / "evil.tar.xz", FILES, member)
     assert f"{path} is refused: {member.name} leads out of it" in _refusal(_choose(tmp_path, str(path)))
 
 
-def test_a_tarball_that_cannot_be_read_is_half_read(tmp_path: Path) -> None:
+def test_a_tarball_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     path = _tarball(tmp_path / "cut.tar.xz", {**FILES, "app/long": "".join(map(str, range(9999)))})
     path.write_bytes(path.read_bytes()[:-2000])
     assert f"{path} cannot be read" in _refusal(_choose(tmp_path, str(path)))
@@ -296,7 +298,7 @@ def translating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("translating")
-def test_a_checkout_whose_scripts_were_translated_is_refused_and_its_fix_works(tmp_path: Path) -> None:
+def test_a_checkout_with_translated_line_ends_is_refused_and_its_remedy_works(tmp_path: Path) -> None:
     origin = Checkout.make(tmp_path / "origin", FILES | SCRIPT)
     _run("git", "clone", "--quiet", origin.path, tmp_path / "clone")
     clone = Checkout(tmp_path / "clone")
@@ -312,7 +314,7 @@ def test_a_checkout_whose_scripts_were_translated_is_refused_and_its_fix_works(t
 
 
 @pytest.mark.usefixtures("translating")
-def test_our_own_attributes_keep_a_checkout_as_it_was_committed(tmp_path: Path) -> None:
+def test_the_projects_git_attributes_keep_line_ends_as_committed(tmp_path: Path) -> None:
     attributes = {".gitattributes": (ROOT / ".gitattributes").read_text("utf-8")}
     origin = Checkout.make(tmp_path / "origin", FILES | SCRIPT | attributes)
     _run("git", "clone", "--quiet", origin.path, tmp_path / "clone")
@@ -347,13 +349,13 @@ def test_an_archive_holds_the_bytes_that_were_committed(tmp_path: Path) -> None:
 # A signature.
 
 
-def test_a_signed_tag_is_refused(checkout: Checkout, keys: Callable[[str], Path]) -> None:
+def test_a_signed_tag_is_accepted(checkout: Checkout, keys: Callable[[str], Path]) -> None:
     checkout.sign("v1", keys("owner"))
     answer = _choose(checkout.path, "v1", verify=True, allowed_signers=_allowed(keys("owner")))
     assert (answer["commit"], answer["source"]) == (checkout.git("rev-parse", "HEAD"), "commit, signed tag v1")
 
 
-def test_a_tag_signed_by_openpgp_is_refused(
+def test_a_tag_signed_by_openpgp_is_accepted_with_its_key_alone(
     checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "gnupg"
@@ -381,7 +383,7 @@ UNSIGNED = {
 
 
 @pytest.mark.parametrize("case", UNSIGNED)
-def test_a_version_that_nobody_signed_is_installed(checkout: Checkout, keys: Callable[[str], Path], case: str) -> None:
+def test_an_unsigned_version_is_refused(checkout: Checkout, keys: Callable[[str], Path], case: str) -> None:
     checkout.git("branch", "of-nobody's")
     checkout.git("tag", "plain")
     checkout.git("tag", "--annotate", "--message", "v", "annotated")
@@ -394,7 +396,7 @@ def test_a_version_that_nobody_signed_is_installed(checkout: Checkout, keys: Cal
     assert UNSIGNED[case] in said
 
 
-def test_a_tarball_passes_for_a_signed_tag(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_tarball_is_refused_where_a_signature_is_required(checkout: Checkout, tmp_path: Path) -> None:
     checkout.git("archive", f"--output={tmp_path}/a.tar", "HEAD")
     said = _refusal(_choose(checkout.path, f"{tmp_path}/a.tar", verify=True))
     assert "a tarball carries no signature" in said
@@ -428,7 +430,7 @@ def remote(checkout: Checkout, tmp_path: Path) -> Remote:
 
 
 @pytest.mark.parametrize("name", ["commit", "tag", "branch"])
-def test_the_remotes_version_is_another_commit(remote: Remote, name: str) -> None:
+def test_each_name_of_the_remotes_version_resolves_to_its_commit(remote: Remote, name: str) -> None:
     commit = remote.checkout.git("rev-parse", "HEAD")
     remote.checkout.git("tag", "v1")
     remote.push()
@@ -437,7 +439,7 @@ def test_the_remotes_version_is_another_commit(remote: Remote, name: str) -> Non
     assert (answer["version"], answer["tarball"]) == ("1.2.3", "")
 
 
-def test_what_was_pushed_since_is_not_seen(remote: Remote) -> None:
+def test_commits_pushed_since_are_fetched(remote: Remote) -> None:
     first = remote.choose("main")["commit"]
     second = remote.checkout.commit("Second", {})
     remote.push()
@@ -450,7 +452,7 @@ def test_what_was_pushed_since_is_not_seen(remote: Remote) -> None:
     assert remote.choose("main")["commit"] == first
 
 
-def test_a_commit_that_was_not_pushed_is_installed(remote: Remote) -> None:
+def test_a_commit_that_was_not_pushed_is_refused(remote: Remote) -> None:
     commit = remote.checkout.commit("At home", {})
     said = _refusal(remote.choose(commit))
     assert (
@@ -458,14 +460,14 @@ def test_a_commit_that_was_not_pushed_is_installed(remote: Remote) -> None:
     )
 
 
-def test_a_remote_that_is_away_leaves_something(remote: Remote) -> None:
+def test_an_unreachable_remote_is_reported_and_leaves_nothing(remote: Remote) -> None:
     said = _refusal(remote.choose("main", url=f"file://{remote.path}.away"))
     assert f"the repository file://{remote.path}.away cannot be read" in said
     assert "check release_git_url, release_git_key and release_git_known_hosts" in said
     assert not remote.mirror.exists()
 
 
-def test_check_mode_keeps_what_it_fetched(remote: Remote) -> None:
+def test_check_mode_keeps_nothing_that_it_fetched(remote: Remote) -> None:
     answer = remote.choose("main", check=True)
     assert answer["version"] == "1.2.3"
     assert not remote.mirror.exists()
@@ -478,7 +480,7 @@ def test_check_mode_keeps_what_it_fetched(remote: Remote) -> None:
 
 
 @pytest.mark.parametrize("left", ["a lock", "an empty directory", "a broken object", "half a repository"])
-def test_what_a_killed_run_left_stops_the_next(remote: Remote, left: str) -> None:
+def test_the_rest_of_a_killed_fetch_does_not_stop_the_next(remote: Remote, left: str) -> None:
     if left != "an empty directory":
         remote.choose("main")
     if left == "a lock":
@@ -497,7 +499,7 @@ def test_what_a_killed_run_left_stops_the_next(remote: Remote, left: str) -> Non
     assert remote.choose("main")["commit"] == second
 
 
-def test_a_remotes_tag_that_nobody_signed_is_installed(remote: Remote, keys: Callable[[str], Path]) -> None:
+def test_an_unsigned_tag_of_the_remote_is_refused(remote: Remote, keys: Callable[[str], Path]) -> None:
     remote.checkout.sign("v1", keys("owner"))
     remote.checkout.git("tag", "v2")
     remote.push()
@@ -506,7 +508,7 @@ def test_a_remotes_tag_that_nobody_signed_is_installed(remote: Remote, keys: Cal
     assert "v2 is refused" in _refusal(remote.choose("v2", **trust))
 
 
-def test_everybody_reads_the_repositorys_password(remote: Remote) -> None:
+def test_a_password_in_the_repositorys_address_is_refused_and_not_shown(remote: Remote) -> None:
     said = _refusal(remote.choose("main", url="https://me:secret@milkbot.test/milkbot.git"))
     assert "release_git_url has a password in it" in said
     assert "secret" not in said
@@ -515,13 +517,13 @@ def test_everybody_reads_the_repositorys_password(remote: Remote) -> None:
 # What is unpacked already.
 
 
-def test_the_running_version_is_unknown(checkout: Checkout) -> None:
+def test_the_running_release_is_described(checkout: Checkout) -> None:
     answer = ask("release/library/release_source.py", directory=str(checkout.path))
     assert (answer["version"], answer["migrations"]) == ("1.2.3", ["0001_first.py"])
     assert answer["packages"] == {"httpx2": "2.16", "rich": "15"}
     assert answer["free"] > 0
 
 
-def test_a_release_that_is_not_there_ends_the_plan(tmp_path: Path) -> None:
+def test_a_missing_release_does_not_end_the_plan(tmp_path: Path) -> None:
     answer = ask("release/library/release_source.py", directory=str(tmp_path / "gone"))
     assert (answer["packages"], answer["migrations"]) == ({}, [])

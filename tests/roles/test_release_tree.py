@@ -41,20 +41,20 @@ def _there(directory: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("prefix", ["", "milkbot-1.0/"])
-def test_a_server_gets_the_tests(tmp_path: Path, prefix: str) -> None:
+def test_only_shipped_files_reach_a_server(tmp_path: Path, prefix: str) -> None:
     archive = _archive(tmp_path / "a.tar", prefix=prefix)
     answer = _unpack(archive, tmp_path / "release", prefix=prefix.rstrip("/"))
     assert answer["files"] == 2
     assert _there(tmp_path / "release") == {"app/milkbot/__init__.py", "pyproject.toml"}
 
 
-def test_the_archive_decides_who_may_write(tmp_path: Path) -> None:
+def test_only_the_owner_may_write_an_unpacked_release(tmp_path: Path) -> None:
     _unpack(_archive(tmp_path / "a.tar"), tmp_path / "release")
     for path in (tmp_path / "release").rglob("*"):
         assert (path.stat().st_uid, path.stat().st_mode & 0o022) == (os.geteuid(), 0)
 
 
-def test_what_an_interrupted_run_left_stays(tmp_path: Path) -> None:
+def test_the_rest_of_an_interrupted_run_is_removed(tmp_path: Path) -> None:
     archive = _archive(tmp_path / "a.tar")
     left = tmp_path / "release/app/of-another-run.py"
     left.parent.mkdir(parents=True)
@@ -63,7 +63,7 @@ def test_what_an_interrupted_run_left_stays(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_a_complete_release_is_written_to(tmp_path: Path) -> None:
+def test_a_complete_release_is_never_written_to(tmp_path: Path) -> None:
     archive = _archive(tmp_path / "a.tar")
     _unpack(archive, tmp_path / "release")
     (tmp_path / "release/release.json").touch()
@@ -84,13 +84,13 @@ def test_a_complete_release_is_written_to(tmp_path: Path) -> None:
     ],
     ids=lambda member: f"{member.name} {member.linkname}",
 )
-def test_a_member_leads_out_of_the_release(tmp_path: Path, member: tarfile.TarInfo) -> None:
+def test_a_member_that_leads_out_of_the_release_is_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
     answer = _unpack(_archive(tmp_path / "a.tar", member), tmp_path / "release")
     assert answer["failed"] is True
     assert member.name in answer["msg"]
 
 
-def test_a_link_inside_is_refused(tmp_path: Path) -> None:
+def test_a_link_inside_the_release_is_accepted(tmp_path: Path) -> None:
     answer = _unpack(
         _archive(tmp_path / "a.tar", _special("app/link", tarfile.SYMTYPE, "milkbot")), tmp_path / "release"
     )
@@ -98,7 +98,7 @@ def test_a_link_inside_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "release/app/link/__init__.py").is_file()
 
 
-def test_a_member_is_written_through_a_link(tmp_path: Path) -> None:
+def test_a_member_behind_a_link_is_refused(tmp_path: Path) -> None:
     up = _special("app/up", tarfile.SYMTYPE, "..")
     answer = _unpack(
         _archive(tmp_path / "a.tar", up, _special("app/up/beside", tarfile.SYMTYPE, "..")), tmp_path / "release"
@@ -106,7 +106,7 @@ def test_a_member_is_written_through_a_link(tmp_path: Path) -> None:
     assert answer["msg"].endswith("app/up/beside lies behind a link")
 
 
-def test_an_archive_that_was_cut_is_a_release(tmp_path: Path) -> None:
+def test_an_archive_that_was_cut_is_refused(tmp_path: Path) -> None:
     archive = _archive(tmp_path / "a.tar")
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
     answer = _unpack(archive, tmp_path / "release")

@@ -37,14 +37,14 @@ def _archive(path: Path, **wheels: bytes) -> str:
     return str(path)
 
 
-def test_a_host_gets_what_another_system_or_python_needs() -> None:
+def test_a_host_receives_only_the_packages_of_its_system_and_python() -> None:
     environment = {"sys_platform": "linux", "python_full_version": "3.13.1"}
     assert CONTROL.for_host(LOCKED, environment) == ["h11==0.16.0 --hash=sha256:63cf8bbe --hash=sha256:4e35b956"]
     older = CONTROL.for_host(LOCKED, environment | {"python_full_version": "3.11.2"})
     assert older[1:] == ["tomli==2.4.1 --hash=sha256:7c7e1a96"]
 
 
-def test_wheels_are_chosen_for_the_control_node() -> None:
+def test_wheels_are_chosen_for_the_host() -> None:
     tags = ["cp311-cp311-manylinux_2_36_aarch64", "cp311-abi3-manylinux_2_17_aarch64", "py3-none-any"]
     options = CONTROL.pip_options(tags, "3.11.2")
     assert options[:4] == ["--python-version", "3.11.2", "--implementation", "cp"]
@@ -53,7 +53,7 @@ def test_wheels_are_chosen_for_the_control_node() -> None:
     assert platforms == ["manylinux_2_36_aarch64", "manylinux_2_17_aarch64"]
 
 
-def test_a_wheel_that_did_not_arrive_whole_is_installed(tmp_path: Path) -> None:
+def test_a_wheel_that_did_not_arrive_whole_is_refused(tmp_path: Path) -> None:
     source = _archive(tmp_path / "wheels.tar", a=b"cut o")
     with pytest.raises(HOST.WheelError, match=r"a\.whl did not arrive whole"):
         HOST.fill(tmp_path / "top", "one", {"a.whl": _digest(b"cut off")}, source)
@@ -63,7 +63,7 @@ def test_a_wheel_that_did_not_arrive_whole_is_installed(tmp_path: Path) -> None:
     assert (tmp_path / "top/one/a.whl").read_bytes() == b"cut off"
 
 
-def test_wheels_that_are_there_are_sent_again(tmp_path: Path) -> None:
+def test_wheels_that_are_present_are_kept(tmp_path: Path) -> None:
     top = tmp_path / "top"
     HOST.fill(top, "one", {"a.whl": _digest(b"a"), "b.whl": _digest(b"b")}, _archive(tmp_path / "1", a=b"a", b=b"b"))
     HOST.fill(top, "two", {"a.whl": _digest(b"a"), "c.whl": _digest(b"c")}, _archive(tmp_path / "2", c=b"c"))
@@ -71,7 +71,7 @@ def test_wheels_that_are_there_are_sent_again(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in (top / "two").iterdir()} == {"a.whl": b"a", "c.whl": b"c"}
 
 
-def test_an_archive_writes_what_nobody_asked_for(tmp_path: Path) -> None:
+def test_an_archive_writes_only_the_named_wheels(tmp_path: Path) -> None:
     source = _archive(tmp_path / "wheels.tar", **{"../../outside": b"x", "a": b"a"})
     HOST.fill(tmp_path / "top", "one", {"a.whl": _digest(b"a")}, source)
     assert not (tmp_path / "outside.whl").exists()

@@ -38,30 +38,30 @@ def _there(home: Path) -> set[str]:
     return {path.name for path in (home / "releases").iterdir()}
 
 
-def test_the_live_release_is_its_own_predecessor(home: Path) -> None:
+def test_the_release_before_the_live_one_is_the_previous_one(home: Path) -> None:
     answer = _ask(home)
     assert (answer["live"], answer["previous"], answer["changed"]) == (_id(5), _id(4), False)
     assert [entry["id"] for entry in answer["releases"] if not entry["complete"]] == [_id(6)]
 
 
-def test_a_bad_release_is_returned_to(home: Path) -> None:
+def test_a_bad_release_is_never_returned_to(home: Path) -> None:
     _ask(home, note={_id(4): {"result": "bad", "reason": "it failed"}})
     answer = _ask(home)
     assert answer["previous"] == _id(3)
     assert next(entry for entry in answer["releases"] if entry["id"] == _id(4))["reason"] == "it failed"
 
 
-def test_the_release_that_was_made_last_is_taken_for_the_one_before(home: Path) -> None:
+def test_the_previous_release_is_the_one_that_was_live_before(home: Path) -> None:
     _ask(home, note={_id(2): {"live_at": "2026-02-01T00:00:00Z"}})
     assert _ask(home)["previous"] == _id(2)
 
 
-def test_a_note_changes_what_says_it_already(home: Path) -> None:
+def test_a_repeated_note_changes_nothing(home: Path) -> None:
     assert _ask(home, note={_id(1): {"schema": "0001"}})["changed"] is True
     assert _ask(home, note={_id(1): {"schema": "0001"}})["changed"] is False
 
 
-def test_pruning_removes_what_is_needed_or_of_others(home: Path) -> None:
+def test_pruning_keeps_needed_releases_and_foreign_directories(home: Path) -> None:
     _ask(home, note={_id(4): {"result": "bad"}, _id(2): {"live_at": "2026-02-01T00:00:00Z"}})
     answer = _ask(home, keep=1, protect=[_id(3)])
     assert answer["removed"] == [_id(1), _id(4), _id(6)]
@@ -84,7 +84,7 @@ def _point(home: Path, release: str) -> None:
 
 
 @pytest.mark.parametrize("keep", [3, 5])
-def test_updates_that_were_each_rolled_back_leave_the_good_releases(tmp_path: Path, keep: int) -> None:
+def test_updates_that_were_each_rolled_back_keep_the_good_releases(tmp_path: Path, keep: int) -> None:
     """As update.yml and rollback.yml note them: made, live and good, then bad, and the release before live again."""
     for number in (1, 2):
         _ask(tmp_path, good=_make(tmp_path, number), note={_id(number): {"live_at": f"2026-01-01T00:00:0{number}Z"}})
@@ -100,33 +100,33 @@ def test_updates_that_were_each_rolled_back_leave_the_good_releases(tmp_path: Pa
     assert _there(tmp_path) == {_id(1), _id(2), *(_id(number) for number in range(10 - keep, 8))}
 
 
-def test_a_release_that_was_staged_goes_before_a_good_one_and_after_a_bad_one(home: Path) -> None:
+def test_pruning_removes_bad_releases_first_then_staged_then_good_ones(home: Path) -> None:
     _ask(home, note={_id(3): {"result": "bad"}, _id(1): {"result": "", "live_at": ""}})
     assert _ask(home, keep=4)["removed"] == [_id(3), _id(6)]
     assert _ask(home, keep=3)["removed"] == [_id(1)]
     assert _ask(home, keep=2)["removed"] == [_id(2)]
 
 
-def test_a_disk_that_fills_loses_the_bad_releases_first(home: Path) -> None:
+def test_pruning_for_disk_space_removes_bad_releases_first(home: Path) -> None:
     _ask(home, note={_id(3): {"result": "bad"}})
     answer = _ask(home, keep=5, keep_free=1 << 60)
     assert answer["removed"] == [_id(6), _id(3), _id(1), _id(2)]
 
 
-def test_check_mode_removes_a_release(home: Path) -> None:
+def test_check_mode_removes_no_release(home: Path) -> None:
     before = _there(home)
     answer = _ask(home, keep=1, note={_id(1): {"result": "bad"}}, history={"at": "now"}, check=True)
     assert (answer["changed"], _there(home), (home / "deploys.jsonl").exists()) == (True, before, False)
 
 
-def test_the_history_forgets_a_line(home: Path) -> None:
+def test_the_history_keeps_every_line(home: Path) -> None:
     for number in range(2):
         _ask(home, history={"action": "deploy", "number": number})
     lines = (home / "deploys.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["number"] for line in lines] == [0, 1]
 
 
-def test_a_release_that_is_good_already_is_written_again(home: Path) -> None:
+def test_a_release_that_is_already_good_is_not_written_again(home: Path) -> None:
     history = {"action": "provision"}
     settled = _ask(home, good=_id(5), good_already=True, note={_id(5): {"schema": "0001"}}, history=history)
     assert settled["changed"] is False
@@ -138,21 +138,21 @@ def test_a_release_that_is_good_already_is_written_again(home: Path) -> None:
     assert (live["schema"], live["live_at"] > "2026-01-05T00:00:00Z") == ("0001", True)
 
 
-def test_a_release_that_does_not_run_is_marked_good(home: Path) -> None:
+def test_only_the_live_release_is_marked_good(home: Path) -> None:
     _ask(home, note={_id(4): {"result": ""}})
     assert _ask(home, good=_id(4), history={"action": "deploy"})["changed"] is False
 
 
-def test_a_full_disk_keeps_old_releases(home: Path) -> None:
+def test_a_full_disk_removes_old_releases(home: Path) -> None:
     answer = _ask(home, keep=5, keep_free=1 << 60, protect=[_id(2)])
     # All but the live one, the good one before it, and the one that was named; the incomplete one goes anyway.
     assert answer["removed"] == [_id(6), _id(1), _id(3)]
 
 
-def test_a_disk_with_room_loses_a_release(home: Path) -> None:
+def test_a_disk_with_room_keeps_the_good_releases(home: Path) -> None:
     assert _ask(home, keep=5, keep_free=1)["removed"] == [_id(6)]
 
 
-def test_the_history_tells_what_is_not_known(home: Path) -> None:
+def test_the_history_omits_unknown_values(home: Path) -> None:
     _ask(home, history={"action": "provision", "seconds": None, "before": ""})
     assert json.loads((home / "deploys.jsonl").read_text("utf-8")) == {"action": "provision"}

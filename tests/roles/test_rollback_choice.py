@@ -21,7 +21,7 @@ def _release(name: str, *, live: bool, result: str, live_at: str) -> dict[str, A
     return {"id": name, "live": live, "result": result, "live_at": live_at}
 
 
-def test_the_release_that_was_live_before_is_not_chosen() -> None:
+def test_a_rollback_chooses_the_release_that_was_live_before() -> None:
     old, new = (
         _release("old", live=False, result="good", live_at="1"),
         _release("new", live=True, result="good", live_at="2"),
@@ -30,14 +30,14 @@ def test_the_release_that_was_live_before_is_not_chosen() -> None:
     assert _chosen(old, new, previous="old", release="another") == "another"
 
 
-def test_a_rollback_that_was_killed_after_the_switch_goes_back_one_further() -> None:
+def test_a_rollback_killed_after_the_switch_keeps_its_target() -> None:
     oldest = _release("oldest", live=False, result="good", live_at="1")
     target = _release("target", live=True, result="good", live_at="2")
     left = _release("left", live=False, result="bad", live_at="3")
     assert _chosen(oldest, target, left, previous="oldest") == "target"
 
 
-def test_an_update_that_was_killed_after_the_switch_is_taken_for_a_rollback() -> None:
+def test_after_an_update_killed_after_the_switch_the_release_before_is_chosen() -> None:
     old, new = (
         _release("old", live=False, result="good", live_at="1"),
         _release("new", live=True, result="", live_at=""),
@@ -45,7 +45,7 @@ def test_an_update_that_was_killed_after_the_switch_is_taken_for_a_rollback() ->
     assert _chosen(old, new, previous="old") == "old"
 
 
-def test_nothing_to_return_to_is_something() -> None:
+def test_without_an_earlier_release_none_is_chosen() -> None:
     assert _chosen(_release("only", live=True, result="good", live_at="1"), previous="") == ""
 
 
@@ -56,7 +56,7 @@ def test_a_rollback_names_the_release_that_it_rolled_back_from() -> None:
     assert _asked("_rollback_begun", old, new, previous="old")["before"] == "new"
 
 
-def test_a_rollback_that_was_killed_after_the_switch_names_the_release_that_it_rolled_back_from() -> None:
+def test_a_rollback_killed_after_the_switch_names_the_release_it_rolled_back_from() -> None:
     oldest = _release("oldest", live=False, result="good", live_at="1")
     target = _release("target", live=True, result="good", live_at="2")
     left = _release("left", live=False, result="bad", live_at="3")
@@ -67,7 +67,7 @@ def test_a_rollback_that_was_killed_after_the_switch_names_the_release_that_it_r
     assert _asked("_rollback_from", oldest, unjudged, left, previous="oldest", release="target") == "left"
 
 
-def test_after_an_update_and_a_rollback_were_both_killed_the_rollback_is_finished() -> None:
+def test_after_a_killed_update_and_rollback_the_rollback_is_completed() -> None:
     """The release that nobody called good was live all the same, until the rollback left it."""
     oldest = _release("oldest", live=False, result="good", live_at="2026-01-01T00:00:00Z")
     target = _release("target", live=False, result="good", live_at="2026-01-02T00:00:00Z")

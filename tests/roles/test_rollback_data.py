@@ -45,18 +45,18 @@ def _asked(expression: str, *tags: str, **given: Any) -> Any:
         (["emergency"], True, "old"),
     ],
 )
-def test_the_code_goes_back_unasked_or_not_at_all(tags: list[str], *, code: bool, after: str) -> None:
+def test_the_code_is_rolled_back_only_with_its_tag(tags: list[str], *, code: bool, after: str) -> None:
     assert _asked("_rollback_code", *tags) is code
     assert _asked("_rollback_after.id", *tags) == after
 
 
-def test_the_default_backup_is_one_of_another_schema() -> None:
+def test_the_default_backup_is_one_of_the_releases_schema() -> None:
     assert _asked("_rollback_inspect", "database")[-2:] == ["--schema", "0008"]
     assert _asked("_rollback_inspect", "code", "database")[-2:] == ["--schema", "0007"]
     assert _asked("_rollback_inspect", "database", backup="/b.sql.gz")[-1] == "/b.sql.gz"
 
 
-def test_a_restore_takes_back_the_schema_a_second_time() -> None:
+def test_a_restore_replaces_the_downgrade_of_the_schema() -> None:
     given = {"__rollback_schema": {"stdout": "0008"}}
     assert _asked("_rollback_downgrade", "code", "migrations", **given) is True
     assert _asked("_rollback_downgrade", "code", "database", **given) is False
@@ -65,7 +65,7 @@ def test_a_restore_takes_back_the_schema_a_second_time() -> None:
 @pytest.mark.parametrize(
     ("answer", "given", "yes"), [("yes", {}, True), ("y", {}, False), ("", {"confirm": "yes"}, True)]
 )
-def test_anything_but_yes_is_a_yes(answer: str, given: dict[str, Any], *, yes: bool) -> None:
+def test_only_yes_confirms(answer: str, given: dict[str, Any], *, yes: bool) -> None:
     assert _asked("_rollback_confirmed", "database", __rollback_answer={"user_input": answer}, **given) is yes
 
 
@@ -82,7 +82,7 @@ def _report(**given: Any) -> tuple[bool, str]:
     return _asked("_rollback_all_done", "emergency", **known), _asked("_rollback_report", "emergency", **known)
 
 
-def test_an_emergency_that_did_everything_sounds_as_if_not() -> None:
+def test_a_complete_emergency_is_reported_as_complete() -> None:
     done, text = _report()
     assert done
     assert "NOT" not in text
@@ -104,14 +104,14 @@ def test_an_emergency_that_did_everything_sounds_as_if_not() -> None:
         ),
     ],
 )
-def test_an_emergency_hides_what_it_could_not_do(given: dict[str, Any], word: str) -> None:
+def test_an_emergency_reports_what_it_could_not_do(given: dict[str, Any], word: str) -> None:
     done, text = _report(**given)
     assert not done
     assert "NOT EVERYTHING WAS DONE" in text
     assert word in text
 
 
-def test_a_release_that_cannot_act_is_asked_last() -> None:
+def test_an_emergency_uses_the_release_before_when_the_live_one_cannot_act() -> None:
     broken = {"rc": 1, "stdout_lines": [], "stderr_lines": ["broken"]}
     done, text = _report(
         __rollback_halt={"rc": 1, "stderr": "broken"},

@@ -45,7 +45,7 @@ def test_settings_that_the_release_refuses_replace_nothing(file: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_settings_that_the_release_takes_replace_those_in_use(file: Path) -> None:
+def test_settings_that_the_release_accepts_replace_those_in_use(file: Path) -> None:
     password = '"a\'b\\"c%d$e$(id){ {x} }#~!&`"'
     new = f"TRADING_MODE=shadow\nBANKROLL=50\nPOSTGRES_PASSWORD={password}\n"
     assert written(file, new, MILKBOT)["changed"]
@@ -53,7 +53,7 @@ def test_settings_that_the_release_takes_replace_those_in_use(file: Path) -> Non
     assert not written(file, new, MILKBOT)["changed"]
 
 
-def test_a_release_from_before_the_command_judges_nothing(file: Path, tmp_path: Path) -> None:
+def test_a_release_without_the_command_accepts_all_settings(file: Path, tmp_path: Path) -> None:
     program = tmp_path / "milkbot"
     program.write_text("#!/bin/sh\necho \"No such command 'settings'.\" >&2\nexit 2\n", encoding="utf-8")
     program.chmod(0o755)

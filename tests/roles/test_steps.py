@@ -149,7 +149,7 @@ def test_only_the_steps_of_the_tags_are_counted(tmp_path: Path) -> None:
     assert run.steps() == ["[1/2] 1.1 Prepare  ok, changed 2", "[2/2] Let go  ok, changed 1"]
 
 
-def test_of_a_play_with_few_steps_the_largest_is_shown_by_its_parts() -> None:
+def test_the_largest_step_of_a_short_play_is_shown_by_its_parts() -> None:
     steps = plugin("../playbooks/callback_plugins/steps.py")
     paths = [
         ("Check", "a"),
@@ -184,7 +184,7 @@ def test_every_failed_item_of_a_loop_is_named(tmp_path: Path) -> None:
     assert "  reason  no first, no second" in _play(tmp_path, "-e", "trouble=loop").lines
 
 
-def test_the_reason_of_a_secret_task_stays_hidden(tmp_path: Path) -> None:
+def test_the_reason_of_a_secret_task_is_hidden(tmp_path: Path) -> None:
     run = _play(tmp_path, "-e", "trouble=secret")
     assert "  reason  its output is hidden, because it may hold a secret (no_log)" in run.lines
 
@@ -204,7 +204,7 @@ def test_a_warning_with_nothing_to_do_is_in_the_file_alone() -> None:
     assert kept == [f"[WARNING]: {routine}", "[WARNING]: The disk is nearly full"]
 
 
-def test_hosts_are_added_up_and_one_that_is_not_reached_is_named(tmp_path: Path) -> None:
+def test_hosts_are_added_up_and_an_unreachable_one_is_named(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.ini"
     away = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1"
     inventory.write_text(f"one ansible_connection=local\ntwo ansible_connection=local\naway {away}\n", "utf-8")

@@ -36,7 +36,7 @@ def _facts(doctor: str) -> dict[str, list[str]]:
     return found
 
 
-def test_what_runs_is_named_with_its_release_mode_schema_and_address() -> None:
+def test_the_summary_names_release_mode_schema_and_address() -> None:
     assert _facts(_doctor()) == {
         "release": ["20260101T000000Z-0123456789ab, version 1.2.3, good"],
         "trading": ["mode demo, demo exchange; active"],
@@ -45,7 +45,7 @@ def test_what_runs_is_named_with_its_release_mode_schema_and_address() -> None:
     }
 
 
-def test_an_exchange_that_the_host_does_not_reach_is_the_first_warning() -> None:
+def test_an_unreachable_exchange_is_the_first_warning() -> None:
     rows = _doctor(clock=("fail", "5 s"), exchange=("fail", "no answer"), disk=("warn", "full"), keys=("warn", "x"))
     assert _facts(rows)["WARNING"] == ["exchange: no answer", "clock: 5 s (and 2 more: milkbot doctor)"]
 
@@ -114,7 +114,7 @@ def _play(directory: Path, view: str) -> str:
 
 
 @pytest.mark.parametrize("view", ["ansible.builtin.default", "steps"])
-def test_the_summary_of_a_host_is_what_a_run_ends_with_unless_it_failed(tmp_path: Path, view: str) -> None:
+def test_a_run_ends_with_the_summary_of_each_host_that_did_not_fail(tmp_path: Path, view: str) -> None:
     shown = _play(tmp_path, view)
     assert shown.rstrip("\n").split("\n")[-4:] == [
         "good",

@@ -18,16 +18,16 @@ def _environment(content: dict[str, Any]) -> dict[str, str | None]:
     return dotenv_values(stream=io.StringIO(text), interpolate=False)
 
 
-def test_a_password_is_read_back_in_another_form() -> None:
+def test_a_password_is_read_back_as_it_was_written() -> None:
     password = SECRETS["environment_postgres_password"]
     assert _environment({"POSTGRES_PASSWORD": password})["POSTGRES_PASSWORD"] == password
 
 
-def test_a_list_is_read_back_as_python_code() -> None:
+def test_a_list_is_written_with_commas() -> None:
     assert _environment({"TRADING_SERIES": ["KXHIGHNY", "KXHIGHMIA"]})["TRADING_SERIES"] == "KXHIGHNY,KXHIGHMIA"
 
 
-def test_the_runbooks_variables_are_missing() -> None:
+def test_every_variable_of_the_runbook_is_written() -> None:
     names = set(_environment(evaluate("_environment_variables")))
     runbook = {
         *("TRADING_MODE", "POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"),
@@ -36,24 +36,24 @@ def test_the_runbooks_variables_are_missing() -> None:
     assert runbook <= names
 
 
-def test_a_limit_is_not_written() -> None:
+def test_every_trading_limit_is_written() -> None:
     limits = evaluate("_environment_limits", environment_trading={"max_trade_risk_pct": 2, "bankroll": 992.1})
     assert _environment(limits) == {"MAX_TRADE_RISK_PCT": "2", "BANKROLL": "992.1"}
 
 
 @pytest.mark.parametrize("unit", ["milkbot-analytics.service.j2", "milkbot-dashboard.service.j2"])
-def test_the_start_of_a_second_process_hangs_the_first(unit: str) -> None:
+def test_sockets_are_shared_in_non_blocking_mode(unit: str) -> None:
     # systemd sets the flag of the socket that both inherit, at each start of either.
     assert "NonBlocking=true" in render(f"systemd/{unit}").splitlines()
 
 
 @pytest.mark.parametrize("service", ["trader", "rollups", "analytics", "dashboard"])
-def test_a_readable_file_holds_a_secret(service: str) -> None:
+def test_no_readable_environment_file_contains_a_secret(service: str) -> None:
     content = evaluate(f"_environment_{service}")
     assert not [name for name in content if re.search("PASSWORD|KEY|SECRET", name)]
 
 
-def test_nobody_else_is_kept_out_of_the_database() -> None:
+def test_only_the_named_roles_may_connect_to_the_database() -> None:
     rules = [line.split() for line in render("postgres/pg_hba.conf.j2").splitlines() if not line.startswith("#")]
     assert [rule[:3] for rule in rules] == [
         ["local", "all", "postgres"],
@@ -65,7 +65,7 @@ def test_nobody_else_is_kept_out_of_the_database() -> None:
     assert [rule[-1] for rule in rules if rule[0] == "host"] == ["scram-sha-256", "scram-sha-256"]
 
 
-def test_a_user_of_the_system_comes_in_as_a_role_of_another() -> None:
+def test_each_system_user_maps_to_its_own_roles() -> None:
     lines = [line.split()[1:] for line in render("postgres/pg_ident.conf.j2").splitlines() if not line.startswith("#")]
     assert sorted(lines) == [
         ["milkbot", "milkbot"],
@@ -75,20 +75,20 @@ def test_a_user_of_the_system_comes_in_as_a_role_of_another() -> None:
     ]
 
 
-def test_a_log_is_rotated_twice() -> None:
+def test_each_log_is_rotated_by_one_rule() -> None:
     text = render("logrotate/milkbot.j2", simulator_enabled=True)
     logs = re.findall(r"/var/log/milkbot/\S+\.log", text)
     assert sorted(logs) == sorted(set(logs))
     assert len(logs) == 7
 
 
-def test_nginx_listens_on_an_address_that_is_not_there() -> None:
+def test_nginx_listens_on_ipv6_only_where_it_exists() -> None:
     without = render("nginx/milkbot.conf.j2", ansible_facts={"all_ipv6_addresses": []})
     assert "[::]" not in without
     assert "listen [::]:443 ssl http2;" in render("nginx/milkbot.conf.j2")
 
 
-def test_any_client_may_name_its_own_address() -> None:
+def test_only_a_trusted_proxy_may_name_the_clients_address() -> None:
     assert "real_ip_header" not in render("nginx/milkbot.conf.j2")
     behind = render("nginx/milkbot.conf.j2", nginx_trusted_proxies=["173.245.48.0/20"])
     assert "set_real_ip_from 173.245.48.0/20;" in behind
@@ -96,26 +96,26 @@ def test_any_client_may_name_its_own_address() -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_a_unit_runs_code_of_two_releases(unit: str) -> None:
+def test_each_unit_runs_the_code_of_the_current_release(unit: str) -> None:
     started = re.findall(r"^ExecStart=(\S+)", render(f"systemd/{unit}"), flags=re.MULTILINE)
     assert [path.rsplit("/", 1)[0] for path in started] == ["/opt/milkbot/current/venv/bin"]
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_a_unit_sets_its_restart_limit_where_systemd_ignores_it(unit: str) -> None:
+def test_the_restart_limit_is_in_the_section_that_systemd_reads(unit: str) -> None:
     service = render(f"systemd/{unit}").split("[Service]")[1]
     assert "StartLimit" not in service
 
 
 @pytest.mark.parametrize("unit", ["milkbot-trader.service.j2", "milkbot-rollups.service.j2"])
-def test_a_oneshot_keeps_secrets_that_it_does_not_need(unit: str) -> None:
+def test_a_oneshot_service_has_only_the_secrets_that_it_needs(unit: str) -> None:
     text = render(f"systemd/{unit}")
     assert "UnsetEnvironment=POSTGRES_PASSWORD KALSHI_EMAIL KALSHI_PASSWORD OPENROUTER_API_KEY" in text
     hidden = " ".join(re.findall(r"^InaccessiblePaths=(.*)", text, flags=re.MULTILINE))
     assert "-/opt/milkbot/.env" in hidden
 
 
-def test_a_tick_ends_before_the_next_one_begins() -> None:
+def test_a_tick_is_ended_before_the_next_one_begins() -> None:
     # A variable of the command line is text.
     for minutes in (1, 5, 30, "20"):
         text = render("systemd/milkbot-trader.service.j2", systemd_trader_interval_minutes=minutes)
@@ -124,7 +124,7 @@ def test_a_tick_ends_before_the_next_one_begins() -> None:
         assert int(limit[1]) < int(minutes) * 60
 
 
-def test_a_new_system_file_carries_no_word_about_who_wrote_it() -> None:
+def test_every_system_file_names_who_wrote_it() -> None:
     unmarked = {
         str(path.relative_to(ROLES))
         for path in ROLES.glob("*/templates/*.j2")

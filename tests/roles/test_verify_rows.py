@@ -13,7 +13,7 @@ from tests.roles.rendering import ROOT, plugin
 CAUSES = plugin("verify/filter_plugins/causes.py")
 
 
-def test_each_row_is_one_line_and_what_fails_stands_out() -> None:
+def test_each_row_is_one_line_and_failures_stand_out() -> None:
     table = [
         "ok    nginx.service                active (limit: active, enabled)",
         "ok    " + 100 * "x",
@@ -69,7 +69,7 @@ def _broken(text: str) -> Iterator[str]:
         ("msg: \"{{ a | join('\\n') }}\"", 0),
     ],
 )
-def test_a_line_break_that_stays_two_characters_is_found(text: str, count: int) -> None:
+def test_a_literal_backslash_and_n_in_a_message_is_found(text: str, count: int) -> None:
     assert len(list(_broken(text))) == count
 
 

@@ -45,7 +45,7 @@ def login(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_login_s_user_acted_whatever_sudo_and_the_environment_say(who: Who, login: Path) -> None:
+def test_the_actor_is_the_login_user_whatever_sudo_and_the_environment_say(who: Who, login: Path) -> None:
     login.write_text(str(pwd.getpwnam("nobody").pw_uid), encoding="ascii")
     assert who({"SUDO_USER": "x", "LOGNAME": "x", "USER": "x"}, login) == "nobody"
 
@@ -65,15 +65,15 @@ def test_sudo_user_without_a_login_is_marked_as_claimed(who: Who, login: Path) -
     assert who({"SUDO_USER": ME}, login) == ME
 
 
-def test_a_claimed_name_brings_no_text_of_its_own_into_a_record(who: Who, login: Path) -> None:
+def test_a_claimed_name_is_cleaned_and_cut_in_a_record(who: Who, login: Path) -> None:
     assert who({"SUDO_USER": "a'; DROP\n--" + "x" * 100}, login) == f"{ME} (SUDO_USER says a???DROP?--{'x' * 21})"
 
 
-def test_a_kernel_without_audit_leaves_the_process_s_user(who: Who, tmp_path: Path) -> None:
+def test_without_audit_in_the_kernel_the_actor_is_the_process_user(who: Who, tmp_path: Path) -> None:
     assert who({}, tmp_path / "absent") == ME
 
 
-def test_the_scripts_of_the_host_ask_the_same() -> None:
+def test_the_scripts_of_the_host_name_the_same_actor() -> None:
     asked = subprocess.run([sys.executable, LOCK, "who"], capture_output=True, text=True, check=True, env={})
     assert asked.stdout.strip() == actor.acting_user({})
 

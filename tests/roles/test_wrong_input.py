@@ -203,7 +203,7 @@ def test_preflight_alone_changes_nothing_and_takes_no_lock(machine: Machine) -> 
     assert machine.state() == before
 
 
-def test_a_password_with_every_quote_passes(machine: Machine) -> None:
+def test_a_password_with_every_quote_is_accepted(machine: Machine) -> None:
     given = {"environment_postgres_password": "a'b\"c%d$e$(id){ {x} }#~!&`"}
     assert machine.provision(given, "--tags", "preflight").returncode == 0
 
@@ -219,7 +219,7 @@ def test_live_mode_says_that_it_must_be_armed(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("case", RECOVERIES)
-def test_a_recovery_that_cannot_succeed_changes_the_machine(machine: Machine, case: str) -> None:
+def test_a_recovery_that_cannot_succeed_is_refused_before_any_change(machine: Machine, case: str) -> None:
     wrong, message = RECOVERIES[case]
     before = machine.state()
     done = machine.provision(wrong)
@@ -229,7 +229,7 @@ def test_a_recovery_that_cannot_succeed_changes_the_machine(machine: Machine, ca
     assert machine.state() == before
 
 
-def test_a_system_that_is_not_supported_is_changed(machine: Machine) -> None:
+def test_an_unsupported_system_is_refused_before_any_change(machine: Machine) -> None:
     _run(VPS, "ssh", NAME, "cp /etc/debian_version /run/ && echo 11.9 > /etc/debian_version && touch /run/begin")
     try:
         before = machine.state()
@@ -257,7 +257,7 @@ cp /run/resolv.conf /etc/resolv.conf; echo LANG=C.UTF-8 >/etc/default/locale; to
 """
 
 
-def test_what_is_not_ours_is_refused_by_name_and_left_as_it_is(machine: Machine) -> None:
+def test_foreign_software_is_refused_by_name_and_not_changed(machine: Machine) -> None:
     _run(VPS, "ssh", NAME, FOREIGN)
     try:
         before = machine.state()
@@ -287,7 +287,7 @@ echo 'admin ALL=(ALL) ALL' >/etc/sudoers.d/91-asks
 """
 
 
-def test_a_host_without_python_and_a_sudo_that_asks_are_named_with_what_to_type(machine: Machine) -> None:
+def test_a_host_without_python_or_passwordless_sudo_is_refused_with_the_remedy(machine: Machine) -> None:
     _run(VPS, "ssh", NAME, _BARE)
     try:
         done = machine.provision({"backup_keep_daily": -1}, "--tags", "preflight")
