@@ -64,16 +64,26 @@ def test_an_image_without_a_mirror_is_left_out_with_its_reason(monkeypatch: pyte
     monkeypatch.setattr("localvps.mirrors.mirror", nowhere)
     assert images_without_mirror() == {
         f"{part}-ubuntu-{version}": "no mirror of ubuntu is configured"
-        for part in ("molecule", "production")
+        for part in ("molecule", "browser", "deploy", "production")
         for version in ("22.04", "24.04")
     }
 
 
 def test_the_machine_of_a_part_that_runs_alone_is_destroyed() -> None:
-    for chosen in (["molecule"], ["browser"], ["molecule", "browser"], ["molecule-debian-13"]):
+    for chosen in (["molecule"], ["browser"], ["molecule", "browser"], ["molecule-debian-13"], ["deploy-debian-13"]):
         commands = [command for part in build(chosen) for command in (*part.commands, *part.after)]
         assert commands[-1][:2] == ("molecule", "destroy")
         assert sum(command[1] in {"test", "converge"} for command in commands) == 1
+
+
+def test_the_parts_of_one_image_share_a_machine_and_no_other_image_gets_it() -> None:
+    chosen = [name for name in names(all_images=True) if name.startswith(("molecule", "browser", "deploy"))]
+    parts = build(chosen)
+    assert len({dict(part.env)["MILKBOT_MOLECULE_IMAGE"] for part in parts}) > 1
+    begins = [any(command[1] in {"test", "converge"} for command in part.commands) for part in parts]
+    ends = [bool(part.after) for part in parts]
+    assert begins == [part.name.startswith("molecule") for part in parts]
+    assert ends == [part.name.startswith("deploy") for part in parts]
 
 
 def test_a_part_runs_the_long_matrices_every_time() -> None:

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="every case of the long matrices, and Molecule and production on every image that has a mirror",
+        help="every case of the long matrices, and every part that needs a machine on each image that has a mirror",
     )
     everything = names(all_images=True)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(everything))

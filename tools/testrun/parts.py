@@ -27,6 +27,9 @@ _ON_HOST = ("files", "library", "module_utils")
 _DESTROY = ("molecule", "destroy", "--no-command-borders")
 # In this order: the browser looks at the release that was provisioned.
 _ON_MACHINE = {"browser": "tests/e2e", "deploy": "tests/deploy"}
+_USE_MACHINE = ("molecule", *_ON_MACHINE)
+# What runs on every image.
+_OF_IMAGES = (*_USE_MACHINE, "production")
 _LANE_1 = {
     "lint": (),
     "unit": ("tests/unit", "tests/contract", "tests/testrun"),
@@ -89,36 +92,46 @@ def _lint() -> Part:
     return Part("lint", 1, commands)
 
 
-def _molecule(image: str, *, keep: bool) -> Part:
+def _split(name: str) -> tuple[str, str]:
+    """Kind and image of a part that needs a machine; the usual image is not part of its name."""
+    kind, _, image = name.partition("-")
+    return kind, image or recipes.DEFAULT
+
+
+def _of_image(kind: str, image: str) -> str:
+    return kind if image == recipes.DEFAULT else f"{kind}-{image}"
+
+
+def _molecule(name: str, *, keep: bool) -> Part:
     """One image's run: its machine is fresh at the start, and destroyed at the end unless it is kept."""
     test = ("molecule", "test", "--destroy=never", "--no-command-borders")
-    env = (
-        ("MILKBOT_MOLECULE_IMAGE", image),
-        ("MILKBOT_TEST_RESULTS", str(RESULTS)),
-    )
-    name = "molecule" if image == recipes.DEFAULT else f"molecule-{image}"
+    env = (_image(name), ("MILKBOT_TEST_RESULTS", str(RESULTS)))
     return Part(name, 2, (_DESTROY, test), after=() if keep else (_DESTROY,), env=env)
 
 
-def _on_machine(name: str, *arguments: str, provisioned: bool, keep: bool) -> Part:
+def _image(name: str) -> tuple[str, str]:
+    return "MILKBOT_MOLECULE_IMAGE", _split(name)[1]
+
+
+def _on_machine(name: str, *cases: str, provisioned: bool, keep: bool) -> Part:
     """Tests on Molecule's machine, which is provisioned here unless a part before did it."""
-    converge = () if provisioned else (("molecule", "converge", "--no-command-borders"),)
-    visitor = (str(ROOT / "tools/testrun/visitor.sh"),) if name == "browser" else ()
-    run = (str(ROOT / "tools/testrun/on_machine.sh"), *visitor, *_pytest(name, *arguments))
-    return Part(name, 2, (*converge, run), after=() if keep else (_DESTROY,))
+    kind = _split(name)[0]
+    converge = () if provisioned else (_DESTROY, ("molecule", "converge", "--no-command-borders"))
+    visitor = (str(ROOT / "tools/testrun/visitor.sh"),) if kind == "browser" else ()
+    run = (str(ROOT / "tools/testrun/on_machine.sh"), *visitor, *_pytest(name, _ON_MACHINE[kind], *cases))
+    return Part(name, 2, (*converge, run), after=() if keep else (_DESTROY,), env=(_image(name),))
 
 
 def _production(name: str, *cases: str) -> Part:
     """A server of its own, on which every playbook runs with the inventory that is shipped."""
-    image = name.removeprefix("production").removeprefix("-") or recipes.DEFAULT
     command = _pytest(name, "tests/production", "--durations=0", *cases)
-    return Part(name, 1, (command,), env=(("MILKBOT_PRODUCTION_IMAGE", image),))
+    return Part(name, 1, (command,), env=(("MILKBOT_PRODUCTION_IMAGE", _split(name)[1]),))
 
 
 def names(*, all_images: bool) -> list[str]:
     """The names of the parts, in the order in which their lanes run them."""
     others = [name for name in recipes.RECIPES if name != recipes.DEFAULT]
-    images = [f"{part}-{name}" for part in ("molecule", "production") for name in others]
+    images = [_of_image(kind, image) for image in others for kind in _OF_IMAGES]
     return ["molecule", *_ON_MACHINE, *_LANE_1, "production", *(["mutation", *images] if all_images else [])]
 
 
@@ -129,33 +142,32 @@ def images_without_mirror() -> dict[str, str]:
         try:
             mirrors.mirror(recipe.distribution)
         except VpsError as error:
-            found |= {f"{part}-{recipe.name}": str(error) for part in ("molecule", "production")}
+            found |= {_of_image(kind, recipe.name): str(error) for kind in _OF_IMAGES}
     return found
 
 
 def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
     """Return the chosen parts, with every case of the long matrices or without.
 
-    What comes after Molecule uses the machine that is there.
+    What comes after Molecule uses the machine that is there, which is one of the same image.
     """
     cases = () if matrix else ("-m", "not matrix")
     parts: list[Part] = []
     for name in chosen:
-        if name == "molecule":
-            parts.append(_molecule(recipes.DEFAULT, keep=bool(_ON_MACHINE.keys() & set(chosen))))
-        elif name in _ON_MACHINE:
-            others = [part for part in ("molecule", *_ON_MACHINE) if part in chosen]
-            before, after = others[: others.index(name)], others[others.index(name) + 1 :]
-            tests = (_ON_MACHINE[name], *cases)
-            parts.append(_on_machine(name, *tests, provisioned=bool(before), keep=bool(after)))
+        kind, image = _split(name)
+        if kind in _USE_MACHINE:
+            sharing = [one for one in _USE_MACHINE if _of_image(one, image) in chosen]
+            keep = kind != sharing[-1]
+            if kind == "molecule":
+                parts.append(_molecule(name, keep=keep))
+            else:
+                parts.append(_on_machine(name, *cases, provisioned=kind != sharing[0], keep=keep))
+        elif kind == "production":
+            parts.append(_production(name, *cases))
         elif name == "lint":
             parts.append(_lint())
-        elif name.startswith("production"):
-            parts.append(_production(name, *cases))
         elif name == "mutation":
             parts.append(Part(name, 1, (("python", "-m", "mutation"),)))
-        elif name in _LANE_1:
-            parts.append(Part(name, 1, (_pytest(name, *_LANE_1[name], *cases),)))
         else:
-            parts.append(_molecule(name.removeprefix("molecule-"), keep=False))
+            parts.append(Part(name, 1, (_pytest(name, *_LANE_1[name], *cases),)))
     return parts
