@@ -23,7 +23,7 @@ from milkbot.simulator.engine.rejects import RejectError
 from milkbot.simulator.engine.request import OrderRequest
 from milkbot.simulator.engine.trading import place
 from milkbot.trader.invariants import catalogue, events
-from milkbot.trader.invariants.context import Looking
+from milkbot.trader.invariants.context import QueryContext
 from milkbot.trader.trading_loop import TradingLoop
 from milkbot.venue.client import KalshiClient
 from milkbot.weather.client import WeatherClient
@@ -170,11 +170,11 @@ class Trial:
         tally["orders of unknown outcome"] += self.floor.rows(unknown)[0][0]
 
     def _untrue(self) -> Iterator[str]:
-        looking = Looking(self.settings, self.floor.now(), thorough=True)
+        context = QueryContext(self.settings, self.floor.now(), thorough=True)
         with transaction(self.floor.engine) as session:
-            _, broken = events.verified(session, looking.mode, order_events.START)
+            _, broken = events.verified(session, context.mode, order_events.START)
             yield from [broken] if broken else []
-            for answer in catalogue.ask(session, looking):
+            for answer in catalogue.check(session, context):
                 # What the operator buys by hand obeys no limit but his own.
                 if not (self._hand_orders and answer.invariant.name == _LIMITS_KEPT):
                     yield from (f"{answer.invariant.name}: {problem}" for problem in answer.problems)

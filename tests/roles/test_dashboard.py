@@ -55,7 +55,7 @@ def _text(page: Page) -> str:
 def _of_a_tick() -> str:
     settings = load_settings({"TRADING_MODE": "shadow"})
     report = TickReport(1, NOW, forecasts={"NYC": NOW})
-    standing = tick_metrics.Standing(
+    summary = tick_metrics.LedgerSummary(
         state=TradingState.ACTIVE,
         cash=Cash(Decimal(900)),
         portfolio_value=Cash(ZERO),
@@ -67,12 +67,12 @@ def _of_a_tick() -> str:
         ticks_today=Counter(),
         counts_today=Counter(),
     )
-    return _text(tick_metrics.page_of(settings, report, tick_metrics.Doors(Traffic(), Traffic(), 0.1), standing))
+    return _text(tick_metrics.page_of(settings, report, tick_metrics.ClientTraffic(Traffic(), Traffic(), 0.1), summary))
 
 
 def _of_the_rollups() -> str:
     curve = rollup_metrics.CurveEnd("demo", Decimal(1), Decimal(2), Decimal(3))
-    return _text(rollup_metrics.page_of(RollupReport(1, 1, 1), rollup_metrics.Standing(0, (curve,))))
+    return _text(rollup_metrics.page_of(RollupReport(1, 1, 1), rollup_metrics.RollupState(0, (curve,))))
 
 
 def _of_a_run(directory: Path) -> str:

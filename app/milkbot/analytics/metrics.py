@@ -41,7 +41,7 @@ class CurveEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RollupState:
     """What the run left: buckets that wait for their facts to be public, and the end of each mode's curve."""
 
     waiting: int
@@ -52,36 +52,36 @@ def publish(directory: Path | None, engine: Engine, report: RollupReport) -> Non
     """Write the file of a run that succeeded; nothing without a directory for it. Raises nothing."""
     if directory is None:
         return
-    standing = None
+    state = None
     try:
         with transaction(engine) as session:
-            standing = read_standing(session)
+            state = read_state(session)
     except (MilkbotError, SQLAlchemyError) as error:
         _log.warning("metrics without the books", problem=str(error))
-    save(page_of(report, standing), directory / FILE)
+    save(page_of(report, state), directory / FILE)
 
 
-def read_standing(session: Session) -> Standing:
-    """What stands in the rollups, of every mode."""
+def read_state(session: Session) -> RollupState:
+    """The rollups of every mode."""
     curves = tuple(CurveEnd(*row) for row in session.execute(_EQUITY))
-    return Standing(session.scalar(_WAITING) or 0, curves)
+    return RollupState(session.scalar(_WAITING) or 0, curves)
 
 
-def page_of(report: RollupReport, standing: Standing | None) -> Page:
+def page_of(report: RollupReport, state: RollupState | None) -> Page:
     """The metrics of a run that succeeded now."""
     page = Page()
     page.gauge("milkbot_rollups_completed_timestamp_seconds", "When the rollups succeeded last.", time.time())
     computed = {"city": report.cities, "strategy": report.strategies, "equity": report.equity_days}
     page.gauge("milkbot_rollups_buckets", "Buckets that the run computed.", computed, by="bucket")
-    if standing is None:
+    if state is None:
         return page
-    page.gauge("milkbot_rollups_waiting_buckets", "Buckets with facts that are not public yet.", standing.waiting)
-    realized = {curve.mode: float(curve.cumulative_pnl) for curve in standing.curves}
+    page.gauge("milkbot_rollups_waiting_buckets", "Buckets with facts that are not public yet.", state.waiting)
+    realized = {curve.mode: float(curve.cumulative_pnl) for curve in state.curves}
     page.gauge(
         "milkbot_realized_dollars", "Won or lost since the start, after fees; an hour behind.", realized, by="mode"
     )
-    drawdown = {curve.mode: float(curve.drawdown) for curve in standing.curves}
+    drawdown = {curve.mode: float(curve.drawdown) for curve in state.curves}
     page.gauge("milkbot_drawdown_dollars", "Below the highest equity so far; an hour behind.", drawdown, by="mode")
-    highest = {curve.mode: float(curve.high_water_mark) for curve in standing.curves}
+    highest = {curve.mode: float(curve.high_water_mark) for curve in state.curves}
     page.gauge("milkbot_high_water_mark_dollars", "The highest equity so far; an hour behind.", highest, by="mode")
     return page

@@ -13,7 +13,7 @@ from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.errors import ExitCode
 from milkbot.trader.invariants import catalogue, events
-from milkbot.trader.invariants.context import Looking
+from milkbot.trader.invariants.context import QueryContext
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -25,12 +25,12 @@ def audit(as_json: Json = False) -> None:
     was changed. Names the first event that does not fit, and each order.
     """
     settings = settings_of_host("cli", quiet=True)
-    looking = Looking(settings, SystemClock().now(), thorough=True)
+    context = QueryContext(settings, SystemClock().now(), thorough=True)
     with open_database(settings, "audit") as engine, transaction(engine) as session:
         link, broken = events.verified(session, settings.trading_mode, order_events.START)
         problems = [broken] if broken else []
-        problems += [one for one in events.chain_is_whole(session, looking) if one not in problems]
-        problems += events.state_is_its_events(session, looking)
+        problems += [one for one in events.chain_is_whole(session, context) if one not in problems]
+        problems += events.state_is_its_events(session, context)
     rows: list[tuple[str, str, str]] = [("chain", "fail" if broken else "ok", f"{link.seq} events, {link.hash.hex()}")]
     rows += [("problem", "fail", problem) for problem in problems]
     show(f"Audit, {settings.trading_mode}", ("check", "verdict", "detail"), rows, as_json=as_json)
@@ -41,9 +41,9 @@ def audit(as_json: Json = False) -> None:
 def ask_invariants(as_json: Json = False) -> None:
     """Ask what is always true of the books, of everything that ever was. Exit 1 if something is not true."""
     settings = settings_of_host("cli", quiet=True)
-    looking = Looking(settings, SystemClock().now(), thorough=True)
+    context = QueryContext(settings, SystemClock().now(), thorough=True)
     with open_database(settings, "invariants") as engine, transaction(engine) as session:
-        answers = catalogue.ask(session, looking)
+        answers = catalogue.check(session, context)
     rows = [
         (
             answer.invariant.name,

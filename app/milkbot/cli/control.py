@@ -48,27 +48,27 @@ def resume(reason: Reason, hold: Ids = None) -> None:
     with open_database(settings, "resume") as engine, transaction(engine) as session:
         mode = settings.trading_mode
         holds.adopt(session, mode, now)
-        standing = holds.holds(session, mode, now)
-        ended = _chosen(standing, hold)
+        in_force = holds.holds(session, mode, now)
+        ended = _chosen(in_force, hold)
         left = holds.resume(session, mode, ended, by=who, at=now, note=said)
         _record(session, mode, f"{who} set the trading state to {left}: {said}")
     for one in ended:
         typer.echo(f"ended: {_line(one)}")
-    for one in standing:
+    for one in in_force:
         if one not in ended:
             typer.echo(f"still held: {_line(one)}")
     typer.echo(f"trading is {left}")
 
 
-def _chosen(standing: Sequence[Hold], ids: Sequence[int] | None) -> list[Hold]:
+def _chosen(in_force: Sequence[Hold], ids: Sequence[int] | None) -> list[Hold]:
     """The holds to end. Raises MilkbotError for an id that is not in force."""
     if not ids:
-        return list(standing)
-    unknown = sorted(set(ids) - {hold.id for hold in standing})
+        return list(in_force)
+    unknown = sorted(set(ids) - {hold.id for hold in in_force})
     if unknown:
-        known = ", ".join(str(hold.id) for hold in standing) or "none"
+        known = ", ".join(str(hold.id) for hold in in_force) or "none"
         raise MilkbotError(f"--hold is {', '.join(map(str, unknown))}, which is not in force; in force: {known}")
-    return [hold for hold in standing if hold.id in ids]
+    return [hold for hold in in_force if hold.id in ids]
 
 
 def _line(hold: Hold) -> str:

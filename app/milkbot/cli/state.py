@@ -39,14 +39,14 @@ def state(check: Check = False, as_json: Json = False) -> None:
 
 def _rows(session: Session, settings: Settings) -> list[tuple[Cell, ...]]:
     mode, now = settings.trading_mode, SystemClock().now()
-    standing = holds.holds(session, mode, now)
+    in_force = holds.holds(session, mode, now)
     by_findings, _ = allowed_by_findings(session, mode)
     # A state that a restore or an earlier release wrote is a hold only once a tick has adopted it.
     record = state_rows.current_state(session, mode)
     written = record.at(now) if record else TradingState.ACTIVE
-    allowed = stricter(stricter(state_of(standing, now), by_findings), written)
+    allowed = stricter(stricter(state_of(in_force, now), by_findings), written)
     rows: list[tuple[Cell, ...]] = [("state", allowed, record.since if record else None, None, None, None)]
-    rows += [(f"hold {hold.id}", hold.effect, hold.since, hold.until, hold.source, hold.reason) for hold in standing]
+    rows += [(f"hold {hold.id}", hold.effect, hold.since, hold.until, hold.source, hold.reason) for hold in in_force]
     rows += [
         (f"finding {row.id}", row.effect, row.opened_at, None, row.kind, row.message)
         for row in finding_rows.open_findings(session, mode)

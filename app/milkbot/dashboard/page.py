@@ -14,7 +14,7 @@ from milkbot.dashboard.api_client import ApiUnavailableError
 from milkbot.dashboard.configured import analytics, settings
 from milkbot.dashboard.curve import equity_chart
 from milkbot.dashboard.parts import asset, empty, figures, head, trades_table
-from milkbot.dashboard.snapshot import Snapshot, read_snapshot, standing
+from milkbot.dashboard.snapshot import Snapshot, overall_status, read_snapshot
 from milkbot.dashboard.turn import TURN
 from milkbot.dashboard.wording import city_name
 from milkbot.domain.cities import cities
@@ -86,7 +86,7 @@ def _draw(snapshot: Snapshot | None, *, is_new: bool) -> None:
         st.html(head(None, Status.DOWN, "Analytics not reachable", None))
         st.warning(AWAY, icon=":material/cloud_off:")
         return
-    status, word = standing(snapshot.health) if is_new else (Status.DOWN, "Analytics not reachable")
+    status, word = overall_status(snapshot.health) if is_new else (Status.DOWN, "Analytics not reachable")
     st.html(head(snapshot.mode, status, word, snapshot.read_at))
     # A place of its own, so that nothing below moves when the notice comes and goes.
     notice = st.empty()

@@ -45,7 +45,7 @@ def read_snapshot(api: AnalyticsApi, days: int, city: str | None) -> Snapshot:
     )
 
 
-def standing(health: Health) -> tuple[Status, str]:
+def overall_status(health: Health) -> tuple[Status, str]:
     """How the platform is, in a few words."""
     components = health.components
     if health.status is Status.DOWN:

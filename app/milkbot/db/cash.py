@@ -13,18 +13,18 @@ from milkbot.domain.units import Cash
 
 
 @dataclass(frozen=True, slots=True)
-class CashStanding:
+class CashTotals:
     """Dollars: `moved` by every fill, fee and settlement so far; `capital` is None until cash was first compared."""
 
     moved: Cash
     capital: Cash | None
 
 
-def cash_standing(session: Session, mode: TradingMode) -> CashStanding:
+def cash_totals(session: Session, mode: TradingMode) -> CashTotals:
     """Where a mode's cash stands by our books."""
     wanted = select(CashBook.traded + CashBook.settled, CashBook.capital).where(CashBook.trading_mode == mode)
     moved, capital = session.execute(wanted).one()
-    return CashStanding(Cash(moved), None if capital is None else Cash(capital))
+    return CashTotals(Cash(moved), None if capital is None else Cash(capital))
 
 
 def set_capital(session: Session, mode: TradingMode, capital: Cash) -> None:

@@ -64,12 +64,12 @@ def adopt(session: Session, mode: TradingMode, now: datetime) -> None:
     if row.until is None or now < row.until:
         effect = Effect(row.state)
         add(session, mode, source=row.set_by, effect=effect, reason=row.reason, since=row.since, until=row.until)
-        _write(session, mode, _standing(holds(session, mode, now), now))
+        _write(session, mode, _published_state(holds(session, mode, now), now))
 
 
 def publish(session: Session, mode: TradingMode, now: datetime) -> TradingState:
     """Write the state that the holds in force leave, for all who read the state alone, if it changed; returns it."""
-    wanted = _standing(holds(session, mode, now), now)
+    wanted = _published_state(holds(session, mode, now), now)
     row = _newest_state(session, mode)
     found = (
         None if row is None else StateRecord(TradingState(row.state), row.reason, row.since, row.until, None).at(now)
@@ -87,7 +87,7 @@ def resume(
     rows = [{"hold_id": hold.id, "acknowledged_by": by, "acknowledged_at": at, "note": note} for hold in ended]
     if rows:
         session.execute(insert(HoldAcknowledgement), rows)
-    left = _standing(holds(session, mode, at), at)
+    left = _published_state(holds(session, mode, at), at)
     if left.state is TradingState.ACTIVE:
         left = replace(left, reason=note, set_by=by, acknowledged_by=by)
     _write(session, mode, left)
@@ -95,7 +95,7 @@ def resume(
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _PublishedState:
     state: TradingState
     reason: str
     set_by: str
@@ -104,15 +104,15 @@ class _Standing:
     acknowledged_by: str | None = None
 
 
-def _standing(counting: Sequence[Hold], now: datetime) -> _Standing:
+def _published_state(counting: Sequence[Hold], now: datetime) -> _PublishedState:
     if not counting:
-        return _Standing(TradingState.ACTIVE, "every hold has ended", "holds", now)
-    strongest = counting[0]
-    return _Standing(STATE_OF[strongest.effect], strongest.reason, strongest.source, strongest.since, strongest.until)
+        return _PublishedState(TradingState.ACTIVE, "every hold has ended", "holds", now)
+    first = counting[0]
+    return _PublishedState(STATE_OF[first.effect], first.reason, first.source, first.since, first.until)
 
 
-def _write(session: Session, mode: TradingMode, standing: _Standing) -> None:
-    state.set_state(session, mode=mode, from_holds=True, **asdict(standing))
+def _write(session: Session, mode: TradingMode, published: _PublishedState) -> None:
+    state.set_state(session, mode=mode, from_holds=True, **asdict(published))
 
 
 def _newest_state(session: Session, mode: TradingMode) -> TradingStateRow | None:

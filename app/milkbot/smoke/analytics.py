@@ -40,7 +40,7 @@ def run_rollups(check: Checks, sample: Sample) -> None:
     check(daily_metrics.compute_strategies, session, [strategy])
     check(equity.compute_equity, session, sample.mode, [sample.day], _BANKROLL)
     check(rollups.copy_health, session)
-    check(metrics.read_standing, session)
+    check(metrics.read_state, session)
 
 
 def run_api(check: Checks, sample: Sample) -> None:

@@ -19,7 +19,7 @@ def run(check: Checks, sample: Sample, order: Order, tick_id: int) -> None:
     _orders(check, sample, order)
     _events(check, sample, order)
     _findings(check, sample, tick_id)
-    check(cash.cash_standing, check.session, sample.mode)
+    check(cash.cash_totals, check.session, sample.mode)
     check(cash.set_capital, check.session, sample.mode, Cash(Decimal(100)))
     check(marks.made_since, check.session, sample.mode, sample.happened)
     check(marks.newest_marks, check.session, sample.mode, books.held_positions(check.session, sample.mode))

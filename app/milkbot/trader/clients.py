@@ -1,4 +1,4 @@
-"""Opening the doors: the clients of the exchange and of the weather service, and the loop between them."""
+"""The clients of the exchange and of the weather service, opened by the settings, and the loop that uses them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def open_weather(settings: Settings, clock: Clock) -> Iterator[WeatherClient]:
 
 @contextmanager
 def open_trading_loop(settings: Settings, engine: Engine, clock: Clock | None = None) -> Iterator[TradingLoop]:
-    """A trading loop with its doors open for the length of the block."""
+    """A trading loop whose clients are open for the length of the block."""
     used = clock or SystemClock()
     with open_venue(settings, used) as venue, open_weather(settings, used) as weather:
         yield TradingLoop(settings, engine, venue, weather, used)

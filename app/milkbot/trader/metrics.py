@@ -43,8 +43,8 @@ _ANSWERS: Final = ("2xx", "3xx", "4xx", "429", "5xx", "none")
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """What went through the doors of the tick, and how far our clock is ahead of the exchange's.
+class ClientTraffic:
+    """The requests of a tick to each service, and how far our clock is ahead of the exchange's.
 
     `unknown_fields` of the exchange's replies, by model and field: its document has changed.
     """
@@ -56,8 +56,8 @@ class Doors:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where the books of a mode stand. `balance_at` is None in shadow, whose cash is the bankroll."""
+class LedgerSummary:
+    """The ledger of a mode at one moment. `balance_at` is None in shadow, whose cash is the bankroll."""
 
     state: TradingState
     cash: Cash
@@ -72,7 +72,7 @@ class Standing:
     held_by: frozenset[str] = frozenset()
 
 
-def publish(settings: Settings, engine: Engine, report: TickReport, doors: Doors) -> None:
+def publish(settings: Settings, engine: Engine, report: TickReport, traffic: ClientTraffic) -> None:
     """Write the file of a tick that ended, also of one that failed; nothing without a directory for it.
 
     Without an answer of the database the file says nothing of the books. Raises nothing: a tick that traded is good
@@ -80,24 +80,24 @@ def publish(settings: Settings, engine: Engine, report: TickReport, doors: Doors
     """
     if settings.milkbot_metrics_directory is None:
         return
-    standing = None
+    summary = None
     try:
         with transaction(engine) as session:
-            standing = read_standing(session, settings, report.finished_at or report.started_at)
+            summary = read_summary(session, settings, report.finished_at or report.started_at)
     except (MilkbotError, SQLAlchemyError) as error:
         _log.warning("metrics without the books", problem=str(error))
-    save(page_of(settings, report, doors, standing), settings.milkbot_metrics_directory / FILE)
+    save(page_of(settings, report, traffic, summary), settings.milkbot_metrics_directory / FILE)
 
 
-def read_standing(session: Session, settings: Settings, now: datetime) -> Standing:
-    """The standing of the settings' mode. "Today" is the UTC day. Raises DatabaseUnavailableError."""
+def read_summary(session: Session, settings: Settings, now: datetime) -> LedgerSummary:
+    """The ledger of the settings' mode. "Today" is the UTC day. Raises DatabaseUnavailableError."""
     mode = settings.trading_mode
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     balance = books.newest_balance(session, mode)
     cash = Cash(balance.cash if balance else settings.bankroll)
     record = state.current_state(session, mode)
     ticks_today, counts_today = ticks.counted_since(session, mode, midnight)
-    return Standing(
+    return LedgerSummary(
         state=record.at(now) if record else TradingState.ACTIVE,
         cash=cash,
         portfolio_value=Cash(balance.portfolio_value if balance else ZERO),
@@ -112,15 +112,15 @@ def read_standing(session: Session, settings: Settings, now: datetime) -> Standi
     )
 
 
-def page_of(settings: Settings, report: TickReport, doors: Doors, standing: Standing | None) -> Page:
+def page_of(settings: Settings, report: TickReport, traffic: ClientTraffic, summary: LedgerSummary | None) -> Page:
     """The metrics of a tick. Every state, reason and code is there, at zero too: an increase needs a beginning."""
     page = Page(mode=str(settings.trading_mode))
     _add_tick(page, report)
-    _add_doors(page, doors)
-    if standing is not None:
-        _add_books(page, standing)
-        _add_limits(page, settings, standing)
-        _add_day(page, standing)
+    _add_requests(page, traffic)
+    if summary is not None:
+        _add_ledger(page, summary)
+        _add_limits(page, settings, summary)
+        _add_day(page, summary)
     return page
 
 
@@ -139,47 +139,47 @@ def _add_tick(page: Page, report: TickReport) -> None:
     page.gauge("milkbot_forecast_issued_timestamp_seconds", text, issued, by="city")
 
 
-def _add_doors(page: Page, doors: Doors) -> None:
-    for name, traffic in (("exchange", doors.exchange), ("weather", doors.weather)):
-        answers = {answer: float(traffic.answers[answer]) for answer in _ANSWERS}
+def _add_requests(page: Page, traffic: ClientTraffic) -> None:
+    for name, requests in (("exchange", traffic.exchange), ("weather", traffic.weather)):
+        answers = {answer: float(requests.answers[answer]) for answer in _ANSWERS}
         page.gauge(f"milkbot_tick_{name}_requests", "Requests of the newest tick, by answer.", answers, by="answer")
-        page.gauge(f"milkbot_tick_{name}_seconds", "Seconds that those took together.", traffic.seconds)
-    if doors.unknown_fields:
+        page.gauge(f"milkbot_tick_{name}_seconds", "Seconds that those took together.", requests.seconds)
+    if traffic.unknown_fields:
         text = "Fields of the exchange's replies that its document does not have."
-        unknown = {f"{model}.{name}": float(times) for (model, name), times in sorted(doors.unknown_fields.items())}
+        unknown = {f"{model}.{name}": float(times) for (model, name), times in sorted(traffic.unknown_fields.items())}
         page.gauge("milkbot_tick_exchange_unknown_fields", text, unknown, by="field")
-    if doors.clock_skew_seconds is not None:
+    if traffic.clock_skew_seconds is not None:
         text = "How far our clock is ahead of the exchange's, good to half a second."
-        page.gauge("milkbot_clock_skew_seconds", text, doors.clock_skew_seconds)
+        page.gauge("milkbot_clock_skew_seconds", text, traffic.clock_skew_seconds)
 
 
-def _add_books(page: Page, standing: Standing) -> None:
-    now_in = _one_of(TradingState, standing.state)
+def _add_ledger(page: Page, summary: LedgerSummary) -> None:
+    now_in = _one_of(TradingState, summary.state)
     page.gauge("milkbot_trading_state", "1 for the state that is in force.", now_in, by="state")
-    tripped = {str(breaker): float(source_of(breaker) in standing.held_by) for breaker in Breaker}
+    tripped = {str(breaker): float(source_of(breaker) in summary.held_by) for breaker in Breaker}
     page.gauge("milkbot_breaker_tripped", "1 for a breaker whose hold is in force.", tripped, by="breaker")
-    equity = standing.cash + standing.portfolio_value
-    page.gauge("milkbot_cash_dollars", "Cash that is free, as the exchange says.", float(standing.cash))
+    equity = summary.cash + summary.portfolio_value
+    page.gauge("milkbot_cash_dollars", "Cash that is free, as the exchange says.", float(summary.cash))
     page.gauge("milkbot_equity_dollars", "Cash, and positions at the exchange's marks.", float(equity))
-    if standing.balance_at is not None:
-        stamp = standing.balance_at.timestamp()
+    if summary.balance_at is not None:
+        stamp = summary.balance_at.timestamp()
         page.gauge("milkbot_balance_timestamp_seconds", "When the exchange said so.", stamp)
-    page.gauge("milkbot_positions", "Markets held.", standing.positions)
-    open_orders = {str(name): float(standing.open_orders[name]) for name in sorted(OPEN)}
+    page.gauge("milkbot_positions", "Markets held.", summary.positions)
+    open_orders = {str(name): float(summary.open_orders[name]) for name in sorted(OPEN)}
     page.gauge("milkbot_open_orders", "Orders that are not at their end, by state.", open_orders, by="state")
-    realized = float(standing.realized_today)
+    realized = float(summary.realized_today)
     page.gauge("milkbot_realized_today_dollars", "Won or lost since midnight UTC, after fees.", realized)
 
 
-def _add_limits(page: Page, settings: Settings, standing: Standing) -> None:
-    exposure, limits = standing.exposure, limits_of(settings)
+def _add_limits(page: Page, settings: Settings, summary: LedgerSummary) -> None:
+    exposure, limits = summary.exposure, limits_of(settings)
     daily_loss = settings.bankroll * settings.max_daily_loss_pct / Decimal(100)
     used = {
         "event": _most(exposure.by_event.values()),
         "city": _most(exposure.by_city.values()),
         "cluster": _most(exposure.by_cluster.values()),
         "open_risk": float(exposure.total),
-        "daily_loss": float(max(ZERO, -standing.realized_today)),
+        "daily_loss": float(max(ZERO, -summary.realized_today)),
     }
     allowed = {
         "event": float(limits.event),
@@ -192,10 +192,10 @@ def _add_limits(page: Page, settings: Settings, standing: Standing) -> None:
     page.gauge("milkbot_risk_limit_dollars", "The limit.", allowed, by="limit")
 
 
-def _add_day(page: Page, standing: Standing) -> None:
+def _add_day(page: Page, summary: LedgerSummary) -> None:
     """Counters that begin again at midnight UTC, as the report rows of the day's ticks add up to them."""
-    counts = standing.counts_today
-    ended = {**_by(Outcome, standing.ticks_today), _KILLED: float(standing.ticks_today[_KILLED])}
+    counts = summary.counts_today
+    ended = {**_by(Outcome, summary.ticks_today), _KILLED: float(summary.ticks_today[_KILLED])}
     page.counter("milkbot_ticks", "Ticks of the UTC day, by how they ended.", ended, by="outcome")
     orders = _by(OrderState, counts, "orders ")
     page.counter("milkbot_orders", "Orders sent in the UTC day, by the state that this left.", orders, by="state")

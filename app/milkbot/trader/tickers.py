@@ -1,4 +1,4 @@
-"""Where a ticker belongs: its event, its city and its climate day, read from the ticker itself."""
+"""What a market's ticker says: its event, its city and its climate day."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from milkbot.domain.markets import climate_day
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A market's event, city and climate day."""
+class ParsedTicker:
+    """The event, city and climate day of a market."""
 
     event_ticker: str
     city: City
     climate_day: date
 
 
-def place_of(ticker: str) -> Place | None:
-    """The place of a market's ticker; None for a market of a series that is not ours."""
+def parse_ticker(ticker: str) -> ParsedTicker | None:
+    """The parts of a market's ticker; None for a market of a series that is not ours."""
     event_ticker, _, suffix = ticker.rpartition("-")
     try:
         return (
-            Place(event_ticker, city_of_series(event_ticker.partition("-")[0]), climate_day(event_ticker))
+            ParsedTicker(event_ticker, city_of_series(event_ticker.partition("-")[0]), climate_day(event_ticker))
             if suffix
             else None
         )

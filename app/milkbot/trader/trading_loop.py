@@ -22,9 +22,9 @@ from milkbot.risk.limits import DenialCode
 from milkbot.settings import Settings
 from milkbot.trader import breakers, metrics
 from milkbot.trader.decide import resting
-from milkbot.trader.decide.decider import Decider, ReadyOrder, Standing
+from milkbot.trader.decide.decider import AccountState, Decider, ReadyOrder
 from milkbot.trader.invariants import catalogue, events
-from milkbot.trader.invariants.context import Looking
+from milkbot.trader.invariants.context import QueryContext
 from milkbot.trader.limits import quote_rules_of
 from milkbot.trader.observe import observation
 from milkbot.trader.orders import kill_file, order_group
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 class TradingLoop:
-    """Ticks over one set of books. `venue` and `weather` are the only doors out."""
+    """Ticks over one set of books. `venue` and `weather` are its only clients."""
 
     def __init__(
         self, settings: Settings, engine: Engine, venue: KalshiClient, weather: WeatherClient, clock: Clock
@@ -73,13 +73,13 @@ class TradingLoop:
 
         Raises what `run_once` does.
         """
-        return self._run(self._look)
+        return self._run(self._reconcile_only)
 
     def _run(self, work: Callable[[TickReport, Callable[[], None]], Outcome]) -> TickReport:
-        with state.single_writer(self._engine, self._mode) as alone:
+        with state.single_writer(self._engine, self._mode) as confirm_lock:
             report = self._begin(trades=work == self._work)
             try:
-                report.outcome = work(report, alone)
+                report.outcome = work(report, confirm_lock)
             except Exception as error:
                 # Whatever it was, the report row tells it; it goes on to who called.
                 report.message = str(error) or type(error).__name__
@@ -88,8 +88,8 @@ class TradingLoop:
                 self._finish(report)
             return report
 
-    def _look(self, report: TickReport, alone: Callable[[], None]) -> Outcome:
-        del alone
+    def _reconcile_only(self, report: TickReport, confirm_lock: Callable[[], None]) -> Outcome:
+        del confirm_lock
         report.blocked_events = len(self._reconcile(report).blocked_events)
         report.message = "reconciled only"
         return Outcome.COMPLETED
@@ -110,7 +110,7 @@ class TradingLoop:
         structlog.contextvars.bind_contextvars(tick=tick_id, mode=str(self._mode))
         return TickReport(tick_id, now)
 
-    def _work(self, report: TickReport, alone: Callable[[], None]) -> Outcome:
+    def _work(self, report: TickReport, confirm_lock: Callable[[], None]) -> Outcome:
         status = self._venue.exchange_status()
         if not status.exchange_active:
             self._trading_state(report)  # what stops the trader may be gone when the pause is over
@@ -118,13 +118,14 @@ class TradingLoop:
             return Outcome.PAUSED
         if self._settings.kalshi_api_key_id:
             self._venue.adopt_account_limits()
-        account = self._reconcile(report)
-        report.blocked_events = len(account.blocked_events)
+        reconciled = self._reconcile(report)
+        report.blocked_events = len(reconciled.blocked_events)
         if self._sends:
             now = self._clock.now()
-            report.counts["canceled"] += kill_file.obey(self._engine, self._venue, self._settings, account.resting, now)
+            told = kill_file.obey(self._engine, self._venue, self._settings, reconciled.resting, now)
+            report.counts["canceled"] += told
         if not (status.trading_active and self._quotes.rests):
-            self._withdraw(report, resting.left_behind(account.resting), alone)
+            self._withdraw(report, resting.left_behind(reconciled.resting), confirm_lock)
         if not status.trading_active:
             self._trading_state(report)
             report.message = "trading is paused at the exchange"
@@ -132,28 +133,28 @@ class TradingLoop:
         group = self._order_group()
         allowed = self._trading_state(report)
         if self._sends and allowed is not TradingState.ACTIVE and self._quotes.rests:
-            self._withdraw(report, resting.left_behind(account.resting), alone)
+            self._withdraw(report, resting.left_behind(reconciled.resting), confirm_lock)
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
         report.forecasts = observation.oldest_forecasts(observed)
         skew = self._venue.clock_skew_seconds
-        standing = Standing(
-            cash=account.cash,
-            blocked_events=account.blocked_events,
+        account = AccountState(
+            cash=reconciled.cash,
+            blocked_events=reconciled.blocked_events,
             allowed=allowed,
             group=group,
             clock_skew=None if skew is None else timedelta(seconds=skew),
             pause_at=self._pause_at(),
         )
-        decided = self._decider.decide(report, observed, standing)
+        decided = self._decider.decide(report, observed, account)
         failpoints.reach("decisions.committed")
         if self._sends and self._quotes.rests:
             now = self._clock.now()
             gone = resting.to_withdraw(
-                self._engine, self._mode, decided.candidates, self._quotes, allowed, standing.pause_at, now
+                self._engine, self._mode, decided.candidates, self._quotes, allowed, account.pause_at, now
             )
-            self._withdraw(report, gone, alone)
+            self._withdraw(report, gone, confirm_lock)
         if self._sends and decided.orders:
-            self._send(report, decided.orders, alone)
+            self._send(report, decided.orders, confirm_lock)
             report.counts["fills"] += self._reconciler.fills_only()
         self._report_health(observed)
         return Outcome.COMPLETED
@@ -165,7 +166,7 @@ class TradingLoop:
         report.counts.update(
             {"fills": found.new_fills, "settlements": found.new_settlements, "mismatches": found.mismatches}
         )
-        self._ask_invariants(report)
+        self._check_invariants(report)
         return found
 
     def _order_group(self) -> Group:
@@ -173,8 +174,8 @@ class TradingLoop:
             return Group(None, ready=True)
         return order_group.ensure(self._engine, self._venue, self._settings, self._clock.now())
 
-    def _withdraw(self, report: TickReport, cancels: Sequence[Cancel], alone: Callable[[], None]) -> None:
-        report.counts["canceled"] += resting.withdraw(self._orders, cancels, alone, report.tick_id)
+    def _withdraw(self, report: TickReport, cancels: Sequence[Cancel], confirm_lock: Callable[[], None]) -> None:
+        report.counts["canceled"] += resting.withdraw(self._orders, cancels, confirm_lock, report.tick_id)
 
     def _pause_at(self) -> datetime | None:
         """When the exchange pauses next; asked only where something may rest until then."""
@@ -183,11 +184,11 @@ class TradingLoop:
         pause = self._venue.schedule().next_pause(self._clock.now())
         return None if pause is None else pause.starts_at
 
-    def _ask_invariants(self, report: TickReport) -> None:
+    def _check_invariants(self, report: TickReport) -> None:
         """Hold the books to what is always true of them; what is not is a finding, and binds like one."""
         now = self._clock.now()
         with transaction(self._engine) as session:
-            answers = catalogue.ask(session, Looking(self._settings, now))
+            answers = catalogue.check(session, QueryContext(self._settings, now))
             broken = catalogue.findings_of(answers)
             findings.store(session, self._mode, report.tick_id, broken, (FindingKind.INVARIANT,), now)
             if not any(one.subject == "chain-is-whole" for one in broken):
@@ -195,7 +196,7 @@ class TradingLoop:
         report.counts["invariants broken"] += len(broken)
         failpoints.reach("catalogue.committed")
 
-    def _send(self, report: TickReport, orders: Sequence[ReadyOrder], alone: Callable[[], None]) -> None:
+    def _send(self, report: TickReport, orders: Sequence[ReadyOrder], confirm_lock: Callable[[], None]) -> None:
         """Send the orders in turn, each only while the lock is held; one of unknown outcome keeps back its event's."""
         unresolved: set[str] = set()
         for order in orders:
@@ -203,7 +204,7 @@ class TradingLoop:
             if event_ticker in unresolved:
                 self._deny_unresolved(report, order)
                 continue
-            alone()
+            confirm_lock()
             outcome = self._orders.place(order.intent, order.context)
             report.counts[f"orders {outcome}"] += 1
             if outcome in UNRESOLVED:
@@ -276,7 +277,7 @@ class TradingLoop:
                 raise
         venue = self._venue
         skew, unknown = venue.clock_skew_seconds, venue.unknown_fields
-        doors = metrics.Doors(venue.traffic, self._weather.traffic, skew, unknown)
-        metrics.publish(self._settings, self._engine, report, doors)
+        traffic = metrics.ClientTraffic(venue.traffic, self._weather.traffic, skew, unknown)
+        metrics.publish(self._settings, self._engine, report, traffic)
         log.info("tick finished", outcome=report.outcome, message=report.message, **report.counts)
         structlog.contextvars.clear_contextvars()

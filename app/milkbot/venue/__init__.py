@@ -1,1 +1,1 @@
-"""Kalshi: the only door to the exchange. Signing, transport, wire models and rate limits live here."""
+"""Kalshi: the only client of the exchange. Signing, transport, wire models and rate limits live here."""

@@ -1,1 +1,1 @@
-"""The National Weather Service: the only door to the weather."""
+"""The National Weather Service: the only client of it."""

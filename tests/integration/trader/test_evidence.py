@@ -20,7 +20,7 @@ from milkbot.domain.positions import Fill
 from milkbot.domain.units import Cash, Count, Price
 from milkbot.trader.reconcile import adoption, evidence
 from milkbot.trader.reconcile.bookkeeping import record_fills
-from milkbot.trader.reconcile.evidence import Looked
+from milkbot.trader.reconcile.evidence import Listing
 from milkbot.trader.reconcile.findings import FindingKind, Found
 from milkbot.venue.values import VenueOrder, VenueOrderStatus
 
@@ -65,7 +65,7 @@ def placed(session: Session, *states: OrderState, expires_at: datetime | None = 
 
 
 def look(session: Session, *orders: VenueOrder, as_of: datetime = NOW) -> list[Found]:
-    return evidence.apply(session, DEMO, Looked(orders, as_of, NOW), DEADLINE).found
+    return evidence.apply(session, DEMO, Listing(orders, as_of, NOW), DEADLINE).found
 
 
 def state_of(session: Session, order_id: int) -> tuple[str, str | None]:
@@ -134,8 +134,8 @@ def test_order_that_nobody_explains_stays_untold(session: Session, state: OrderS
 
 def test_order_that_was_sent_a_moment_ago_is_told_as_overdue(session: Session) -> None:
     placed(session, OrderState.UNKNOWN)
-    looked = Looked((), SENT, SENT + DEADLINE - timedelta(seconds=1))
-    seen = evidence.apply(session, DEMO, looked, DEADLINE)
+    listing = Listing((), SENT, SENT + DEADLINE - timedelta(seconds=1))
+    seen = evidence.apply(session, DEMO, listing, DEADLINE)
     assert seen.found == []
     assert [order.client_order_id for order in seen.unresolved] == ["mb-1"]
 
@@ -150,11 +150,11 @@ def test_order_that_is_not_listed_is_given_up_before_its_absence_is_proved(sessi
 
 def test_order_that_the_lists_lack_and_the_queue_has_is_given_up(session: Session) -> None:
     order_id = placed(session, OrderState.UNKNOWN)
-    looked = Looked((), NOW, NOW, frozenset({TICKER}))
-    (found,) = evidence.apply(session, DEMO, looked, DEADLINE).found
+    listing = Listing((), NOW, NOW, frozenset({TICKER}))
+    (found,) = evidence.apply(session, DEMO, listing, DEADLINE).found
     assert found.kind is FindingKind.ORDER_OVERDUE
     assert state_of(session, order_id)[0] == "unknown"
-    evidence.apply(session, DEMO, replace(looked, unlisted=frozenset({"KXHIGHNY-26AUG03-B84.5"})), DEADLINE)
+    evidence.apply(session, DEMO, replace(listing, unlisted=frozenset({"KXHIGHNY-26AUG03-B84.5"})), DEADLINE)
     assert state_of(session, order_id)[0] == "rejected"
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tests.integration.trader.stage import Stage
 
 from milkbot.trader.invariants import catalogue
-from milkbot.trader.invariants.context import Looking
+from milkbot.trader.invariants.context import QueryContext
 
 FIRST_ORDER = "(SELECT min(id) FROM ops.orders)"
 HELD = "(SELECT min(ticker) FROM ops.positions WHERE NOT is_closed)"
@@ -52,8 +52,8 @@ BREAKS = {
 
 def broken(stage: Stage, *, thorough: bool = True) -> set[str]:
     with Session(stage.engine) as session:
-        looking = Looking(stage.settings, stage.exchange.now(), thorough=thorough)
-        return {answer.invariant.name for answer in catalogue.ask(session, looking) if answer.problems}
+        context = QueryContext(stage.settings, stage.exchange.now(), thorough=thorough)
+        return {answer.invariant.name for answer in catalogue.check(session, context) if answer.problems}
 
 
 def tamper(stage: Stage, statement: str) -> None:

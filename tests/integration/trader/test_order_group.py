@@ -33,8 +33,8 @@ def trigger(stage: Stage, reason: str = "a test") -> bool:
 def resume(stage: Stage) -> None:
     now = stage.exchange.now()
     with Session(stage.owner) as session, session.begin():
-        standing = holds.holds(session, TradingMode.DEMO, now)
-        holds.resume(session, TradingMode.DEMO, standing, by="operator", at=now, note="a test")
+        in_force = holds.holds(session, TradingMode.DEMO, now)
+        holds.resume(session, TradingMode.DEMO, in_force, by="operator", at=now, note="a test")
 
 
 def test_every_order_carries_the_group_that_was_made_once(stage: Stage) -> None:

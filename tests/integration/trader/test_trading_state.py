@@ -32,8 +32,8 @@ def resume(stage: Stage) -> None:
     """What `milkbot resume` does at the exchange's present moment."""
     now = stage.exchange.now()
     with Session(stage.owner) as session, session.begin():
-        standing = holds.holds(session, TradingMode.DEMO, now)
-        holds.resume(session, TradingMode.DEMO, standing, by="operator", at=now, note="a test")
+        in_force = holds.holds(session, TradingMode.DEMO, now)
+        holds.resume(session, TradingMode.DEMO, in_force, by="operator", at=now, note="a test")
 
 
 def denials(stage: Stage, tick_id: int) -> set[str]:

@@ -12,23 +12,23 @@ from milkbot.db.session import DatabaseAddress, make_engine
 from milkbot.http import Traffic
 from milkbot.load_settings import load_settings
 from milkbot.trader import metrics
-from milkbot.trader.metrics import Doors
+from milkbot.trader.metrics import ClientTraffic
 from milkbot.trader.report import TickReport
 
 NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
 
 
-def _published(directory: Path, report: TickReport, doors: Doors) -> dict[str, float]:
+def _published(directory: Path, report: TickReport, traffic: ClientTraffic) -> dict[str, float]:
     settings = load_settings({"TRADING_MODE": "shadow", "MILKBOT_METRICS_DIRECTORY": str(directory)})
     nowhere = make_engine(DatabaseAddress("127.0.0.1", 1, "milkbot", "nobody", None), application="test")
-    metrics.publish(settings, nowhere, report, doors)
+    metrics.publish(settings, nowhere, report, traffic)
     return samples((directory / metrics.FILE).read_text("utf-8"))
 
 
 def test_a_tick_that_lost_its_database_says_nothing(tmp_path: Path) -> None:
     report = TickReport(1, NOW, finished_at=NOW + timedelta(seconds=3))
     report.counts["reason edge_small"] = 2
-    found = _published(tmp_path, report, Doors(Traffic(), Traffic(), None))
+    found = _published(tmp_path, report, ClientTraffic(Traffic(), Traffic(), None))
     assert found['milkbot_tick_outcome{mode="shadow",outcome="failed"}'] == 1
     assert found['milkbot_tick_outcome{mode="shadow",outcome="completed"}'] == 0
     assert found['milkbot_tick_duration_seconds{mode="shadow"}'] == 3
@@ -38,7 +38,7 @@ def test_a_tick_that_lost_its_database_says_nothing(tmp_path: Path) -> None:
 
 
 def test_money_that_nobody_knows_is_shown_as_nothing(tmp_path: Path) -> None:
-    found = _published(tmp_path, TickReport(1, NOW), Doors(Traffic(), Traffic(), None))
+    found = _published(tmp_path, TickReport(1, NOW), ClientTraffic(Traffic(), Traffic(), None))
     assert [name for name in found if "dollars" in name or "orders" in name or "clock_skew" in name] == []
 
 
@@ -46,7 +46,7 @@ def test_a_failed_request_is_counted_as_an_answer(tmp_path: Path) -> None:
     exchange = Traffic()
     for status in (200, 204, 404, 429, 503, None):
         exchange.add(status, 0.25)
-    found = _published(tmp_path, TickReport(1, NOW), Doors(exchange, Traffic(), -0.4))
+    found = _published(tmp_path, TickReport(1, NOW), ClientTraffic(exchange, Traffic(), -0.4))
     counted = {
         answer: found[f'milkbot_tick_exchange_requests{{answer="{answer}",mode="shadow"}}'] for answer in ANSWERS
     }
@@ -56,8 +56,8 @@ def test_a_failed_request_is_counted_as_an_answer(tmp_path: Path) -> None:
 
 
 def test_fields_that_the_exchange_has_added_are_told_by_name(tmp_path: Path) -> None:
-    doors = Doors(Traffic(), Traffic(), None, {("Market", "mood"): 6, ("Balance", "currency"): 1})
-    found = _published(tmp_path, TickReport(1, NOW), doors)
+    traffic = ClientTraffic(Traffic(), Traffic(), None, {("Market", "mood"): 6, ("Balance", "currency"): 1})
+    found = _published(tmp_path, TickReport(1, NOW), traffic)
     assert found['milkbot_tick_exchange_unknown_fields{field="Market.mood",mode="shadow"}'] == 6
     assert found['milkbot_tick_exchange_unknown_fields{field="Balance.currency",mode="shadow"}'] == 1
 

@@ -47,8 +47,8 @@ class ReadyOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a tick knows of its own side before it decides: free cash in dollars, and what may be done with it."""
+class AccountState:
+    """The account before a decision: free cash in dollars, and what may be done with it."""
 
     cash: Cash
     blocked_events: frozenset[str]
@@ -68,7 +68,7 @@ class Decided:
 
 
 class Decider:
-    """The part of a tick between looking and sending. It writes snapshots, signals and denials; it sends nothing."""
+    """The part of a tick between reading and sending. It writes snapshots, signals and denials; it sends nothing."""
 
     def __init__(self, settings: Settings, engine: Engine, clock: Clock) -> None:
         self._settings = settings
@@ -77,18 +77,18 @@ class Decider:
         self._mode = settings.trading_mode
         self._quotes = quote_rules_of(settings)
 
-    def decide(self, report: TickReport, observed: Sequence[Observed], standing: Standing) -> Decided:
+    def decide(self, report: TickReport, observed: Sequence[Observed], account: AccountState) -> Decided:
         """Store what was seen and one decision for every market, and what the risk engine says of each order."""
         now = self._clock.now()
         with transaction(self._engine) as session:
             ids = observation.store(session, observed, tick_id=report.tick_id, mode=self._mode, captured_at=now)
             terms.save_ladders(session, observed, now)
             held = {row.ticker: Count(row.signed_count) for row in books.held_positions(session, self._mode)}
-            exposure = current_exposure(session, self._mode, standing.cash, standing.blocked_events)
+            exposure = current_exposure(session, self._mode, account.cash, account.blocked_events)
             factor = size_factor(holds.holds(session, self._mode, now), now)
             limits = limits_of(self._settings).sized(factor)
-            at_work = resting.at_work(session, self._mode, standing.pause_at, now)
-            candidates = list(self._candidates(observed, held, at_work, self._rules(exposure, limits, factor), now))
+            own = resting.own_orders(session, self._mode, account.pause_at, now)
+            candidates = list(self._candidates(observed, held, own, self._rules(exposure, limits, factor), now))
             signal_ids = ticks.save_signals(
                 session, [self._signal_row(report.tick_id, ids, candidate, now) for candidate in candidates]
             )
@@ -105,20 +105,20 @@ class Decider:
                 terms=terms.judge(session, self._mode, observed, tick_id=report.tick_id, now=now),
                 exposure=exposure,
                 limits=limits,
-                conditions=self._conditions(session, standing, now),
+                conditions=self._conditions(session, account, now),
                 now=now,
             )
             return Decided(
                 tuple(
-                    self._order(session, candidate, signal_ids[candidate.market.ticker], standing, now)
+                    self._order(session, candidate, signal_ids[candidate.market.ticker], account, now)
                     for candidate in passed
                 ),
                 {candidate.market.ticker: candidate for candidate in candidates},
             )
 
-    def _conditions(self, session: Session, standing: Standing, now: datetime) -> Conditions:
+    def _conditions(self, session: Session, account: AccountState, now: datetime) -> Conditions:
         orders = risk_facts.orders_since(session, self._mode, now - timedelta(hours=1))
-        return Conditions(standing.allowed, orders, clock_skew=standing.clock_skew, group_ready=standing.group.ready)
+        return Conditions(account.allowed, orders, clock_skew=account.clock_skew, group_ready=account.group.ready)
 
     def _rules(self, exposure: Exposure, limits: Limits, factor: Decimal) -> StrategyRules:
         settings = self._settings
@@ -138,7 +138,7 @@ class Decider:
         self,
         observed: Sequence[Observed],
         held: dict[str, Count],
-        at_work: resting.AtWork,
+        own: resting.OwnOrders,
         rules: StrategyRules,
         now: datetime,
     ) -> Iterator[Candidate]:
@@ -151,22 +151,22 @@ class Decider:
                 seen.weather.observed_max_f,
                 seen.books,
                 held,
-                at_work.markets,
-                at_work.anchors,
-                at_work.pause_at,
+                own.markets,
+                own.anchors,
+                own.pause_at,
             )
             for market, decision in zip(seen.event.markets, strategy.decide(view, rules, now), strict=True):
                 yield Candidate(seen, market, decision)
 
     def _order(
-        self, session: Session, candidate: Candidate, signal_id: int, standing: Standing, now: datetime
+        self, session: Session, candidate: Candidate, signal_id: int, account: AccountState, now: datetime
     ) -> ReadyOrder:
         """The order of a decision. An earlier attempt at it is dead: were it not, its event would be blocked."""
         decision, market, seen = candidate.decision, candidate.market, candidate.seen
         if decision.leg is None or decision.price is None:
             raise ValueError(f"the decision to buy {market.ticker} names no leg or no price")
         attempt = 1 + order_rows.attempts(session, self._mode, market.ticker, strategy.NAME, now)
-        how = sending(self._quotes, market.close_time, standing.pause_at, now)
+        how = sending(self._quotes, market.close_time, account.pause_at, now)
         intent = OrderIntent(
             client_order_id=client_order_id(self._mode, market.ticker, strategy.NAME, now, attempt),
             ticker=market.ticker,
@@ -178,7 +178,7 @@ class Decider:
             created_at=now,
             post_only=how.post_only,
             expires_at=how.expires_at,
-            order_group_id=standing.group.id,
+            order_group_id=account.group.id,
         )
         context = IntentContext(
             signal_id,

@@ -30,7 +30,7 @@ _AT_EXCHANGE: Final = (OrderState.RESTING, OrderState.PARTIALLY_FILLED)
 
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
+class OwnOrders:
     """Markets that hold an open order of ours, the first leg price bid in each of late, and when a pause begins."""
 
     markets: frozenset[str]
@@ -38,7 +38,7 @@ class AtWork:
     pause_at: datetime | None
 
 
-def at_work(session: Session, mode: TradingMode, pause_at: datetime | None, now: datetime) -> AtWork:
+def own_orders(session: Session, mode: TradingMode, pause_at: datetime | None, now: datetime) -> OwnOrders:
     """What a decision has to know of our own orders."""
     markets = frozenset(order.ticker for order, _ in quote_rows.open_quotes(session, mode))
     first = quote_rows.first_prices(session, mode, now - CHASE_WINDOW)
@@ -46,7 +46,7 @@ def at_work(session: Session, mode: TradingMode, pause_at: datetime | None, now:
         (ticker, leg_of(side)): Price(price) if leg_of(side) is Leg.YES else complement(Price(price))
         for (ticker, side), price in first.items()
     }
-    return AtWork(markets, anchors, pause_at)
+    return OwnOrders(markets, anchors, pause_at)
 
 
 def leg_of(side: str) -> Leg:
@@ -88,11 +88,11 @@ def to_withdraw(
     return cancels
 
 
-def withdraw(orders: OrderManager, cancels: Iterable[Cancel], alone: Callable[[], None], tick_id: int) -> int:
+def withdraw(orders: OrderManager, cancels: Iterable[Cancel], confirm_lock: Callable[[], None], tick_id: int) -> int:
     """Cancel them one by one, each only while the lock is held; returns how many the exchange was told to."""
     told = 0
     for cancel in cancels:
-        alone()
+        confirm_lock()
         told += orders.cancel(cancel, tick_id)
     return told
 

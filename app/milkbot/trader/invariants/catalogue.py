@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from milkbot.domain.trading_state import TradingState
 from milkbot.trader.invariants import events, ledger, money
-from milkbot.trader.invariants.context import Looking
+from milkbot.trader.invariants.context import QueryContext
 from milkbot.trader.reconcile.findings import FindingKind, Found
 
 
@@ -23,7 +23,7 @@ class Invariant:
 
     name: str
     sentence: str
-    broken_by: Callable[[Session, Looking], Iterable[str]]
+    broken_by: Callable[[Session, QueryContext], Iterable[str]]
     effect: TradingState = TradingState.HALTED
 
 
@@ -78,9 +78,9 @@ INVARIANTS: Final = (
 )
 
 
-def ask(session: Session, looking: Looking) -> tuple[Answer, ...]:
-    """Ask each of them."""
-    return tuple(Answer(invariant, tuple(invariant.broken_by(session, looking))) for invariant in INVARIANTS)
+def check(session: Session, context: QueryContext) -> tuple[Answer, ...]:
+    """Check each of them."""
+    return tuple(Answer(invariant, tuple(invariant.broken_by(session, context))) for invariant in INVARIANTS)
 
 
 def findings_of(answers: Iterable[Answer]) -> list[Found]:

@@ -1,4 +1,4 @@
-"""What the invariants are asked of: whose books, by which limits, when, and how far back."""
+"""What an invariant is checked on: which ledger, by which limits, when, and how far back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from milkbot.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
-    """`thorough` looks at all that ever was, else at what is open or new."""
+class QueryContext:
+    """`thorough` reads the whole history, else what is open or new."""
 
     settings: Settings
     now: datetime

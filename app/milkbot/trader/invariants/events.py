@@ -14,31 +14,31 @@ from milkbot.db.ops import Order
 from milkbot.db.order_events import Link
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.order_states import NEW, IllegalTransitionError, OrderEvent, OrderState, Rule, fold
-from milkbot.trader.invariants.context import Looking
+from milkbot.trader.invariants.context import QueryContext
 
 
-def state_is_its_events(session: Session, looking: Looking) -> Iterable[str]:
+def state_is_its_events(session: Session, context: QueryContext) -> Iterable[str]:
     """Of every order, or of those that are open or had events since the chain was last verified."""
-    if looking.thorough:
-        return _every_order(session, looking.mode)
-    mark = order_events.mark_of(session, looking.mode)
-    recent = {row.order_id for row in order_events.events_after(session, looking.mode, mark.seq)}
-    recent |= {order.id for order in orders.open_orders(session, looking.mode)}
+    if context.thorough:
+        return _every_order(session, context.mode)
+    mark = order_events.mark_of(session, context.mode)
+    recent = {row.order_id for row in order_events.events_after(session, context.mode, mark.seq)}
+    recent |= {order.id for order in orders.open_orders(session, context.mode)}
     return [problem for order in orders.orders_by_ids(session, recent) for problem in story_breaks(session, order)]
 
 
-def chain_is_whole(session: Session, looking: Looking) -> Iterable[str]:
+def chain_is_whole(session: Session, context: QueryContext) -> Iterable[str]:
     """The chain from its beginning, or from where it was last verified: that event must still be as it was."""
-    mark = order_events.mark_of(session, looking.mode)
+    mark = order_events.mark_of(session, context.mode)
     if mark.seq:
-        found = order_events.event_at(session, looking.mode, mark.seq)
+        found = order_events.event_at(session, context.mode, mark.seq)
         if found is None:
             yield f"event {mark.seq} was there when the chain was last verified, and is missing"
             return
         if found.hash != mark.hash:
             yield f"event {mark.seq} has another hash than when the chain was last verified"
             return
-    _, problem = verified(session, looking.mode, order_events.START if looking.thorough else mark)
+    _, problem = verified(session, context.mode, order_events.START if context.thorough else mark)
     if problem is not None:
         yield problem
 

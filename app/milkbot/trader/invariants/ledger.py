@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from milkbot.domain.orders import OPEN, UNRESOLVED
-from milkbot.trader.invariants.context import Looking
+from milkbot.trader.invariants.context import QueryContext
 from milkbot.trader.reconcile.findings import FindingKind
 
 _OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN))
@@ -18,11 +18,11 @@ _UNRESOLVED = ", ".join(f"'{state}'" for state in sorted(UNRESOLVED))
 _AT_EXCHANGE = ", ".join(f"'{state}'" for state in sorted(OPEN - UNRESOLVED))
 
 
-def no_order_in_a_settled_market(session: Session, looking: Looking) -> Iterable[str]:
+def no_order_in_a_settled_market(session: Session, context: QueryContext) -> Iterable[str]:
     """One whose outcome is not known may be, for as long as finding that out may take."""
     return _rows(
         session,
-        looking,
+        context,
         f"""
         SELECT 'order ' || placed.id || ' is ' || placed.state || ' in ' || placed.ticker
         FROM ops.orders AS placed JOIN ops.settlements AS settled USING (trading_mode, ticker)
@@ -30,14 +30,14 @@ def no_order_in_a_settled_market(session: Session, looking: Looking) -> Iterable
             placed.state IN ({_AT_EXCHANGE})
             OR (placed.state IN ({_UNRESOLVED}) AND placed.updated_at < :patience))
         """,  # noqa: S608 - the only things put in are constants of ours
-        patience=looking.now - timedelta(minutes=looking.settings.unknown_deadline_min),
+        patience=context.now - timedelta(minutes=context.settings.unknown_deadline_min),
     )
 
 
-def fill_has_its_order(session: Session, looking: Looking) -> Iterable[str]:
+def fill_has_its_order(session: Session, context: QueryContext) -> Iterable[str]:
     return _rows(
         session,
-        looking,
+        context,
         """
         SELECT 'fill ' || fill.venue_fill_id || ' in ' || fill.ticker FROM ops.fills AS fill
         WHERE fill.order_id IS NULL AND fill.trading_mode = :mode AND NOT EXISTS (
@@ -48,10 +48,10 @@ def fill_has_its_order(session: Session, looking: Looking) -> Iterable[str]:
     )
 
 
-def one_live_order(session: Session, looking: Looking) -> Iterable[str]:
+def one_live_order(session: Session, context: QueryContext) -> Iterable[str]:
     return _rows(
         session,
-        looking,
+        context,
         f"""
         SELECT ticker || ' has orders ' || string_agg(id::text, ', ' ORDER BY id) FROM ops.orders
         WHERE trading_mode = :mode AND state IN ({_OPEN}) AND origin IS NULL
@@ -60,12 +60,12 @@ def one_live_order(session: Session, looking: Looking) -> Iterable[str]:
     )
 
 
-def no_more_than_ordered(session: Session, looking: Looking) -> Iterable[str]:
+def no_more_than_ordered(session: Session, context: QueryContext) -> Iterable[str]:
     """Orders by hand may be amended by hand: what they asked for is not ours to know."""
-    which = "true" if looking.thorough else f"placed.state IN ({_OPEN})"
+    which = "true" if context.thorough else f"placed.state IN ({_OPEN})"
     return _rows(
         session,
-        looking,
+        context,
         f"""
         SELECT 'order ' || placed.id || ' for ' || placed.count || ' has fills of ' || sum(fill.count)
         FROM ops.orders AS placed JOIN ops.fills AS fill ON fill.order_id = placed.id
@@ -75,11 +75,11 @@ def no_more_than_ordered(session: Session, looking: Looking) -> Iterable[str]:
     )
 
 
-def position_is_its_fills(session: Session, looking: Looking) -> Iterable[str]:
-    which = "true" if looking.thorough else "NOT held.is_closed"
+def position_is_its_fills(session: Session, context: QueryContext) -> Iterable[str]:
+    which = "true" if context.thorough else "NOT held.is_closed"
     return _rows(
         session,
-        looking,
+        context,
         f"""
         SELECT held.ticker || ' holds ' || held.signed_count || ' for fees of ' || held.fees || ', its fills say '
             || folded.signed_count || ' and ' || folded.fees
@@ -93,10 +93,10 @@ def position_is_its_fills(session: Session, looking: Looking) -> Iterable[str]:
     )
 
 
-def settled_is_closed(session: Session, looking: Looking) -> Iterable[str]:
+def settled_is_closed(session: Session, context: QueryContext) -> Iterable[str]:
     return _rows(
         session,
-        looking,
+        context,
         """
         SELECT held.ticker || ' was settled, and ' || held.signed_count || ' are held'
         FROM ops.positions AS held JOIN ops.settlements USING (trading_mode, ticker)
@@ -105,10 +105,10 @@ def settled_is_closed(session: Session, looking: Looking) -> Iterable[str]:
     )
 
 
-def resting_order_expires(session: Session, looking: Looking) -> Iterable[str]:
+def resting_order_expires(session: Session, context: QueryContext) -> Iterable[str]:
     return _rows(
         session,
-        looking,
+        context,
         f"""
         SELECT 'order ' || id || ' rests in ' || ticker || ' without an end' FROM ops.orders
         WHERE trading_mode = :mode AND state IN ({_AT_EXCHANGE}) AND origin IS NULL AND expires_at IS NULL
@@ -116,5 +116,5 @@ def resting_order_expires(session: Session, looking: Looking) -> Iterable[str]:
     )
 
 
-def _rows(session: Session, looking: Looking, query: str, **values: Any) -> list[str]:
-    return list(session.scalars(text(query), {"mode": str(looking.mode), **values}))
+def _rows(session: Session, context: QueryContext, query: str, **values: Any) -> list[str]:
+    return list(session.scalars(text(query), {"mode": str(context.mode), **values}))

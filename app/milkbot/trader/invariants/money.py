@@ -14,7 +14,7 @@ from milkbot.db import cash as cash_rows
 from milkbot.db import findings as finding_rows
 from milkbot.domain.units import Cash
 from milkbot.trader.exposure import current_exposure
-from milkbot.trader.invariants.context import Looking
+from milkbot.trader.invariants.context import QueryContext
 from milkbot.trader.limits import limits_of
 from milkbot.trader.reconcile import cash
 from milkbot.trader.reconcile.findings import FindingKind
@@ -50,31 +50,31 @@ _DAYS_BACK: Final = 2
 _ALL_DAYS: Final = 36_500
 
 
-def cash_adds_up(session: Session, looking: Looking) -> Iterator[str]:
+def cash_adds_up(session: Session, context: QueryContext) -> Iterator[str]:
     """By the newest balance that the exchange told."""
-    told = books.newest_balance(session, looking.mode)
+    told = books.newest_balance(session, context.mode)
     if told is None or told.moved is None or told.held_back is None:
         return
-    if finding_rows.explained_since(session, looking.mode, FindingKind.CASH_MISMATCH, told.captured_at):
+    if finding_rows.explained_since(session, context.mode, FindingKind.CASH_MISMATCH, told.captured_at):
         return
     view = cash.CashView(Cash(told.cash), Cash(told.moved), Cash(told.held_back), told.captured_at)
-    for found in cash.judge(view, cash_rows.cash_standing(session, looking.mode).capital):
+    for found in cash.judge(view, cash_rows.cash_totals(session, context.mode).capital):
         yield found.message
 
 
-def equity_is_cash_and_positions(session: Session, looking: Looking) -> Iterator[str]:
+def equity_is_cash_and_positions(session: Session, context: QueryContext) -> Iterator[str]:
     """What triggers counted in passing, against what the positions and settlements add up to."""
-    if not looking.thorough:
+    if not context.thorough:
         return
-    row = session.execute(text(_ADDED_UP), {"mode": str(looking.mode)}).one()
+    row = session.execute(text(_ADDED_UP), {"mode": str(context.mode)}).one()
     if row.counted != row.added_up:
         yield f"trades and settlements moved {row.counted} dollars as counted, {row.added_up} as added up"
 
 
-def exposure_under_limits(session: Session, looking: Looking) -> Iterable[str]:
-    standing = cash_rows.cash_standing(session, looking.mode)
-    free = Cash((standing.capital or Decimal(0)) + standing.moved)
-    exposure, limits = current_exposure(session, looking.mode, free, frozenset()), limits_of(looking.settings)
+def exposure_under_limits(session: Session, context: QueryContext) -> Iterable[str]:
+    totals = cash_rows.cash_totals(session, context.mode)
+    free = Cash((totals.capital or Decimal(0)) + totals.moved)
+    exposure, limits = current_exposure(session, context.mode, free, frozenset()), limits_of(context.settings)
     used = [
         *((f"event {name}", risk, limits.event) for name, risk in exposure.by_event.items()),
         *((f"city {name}", risk, limits.city) for name, risk in exposure.by_city.items()),
@@ -88,10 +88,10 @@ def exposure_under_limits(session: Session, looking: Looking) -> Iterable[str]:
     ]
 
 
-def analytics_equals_ops(session: Session, looking: Looking) -> Iterable[str]:
+def analytics_equals_ops(session: Session, context: QueryContext) -> Iterable[str]:
     """Of the last whole days, or of all."""
-    days = _ALL_DAYS if looking.thorough else _DAYS_BACK
-    given = {"mode": str(looking.mode), "today": looking.now.date(), "days": days}
+    days = _ALL_DAYS if context.thorough else _DAYS_BACK
+    given = {"mode": str(context.mode), "today": context.now.date(), "days": days}
     return [
         f"{row.date}: the curve shows {row.daily_pnl}, fills and settlements come to {row.booked}"
         for row in session.execute(text(_CURVE), given)

@@ -1,4 +1,4 @@
-"""Looking: events, books, forecasts and measurements, each with its own time, and their snapshots in the database."""
+"""Reading events, order books, forecasts and measurements, each with its own time; storing their snapshots."""
 
 from __future__ import annotations
 

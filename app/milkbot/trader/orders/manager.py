@@ -17,7 +17,7 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OPEN, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.units import ZERO
 from milkbot.errors import MilkbotError
-from milkbot.trader.tickers import place_of
+from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
 from milkbot.venue.values import PlacedOrder
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IntentContext:
-    """Where an order comes from: the decision behind it and the place of its market."""
+    """Where an order comes from: the decision behind it, and its market's event, city and day."""
 
     signal_id: int | None
     event_ticker: str
@@ -101,7 +101,7 @@ class OrderManager:
         to the evidence of the next reconciliation: it may have been filled meanwhile.
         """
         now = self._clock.now()
-        place = place_of(cancel.ticker)
+        parsed = parse_ticker(cancel.ticker)
         with transaction(self._engine) as session:
             ticks.save_risk_event(
                 session,
@@ -110,7 +110,7 @@ class OrderManager:
                 event_type="order_canceled",
                 severity="info",
                 message=f"order {cancel.client_order_id} is taken away: {cancel.reason}",
-                city_code=place.city.code if place else None,
+                city_code=parsed.city.code if parsed else None,
                 ticker=cancel.ticker,
                 event_time=now,
             )

@@ -18,7 +18,7 @@ from milkbot.domain.units import ZERO, Count
 from milkbot.trader.decide.strategy import NAME as STRATEGY
 from milkbot.trader.reconcile.bookkeeping import NO_STRATEGY
 from milkbot.trader.reconcile.findings import FindingKind, Found
-from milkbot.trader.tickers import place_of
+from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.values import VenueOrder
 
 
@@ -41,7 +41,7 @@ def adopt(session: Session, mode: TradingMode, listed: Iterable[VenueOrder], at:
 
     Of those that are over only the ones that were filled count. Returns a finding for each.
     """
-    candidates = [order for order in listed if place_of(order.ticker) is not None and _counts(order)]
+    candidates = [order for order in listed if parse_ticker(order.ticker) is not None and _counts(order)]
     known = order_rows.known_venue_orders(
         session,
         mode,
@@ -76,8 +76,8 @@ def _counts(order: VenueOrder) -> bool:
 
 
 def _insert(session: Session, mode: TradingMode, order: VenueOrder, at: datetime) -> None:
-    place = place_of(order.ticker)
-    if place is None:
+    parsed = parse_ticker(order.ticker)
+    if parsed is None:
         raise ValueError(f"{order.ticker} is of no series of ours")
     origin = origin_of(order)
     order_rows.adopt(
@@ -87,9 +87,9 @@ def _insert(session: Session, mode: TradingMode, order: VenueOrder, at: datetime
         client_order_id=order.client_order_id if origin is Origin.FOUND else f"hand-{mode}-{order.order_id}",
         venue_order_id=order.order_id,
         ticker=order.ticker,
-        event_ticker=place.event_ticker,
-        city_code=place.city.code,
-        climate_day=place.climate_day,
+        event_ticker=parsed.event_ticker,
+        city_code=parsed.city.code,
+        climate_day=parsed.climate_day,
         strategy=STRATEGY if origin is Origin.FOUND else NO_STRATEGY,
         side=order.side,
         price=order.price,

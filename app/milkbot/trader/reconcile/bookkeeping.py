@@ -16,7 +16,7 @@ from milkbot.domain.positions import Fill, Position, execution_order
 from milkbot.domain.settlement import payment
 from milkbot.domain.units import ZERO, Cash, Price
 from milkbot.trader.decide.strategy import NAME as STRATEGY
-from milkbot.trader.tickers import Place, place_of
+from milkbot.trader.tickers import ParsedTicker, parse_ticker
 from milkbot.venue.values import VenueSettlement
 
 # The rollups' name for fills of orders that are not ours.
@@ -25,11 +25,11 @@ NO_STRATEGY = "unknown"
 
 def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, at: datetime) -> int:
     """Store each fill of our markets once and fold the positions that changed; returns how many were new."""
-    changed: dict[str, Place] = {}
+    changed: dict[str, ParsedTicker] = {}
     new = 0
     for fill in sorted(fills, key=execution_order):
-        place = place_of(fill.ticker)
-        if place is None:
+        parsed = parse_ticker(fill.ticker)
+        if parsed is None:
             continue
         order = books.order_of_venue_id(session, fill.order_id)
         added = books.save_fill(
@@ -40,9 +40,9 @@ def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, 
                 "venue_order_id": fill.order_id,
                 "order_id": order.id if order else None,
                 "ticker": fill.ticker,
-                "event_ticker": place.event_ticker,
-                "city_code": place.city.code,
-                "climate_day": place.climate_day,
+                "event_ticker": parsed.event_ticker,
+                "city_code": parsed.city.code,
+                "climate_day": parsed.climate_day,
                 "side": fill.side,
                 "count": fill.count,
                 "price": fill.price,
@@ -55,10 +55,10 @@ def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, 
         )
         if added:
             new += 1
-            changed[fill.ticker] = place
-            _touch(session, mode, place, fill.filled_at)
-    for ticker, place in changed.items():
-        _refold(session, mode, ticker, place, at)
+            changed[fill.ticker] = parsed
+            _touch(session, mode, parsed, fill.filled_at)
+    for ticker, parsed in changed.items():
+        _refold(session, mode, ticker, parsed, at)
     return new
 
 
@@ -71,8 +71,8 @@ def record_settlements(
     """
     new = 0
     for settlement in sorted(settlements, key=lambda one: (one.settled_at, one.ticker)):
-        place = place_of(settlement.ticker)
-        if place is None:
+        parsed = parse_ticker(settlement.ticker)
+        if parsed is None:
             continue
         row = books.position_of(session, mode, settlement.ticker)
         # Without a fill yet nothing is known to be held: the fill that comes late corrects this row.
@@ -88,25 +88,25 @@ def record_settlements(
             {
                 "trading_mode": mode,
                 "ticker": settlement.ticker,
-                "event_ticker": place.event_ticker,
-                "city_code": place.city.code,
-                "climate_day": place.climate_day,
+                "event_ticker": parsed.event_ticker,
+                "city_code": parsed.city.code,
+                "climate_day": parsed.climate_day,
                 **values,
                 "recorded_at": at,
             },
         )
         if added:
             books.close_position(session, mode, settlement.ticker, at=at)
-        if added or _corrected(session, mode, place, settlement, values, at):
+        if added or _corrected(session, mode, parsed, settlement, values, at):
             new += 1
-            _touch(session, mode, place, settlement.settled_at)
+            _touch(session, mode, parsed, settlement.settled_at)
     return new
 
 
 def _corrected(
     session: Session,
     mode: TradingMode,
-    place: Place,
+    parsed: ParsedTicker,
     settlement: VenueSettlement,
     values: dict[str, Any],
     at: datetime,
@@ -118,7 +118,7 @@ def _corrected(
     if (stored.result, stored.yes_value) == (settlement.result, settlement.yes_value):
         return False
     before, paid = f"{stored.result} ({stored.yes_value})", stored.revenue
-    _touch(session, mode, place, stored.settled_at)
+    _touch(session, mode, parsed, stored.settled_at)
     books.save_correction(session, stored, values, at=at)
     books.correct_settlement(session, stored, values)
     ticks.save_risk_event(
@@ -127,7 +127,7 @@ def _corrected(
         event_type="settlement_corrected",
         severity="warning",
         message=f"{settlement.ticker} had settled as {before} and is {settlement.result} ({settlement.yes_value}) now",
-        city_code=place.city.code,
+        city_code=parsed.city.code,
         ticker=settlement.ticker,
         payload={"revenue_before": str(paid), "revenue": str(values["revenue"])},
         event_time=at,
@@ -137,13 +137,13 @@ def _corrected(
 
 def adopt_fills(session: Session, mode: TradingMode, order: Order) -> None:
     """Give an order that was found at the exchange the fills that came before it was found."""
-    place = place_of(order.ticker)
+    parsed = parse_ticker(order.ticker)
     for fill in books.adopt_fills(session, order):
-        if place is not None:
-            _touch(session, mode, place, fill.filled_at)
+        if parsed is not None:
+            _touch(session, mode, parsed, fill.filled_at)
 
 
-def _refold(session: Session, mode: TradingMode, ticker: str, place: Place, at: datetime) -> None:
+def _refold(session: Session, mode: TradingMode, ticker: str, parsed: ParsedTicker, at: datetime) -> None:
     """Fold a market's fills again from the first: a fill that came late changes what the later ones realized, and
     what the settlement paid if it was there before the fill.
     """
@@ -155,19 +155,19 @@ def _refold(session: Session, mode: TradingMode, ticker: str, place: Place, at: 
         realized = position.realized - before.realized
         if realized != row.realized_pnl:
             books.set_realized(session, row.id, Cash(realized))
-            _touch(session, mode, place, row.filled_at)
+            _touch(session, mode, parsed, row.filled_at)
     settled = books.settlement_of(session, mode, ticker)
     if settled is not None:
         books.correct_settlement(session, settled, _paid(position, Price(settled.yes_value)))
-        _touch(session, mode, place, settled.settled_at)
+        _touch(session, mode, parsed, settled.settled_at)
     books.save_position(
         session,
         {
             "trading_mode": mode,
             "ticker": ticker,
-            "event_ticker": place.event_ticker,
-            "city_code": place.city.code,
-            "climate_day": place.climate_day,
+            "event_ticker": parsed.event_ticker,
+            "city_code": parsed.city.code,
+            "climate_day": parsed.climate_day,
             "signed_count": position.signed_count,
             "cost": position.cost,
             "fees": position.fees,
@@ -190,13 +190,13 @@ def _paid(position: Position, yes_value: Price) -> dict[str, Decimal]:
     }
 
 
-def _touch(session: Session, mode: TradingMode, place: Place, moment: datetime) -> None:
+def _touch(session: Session, mode: TradingMode, parsed: ParsedTicker, moment: datetime) -> None:
     """Note the rollup buckets of a fact. A fill may be of our strategy or of none, and change from this to that."""
-    day = place.climate_day
+    day = parsed.climate_day
     ticks.touch(
         session,
         [
-            {"trading_mode": mode, "bucket": "city", "key": place.city.code, "day": day},
+            {"trading_mode": mode, "bucket": "city", "key": parsed.city.code, "day": day},
             *({"trading_mode": mode, "bucket": "strategy", "key": key, "day": day} for key in (STRATEGY, NO_STRATEGY)),
             {"trading_mode": mode, "bucket": "equity", "key": "", "day": moment.astimezone(UTC).date()},
         ],

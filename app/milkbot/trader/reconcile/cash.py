@@ -43,17 +43,17 @@ class CashView:
     at: datetime
 
 
-def look(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> CashView:
+def read_view(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> CashView:
     """What our books say now, after all fills and settlements were booked.
 
     The first time, with nothing open, what is reported is taken for what was brought in.
     """
-    standing = cash_rows.cash_standing(session, mode)
+    totals = cash_rows.cash_totals(session, mode)
     still_open = order_rows.open_orders(session, mode)
-    if standing.capital is None and not still_open:
-        cash_rows.set_capital(session, mode, Cash(reported - standing.moved))
+    if totals.capital is None and not still_open:
+        cash_rows.set_capital(session, mode, Cash(reported - totals.moved))
     reserved = held_back(still_open, order_rows.filled_by_order(session, mode))
-    return CashView(reported, standing.moved, reserved, at)
+    return CashView(reported, totals.moved, reserved, at)
 
 
 def judge(view: CashView, capital: Cash | None) -> list[Found]:

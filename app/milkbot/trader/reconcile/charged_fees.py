@@ -18,7 +18,7 @@ from milkbot.domain.order_fees import order_fees
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import ZERO
 from milkbot.trader.reconcile.findings import FindingKind, Found
-from milkbot.trader.tickers import place_of
+from milkbot.trader.tickers import parse_ticker
 
 LOOK_BACK: Final = timedelta(days=1)
 """How old a fill may be whose order is judged: long enough that no tick that fails lets one by."""
@@ -58,10 +58,10 @@ def too_much(fills: Sequence[Fill], schedules: Collection[FeeSchedule]) -> tuple
 
 def _judged(order_id: str, fills: Sequence[Fill], schedules: terms.Schedules) -> Found | None:
     ticker = fills[0].ticker
-    place = place_of(ticker)
-    if place is None:
+    parsed = parse_ticker(ticker)
+    if parsed is None:
         return None
-    known = schedules.get(place.city.series, frozenset())
+    known = schedules.get(parsed.city.series, frozenset())
     both = too_much(fills, known)
     if both is None:
         return None

@@ -39,8 +39,8 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """Orders as the exchange listed them, how fresh its lists are, and when we looked.
+class Listing:
+    """Orders as the exchange listed them, how fresh its lists are, and when they were read.
 
     No order is given up in a market of `unlisted`: an order stands in its queue that may be the one.
     """
@@ -56,26 +56,26 @@ def absence_is_due(order: Order, as_of: datetime) -> bool:
     return OrderState(order.state) in UNRESOLVED and as_of - order.created_at >= ABSENCE_PROOF
 
 
-def apply(session: Session, mode: TradingMode, looked: Looked, deadline: timedelta) -> Evidence:
+def apply(session: Session, mode: TradingMode, listing: Listing, deadline: timedelta) -> Evidence:
     """Move each order to what the lists prove; what they do not explain for `deadline` is found overdue."""
     evidence = Evidence()
-    by_client_id = {order.client_order_id: order for order in looked.orders if order.client_order_id}
-    by_venue_id = {order.order_id: order for order in looked.orders}
+    by_client_id = {order.client_order_id: order for order in listing.orders if order.client_order_id}
+    by_venue_id = {order.order_id: order for order in listing.orders}
     still_open = order_rows.open_orders(session, mode)
     for order in still_open:
         seen = by_venue_id.get(order.venue_order_id or "") or by_client_id.get(order.client_order_id)
         if seen is not None:
-            _follow(session, mode, order, seen, looked.at)
-        elif absence_is_due(order, looked.as_of) and order.ticker not in looked.unlisted:
-            reason = f"absent at the exchange as of {looked.as_of.isoformat()}"
-            order_rows.move(session, order, OrderState.REJECTED, at=looked.at, reason=reason, event=OrderEvent.ABSENT)
+            _follow(session, mode, order, seen, listing.at)
+        elif absence_is_due(order, listing.as_of) and order.ticker not in listing.unlisted:
+            reason = f"absent at the exchange as of {listing.as_of.isoformat()}"
+            order_rows.move(session, order, OrderState.REJECTED, at=listing.at, reason=reason, event=OrderEvent.ABSENT)
         else:
             evidence.unresolved.append(order)
-            if looked.at - order.updated_at >= deadline:
-                evidence.found.append(_overdue(order, looked))
+            if listing.at - order.updated_at >= deadline:
+                evidence.found.append(_overdue(order, listing))
     over = set(by_client_id) - {order.client_order_id for order in still_open}
     for order in order_rows.orders_of_client_ids(session, mode, over):
-        evidence.found += _contradiction(session, mode, order, by_client_id[order.client_order_id], looked)
+        evidence.found += _contradiction(session, mode, order, by_client_id[order.client_order_id], listing)
     return evidence
 
 
@@ -106,14 +106,14 @@ def _ended_by_expiry(order: Order, seen: VenueOrder, at: datetime) -> bool:
 
 
 def _contradiction(
-    session: Session, mode: TradingMode, order: Order, seen: VenueOrder, looked: Looked
+    session: Session, mode: TradingMode, order: Order, seen: VenueOrder, listing: Listing
 ) -> Iterable[Found]:
     """An order that is over in our books: the exchange's list wins, where it is fresh enough to know."""
     old, new = OrderState(order.state), state_of_listing(seen)
-    if old is new or (old, new) not in TRANSITIONS or looked.as_of - order.updated_at < ABSENCE_PROOF:
+    if old is new or (old, new) not in TRANSITIONS or listing.as_of - order.updated_at < ABSENCE_PROOF:
         return
     message = f"order {order.client_order_id} was {old} in our books, and the exchange says {new}"
-    order_rows.move(session, order, new, at=looked.at, reason="found", venue_order_id=seen.order_id, event=_FOUND[new])
+    order_rows.move(session, order, new, at=listing.at, reason="found", venue_order_id=seen.order_id, event=_FOUND[new])
     adopt_fills(session, mode, order)
     if new is not OrderState.CANCELED or seen.fill_count > ZERO:
         yield Found(
@@ -126,13 +126,13 @@ def _contradiction(
         )
 
 
-def _overdue(order: Order, looked: Looked) -> Found:
+def _overdue(order: Order, listing: Listing) -> Found:
     return Found(
         FindingKind.ORDER_OVERDUE,
         order.client_order_id,
         f"order {order.client_order_id} is {order.state} since {order.updated_at.isoformat()} and the exchange does "
         f"not list it; if you know what became of it: milkbot orders resolve {order.id} --as ... --reason ...",
         ours={"state": order.state, "since": order.updated_at.isoformat(), "reason": order.state_reason},
-        theirs={"listed": "no", "as_of": looked.as_of.isoformat()},
+        theirs={"listed": "no", "as_of": listing.as_of.isoformat()},
         ticker=order.ticker,
     )

@@ -14,7 +14,7 @@ from milkbot.db import findings as rows
 from milkbot.db import holds, ticks
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import Effect, TradingState
-from milkbot.trader.tickers import place_of
+from milkbot.trader.tickers import parse_ticker
 
 log = structlog.get_logger(__name__)
 
@@ -86,14 +86,14 @@ def store(
     for one in found:
         seen.add((one.kind, one.subject))
         effect = one.effect or EFFECTS[one.kind]
-        place = place_of(one.ticker) if one.ticker else None
+        parsed = parse_ticker(one.ticker) if one.ticker else None
         is_new = rows.save_finding(
             session,
             trading_mode=mode,
             kind=one.kind,
             subject=one.subject,
             effect=effect,
-            event_ticker=place.event_ticker if place else None,
+            event_ticker=parsed.event_ticker if parsed else None,
             message=one.message,
             ours=dict(one.ours),
             theirs=dict(one.theirs),
@@ -132,7 +132,7 @@ def blocked_events(session: Session, mode: TradingMode) -> frozenset[str]:
 
 
 def _tell(session: Session, mode: TradingMode, tick_id: int, one: Found, effect: TradingState, now: datetime) -> None:
-    place = place_of(one.ticker) if one.ticker else None
+    parsed = parse_ticker(one.ticker) if one.ticker else None
     log.error("finding", kind=str(one.kind), subject=one.subject, effect=str(effect), found=one.message)
     ticks.save_risk_event(
         session,
@@ -141,7 +141,7 @@ def _tell(session: Session, mode: TradingMode, tick_id: int, one: Found, effect:
         event_type=one.kind,
         severity="critical" if effect is TradingState.HALTED or one.kind is FindingKind.ORDER_OVERDUE else "warning",
         message=one.message,
-        city_code=place.city.code if place else None,
+        city_code=parsed.city.code if parsed else None,
         ticker=one.ticker,
         payload={"ours": dict(one.ours), "theirs": dict(one.theirs)},
         event_time=now,

@@ -10,7 +10,7 @@ from milkbot.db import books
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.units import ZERO, Count
 from milkbot.trader.reconcile.findings import FindingKind, Found
-from milkbot.trader.tickers import place_of
+from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.values import VenuePosition
 
 
@@ -21,7 +21,7 @@ def compare(session: Session, mode: TradingMode, positions: Sequence[VenuePositi
     found: list[Found] = []
     for ticker in sorted(theirs.keys() | ours.keys()):
         expected, held = ours.get(ticker, ZERO), theirs.get(ticker, ZERO)
-        if expected != held and place_of(ticker) is not None:
+        if expected != held and parse_ticker(ticker) is not None:
             message = f"{ticker}: our fills fold to {expected}, the exchange holds {held}"
             found.append(
                 Found(

@@ -24,7 +24,7 @@ from milkbot.trader.reconcile.bookkeeping import record_fills, record_settlement
 from milkbot.trader.reconcile.cash import CashView
 from milkbot.trader.reconcile.findings import FindingKind, Found
 from milkbot.trader.reconcile.statement import Reach, Statement, read_statement
-from milkbot.trader.tickers import place_of
+from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import VenueOrder
 
@@ -102,18 +102,18 @@ class Reconciler:
         mode, now = self._mode, self._clock.now()
         with transaction(self._engine) as session:
             found = adoption.adopt(session, mode, statement.orders, now)
-            looked = evidence.Looked(statement.orders, statement.as_of, now, statement.unlisted)
-            seen = evidence.apply(session, mode, looked, self._deadline)
+            listing = evidence.Listing(statement.orders, statement.as_of, now, statement.unlisted)
+            seen = evidence.apply(session, mode, listing, self._deadline)
             self._note_unresolved(session, tick_id, seen.unresolved)
             new_fills = record_fills(session, mode, statement.fills, at=now)
             new_settlements = record_settlements(session, mode, statement.settlements, at=now)
-            view = cash.look(session, mode, statement.balance.cash, now)
+            view = cash.read_view(session, mode, statement.balance.cash, now)
             found += [
                 *seen.found,
                 *adoption.unknown_fills(session, mode, statement.orders),
                 *positions.compare(session, mode, statement.positions),
                 *charged_fees.compare(session, mode, now),
-                *cash.judge(view, cash_rows.cash_standing(session, mode).capital),
+                *cash.judge(view, cash_rows.cash_totals(session, mode).capital),
             ]
             unresolved = frozenset(order.event_ticker for order in seen.unresolved)
             # With what was changed for them: after it nobody could find these again.
@@ -150,7 +150,7 @@ class Reconciler:
 
     def _note_unresolved(self, session: Session, tick_id: int, orders: Iterable[Order]) -> None:
         for order in orders:
-            place = place_of(order.ticker)
+            parsed = parse_ticker(order.ticker)
             since = order.updated_at.isoformat()
             ticks.save_risk_event(
                 session,
@@ -160,7 +160,7 @@ class Reconciler:
                 severity="warning",
                 message=f"order {order.client_order_id} is {OrderState(order.state)} since {since} and the exchange "
                 "does not list it",
-                city_code=place.city.code if place else None,
+                city_code=parsed.city.code if parsed else None,
                 ticker=order.ticker,
                 event_time=self._clock.now(),
             )

@@ -17,7 +17,7 @@ from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.positions import Fill
 from milkbot.trader.reconcile.evidence import absence_is_due
-from milkbot.trader.tickers import place_of
+from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
 
@@ -109,7 +109,7 @@ def _orders_behind(
     engine: Engine, venue: KalshiClient, mode: TradingMode, fills: Sequence[Fill], shown: set[str], gone: set[str]
 ) -> list[VenueOrder]:
     """The orders of markets in which there are fills whose order nobody has shown so far, and of the markets `gone`."""
-    ours = [fill for fill in fills if place_of(fill.ticker) is not None]
+    ours = [fill for fill in fills if parse_ticker(fill.ticker) is not None]
     with transaction(engine) as session:
         unplaced = {(row.venue_order_id, row.ticker) for row in order_rows.fills_without_order(session, mode)}
         unplaced |= {(fill.order_id, fill.ticker) for fill in ours}
