@@ -60,7 +60,7 @@ def _yesterday() -> date:
     return (datetime.now(UTC) - timedelta(days=1)).date()
 
 
-def test_before_the_first_tick_there_are_figures_without_a_mode(client: TestClient) -> None:
+def test_figures_are_empty_before_the_first_tick(client: TestClient) -> None:
     hero = client.get("/v1/metrics/hero").json()
     as_of = datetime.fromisoformat(hero.pop("as_of"))
     assert hero == {
@@ -75,7 +75,7 @@ def test_before_the_first_tick_there_are_figures_without_a_mode(client: TestClie
     assert client.get("/v1/performance/equity").json()["points"] == []
 
 
-def test_hero_shows_the_mode_that_ticks_and_its_results(
+def test_hero_shows_the_mode_of_the_ticks_and_its_results(
     client: TestClient, database: TestDatabase, facts: Facts
 ) -> None:
     Facts(database.engine(), mode="shadow").tick(hours_ago(20), finished=hours_ago(20), outcome="ok")
@@ -88,7 +88,7 @@ def test_hero_shows_the_mode_that_ticks_and_its_results(
     assert (hero["mode"], hero["total_pnl"], hero["win_rate"]) == ("demo", "7.49", "0.6667")
 
 
-def test_hero_tells_nothing_of_the_last_hour(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+def test_hero_shows_nothing_of_the_last_hour(client: TestClient, database: TestDatabase, facts: Facts) -> None:
     facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
     facts.fill(market("NYC", _yesterday()), hours_ago(2))
     _roll_up(database)
@@ -147,7 +147,7 @@ def test_trade_is_written_in_decimal_text(client: TestClient, facts: Facts) -> N
 
 
 @pytest.mark.parametrize("code", ["NYC", "nyc"])
-def test_trades_of_one_city(client: TestClient, facts: Facts, code: str) -> None:
+def test_trades_can_be_limited_to_one_city(client: TestClient, facts: Facts, code: str) -> None:
     facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
     for city in ("NYC", "CHI", "NYC"):
         facts.fill(market(city, _yesterday()), hours_ago(2))
@@ -155,7 +155,7 @@ def test_trades_of_one_city(client: TestClient, facts: Facts, code: str) -> None
     assert [trade["city_code"] for trade in trades] == ["NYC", "NYC"]
 
 
-def test_equity_holds_the_days_that_were_asked_for(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+def test_equity_returns_the_requested_days(client: TestClient, database: TestDatabase, facts: Facts) -> None:
     facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for ago in (1, 2, 3):
@@ -176,14 +176,14 @@ def test_equity_holds_the_days_that_were_asked_for(client: TestClient, database:
         ("/v1/performance/equity?days=ten", "days is 'ten': input should be a valid integer"),
     ],
 )
-def test_wrong_question_is_told_what_to_change(client: TestClient, path: str, detail: str) -> None:
+def test_wrong_query_is_answered_with_what_to_change(client: TestClient, path: str, detail: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"].startswith(detail)
 
 
-def test_unknown_path_and_method_are_problems_too(client: TestClient) -> None:
+def test_unknown_path_and_method_are_answered_with_problem_details(client: TestClient) -> None:
     absent = client.get("/v1/nothing")
     assert (absent.status_code, absent.json()["title"]) == (404, "Not Found")
     assert absent.headers["content-type"] == "application/problem+json"
@@ -191,7 +191,7 @@ def test_unknown_path_and_method_are_problems_too(client: TestClient) -> None:
     assert (posted.status_code, posted.headers["allow"]) == (405, "GET")
 
 
-def test_answer_that_the_asker_has_is_not_sent_again(client: TestClient) -> None:
+def test_unchanged_answer_is_answered_with_304(client: TestClient) -> None:
     first = client.get("/v1/performance/equity")
     again = client.get("/v1/performance/equity", headers={"If-None-Match": f'"other", W/{first.headers["etag"]}'})
     if again.status_code == 200:
@@ -200,7 +200,7 @@ def test_answer_that_the_asker_has_is_not_sent_again(client: TestClient) -> None
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_database_is_asked_once_in_five_seconds(database: TestDatabase) -> None:
+def test_database_is_queried_once_in_five_seconds(database: TestDatabase) -> None:
     engine = database.engine("milkbot_api")
     with TestClient(create_app(engine)) as client:
         first = client.get("/v1/metrics/hero")
@@ -209,7 +209,9 @@ def test_database_is_asked_once_in_five_seconds(database: TestDatabase) -> None:
         assert client.get("/v1/metrics/hero").json() == first.json()
 
 
-def test_health_is_degraded_until_all_ran_and_ok_then(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+def test_health_is_degraded_until_every_component_ran_and_then_ok(
+    client: TestClient, database: TestDatabase, facts: Facts
+) -> None:
     fresh = client.get("/v1/health")
     assert (fresh.status_code, fresh.json()["status"], fresh.json()["release"]) == (200, "degraded", "dev")
     assert fresh.json()["components"]["trader"]["detail"] == "has not run yet; is milkbot-trader.timer started?"
@@ -221,7 +223,7 @@ def test_health_is_degraded_until_all_ran_and_ok_then(client: TestClient, databa
     assert 355 <= running["components"]["trader"]["age_seconds"] <= 380
 
 
-def test_trader_that_stopped_finishing_is_late(
+def test_trader_without_finished_ticks_is_degraded(
     client: TestClient, database: TestDatabase, facts: Facts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "limits_path", lambda: tmp_path / "limits.json")
@@ -238,7 +240,7 @@ def test_trader_that_stopped_finishing_is_late(
     assert slower["components"]["trader"]["status"] == "ok", "a tick every 20 minutes is healthy after 18"
 
 
-def test_without_the_database_health_is_down_and_the_rest_says_try_later(database: TestDatabase) -> None:
+def test_without_the_database_health_is_down_and_other_routes_answer_503(database: TestDatabase) -> None:
     gone = DatabaseAddress(str(database.socket_directory), 5999, "milkbot", "milkbot_api", None)
     engine = make_engine(gone, application="test")
     with TestClient(create_app(engine), raise_server_exceptions=False) as client:
@@ -251,13 +253,13 @@ def test_without_the_database_health_is_down_and_the_rest_says_try_later(databas
         assert "database does not answer" in hero.json()["detail"]
 
 
-def test_database_that_was_never_migrated_is_down_and_not_an_error_of_ours(empty_database: TestDatabase) -> None:
+def test_database_without_migrations_is_down_and_no_internal_error(empty_database: TestDatabase) -> None:
     with TestClient(create_app(empty_database.engine("milkbot_api")), raise_server_exceptions=False) as client:
         assert client.get("/v1/health").status_code == 503
         assert client.get("/v1/trades/recent").status_code == 503
 
 
-def test_database_that_hangs_does_not_hang_the_health_check(
+def test_health_check_answers_in_time_when_the_database_hangs(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "PROBE_SECONDS", 0.2)
@@ -271,7 +273,7 @@ def test_database_that_hangs_does_not_hang_the_health_check(
     assert found.json()["components"]["database"]["detail"] == "no answer within 0.2 seconds"
 
 
-def test_description_names_every_route_and_no_absolute_address(client: TestClient) -> None:
+def test_openapi_description_names_every_route_and_no_absolute_address(client: TestClient) -> None:
     description = client.get("/v1/openapi.json").json()
     assert set(description["paths"]) == {
         "/v1/health",
@@ -282,7 +284,7 @@ def test_description_names_every_route_and_no_absolute_address(client: TestClien
     assert "http" not in json.dumps(description.get("servers", []))
 
 
-def test_cities_that_are_traded_fit_the_cache(client: TestClient) -> None:
+def test_all_traded_cities_fit_the_cache(client: TestClient) -> None:
     """A code that anyone may invent would let strangers fill the memory."""
     assert client.get("/v1/trades/recent?city=" + "X" * 2000).status_code == 422
     assert len(cities()) < 50

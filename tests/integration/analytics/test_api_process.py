@@ -44,7 +44,7 @@ def test_service_answers_on_an_inherited_socket_and_logs_json(database: TestData
     assert all(line.startswith("{") for line in lines)
 
 
-def test_dashboard_writes_no_line_for_each_request(tmp_path: Path) -> None:
+def test_dashboard_logs_no_requests(tmp_path: Path) -> None:
     environment = {"HOME": str(tmp_path), "ANALYTICS_API_URL": "http://127.0.0.1:9"}
     status, lines = _answer_and_log(
         "milkbot.dashboard.asgi:app", "/_stcore/health", tmp_path / "dashboard.log", environment

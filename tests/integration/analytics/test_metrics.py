@@ -36,7 +36,7 @@ def _metrics(client: TestClient) -> dict[str, float]:
     return samples(answer.text)
 
 
-def test_a_request_is_not_counted_by_its_route_and_status(client: TestClient) -> None:
+def test_a_request_is_counted_by_its_route_and_status(client: TestClient) -> None:
     for path in ("/v1/health", "/v1/trades/recent?limit=5", "/v1/trades/recent?limit=6", "/v1/trades/recent?limit=0"):
         client.get(path)
     found = _metrics(client)
@@ -49,7 +49,7 @@ def test_a_request_is_not_counted_by_its_route_and_status(client: TestClient) ->
     assert found[f'milkbot_build_info{{component="api",release="{release_id()}"}}'] == 1
 
 
-def test_whoever_asks_makes_new_series(client: TestClient) -> None:
+def test_unknown_paths_create_no_new_series(client: TestClient) -> None:
     for number in range(50):
         client.get(f"/v1/none/{number}")
         client.request(f"M{number}", "/v1/health")
@@ -58,22 +58,22 @@ def test_whoever_asks_makes_new_series(client: TestClient) -> None:
     assert len(requests) == 2
 
 
-def test_the_metrics_count_themselves(client: TestClient) -> None:
+def test_requests_for_metrics_are_not_counted(client: TestClient) -> None:
     _metrics(client)
     assert not [name for name in _metrics(client) if "/metrics" in name]
 
 
-def test_who_comes_through_the_proxy_reads_the_metrics(client: TestClient) -> None:
+def test_metrics_are_not_served_through_the_proxy(client: TestClient) -> None:
     answer = client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"})
     assert answer.status_code == 404
     assert "milkbot_" not in answer.text
 
 
-def test_the_metrics_stand_in_the_public_description(client: TestClient) -> None:
+def test_metrics_are_not_in_the_openapi_description(client: TestClient) -> None:
     assert "/metrics" not in client.get("/v1/openapi.json").json()["paths"]
 
 
-def test_a_failure_of_ours_is_counted_as_an_answer(database: TestDatabase) -> None:
+def test_an_internal_error_is_counted_as_500(database: TestDatabase) -> None:
     app = create_app(database.engine("milkbot_api"))
 
     @app.get("/v1/broken")
@@ -85,7 +85,7 @@ def test_a_failure_of_ours_is_counted_as_an_answer(database: TestDatabase) -> No
         assert _metrics(client)['milkbot_api_requests_total{route="/v1/broken",status="500"}'] == 1
 
 
-def test_the_connections_of_the_pool_are_not_seen(client: TestClient, database: TestDatabase) -> None:
+def test_the_connections_of_the_pool_are_counted(client: TestClient, database: TestDatabase) -> None:
     client.get("/v1/health")
     found = _metrics(client)
     assert found['milkbot_api_database_connections{use="idle"}'] == 1
@@ -95,14 +95,14 @@ def test_the_connections_of_the_pool_are_not_seen(client: TestClient, database: 
         assert _metrics(other)['milkbot_api_database_connections{use="in_use"}'] == 1
 
 
-def test_the_metrics_need_a_database() -> None:
+def test_metrics_are_served_without_a_database() -> None:
     nowhere = make_engine(NOBODY, application="test")
     with TestClient(create_app(nowhere)) as client:
         assert client.get("/v1/health").status_code == 503
         assert _metrics(client)['milkbot_api_requests_total{route="/v1/health",status="503"}'] == 1
 
 
-def test_the_rollups_tell_other_results_than_their_rows(database: TestDatabase, tmp_path: Path) -> None:
+def test_the_metrics_of_the_rollups_equal_their_rows(database: TestDatabase, tmp_path: Path) -> None:
     facts = Facts(database.engine())
     day = hours_ago(30).date()
     facts.fill(market("NYC", day), hours_ago(30))
@@ -118,7 +118,7 @@ def test_the_rollups_tell_other_results_than_their_rows(database: TestDatabase, 
     assert found["milkbot_rollups_waiting_buckets"] > 0
 
 
-def test_rollups_whose_books_are_gone_write_nothing(tmp_path: Path) -> None:
+def test_rollups_write_their_run_metrics_without_a_database(tmp_path: Path) -> None:
     nowhere = make_engine(NOBODY, application="test")
     metrics.publish(tmp_path, nowhere, RollupReport(1, 1, 1))
     found = samples((tmp_path / metrics.FILE).read_text("utf-8"))

@@ -57,7 +57,7 @@ def _a_day(facts: Facts) -> None:
     facts.settle(market("MIA", DAY), MORNING_AFTER, yes=False)
 
 
-def test_city_of_a_won_day(database: TestDatabase, facts: Facts) -> None:
+def test_city_day_adds_up_trades_results_and_fees(database: TestDatabase, facts: Facts) -> None:
     _a_day(facts)
     _run(database)
     city = {row["city_code"]: row for row in _rows(database, "city_metrics_daily")}
@@ -80,7 +80,7 @@ def test_city_of_a_won_day(database: TestDatabase, facts: Facts) -> None:
     assert (city["MIA"]["trade_count"], city["MIA"]["loss_count"]) == (2, 1)
 
 
-def test_market_that_pays_less_than_its_fees_is_lost(database: TestDatabase, facts: Facts) -> None:
+def test_market_that_pays_less_than_its_fees_counts_as_lost(database: TestDatabase, facts: Facts) -> None:
     facts.fill(market("NYC", DAY), NOON, count="1", price="0.99", fee="0.02")
     facts.settle(market("NYC", DAY), MORNING_AFTER, yes=True)
     _run(database)
@@ -98,7 +98,7 @@ def test_strategies_add_up_to_the_cities(database: TestDatabase, facts: Facts) -
         assert sum(row[figure] for row in cities) == sum(row[figure] for row in strategies), figure
 
 
-def test_strategy_counts_all_decisions_and_the_edge_of_those_that_traded(database: TestDatabase, facts: Facts) -> None:
+def test_strategy_counts_all_decisions_and_averages_the_edge_of_trades(database: TestDatabase, facts: Facts) -> None:
     facts.signal("NYC", DAY, NOON, edge="0.05", count=10)
     facts.signal("CHI", DAY, NOON, edge="0.07", count=2)
     facts.signal("MIA", DAY, NOON, edge="-0.30")
@@ -108,7 +108,7 @@ def test_strategy_counts_all_decisions_and_the_edge_of_those_that_traded(databas
     assert (row["signal_count"], row["avg_edge"], row["trade_count"]) == (4, Decimal("0.06"), 0)
 
 
-def test_equity_books_fees_when_paid_and_results_when_settled(database: TestDatabase, facts: Facts) -> None:
+def test_equity_counts_fees_when_paid_and_results_when_settled(database: TestDatabase, facts: Facts) -> None:
     facts.balance("1000", NOON - timedelta(days=1))
     _a_day(facts)
     _run(database)
@@ -140,7 +140,7 @@ def test_late_fill_moves_its_day_and_the_days_after_it(database: TestDatabase, f
     assert moved == [0, 0, -1, -1, -1]
 
 
-def test_a_second_run_has_nothing_to_do(database: TestDatabase, facts: Facts) -> None:
+def test_a_second_run_recomputes_nothing(database: TestDatabase, facts: Facts) -> None:
     _a_day(facts)
     assert _run(database) == RollupReport(cities=3, strategies=1, equity_days=2)
     assert _touched(database) == 0
@@ -149,7 +149,7 @@ def test_a_second_run_has_nothing_to_do(database: TestDatabase, facts: Facts) ->
     assert _state(database) == first
 
 
-def test_rebuild_equals_what_small_runs_left(database: TestDatabase, facts: Facts) -> None:
+def test_rebuild_equals_the_result_of_incremental_runs(database: TestDatabase, facts: Facts) -> None:
     for number in range(3):
         ticker = market("NYC", DAY + timedelta(days=number))
         facts.fill(ticker, NOON + timedelta(days=number))
@@ -178,7 +178,7 @@ def test_one_day_can_be_rebuilt_alone(database: TestDatabase, facts: Facts) -> N
     assert _state(database) == first
 
 
-def test_bucket_whose_facts_are_gone_is_emptied(database: TestDatabase, facts: Facts) -> None:
+def test_bucket_without_facts_is_emptied(database: TestDatabase, facts: Facts) -> None:
     _a_day(facts)
     _run(database)
     with database.engine().begin() as connection:
@@ -188,7 +188,7 @@ def test_bucket_whose_facts_are_gone_is_emptied(database: TestDatabase, facts: F
     assert _state(database) == {table: [] for table in TABLES}
 
 
-def test_facts_of_the_last_hour_wait_and_are_not_forgotten(database: TestDatabase, facts: Facts) -> None:
+def test_facts_of_the_last_hour_are_delayed_and_then_included(database: TestDatabase, facts: Facts) -> None:
     day = hours_ago(2).date()
     facts.fill(market("NYC", day), hours_ago(1.5))
     facts.fill(market("NYC", day), hours_ago(0.5))
@@ -202,7 +202,7 @@ def test_facts_of_the_last_hour_wait_and_are_not_forgotten(database: TestDatabas
     assert _touched(database) == 0
 
 
-def test_waiting_keys_do_not_pile_up(database: TestDatabase, facts: Facts) -> None:
+def test_waiting_keys_do_not_accumulate(database: TestDatabase, facts: Facts) -> None:
     for _ in range(5):
         facts.fill(market("NYC", hours_ago(0).date()), hours_ago(0.1))
     assert _touched(database) == 15
@@ -210,7 +210,7 @@ def test_waiting_keys_do_not_pile_up(database: TestDatabase, facts: Facts) -> No
     assert _touched(database) == 3
 
 
-def test_books_of_different_modes_never_mix(database: TestDatabase, facts: Facts) -> None:
+def test_ledgers_of_different_modes_never_mix(database: TestDatabase, facts: Facts) -> None:
     _a_day(facts)
     _run(database)
     demo = _state(database)
@@ -223,7 +223,7 @@ def test_books_of_different_modes_never_mix(database: TestDatabase, facts: Facts
         assert [row["trading_mode"] for row in everything[table]].count("live") == 1
 
 
-def test_messages_of_components_stay_private(database: TestDatabase) -> None:
+def test_messages_of_components_are_not_public(database: TestDatabase) -> None:
     with database.engine().begin() as connection:
         connection.execute(
             text(

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.backup.host import BACKUPS, Host
 
 
-def test_a_backup_counts_other_rows_than_its_snapshot(host: Host) -> None:
+def test_the_manifest_counts_the_rows_of_the_backups_snapshot(host: Host) -> None:
     host.fill(50)
     # Rows that come while it is dumped, which is when their count is no longer what is in the dump.
     host.program(
@@ -32,7 +32,7 @@ def test_a_backup_counts_other_rows_than_its_snapshot(host: Host) -> None:
     assert host.leftovers() == []
 
 
-def test_an_empty_server_cannot_be_restored_to(host: Host) -> None:
+def test_a_backup_holds_the_roles_that_an_empty_server_needs(host: Host) -> None:
     host.fill(3)
     host.ask("ALTER DATABASE milkbot SET work_mem = '7MB'", "postgres")
     host.ask("ALTER ROLE milkbot PASSWORD 'do-not-tell'", "postgres")
@@ -51,7 +51,7 @@ def test_an_empty_server_cannot_be_restored_to(host: Host) -> None:
     assert not host.path("/var/lib/milkbot-backup/drill").exists()
 
 
-def test_large_books_are_not_proved_because_the_unit_forbids_compiled_queries(host: Host) -> None:
+def test_the_drill_disables_jit_compilation_of_queries(host: Host) -> None:
     backup = host.backup()
     asked = f"psql -U postgres -XAtc 'SHOW jit' postgres >{BACKUPS}/jit"
     host.program("gunzip", f'{asked}; exec /usr/bin/gunzip "$@"')
@@ -60,7 +60,7 @@ def test_large_books_are_not_proved_because_the_unit_forbids_compiled_queries(ho
     assert host.path(f"{BACKUPS}/jit").read_text("utf-8") == "off\n"
 
 
-def test_the_last_good_backup_is_removed(host: Host) -> None:
+def test_pruning_keeps_the_newest_good_backups(host: Host) -> None:
     host.settings(KEEP_DAILY=2, RESERVE_MB=0)
     good = []
     for _ in range(3):
@@ -77,7 +77,7 @@ def test_the_last_good_backup_is_removed(host: Host) -> None:
     assert [path.name for path in host.backups()] == [newest, "milkbot_20991231_000000.sql.gz"]
 
 
-def test_a_backup_of_the_same_second_fails(host: Host) -> None:
+def test_two_backups_of_the_same_second_get_two_names(host: Host) -> None:
     first = host.backup()
     at = json.loads(Path(f"{first}.json").read_text("utf-8"))["at"]
     # For the lock's note, and once for the name.
@@ -87,7 +87,7 @@ def test_a_backup_of_the_same_second_fails(host: Host) -> None:
     assert len(host.backups()) == 2
 
 
-def test_a_failure_makes_an_old_success_look_new(host: Host) -> None:
+def test_a_failed_backup_keeps_the_time_of_the_last_good_one(host: Host) -> None:
     host.backup()
     before = host.state("daily")
     host.program("pigz", "echo 'pigz: no' >&2; exit 1")
@@ -111,7 +111,7 @@ def test_a_failure_makes_an_old_success_look_new(host: Host) -> None:
         ("pigz", "/usr/bin/pigz \"$@\" | sed 's/a/b/g'", "is not a complete dump"),
     ],
 )
-def test_a_dump_that_is_none_gets_a_name(host: Host, program: str, body: str, sentence: str) -> None:
+def test_a_broken_dump_is_discarded(host: Host, program: str, body: str, sentence: str) -> None:
     host.fill(5)
     host.program(program, f"set +o pipefail; {body}")
     done = host.script("backup-database.sh", "daily")
@@ -122,7 +122,7 @@ def test_a_dump_that_is_none_gets_a_name(host: Host, program: str, body: str, se
     assert host.state("daily")["last_good_at"] == ""
 
 
-def test_a_backup_begins_that_the_disk_cannot_hold(host: Host) -> None:
+def test_a_backup_larger_than_the_free_disk_is_refused(host: Host) -> None:
     host.also = [f"mount -t tmpfs -o size=1m none {BACKUPS}", f"mkdir {BACKUPS}/daily"]
     done = host.script("backup-database.sh", "daily")
     assert done.returncode == 1
@@ -130,7 +130,7 @@ def test_a_backup_begins_that_the_disk_cannot_hold(host: Host) -> None:
     assert f"rm {BACKUPS}/.reserve" in done.stderr
 
 
-def test_no_reserve_is_kept(host: Host) -> None:
+def test_a_reserve_of_disk_space_is_kept(host: Host) -> None:
     host.settings(RESERVE_MB=2)
     host.backup()
     reserve = host.path(f"{BACKUPS}/.reserve")
@@ -150,7 +150,7 @@ def _hold_lock(host: Host, seconds: str) -> subprocess.Popen[bytes]:
     return holder
 
 
-def test_a_night_fails_because_a_migration_runs(host: Host) -> None:
+def test_a_backup_waits_for_a_running_migration(host: Host) -> None:
     holder = _hold_lock(host, "2")
     done = host.script("backup-database.sh", "daily")
     assert holder.wait() == 0
@@ -158,7 +158,7 @@ def test_a_night_fails_because_a_migration_runs(host: Host) -> None:
     assert "waiting for a migration or a restore" in done.stderr
 
 
-def test_a_backup_waits_for_ever(host: Host) -> None:
+def test_a_backup_gives_up_waiting_for_the_lock(host: Host) -> None:
     host.settings(RESERVE_MB=0, WAIT_SECONDS=1)
     holder = _hold_lock(host, "60")
     try:
@@ -173,7 +173,7 @@ def test_a_backup_waits_for_ever(host: Host) -> None:
     assert host.state("daily")["reason"] == sentence
 
 
-def test_a_migration_runs_while_a_dump_does(host: Host) -> None:
+def test_a_dump_holds_the_lock_of_migrations(host: Host) -> None:
     take = ("flock", "--nonblock", f"{BACKUPS}/.lock", "touch", f"{BACKUPS}/was-free")
     host.program("runuser", f'case "$*" in *--snapshot*) {" ".join(take)} ;; esac; exec /usr/sbin/runuser "$@"')
     host.backup()

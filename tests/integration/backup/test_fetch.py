@@ -33,7 +33,7 @@ def _forget(host: Host) -> None:
         path.unlink()
 
 
-def test_an_identity_has_to_lie_on_a_disk(lost: tuple[Host, dict[str, bytes]]) -> None:
+def test_an_identity_can_be_given_on_standard_input(lost: tuple[Host, dict[str, bytes]]) -> None:
     host, known = lost
     empty = host.run(FETCH, "--identity", "-")
     assert (empty.returncode, "nothing came on standard input" in empty.stderr) == (2, True)
@@ -48,7 +48,7 @@ def test_an_identity_has_to_lie_on_a_disk(lost: tuple[Host, dict[str, bytes]]) -
 
 @pytest.mark.parametrize("kill", KILLS)
 @pytest.mark.parametrize(("begin", "every"), MOMENTS)
-def test_a_fetch_that_is_killed_leaves_half_a_backup(
+def test_a_killed_fetch_leaves_no_partial_backup(
     lost: tuple[Host, dict[str, bytes]], kill: str, begin: int, every: int
 ) -> None:
     host, known = lost

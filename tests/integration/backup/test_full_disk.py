@@ -38,7 +38,7 @@ def _forget(backup: Path) -> None:
         ("nr_inodes", ["could not be begun", "the dump of", "the rows of", "the roles of", "is no backup", "SHA-256"]),
     ],
 )
-def test_a_write_that_finds_no_room_leaves_half_a_backup(
+def test_a_write_without_disk_space_leaves_no_partial_backup(
     host: Host, disk: Disk, what: str, sentences: list[str]
 ) -> None:
     """With room for one block, or one file, more each time, each write is once the first that finds none."""
@@ -59,7 +59,7 @@ def test_a_write_that_finds_no_room_leaves_half_a_backup(
 
 
 @pytest.mark.parametrize("tenths", [5, *(pytest.param(n, marks=pytest.mark.matrix) for n in (1, 2, 3, 4, 6, 7, 8, 9))])
-def test_a_dump_that_fills_the_disk_leaves_half_a_file(host: Host, disk: Disk, tenths: int) -> None:
+def test_a_dump_that_fills_the_disk_leaves_no_partial_file(host: Host, disk: Disk, tenths: int) -> None:
     host.fill(6000, LARGE)
     large = host.backup()
     blocks = large.stat().st_size // 4096
@@ -80,7 +80,7 @@ def _entry(letters: int) -> int:
 
 
 @pytest.mark.parametrize("names", [3, *(pytest.param(n, marks=pytest.mark.matrix) for n in range(3))])
-def test_a_name_that_finds_no_room_leaves_half_a_backup(host: Host, names: int, tmp_path: Path) -> None:
+def test_a_rename_without_disk_space_leaves_no_partial_backup(host: Host, names: int, tmp_path: Path) -> None:
     """The directory has room for so many of a backup's four names; the next one needs a block, and none is free."""
     known = host.backup()
     image = tmp_path / "image"
@@ -128,7 +128,7 @@ def small_disk(host: Host) -> Iterator[Disk]:
 @pytest.mark.parametrize(
     "sizes", [range(5000, 5001), pytest.param(range(1000, 20_000, 500), marks=pytest.mark.matrix, id="every")]
 )
-def test_a_restore_that_fills_the_disk_changes_the_database(host: Host, small_disk: Disk, sizes: range) -> None:
+def test_a_restore_that_fills_the_disk_changes_nothing(host: Host, small_disk: Disk, sizes: range) -> None:
     host.fill(6000, LARGE)
     backup = f"{BACKUPS}/daily/{host.backup().name}"
     there = "s/^SET default_tablespace = '';/SET default_tablespace = small;/"

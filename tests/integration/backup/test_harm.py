@@ -70,12 +70,12 @@ def _back_up(moments: Moments, begin: int, every: int, harm: Harm, mend: Callabl
 
 @pytest.mark.parametrize("kill", KILLS)
 @every_moment
-def test_a_backup_that_is_killed_leaves_half_a_file(moments: Moments, kill: str, begin: int, every: int) -> None:
+def test_a_killed_backup_leaves_no_partial_file(moments: Moments, kill: str, begin: int, every: int) -> None:
     _back_up(moments, begin, every, KILLS[kill])
 
 
 @every_moment
-def test_a_backup_on_a_full_disk_leaves_half_a_file(disk: OneDisk, begin: int, every: int) -> None:
+def test_a_backup_on_a_full_disk_leaves_no_partial_file(disk: OneDisk, begin: int, every: int) -> None:
     before = disk.host.checksums()
     with watched(disk.host) as moments:
         _back_up(moments, begin, every, disk.fill, disk.free)
@@ -83,7 +83,7 @@ def test_a_backup_on_a_full_disk_leaves_half_a_file(disk: OneDisk, begin: int, e
 
 
 @every_moment
-def test_what_a_killed_backup_left_working_spoils_the_next(moments: Moments, begin: int, every: int) -> None:
+def test_processes_of_a_killed_backup_do_not_harm_the_next(moments: Moments, begin: int, every: int) -> None:
     host = moments.host
     for moment in moments.through(begin, every, kill_script, f"{SCRIPTS}/backup-database.sh", "daily", wait=False):
         newest = host.backup()
@@ -133,17 +133,17 @@ def _changed_before(host: Host, moments: Iterator[str]) -> Iterator[tuple[str, d
 
 @pytest.mark.parametrize("kill", KILLS)
 @every_moment
-def test_a_restore_that_is_killed_leaves_half_a_database(moments: Moments, kill: str, begin: int, every: int) -> None:
+def test_a_killed_restore_leaves_no_partial_database(moments: Moments, kill: str, begin: int, every: int) -> None:
     _restore(moments, begin, every, KILLS[kill])
 
 
 @every_moment
-def test_what_a_killed_restore_left_working_spoils_the_next(moments: Moments, begin: int, every: int) -> None:
+def test_processes_of_a_killed_restore_do_not_harm_the_next(moments: Moments, begin: int, every: int) -> None:
     _restore(moments, begin, every, kill_script, wait=False)
 
 
 @every_moment
-def test_a_restore_on_a_full_disk_leaves_half_a_database(disk: OneDisk, begin: int, every: int) -> None:
+def test_a_restore_on_a_full_disk_leaves_no_partial_database(disk: OneDisk, begin: int, every: int) -> None:
     with watched(disk.host) as moments:
         _restore(moments, begin, every, disk.fill, disk.free)
 
@@ -171,12 +171,12 @@ def _drill(moments: Moments, begin: int, every: int, harm: Harm, mend: Callable[
 
 @pytest.mark.parametrize("kill", KILLS)
 @every_moment
-def test_a_drill_that_is_killed_stands_in_the_way(moments: Moments, kill: str, begin: int, every: int) -> None:
+def test_a_killed_drill_does_not_block_the_next(moments: Moments, kill: str, begin: int, every: int) -> None:
     _drill(moments, begin, every, KILLS[kill])
 
 
 @every_moment
-def test_a_drill_on_a_full_disk_stands_in_the_way(disk: OneDisk, begin: int, every: int) -> None:
+def test_a_drill_on_a_full_disk_does_not_block_the_next(disk: OneDisk, begin: int, every: int) -> None:
     with watched(disk.host) as moments:
         _drill(moments, begin, every, disk.fill, disk.free)
 
@@ -220,12 +220,12 @@ def _with_copies(host: Host) -> Host:
 
 @pytest.mark.parametrize("kill", KILLS)
 @every_moment
-def test_a_copy_that_is_killed_leaves_half_a_file_there(host: Host, kill: str, begin: int, every: int) -> None:
+def test_a_killed_copy_leaves_no_partial_file_in_the_remote(host: Host, kill: str, begin: int, every: int) -> None:
     with watched(_with_copies(host)) as moments:
         _copy(moments, begin, every, KILLS[kill])
 
 
 @every_moment
-def test_a_copy_on_a_full_disk_leaves_half_a_file_there(disk: OneDisk, begin: int, every: int) -> None:
+def test_a_copy_on_a_full_disk_leaves_no_partial_file_in_the_remote(disk: OneDisk, begin: int, every: int) -> None:
     with watched(_with_copies(disk.host)) as moments:
         _copy(moments, begin, every, disk.fill, disk.free)

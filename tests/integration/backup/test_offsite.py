@@ -22,7 +22,7 @@ def _forget(host: Host) -> None:
         path.unlink()
 
 
-def test_a_copy_cannot_be_fetched_back(away: Host) -> None:
+def test_an_encrypted_copy_can_be_fetched_with_the_identity(away: Host) -> None:
     backup = away.backup()
     before = {path.name: path.read_bytes() for path in backup.parent.iterdir()}
     assert _there(away) == [_name(backup)]
@@ -40,7 +40,7 @@ def test_a_copy_cannot_be_fetched_back(away: Host) -> None:
     assert (again.returncode, "is here already" in again.stderr) == (0, True)
 
 
-def test_a_night_without_the_other_side_is_not_made_up_for(away: Host) -> None:
+def test_the_next_backup_sends_what_an_unreachable_remote_missed(away: Host) -> None:
     first = away.backup()
     away.program("rclone", "echo 'rclone: no route to host' >&2; exit 1")
     time.sleep(1)
@@ -57,7 +57,7 @@ def test_a_night_without_the_other_side_is_not_made_up_for(away: Host) -> None:
     assert _there(away) == [_name(second), _name(third)]
 
 
-def test_a_copy_that_was_cut_on_its_way_gets_a_name(away: Host) -> None:
+def test_a_truncated_copy_gets_no_final_name(away: Host) -> None:
     cut = 'case "$*" in *copyto*) truncate --size=-1 "${@: -1}" 2>/dev/null ;; esac'
     to_folder = f'last=${{@: -1}}; set -- "${{@:1:$#-1}}" "${{last/store:/{STORE}/}}"; {cut}'
     away.program("rclone", f'/usr/bin/rclone "$@" || exit; {to_folder}')
@@ -70,7 +70,7 @@ def test_a_copy_that_was_cut_on_its_way_gets_a_name(away: Host) -> None:
     assert len(_there(away)) == 1
 
 
-def test_a_copy_that_was_changed_there_is_restored(away: Host) -> None:
+def test_a_copy_that_was_changed_in_the_remote_is_refused(away: Host) -> None:
     backup = away.backup()
     _forget(away)
     there = away.path(f"{STORE}/one/{_name(backup)}")
@@ -83,13 +83,13 @@ def test_a_copy_that_was_changed_there_is_restored(away: Host) -> None:
         assert list(backup.parent.iterdir()) == []
 
 
-def test_a_copy_is_made_to_nowhere(host: Host) -> None:
+def test_a_copy_without_a_remote_is_refused(host: Host) -> None:
     done = host.script("offsite-backup.sh")
     assert done.returncode == 1
     assert "set backup_offsite_enabled" in done.stderr
 
 
-def test_what_rclone_learns_of_the_other_side_changes_its_settings(away: Host) -> None:
+def test_rclone_stores_what_it_learns_apart_from_its_settings(away: Host) -> None:
     """Over sftp it writes down which sums the other side knows, and elsewhere a new token; site.yml would undo that."""
     away.program("rclone", 'echo "md5sum_command = md5sum" >>"$2"; exec /usr/bin/rclone "$@"')
     settings = away.path("/etc/milkbot/backup-rclone.conf")

@@ -27,7 +27,7 @@ def _halted(host: Host) -> set[str]:
     return set(host.ask(f"{newest} ORDER BY trading_mode, id DESC"))
 
 
-def test_a_restore_brings_back_something_else(host: Host) -> None:
+def test_a_restore_brings_back_the_backup_and_halts_every_mode(host: Host) -> None:
     host.fill(40)
     backup = host.backup()
     host.ask("ALTER DATABASE milkbot SET work_mem = '7MB'", "postgres")
@@ -64,7 +64,7 @@ def test_a_restore_brings_back_something_else(host: Host) -> None:
         host.ask("DROP ROLE watcher", "postgres")
 
 
-def test_a_new_host_gets_half_of_what_was_lost(host: Host) -> None:
+def test_a_new_host_recovers_data_roles_and_settings_and_is_halted(host: Host) -> None:
     host.fill(40)
     owner = "ALTER ROLE watcher PASSWORD 'do-not-tell' CONNECTION LIMIT 7"
     host.ask(f"CREATE ROLE watcher LOGIN; {owner}; GRANT pg_monitor TO watcher", "postgres")
@@ -97,7 +97,7 @@ def test_a_new_host_gets_half_of_what_was_lost(host: Host) -> None:
         host.ask("DROP OWNED BY watcher; DROP ROLE watcher")
 
 
-def test_a_database_of_another_schema_is_swapped_back(host: Host) -> None:
+def test_swapping_back_to_another_schema_is_refused(host: Host) -> None:
     backup = host.backup()
     assert host.script("restore-database.sh", f"{BACKUPS}/daily/{backup.name}").returncode == 0
     kept = next(name for name in host.databases() if name.startswith("milkbot_old_"))
@@ -181,7 +181,7 @@ def _damages(host: Host, backup: Path) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.matrix)])
-def test_a_damaged_backup_changes_the_database(host: Host, every: int) -> None:
+def test_a_damaged_backup_changes_nothing(host: Host, every: int) -> None:
     host.fill(300, "md5(random()::text) || md5(random()::text) || md5(random()::text)")
     backup = host.backup()
     before, databases = host.checksums(), host.databases()
@@ -200,7 +200,7 @@ psql -qh "$POSTGRES_HOST" -U milkbot -c "UPDATE ops.alembic_version SET version_
 """
 
 
-def test_an_older_backup_is_migrated_where_nobody_comes_in(host: Host) -> None:
+def test_an_older_backup_is_migrated_before_clients_may_connect(host: Host) -> None:
     host.fill(5)
     _forge(host, host.backup(), _schema("0007"), schema="0007")
     above = host.root / "etc-above"
@@ -227,7 +227,7 @@ def test_an_older_backup_is_migrated_where_nobody_comes_in(host: Host) -> None:
     assert ["local", name, "milkbot"] in rules
 
 
-def test_a_foreign_backup_cannot_be_restored(host: Host) -> None:
+def test_a_foreign_backup_can_be_restored_on_request(host: Host) -> None:
     host.fill(5)
     path = _forge(host, host.backup(), lambda sql: sql)
     path.with_name(path.name + ".json").unlink()
@@ -250,7 +250,7 @@ def test_a_foreign_backup_cannot_be_restored(host: Host) -> None:
         ("df", "echo Avail; echo 1000000", "the restored database needs"),
     ],
 )
-def test_a_restore_that_fails_changes_the_database(host: Host, program: str, body: str, sentence: str) -> None:
+def test_a_restore_that_fails_changes_nothing(host: Host, program: str, body: str, sentence: str) -> None:
     host.fill(5)
     backup = host.backup()
     host.program(program, body)

@@ -53,7 +53,7 @@ def test_orders_and_positions_can_be_read_by_a_program(milkbot: Milkbot) -> None
 
 
 @pytest.mark.usefixtures("book")
-def test_orders_and_positions_are_shown_to_people_whole(milkbot: Milkbot) -> None:
+def test_orders_and_positions_are_shown_in_full(milkbot: Milkbot) -> None:
     for command in ("orders", "positions"):
         shown = milkbot(command)
         assert shown.code == 0
@@ -61,12 +61,12 @@ def test_orders_and_positions_are_shown_to_people_whole(milkbot: Milkbot) -> Non
 
 
 @pytest.mark.usefixtures("book")
-def test_books_of_another_mode_are_not_shown(milkbot: Milkbot) -> None:
+def test_the_ledger_of_another_mode_is_not_shown(milkbot: Milkbot) -> None:
     for command in ("orders", "positions"):
         assert json.loads(milkbot(command, "--json", TRADING_MODE="shadow").out) == []
 
 
-def test_halt_and_resume_are_stored_with_who_and_why(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_halt_and_resume_are_stored_with_actor_and_reason(milkbot: Milkbot, database: TestDatabase) -> None:
     assert milkbot("halt", "--reason", "storm").code == 0
     assert milkbot("resume", "--reason", "it passed").code == 0
     with database.engine().connect() as connection:
@@ -80,7 +80,7 @@ def test_halt_and_resume_are_stored_with_who_and_why(milkbot: Milkbot, database:
 
 
 @pytest.mark.parametrize("command", ["halt", "resume"])
-def test_act_without_a_reason_is_refused(milkbot: Milkbot, database: TestDatabase, command: str) -> None:
+def test_halt_and_resume_without_a_reason_are_refused(milkbot: Milkbot, database: TestDatabase, command: str) -> None:
     assert milkbot(command).code == 2
     refused = milkbot(command, "--reason", "  ")
     assert refused.code == 1
@@ -89,7 +89,7 @@ def test_act_without_a_reason_is_refused(milkbot: Milkbot, database: TestDatabas
         assert connection.scalar(text("SELECT count(*) FROM ops.trading_states")) == 0
 
 
-def test_rollups_say_what_they_recomputed(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_rollups_report_what_they_recomputed(milkbot: Milkbot, database: TestDatabase) -> None:
     Facts(database.engine()).fill(TICKER, NOON)
     assert milkbot("rollups").out == "recomputed: 1 city day, 1 strategy day, 1 equity day\n"
     assert milkbot("rollups").out == "recomputed: 0 city days, 0 strategy days, 0 equity days\n"
@@ -98,7 +98,7 @@ def test_rollups_say_what_they_recomputed(milkbot: Milkbot, database: TestDataba
     assert milkbot("rollups", "--day", "yesterday").code == 2
 
 
-def test_release_is_named(milkbot: Milkbot) -> None:
+def test_release_command_prints_the_release(milkbot: Milkbot) -> None:
     assert milkbot("release").out == "dev\n"
 
 

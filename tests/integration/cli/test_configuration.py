@@ -55,7 +55,7 @@ def test_all_wrong_variables_are_named_at_once_each_with_its_value(milkbot: Milk
     ]
 
 
-def test_mode_that_does_not_fit_the_host_is_refused_with_the_mend(milkbot: Milkbot) -> None:
+def test_mode_that_does_not_fit_the_exchange_is_refused_with_the_remedy(milkbot: Milkbot) -> None:
     done = milkbot("tick", TRADING_MODE="live")
     assert done.code == 78
     (row,) = done.sentences[1:]
@@ -93,7 +93,7 @@ def test_misspelt_limit_in_the_file_is_refused_with_the_right_name(milkbot: Milk
     ],
 )
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_secret_is_on_no_stream_whatever_goes_wrong(milkbot: Milkbot, name: str, value: str, log_format: str) -> None:
+def test_secret_is_never_printed_whatever_fails(milkbot: Milkbot, name: str, value: str, log_format: str) -> None:
     given = {name: value, "LOG_FORMAT": log_format, "LOG_LEVEL": "DEBUG"}
     for more in ({"BANKROLL": "wrong"}, {}):
         done = milkbot("tick", **given, **more)
@@ -103,14 +103,14 @@ def test_secret_is_on_no_stream_whatever_goes_wrong(milkbot: Milkbot, name: str,
             assert "TUlJQm11c3Qtbm90LWJlLXNob3du" not in shown
 
 
-def test_key_in_place_of_its_files_path_is_refused_with_the_mend(milkbot: Milkbot) -> None:
+def test_key_in_place_of_its_files_path_is_refused_with_the_remedy(milkbot: Milkbot) -> None:
     done = milkbot("tick", KALSHI_PRIVATE_KEY_PATH=PEM)
     assert done.code == 78
     (row,) = done.sentences[1:]
     assert row.startswith("  - KALSHI_PRIVATE_KEY_PATH is (hidden): it holds a key itself; store the key in a file")
 
 
-def test_key_file_open_to_everyone_is_refused(milkbot: Milkbot, keys: Keys, tmp_path: Path) -> None:
+def test_key_file_readable_by_others_is_refused(milkbot: Milkbot, keys: Keys, tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     key.write_bytes(keys.private_key.read_bytes())
     key.chmod(0o644)
@@ -121,7 +121,7 @@ def test_key_file_open_to_everyone_is_refused(milkbot: Milkbot, keys: Keys, tmp_
     ]
 
 
-def test_a_file_of_settings_is_judged_alone_and_whole(milkbot: Milkbot, tmp_path: Path) -> None:
+def test_a_settings_file_is_validated_alone_and_completely(milkbot: Milkbot, tmp_path: Path) -> None:
     file = tmp_path / "candidate"
     file.write_text("TRADING_MODE=shadow\nBANKROLL=-5\nMAX_TRADE_RISK_PCT=200\nBANKROL=1\n", encoding="utf-8")
     # What the environment holds would be right.
@@ -138,7 +138,7 @@ def test_a_file_of_settings_is_judged_alone_and_whole(milkbot: Milkbot, tmp_path
     assert milkbot("settings", "check", "--env-file", str(file), BANKROLL="-1").code == 0
 
 
-def test_a_file_of_settings_may_come_by_a_pipe() -> None:
+def test_a_settings_file_may_be_read_from_a_pipe() -> None:
     for given, code in (("BANKROLL=-5\n", 78), ("TRADING_MODE=shadow\n", 0)):
         done = subprocess.run(
             [sys.executable, "-m", "milkbot.cli", "settings", "check", "--env-file", "-"],

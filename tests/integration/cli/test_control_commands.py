@@ -71,7 +71,7 @@ def test_resume_of_one_hold_leaves_the_others(milkbot: Milkbot, database: TestDa
     assert (in_force(database), state(database)) == (["breaker rejects"], "halted")
 
 
-def test_resume_of_a_hold_that_is_not_in_force_changes_nothing(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_resume_of_an_unknown_hold_changes_nothing(milkbot: Milkbot, database: TestDatabase) -> None:
     hold(database, "breaker rejects", Effect.HALTED)
     refused = milkbot("resume", "--reason", "known", "--hold", "1", "--hold", "9")
     assert refused.code == 1
@@ -79,9 +79,7 @@ def test_resume_of_a_hold_that_is_not_in_force_changes_nothing(milkbot: Milkbot,
     assert in_force(database) == ["breaker rejects"]
 
 
-def test_resume_is_refused_while_the_kill_file_is_there(
-    milkbot: Milkbot, database: TestDatabase, tmp_path: Path
-) -> None:
+def test_resume_is_refused_while_the_kill_file_exists(milkbot: Milkbot, database: TestDatabase, tmp_path: Path) -> None:
     path = tmp_path / "HALT"
     path.touch()
     hold(database, "breaker kill_file", Effect.HALTED)
@@ -94,14 +92,14 @@ def test_resume_is_refused_while_the_kill_file_is_there(
     assert in_force(database) == []
 
 
-def test_a_halt_is_not_weakened_by_a_breaker_that_ends(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_a_breaker_that_ends_does_not_end_a_halt(milkbot: Milkbot, database: TestDatabase) -> None:
     milkbot("halt", "--reason", "storm")
     hold(database, "breaker daily_loss", Effect.REDUCING, hours=0)
     assert state(database) == TradingState.HALTED
     assert len(in_force(database)) == 1
 
 
-def test_resume_of_a_restored_database_ends_the_restore_s_halt(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_resume_of_a_restored_database_ends_the_halt_of_the_restore(milkbot: Milkbot, database: TestDatabase) -> None:
     with database.engine().begin() as connection:
         connection.execute(
             text(
@@ -126,7 +124,9 @@ def changed(database: TestDatabase) -> Clause:
     return then
 
 
-def test_terms_that_changed_are_listed_and_accepted(milkbot: Milkbot, database: TestDatabase, changed: Clause) -> None:
+def test_changed_terms_are_listed_and_can_be_accepted(
+    milkbot: Milkbot, database: TestDatabase, changed: Clause
+) -> None:
     listed = milkbot("terms", "list").out
     assert changed.fingerprint in listed
     assert "quadratic x 2" in listed
@@ -146,7 +146,7 @@ def test_terms_that_changed_are_listed_and_accepted(milkbot: Milkbot, database: 
 
 
 @pytest.mark.parametrize("reason", ["  ", "read"])
-def test_terms_are_not_accepted_without_a_reason_or_by_a_wrong_name(
+def test_terms_are_accepted_only_with_a_reason_and_an_exact_name(
     milkbot: Milkbot, changed: Clause, reason: str
 ) -> None:
     name = changed.fingerprint if not reason.strip() else "0" * 16
@@ -156,12 +156,12 @@ def test_terms_are_not_accepted_without_a_reason_or_by_a_wrong_name(
     assert changed.fingerprint in milkbot("terms", "list").out
 
 
-def test_terms_of_another_mode_are_not_accepted_here(milkbot: Milkbot, changed: Clause) -> None:
+def test_terms_of_another_mode_are_not_listed(milkbot: Milkbot, changed: Clause) -> None:
     assert changed.fingerprint not in milkbot("terms", "list", TRADING_MODE="shadow").out
 
 
 @pytest.mark.parametrize("command", ["halt", "resume"])
-def test_the_books_keep_who_acted_and_not_whom_a_variable_names(
+def test_the_recorded_actor_is_the_login_user_and_no_variable(
     milkbot: Milkbot, database: TestDatabase, command: str
 ) -> None:
     hold(database, "breaker rejects", Effect.HALTED)

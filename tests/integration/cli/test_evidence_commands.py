@@ -51,7 +51,9 @@ def rows(database: TestDatabase, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(query))]
 
 
-def test_resolving_an_order_is_not_recorded(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
+def test_resolving_an_order_is_recorded_with_actor_and_reason(
+    milkbot: Milkbot, database: TestDatabase, act: Any
+) -> None:
     act(UNKNOWN)
     done = milkbot("orders", "resolve", "1", "--as", "rejected", "--reason", "not on the site")
     assert (done.code, done.out) == (0, "order 1 was unknown and is rejected\n")
@@ -64,13 +66,15 @@ def test_resolving_an_order_is_not_recorded(milkbot: Milkbot, database: TestData
 
 
 @pytest.mark.parametrize("ruling", ["rejected", "canceled", "filled"])
-def test_a_ruling_leads_elsewhere(milkbot: Milkbot, database: TestDatabase, act: Any, ruling: str) -> None:
+def test_an_order_is_resolved_as_the_operator_says(
+    milkbot: Milkbot, database: TestDatabase, act: Any, ruling: str
+) -> None:
     act(UNKNOWN)
     assert milkbot("orders", "resolve", "1", "--as", ruling, "--reason", "seen").code == 0
     assert rows(database, "SELECT state FROM ops.orders") == [(ruling,)]
 
 
-def test_an_order_that_is_known_is_ruled_on(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_an_order_of_known_outcome_cannot_be_resolved(milkbot: Milkbot, database: TestDatabase) -> None:
     Facts(database.engine()).fill(TICKER, NOON)
     refused = milkbot("orders", "resolve", "1", "--as", "rejected", "--reason", "I like it so")
     assert refused.code == 77
@@ -86,7 +90,7 @@ def test_an_order_that_is_known_is_ruled_on(milkbot: Milkbot, database: TestData
         (("1", "--reason", "x"), 2, "--as"),
     ],
 )
-def test_a_ruling_that_makes_no_sense_is_taken(
+def test_an_impossible_resolution_is_refused(
     milkbot: Milkbot, database: TestDatabase, act: Any, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     act(UNKNOWN)
@@ -96,7 +100,7 @@ def test_a_ruling_that_makes_no_sense_is_taken(
     assert rows(database, "SELECT state FROM ops.orders") == [("unknown",)]
 
 
-def test_a_command_changes_the_books_beneath_a_tick(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
+def test_no_command_changes_the_ledger_during_a_tick(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
     act(UNKNOWN)
     act(FINDING, kind="manual_order", ours="{}", theirs="{}")
     with single_writer(database.engine(), TradingMode.DEMO):
@@ -106,14 +110,14 @@ def test_a_command_changes_the_books_beneath_a_tick(milkbot: Milkbot, database: 
     assert rows(database, "SELECT closed_at FROM ops.findings") == [(None,)]
 
 
-def test_open_orders_alone_are_asked_for_and_all_are_shown(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
+def test_only_open_orders_are_shown_on_request(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
     Facts(database.engine()).fill(TICKER, NOON)
     act(UNKNOWN)
     shown = json.loads(milkbot("orders", "--open", "--json").out)
     assert [row["client order id"] for row in shown] == ["mb-lost"]
 
 
-def test_a_finding_is_closed_without_who_and_why(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
+def test_a_finding_is_closed_only_with_a_note(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
     act(FINDING, kind="manual_order", ours="{}", theirs='{"order_id": "o-1"}')
     shown = milkbot("reconcile", "--list", "--json")
     assert shown.code == 1
@@ -128,15 +132,13 @@ def test_a_finding_is_closed_without_who_and_why(milkbot: Milkbot, database: Tes
     assert milkbot("reconcile", "--close", "2", "--note", "x").code == 1
 
 
-def test_a_deposit_that_the_operator_confirms_is_found_again(
-    milkbot: Milkbot, database: TestDatabase, act: Any
-) -> None:
+def test_a_confirmed_deposit_is_added_to_the_capital(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
     act(FINDING, kind="cash_mismatch", ours='{"held_back_at_most": "0"}', theirs='{"capital": "1250.5"}')
     assert milkbot("reconcile", "--close", "1", "--note", "a deposit").code == 0
     assert rows(database, "SELECT capital FROM ops.cash_books WHERE trading_mode = 'demo'")[0][0] == 1250.5
 
 
-def test_cash_that_open_orders_hold_back_is_taken_for_a_withdrawal(
+def test_a_cash_finding_cannot_be_closed_while_orders_are_open(
     milkbot: Milkbot, database: TestDatabase, act: Any
 ) -> None:
     act(FINDING, kind="cash_mismatch", ours='{"held_back_at_most": "4.20"}', theirs='{"capital": "900"}')
@@ -147,7 +149,7 @@ def test_cash_that_open_orders_hold_back_is_taken_for_a_withdrawal(
     assert rows(database, "SELECT closed_at FROM ops.findings") == [(None,)]
 
 
-def test_reconciling_sends_an_order(connected: Milkbot, database: TestDatabase) -> None:
+def test_reconcile_sends_no_order(connected: Milkbot, database: TestDatabase) -> None:
     done = connected("reconcile", "--json")
     assert (done.code, json.loads(done.out)) == (0, [])
     assert rows(database, "SELECT outcome, message FROM ops.ticks") == [("completed", "reconciled only")]
@@ -155,14 +157,14 @@ def test_reconciling_sends_an_order(connected: Milkbot, database: TestDatabase) 
     assert rows(database, "SELECT count(*) FROM ops.balance_snapshots") == [(1,)]
 
 
-def test_books_of_no_account_are_reconciled(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_reconcile_is_refused_in_a_mode_without_an_account(milkbot: Milkbot, database: TestDatabase) -> None:
     refused = milkbot("reconcile", TRADING_MODE="shadow")
     assert refused.code == 77
     assert refused.sentences == ["milkbot: TRADING_MODE is shadow, which has no account; there is nothing to reconcile"]
     assert rows(database, "SELECT count(*) FROM ops.ticks") == [(0,)]
 
 
-def test_books_that_are_well_fail_the_audit(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_a_healthy_ledger_passes_the_audit(milkbot: Milkbot, database: TestDatabase) -> None:
     Facts(database.engine()).fill(TICKER, NOON)
     done = milkbot("audit", "--json")
     assert done.code == 0
@@ -180,7 +182,7 @@ def test_books_that_are_well_fail_the_audit(milkbot: Milkbot, database: TestData
         ("DELETE FROM ops.order_events WHERE seq = 1", "event 1 is missing: the next one is 2"),
     ],
 )
-def test_the_audit_passes_over_tampering(
+def test_the_audit_finds_tampering(
     milkbot: Milkbot, database: TestDatabase, act: Any, tampering: str, said: str
 ) -> None:
     Facts(database.engine()).fill(TICKER, NOON)
@@ -191,7 +193,7 @@ def test_the_audit_passes_over_tampering(
     assert any(said in detail for detail in found), found
 
 
-def test_a_broken_invariant_passes(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
+def test_the_audit_fails_on_a_broken_invariant(milkbot: Milkbot, database: TestDatabase, act: Any) -> None:
     Facts(database.engine()).fill(TICKER, NOON)
     well = milkbot("invariants", "--json")
     assert (well.code, {row["verdict"] for row in json.loads(well.out)}) == (0, {"ok"})
@@ -201,7 +203,7 @@ def test_a_broken_invariant_passes(milkbot: Milkbot, database: TestDatabase, act
     assert "no-more-than-ordered" in {row["name"] for row in json.loads(broken.out) if row["verdict"] == "fail"}
 
 
-def test_what_holds_the_trader_is_not_shown(milkbot: Milkbot, act: Any) -> None:
+def test_state_shows_everything_that_pauses_the_trader(milkbot: Milkbot, act: Any) -> None:
     assert milkbot("state", "--check").code == 0
     act(FINDING, kind="position_mismatch", ours="{}", theirs="{}")
     act(UNKNOWN)
@@ -221,7 +223,7 @@ def test_what_holds_the_trader_is_not_shown(milkbot: Milkbot, act: Any) -> None:
     ]
 
 
-def test_profit_is_shown_before_fees_or_of_another_day(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_profit_is_shown_after_fees_and_by_day(milkbot: Milkbot, database: TestDatabase) -> None:
     facts = Facts(database.engine())
     facts.fill(TICKER, datetime.now(UTC), count="10", price="0.40", fee="0.17")
     facts.settle(TICKER, datetime.now(UTC), yes=True)

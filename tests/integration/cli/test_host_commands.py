@@ -34,7 +34,7 @@ def rows_of(milkbot: Milkbot, **more: str) -> tuple[int, dict[str, tuple[str, st
     return done.code, {row["check"]: (row["verdict"], row["detail"]) for row in json.loads(done.out)}
 
 
-def test_doctor_looks_at_everything_and_finds_a_fit_host(connected: Milkbot, database: TestDatabase) -> None:
+def test_doctor_checks_everything_and_passes_a_healthy_host(connected: Milkbot, database: TestDatabase) -> None:
     now = datetime.now(UTC)
     Facts(database.engine()).tick(now, finished=now, outcome="completed")
     code, rows = rows_of(connected)
@@ -48,14 +48,14 @@ def test_doctor_looks_at_everything_and_finds_a_fit_host(connected: Milkbot, dat
     assert rows["account"] == ("ok", "1000.00 dollars free")
 
 
-def test_doctor_fails_each_broken_part_and_looks_at_the_others(milkbot: Milkbot) -> None:
+def test_doctor_fails_each_broken_part_and_checks_the_others(milkbot: Milkbot) -> None:
     code, rows = rows_of(milkbot, POSTGRES_HOST="/nowhere")
     assert code == 1
     assert {check for check, (verdict, _) in rows.items() if verdict == "fail"} == {"database", "exchange", "weather"}
     assert "disk" in rows
 
 
-def test_doctor_passes_over_what_nobody_explains(connected: Milkbot, database: TestDatabase) -> None:
+def test_doctor_reports_open_findings(connected: Milkbot, database: TestDatabase) -> None:
     finding = """
         INSERT INTO ops.findings (trading_mode, kind, subject, effect, message, ours, theirs, opened_at, seen_at)
         VALUES ('demo', 'position_mismatch', :effect, :effect, 'it differs', '{}', '{}', now(), now())
@@ -71,7 +71,7 @@ def test_doctor_passes_over_what_nobody_explains(connected: Milkbot, database: T
     assert (code, rows["finding 2"][0]) == (1, "fail")
 
 
-def test_doctor_passes_over_a_key_that_cannot_be_used(connected: Milkbot, tmp_path: Path) -> None:
+def test_doctor_fails_on_a_key_that_cannot_be_used(connected: Milkbot, tmp_path: Path) -> None:
     code, rows = rows_of(connected, KALSHI_PRIVATE_KEY_PATH=str(tmp_path / "none.pem"))
     assert code == 1
     assert rows["keys"][0] == "fail"
@@ -90,7 +90,7 @@ def test_doctor_with_a_wrong_clock_fails_that_row_and_hides_no_other(connected: 
     assert (rows["exchange"][0] in {"ok", "warn"}, rows["account"][0]) == (True, "ok")
 
 
-def test_doctor_tells_a_late_tick_and_a_halt(connected: Milkbot, database: TestDatabase) -> None:
+def test_doctor_reports_a_late_tick_and_a_halt(connected: Milkbot, database: TestDatabase) -> None:
     connected("halt", "--reason", "storm")
     Facts(database.engine()).tick(datetime.now(UTC) - timedelta(minutes=20))
     code, rows = rows_of(connected)
@@ -99,7 +99,9 @@ def test_doctor_tells_a_late_tick_and_a_halt(connected: Milkbot, database: TestD
     assert rows["trading state"] == ("warn", "halted: storm; when fixed run: milkbot resume")
 
 
-def test_doctor_on_a_database_without_schema_names_the_mend(connected: Milkbot, empty_database: TestDatabase) -> None:
+def test_doctor_names_the_remedy_for_a_database_without_schema(
+    connected: Milkbot, empty_database: TestDatabase
+) -> None:
     code, rows = rows_of(connected, **empty_database.environment())
     assert code == 1
     verdict, detail = rows["database"]
@@ -107,7 +109,9 @@ def test_doctor_on_a_database_without_schema_names_the_mend(connected: Milkbot, 
     assert detail.endswith("run: milkbot db upgrade")
 
 
-def test_db_commands_before_and_after_the_migration(milkbot: Milkbot, empty_database: TestDatabase) -> None:
+def test_db_commands_report_the_revision_before_and_after_the_migration(
+    milkbot: Milkbot, empty_database: TestDatabase
+) -> None:
     milkbot.environment |= empty_database.environment()
     assert milkbot("db", "current").out == "none\n"
     assert milkbot("db", "head").out == f"{HEAD}\n"
@@ -123,9 +127,7 @@ def test_db_commands_before_and_after_the_migration(milkbot: Milkbot, empty_data
     assert milkbot("db", "check").code == 1
 
 
-def test_sql_of_what_is_due_is_printed_and_nothing_when_nothing_is(
-    milkbot: Milkbot, empty_database: TestDatabase
-) -> None:
+def test_db_sql_prints_pending_migrations_only(milkbot: Milkbot, empty_database: TestDatabase) -> None:
     assert milkbot("db", "sql").out == ""
     assert "-- Running upgrade 0007 -> 0008" in milkbot("db", "sql", "0007:0008").out
     due = milkbot("db", "sql", **empty_database.environment())
@@ -141,13 +143,17 @@ def test_sql_of_what_is_due_is_printed_and_nothing_when_nothing_is(
         ("nothing:head", 1, "the migration cannot run: Can't locate revision identified by 'nothing'"),
     ],
 )
-def test_sql_of_no_revision_is_empty(milkbot: Milkbot, asked: str, code: int, said: str) -> None:
+def test_db_sql_of_an_unknown_revision_is_refused_and_prints_nothing(
+    milkbot: Milkbot, asked: str, code: int, said: str
+) -> None:
     refused = milkbot("db", "sql", asked)
     assert (refused.code, refused.out) == (code, "")
     assert said in " ".join(refused.err.replace("│", " ").split())
 
 
-def test_migration_that_waits_for_a_lock_says_which_time_ran_out(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_migration_that_waits_for_a_lock_reports_which_timeout_ended_it(
+    milkbot: Milkbot, database: TestDatabase
+) -> None:
     with database.engine().connect() as reader:
         reader.execute(text("LOCK TABLE ops.fills IN ACCESS SHARE MODE"))
         blocked = milkbot("db", "downgrade", "0006", "--lock-timeout", "1")
@@ -169,13 +175,13 @@ def test_unknown_revision_is_refused_in_one_sentence(milkbot: Milkbot) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "current", "upgrade"])
-def test_db_command_without_a_server_is_one_sentence(milkbot: Milkbot, command: str) -> None:
+def test_db_command_without_a_server_fails_with_one_sentence(milkbot: Milkbot, command: str) -> None:
     done = milkbot("db", command, POSTGRES_HOST="/nowhere")
     assert done.code == 71
     assert len(done.sentences) == 1
 
 
-def test_cancel_all_cancels_what_rests_and_says_how_many(connected: Milkbot, origin: str, keys: Keys) -> None:
+def test_cancel_all_cancels_resting_orders_and_reports_how_many(connected: Milkbot, origin: str, keys: Keys) -> None:
     httpx2.post(f"{origin}/simulator/resume").raise_for_status()  # it may be a Thursday morning
     client = KalshiClient(f"{origin}/trade-api/v2", load_credentials(KEY_ID, keys.private_key), SystemClock())
     try:
@@ -200,7 +206,9 @@ def test_cancel_all_cancels_what_rests_and_says_how_many(connected: Milkbot, ori
         client.close()
 
 
-def test_cancel_all_hides_what_may_rest_when_no_exchange_answers(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_cancel_all_names_orders_that_may_be_open_when_the_exchange_is_silent(
+    milkbot: Milkbot, database: TestDatabase
+) -> None:
     now = datetime.now(UTC)
     order = Order(
         trading_mode="demo",
@@ -231,18 +239,18 @@ def test_cancel_all_hides_what_may_rest_when_no_exchange_answers(milkbot: Milkbo
     assert "the books do not say" in without.err
 
 
-def test_history_is_made_at_the_simulator_only(milkbot: Milkbot) -> None:
+def test_history_runs_only_against_the_simulator(milkbot: Milkbot) -> None:
     refused = milkbot("history", KALSHI_API_BASE="https://demo-api.kalshi.co/trade-api/v2")
     assert refused.code == 1
     assert len(refused.sentences) == 1
 
 
-def test_history_on_the_wall_clock_has_nothing_to_do(connected: Milkbot, database: TestDatabase) -> None:
+def test_history_on_the_wall_clock_does_nothing(connected: Milkbot, database: TestDatabase) -> None:
     assert connected("history").out == "the simulator runs on the wall clock already; nothing to do\n"
     with database.engine().connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM ops.ticks")) == 0
 
 
-def test_replay_of_a_folder_that_is_absent_is_a_usage_error(milkbot: Milkbot, tmp_path: Path) -> None:
+def test_replay_of_an_absent_folder_is_a_usage_error(milkbot: Milkbot, tmp_path: Path) -> None:
     assert milkbot("replay", str(tmp_path / "absent"), "--day", "2025-12-16").code == 2
     assert milkbot("replay", str(tmp_path), "--day", "someday").code == 2

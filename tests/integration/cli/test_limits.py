@@ -60,7 +60,7 @@ def test_no_tick_is_late_before_one_was_due_since_the_timer_started(
     assert doctor(milkbot, "newest tick")[0] == "fail"
 
 
-def test_the_disk_is_judged_by_the_same_limits_as_in_the_health_check(milkbot: Milkbot, limits: Limits) -> None:
+def test_doctor_and_the_health_check_have_the_same_limits_for_the_disk(milkbot: Milkbot, limits: Limits) -> None:
     for given, verdict in (
         ({"disk_warn_percent": 101, "disk_fail_percent": 101, "disk_warn_free_mb": 0, "disk_fail_free_mb": 0}, "ok"),
         ({"disk_warn_percent": 0, "disk_fail_percent": 101, "disk_fail_free_mb": 0}, "warn"),
@@ -71,7 +71,7 @@ def test_the_disk_is_judged_by_the_same_limits_as_in_the_health_check(milkbot: M
         assert doctor(milkbot, "disk")[0] == verdict
 
 
-def test_the_clock_is_judged_by_the_table(connected: Milkbot, origin: str, limits: Limits) -> None:
+def test_the_limit_for_the_clock_comes_from_the_table(connected: Milkbot, origin: str, limits: Limits) -> None:
     skew = {"rules": [{"fault": "clock_skew", "seconds": 25, "times": None}]}
     httpx2.post(f"{origin}/simulator/faults", json=skew).raise_for_status()
     try:
@@ -84,7 +84,7 @@ def test_the_clock_is_judged_by_the_table(connected: Milkbot, origin: str, limit
 
 
 @pytest.mark.usefixtures("tick")
-def test_without_a_table_nothing_is_judged_by_a_guess(milkbot: Milkbot, tmp_path: Path) -> None:
+def test_without_a_table_of_limits_doctor_warns_and_uses_the_defaults(milkbot: Milkbot, tmp_path: Path) -> None:
     (tmp_path / "limits.json").unlink()
     verdict, detail = doctor(milkbot, "limits")
     assert verdict == "warn"

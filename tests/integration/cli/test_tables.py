@@ -124,7 +124,7 @@ def test_every_table_fits_its_terminal_and_nothing_is_cut(milkbot: Milkbot, colu
 
 
 @pytest.mark.usefixtures("book")
-def test_a_terminal_that_is_wider_is_used(milkbot: Milkbot) -> None:
+def test_a_wider_terminal_is_used(milkbot: Milkbot) -> None:
     narrow, wide = milkbot("orders", COLUMNS="80").out, milkbot("orders", COLUMNS="300").out
     assert len(wide.splitlines()) < len(narrow.splitlines())
     assert max(map(len, wide.splitlines())) > 80

@@ -69,7 +69,7 @@ def outcomes(database: TestDatabase) -> list[str | None]:
         return list(connection.scalars(text("SELECT outcome FROM ops.ticks ORDER BY id")))
 
 
-def test_second_tick_leaves_at_once_and_the_first_one_works_on(origin: str, keys: Keys, database: TestDatabase) -> None:
+def test_second_tick_exits_at_once_and_the_first_one_completes(origin: str, keys: Keys, database: TestDatabase) -> None:
     with gate_before(origin) as gate:
         wanted = environment(gate.origin, keys, database, TRADING_SERIES="KXHIGHNY", TRADING_MODE="shadow")
         first = start_milkbot(wanted, "tick")
@@ -83,7 +83,7 @@ def test_second_tick_leaves_at_once_and_the_first_one_works_on(origin: str, keys
     assert outcomes(database) in (["completed"], ["paused"])
 
 
-def test_stopped_database_is_one_sentence_and_no_order(
+def test_stopped_database_fails_the_tick_with_one_sentence_and_no_order(
     origin: str, keys: Keys, database: TestDatabase, cluster: Cluster
 ) -> None:
     with gate_before(origin) as gate:
@@ -97,7 +97,7 @@ def test_stopped_database_is_one_sentence_and_no_order(
     assert done.err.endswith("; no order was sent\n")
 
 
-def test_database_without_our_schema_is_one_sentence(keys: Keys, empty_database: TestDatabase) -> None:
+def test_database_without_schema_fails_the_tick_with_one_sentence(keys: Keys, empty_database: TestDatabase) -> None:
     wanted = environment("http://127.0.0.1:1", keys, empty_database, role="milkbot")
     done = finished(start_milkbot(wanted, "tick"))
     assert done.code == 71
@@ -105,7 +105,9 @@ def test_database_without_our_schema_is_one_sentence(keys: Keys, empty_database:
     assert done.err.endswith("run: milkbot db upgrade\n")
 
 
-def test_stopped_exchange_is_one_sentence_and_a_failed_row(milkbot: Milkbot, database: TestDatabase) -> None:
+def test_stopped_exchange_fails_the_tick_with_one_sentence_and_a_failed_row(
+    milkbot: Milkbot, database: TestDatabase
+) -> None:
     done = milkbot("tick", **database.environment(TRADER))
     assert done.code == 69
     (sentence,) = done.sentences
@@ -125,7 +127,7 @@ def test_tick_prints_its_line_and_writes_its_metrics(connected: Milkbot, tmp_pat
     assert _metrics(tmp_path, "rollups_run")['milkbot_run_exit_code{component="rollups"}'] == 0
 
 
-def test_tick_without_a_database_leaves_the_end_of_the_one_before(connected: Milkbot, tmp_path: Path) -> None:
+def test_tick_without_a_database_keeps_the_metrics_of_the_one_before(connected: Milkbot, tmp_path: Path) -> None:
     assert connected("tick", MILKBOT_METRICS_DIRECTORY=str(tmp_path)).code == 0
     before = _metrics(tmp_path, "trader")
     nowhere = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": "1"}

@@ -60,7 +60,7 @@ def test_state_shows_utc_on_a_host_in_another_zone(run: Run) -> None:
     assert newest["since"] == "2026-07-03 16:00:05Z"
 
 
-def test_what_resume_says_of_a_hold_is_utc(run: Run) -> None:
+def test_resume_shows_the_times_of_a_hold_in_utc(run: Run) -> None:
     before = datetime.now(UTC)
     assert run("halt", "--reason", "storm").code == 0
     said = run("resume", "--reason", "it passed").out
@@ -70,7 +70,7 @@ def test_what_resume_says_of_a_hold_is_utc(run: Run) -> None:
     assert abs(since - before) < timedelta(minutes=2)
 
 
-def test_diagnose_reads_the_books_in_utc(zone: str, database: TestDatabase) -> None:
+def test_diagnose_reads_database_times_in_utc(zone: str, database: TestDatabase) -> None:
     assert zone in ZONES
     (asked,) = [one for one in asked_of_database.questions() if one.name == "postgres/ticks"]
     query = asked.command[-1]
@@ -85,11 +85,11 @@ def test_diagnose_reads_the_books_in_utc(zone: str, database: TestDatabase) -> N
     "moment", ["2026-07-03T16:00:05Z", "2026-07-03 16:00:05", "2026-07-03T18:00:05.25+02:00", "2026-07-03 12:00:05-04"]
 )
 @pytest.mark.usefixtures("at_home")
-def test_a_moment_with_an_offset_is_that_moment(moment: str) -> None:
+def test_a_time_with_an_offset_is_converted(moment: str) -> None:
     assert collection.seconds_of(moment) == STARTED.timestamp()
 
 
 @pytest.mark.usefixtures("at_home")
-def test_the_end_of_a_certificate_is_gmt_in_summer_too() -> None:
+def test_the_expiry_of_a_certificate_is_read_as_gmt_in_summer_too() -> None:
     row = {"details": "notAfter=Jul  3 16:00:05 2026 GMT"}
     assert nginx.moment(row, "notAfter") == STARTED.timestamp()

@@ -49,7 +49,7 @@ def states(database: TestDatabase) -> list[str]:
         return list(connection.scalars(text("SELECT state FROM ops.trading_states ORDER BY id")))
 
 
-def test_a_tick_refuses_the_settings_that_the_operators_commands_pass_over(run: Run) -> None:
+def test_a_tick_refuses_wrong_settings_that_operator_commands_tolerate(run: Run) -> None:
     assert run("tick").code == 78
 
 
@@ -79,7 +79,7 @@ def test_cancel_all_reaches_the_exchange_with_wrong_trading_settings(run: Run, o
 
 
 @pytest.mark.parametrize("command", [("orders",), ("positions",), ("pnl",)], ids=" ".join)
-def test_what_an_operator_looks_at_is_shown_with_wrong_trading_settings(run: Run, command: tuple[str, ...]) -> None:
+def test_read_only_commands_work_with_wrong_trading_settings(run: Run, command: tuple[str, ...]) -> None:
     assert run(*command).code == 0
 
 
@@ -93,7 +93,7 @@ def test_halt_needs_no_exchange_and_no_key(run: Run, database: TestDatabase) -> 
     assert named == ["KALSHI_API_BASE", "KALSHI_API_KEY_ID", "KALSHI_PRIVATE_KEY_PATH"]
 
 
-def test_halt_never_takes_a_default_for_the_books_it_is_to_halt(run: Run, database: TestDatabase) -> None:
+def test_halt_never_uses_a_default_mode_or_database(run: Run, database: TestDatabase) -> None:
     for wrong in ({"TRADING_MODE": "demoo"}, {"POSTGRES_PORT": "none"}):
         refused = run("halt", "--reason", "storm", **wrong)
         assert refused.code == 78

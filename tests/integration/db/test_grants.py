@@ -121,7 +121,7 @@ def test_no_service_can_arm_live_trading(database: TestDatabase) -> None:
         connection.execute(text(insert))
 
 
-def test_rights_of_a_table_made_later_follow(database: TestDatabase) -> None:
+def test_a_table_created_later_gets_its_rights(database: TestDatabase) -> None:
     with database.engine().begin() as connection:
         connection.execute(text("CREATE TABLE ops.later (id int)"))
         connection.execute(text("CREATE TABLE analytics.later (id int)"))

@@ -59,7 +59,7 @@ def test_down_to_nothing_and_up_again_gives_the_same_schema(database: TestDataba
     assert _objects(engine) == first
 
 
-def test_each_migration_alone_can_be_taken_back(database: TestDatabase) -> None:
+def test_each_migration_alone_can_be_reverted(database: TestDatabase) -> None:
     engine = database.engine()
     config = alembic_config(engine)
     while current_revision(engine) is not None:
@@ -93,9 +93,7 @@ def test_upgrade_of_a_current_database_changes_nothing(database: TestDatabase) -
     assert upgrade(engine) == (head, head)
 
 
-def test_missing_role_is_named_and_nothing_of_its_migration_stays(
-    cluster: Cluster, empty_database: TestDatabase
-) -> None:
+def test_missing_role_is_named_and_its_migration_is_rolled_back(cluster: Cluster, empty_database: TestDatabase) -> None:
     engine = empty_database.engine()
     with cluster.admin.connect() as admin:
         admin.execute(text("ALTER ROLE milkbot_api RENAME TO milkbot_api_away"))
@@ -125,7 +123,7 @@ def test_blocked_migration_gives_up_soon_and_changes_nothing(database: TestDatab
     assert current_revision(engine) == "0001"
 
 
-def test_sql_without_a_database_makes_another_schema(database: TestDatabase, empty_database: TestDatabase) -> None:
+def test_offline_sql_creates_the_same_schema(database: TestDatabase, empty_database: TestDatabase) -> None:
     with empty_database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("CREATE SCHEMA ops")
         # One at a time, as psql sends them: an index is made without blocking outside of any transaction only.
@@ -136,7 +134,7 @@ def test_sql_without_a_database_makes_another_schema(database: TestDatabase, emp
     assert current_revision(empty_database.engine()) == current_revision(database.engine())
 
 
-def test_sql_is_printed_where_nothing_is_due() -> None:
+def test_offline_sql_is_empty_without_pending_migrations() -> None:
     assert offline_sql(head_revision(alembic_config(None))) == ""
 
 
@@ -176,7 +174,7 @@ def _with_another(directory: Path, then: str) -> Path:
     ],
     ids=["slow", "locking"],
 )
-def test_a_migration_that_ends_by_its_timeout_leaves_something(
+def test_a_migration_that_times_out_leaves_nothing(
     database: TestDatabase, tmp_path: Path, then: str, timeouts: Timeouts, said: str
 ) -> None:
     engine = database.engine()
@@ -193,6 +191,6 @@ def test_a_migration_that_ends_by_its_timeout_leaves_something(
         assert upgrade(engine, directory=migrations, timeouts=timeouts) == (revision, "9999")
 
 
-def test_a_migration_waits_as_long_as_it_likes() -> None:
+def test_every_migration_sets_lock_and_statement_timeouts() -> None:
     sql = offline_sql(None, timeouts=Timeouts(lock=3, statement=20))
     assert sql.startswith("SET lock_timeout = '3s';\n\nSET statement_timeout = '20s';\n\nBEGIN;")

@@ -12,7 +12,7 @@ from tests.postgres import TestDatabase
 RECOVERY = Path(__file__).parents[3] / "roles" / "recovery"
 
 
-def test_a_database_that_was_only_migrated_is_taken_for_books(database: TestDatabase) -> None:
+def test_a_database_that_was_only_migrated_counts_as_empty(database: TestDatabase) -> None:
     """A recovery onto a new machine is refused where somebody's books are, and nowhere else."""
     asked = runpy.run_path(str(RECOVERY / "library" / "recovery_books.py"))["STORED"]
     with database.engine().connect() as connection:

@@ -77,7 +77,7 @@ def story(engine: Engine) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in rows]
 
 
-def test_a_release_that_knows_of_no_events_writes_none(database: TestDatabase) -> None:
+def test_changes_by_a_release_without_events_are_recorded_as_events(database: TestDatabase) -> None:
     life(database.engine(TRADER))
     assert story(database.engine()) == [
         (1, "committed", "new", "pending"),
@@ -88,7 +88,7 @@ def test_a_release_that_knows_of_no_events_writes_none(database: TestDatabase) -
     assert broken(database.engine()) is None
 
 
-def test_an_id_that_becomes_known_leaves_no_trace(database: TestDatabase) -> None:
+def test_an_exchange_id_that_becomes_known_is_recorded_as_an_event(database: TestDatabase) -> None:
     with database.engine(TRADER).begin() as connection:
         place(connection)
         connection.execute(text("UPDATE ops.orders SET venue_order_id = 'v-1'"))
@@ -106,7 +106,7 @@ def test_an_id_that_becomes_known_leaves_no_trace(database: TestDatabase) -> Non
         "INSERT INTO ops.order_events SELECT * FROM ops.order_events",
     ],
 )
-def test_an_event_is_changed_taken_away_or_slipped_in(database: TestDatabase, role: str, statement: str) -> None:
+def test_no_event_can_be_changed_deleted_or_inserted(database: TestDatabase, role: str, statement: str) -> None:
     life(database.engine())
     with (
         database.engine(role).connect() as connection,
@@ -116,7 +116,7 @@ def test_an_event_is_changed_taken_away_or_slipped_in(database: TestDatabase, ro
 
 
 @pytest.mark.parametrize("case", TAMPERING)
-def test_tampering_behind_the_guards_goes_unseen(database: TestDatabase, case: str) -> None:
+def test_tampering_behind_the_triggers_is_found(database: TestDatabase, case: str) -> None:
     life(database.engine())
     statement, said = TAMPERING[case]
     with database.engine("postgres").begin() as connection:
@@ -128,7 +128,7 @@ def test_tampering_behind_the_guards_goes_unseen(database: TestDatabase, case: s
 
 
 @pytest.mark.parametrize("reason", ['"quoted" \\ back', "line\nand\ttab\x01\x7f", "größer als 88 °F  \U0001f600", ""])
-def test_code_and_database_hash_another_text(database: TestDatabase, reason: str) -> None:
+def test_code_and_database_hash_the_same_text(database: TestDatabase, reason: str) -> None:
     with database.engine(TRADER).begin() as connection:
         place(connection)
         move(connection, "rejected", reason=reason)
@@ -150,7 +150,7 @@ def test_each_mode_has_a_chain_of_its_own(database: TestDatabase) -> None:
         assert (row.seq, row.previous_hash) == (1, order_events.BEGINNING)
 
 
-def test_two_writers_at_once_fork_the_chain(database: TestDatabase) -> None:
+def test_two_simultaneous_writers_never_fork_the_chain(database: TestDatabase) -> None:
     """The tick and a command of the operator's: the second waits until the first has committed."""
     engine = database.engine()
     failed: list[Exception] = []
@@ -174,7 +174,7 @@ def test_two_writers_at_once_fork_the_chain(database: TestDatabase) -> None:
     assert broken(engine) is None
 
 
-def test_an_order_of_an_earlier_schema_has_no_history(database: TestDatabase) -> None:
+def test_an_order_of_an_earlier_schema_begins_with_a_genesis_event(database: TestDatabase) -> None:
     engine = database.engine()
     downgrade(engine, "0008")
     life(engine)

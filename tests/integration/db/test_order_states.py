@@ -76,7 +76,7 @@ def test_trigger_and_domain_allow_the_same_events(database: TestDatabase) -> Non
             connection.rollback()
 
 
-def test_order_that_was_never_pending_is_refused(database: TestDatabase) -> None:
+def test_every_order_begins_as_pending(database: TestDatabase) -> None:
     with database.engine().connect() as connection:
         for state in set(OrderState) - {OrderState.PENDING}:
             with pytest.raises(IntegrityError, match=f"begins as pending, not as {state}"):
@@ -84,7 +84,7 @@ def test_order_that_was_never_pending_is_refused(database: TestDatabase) -> None
             connection.rollback()
 
 
-def test_tables_of_states_and_changes_hold_what_the_domain_holds(database: TestDatabase) -> None:
+def test_tables_of_states_and_changes_equal_those_of_the_domain(database: TestDatabase) -> None:
     with database.engine().connect() as connection:
         states = {tuple(row) for row in connection.execute(text("SELECT state, terminal FROM ops.order_states"))}
         changes = {
@@ -101,7 +101,7 @@ def test_tables_of_states_and_changes_hold_what_the_domain_holds(database: TestD
     assert changes == {(str(old), str(new)) for old, new in TRANSITIONS}
 
 
-def test_one_fill_of_the_exchange_counts_once(database: TestDatabase) -> None:
+def test_one_fill_of_the_exchange_is_stored_once(database: TestDatabase) -> None:
     facts = Facts(database.engine())
     facts.fill(market("NYC", date(2026, 11, 20)), hours_ago(2))
     again = Facts(database.engine())

@@ -74,7 +74,7 @@ def test_trade_shows_the_leg_that_was_bought_and_its_result(
     assert (row["side"], row["price"], row["realized_pnl"]) == (leg, Decimal(price), Decimal(pnl))
 
 
-def test_results_of_a_market_that_was_turned_around_add_up(database: TestDatabase) -> None:
+def test_results_of_a_reversed_position_add_up(database: TestDatabase) -> None:
     facts = Facts(database.engine())
     ticker = market("NYC", DAY)
     facts.fill(ticker, hours_ago(30), count="10", price="0.40", fee="0")

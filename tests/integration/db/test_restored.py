@@ -101,7 +101,7 @@ def _facts(database: TestDatabase) -> dict[str, Any]:
     return {"schema": head_revision(alembic_config(None)), "tables": counted}
 
 
-def test_a_whole_database_is_refused(database: TestDatabase) -> None:
+def test_a_complete_database_is_accepted(database: TestDatabase) -> None:
     facts = _facts(database)
     assert facts["tables"]["ops.fills"] == 2
     assert list(restored.problems(database.name, facts)) == []
@@ -164,7 +164,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_database_that_is_not_what_was_backed_up_passes(database: TestDatabase, damage: str) -> None:
+def test_a_database_that_differs_from_its_backup_is_refused(database: TestDatabase, damage: str) -> None:
     statement, sentence = DAMAGES[damage]
     facts = _facts(database)
     _do(database, statement)
@@ -191,11 +191,11 @@ BREAKS = {
 }
 
 
-def test_an_invariant_has_no_case_here(database: TestDatabase) -> None:
+def test_every_invariant_has_a_case(database: TestDatabase) -> None:
     assert {found.name for found in restored.invariants(database.name)} == BREAKS.keys()
 
 
-def test_a_backup_from_before_order_events_cannot_be_asked(database: TestDatabase) -> None:
+def test_a_backup_from_before_order_events_can_be_checked(database: TestDatabase) -> None:
     engine = database.engine()
     downgrade(engine, "0008")
     engine.dispose()
@@ -203,7 +203,7 @@ def test_a_backup_from_before_order_events_cannot_be_asked(database: TestDatabas
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_books_that_do_not_agree_pass_the_drill(database: TestDatabase, name: str) -> None:
+def test_an_inconsistent_ledger_fails_the_drill(database: TestDatabase, name: str) -> None:
     _do(database, BREAKS[name])
     found = list(restored.broken_invariants(database.name))
     assert [line for line in found if f"the books break '{name}'" in line], found

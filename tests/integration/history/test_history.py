@@ -24,7 +24,7 @@ def ticks_in(engine: Engine) -> int:
         return int(connection.scalar(text("SELECT count(*) FROM ops.ticks WHERE outcome IS NOT NULL")) or 0)
 
 
-def test_history_that_was_killed_goes_on_and_ends_with_the_exchanges_books(
+def test_killed_history_resumes_and_ends_with_the_ledger_of_the_exchange(
     tmp_path: Path, keys: Keys, database: TestDatabase
 ) -> None:
     engine = database.engine()

@@ -32,7 +32,7 @@ def _standing(engine: Engine, now: datetime) -> tuple[list[str], TradingState]:
         return [hold.source for hold in holds.holds(session, TradingMode.DEMO, now)], record.at(now)
 
 
-def test_history_stays_halted_by_what_it_lost(database: TestDatabase) -> None:
+def test_history_remains_halted_by_its_losses(database: TestDatabase) -> None:
     engine, later = database.engine(), NOW + timedelta(hours=1)
     _set(engine, "monthly_loss", Effect.HALTED, None)
     _set(engine, "daily_loss", Effect.REDUCING, NOW + timedelta(days=1))

@@ -66,7 +66,7 @@ def trade(served: Served) -> tuple[Any, ...]:
     return everything(exchange)
 
 
-def test_killed_process_has_lost_nothing_that_it_answered(tmp_path: Path) -> None:
+def test_killed_simulator_loses_nothing_that_it_answered(tmp_path: Path) -> None:
     account = make_account(tmp_path)
     with simulator(tmp_path, account, *HISTORY) as served:
         before = trade(served)
@@ -128,13 +128,13 @@ def test_history_ends_on_the_wall_clock_and_stays_there_after_a_restart(tmp_path
         assert not again.clock().is_virtual()
 
 
-def test_termination_is_clean(tmp_path: Path) -> None:
+def test_simulator_ends_cleanly_on_termination(tmp_path: Path) -> None:
     with simulator(tmp_path, make_account(tmp_path)) as served:
         served.process.terminate()
         assert served.process.wait(timeout=PATIENCE) in {0, -15}
 
 
-def test_wrong_options_leave_with_one_sentence(tmp_path: Path) -> None:
+def test_wrong_options_end_the_simulator_with_one_sentence(tmp_path: Path) -> None:
     account = make_account(tmp_path)
     base = [sys.executable, "-m", "milkbot.simulator", "--state-dir", str(tmp_path / "s")]
     with simulator(tmp_path, account) as served:

@@ -84,13 +84,13 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
     return Before(directory)
 
 
-def test_the_release_before_fails_on_todays_schema(before: Before, database: TestDatabase) -> None:
+def test_the_release_before_works_on_todays_schema(before: Before, database: TestDatabase) -> None:
     code, checks = before.smoke(database)
     assert (code, {check: problem for check, problem in checks.items() if problem}) == (0, {})
     assert {"commit_intent", "save_fill", "compute_cities", "read_trades"} <= checks.keys()
 
 
-def test_the_release_before_passes_on_a_schema_that_it_cannot_write_to(before: Before, database: TestDatabase) -> None:
+def test_the_release_before_fails_on_a_schema_that_it_cannot_write_to(before: Before, database: TestDatabase) -> None:
     with database.engine().begin() as connection:
         connection.execute(text("ALTER TABLE ops.ticks ADD COLUMN of_a_test text NOT NULL"))
     code, checks = before.smoke(database)

@@ -131,12 +131,12 @@ def traded(database: TestDatabase) -> TestDatabase:
     return database
 
 
-def test_our_own_statements_fail_on_our_own_schema(database: TestDatabase) -> None:
+def test_every_statement_passes_on_the_current_schema(database: TestDatabase) -> None:
     assert _failed(_suite(database)) == set()
 
 
 @pytest.mark.parametrize("mode", list(TradingMode))
-def test_books_that_hold_something_are_changed(traded: TestDatabase, mode: TradingMode) -> None:
+def test_the_suite_changes_nothing_in_a_filled_ledger(traded: TestDatabase, mode: TradingMode) -> None:
     before = _checksums(traded)
     assert "ops.fills 3" in before
     outcomes = suite.run(traded.address(), mode)
@@ -145,7 +145,7 @@ def test_books_that_hold_something_are_changed(traded: TestDatabase, mode: Tradi
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_schema_that_we_cannot_live_with_passes(traded: TestDatabase, case: str) -> None:
+def test_an_incompatible_schema_fails(traded: TestDatabase, case: str) -> None:
     statement, noticed = BROKEN[case]
     _do(traded.engine(), statement)
     before = _checksums(traded)
@@ -153,7 +153,7 @@ def test_a_schema_that_we_cannot_live_with_passes(traded: TestDatabase, case: st
     assert _checksums(traded) == before
 
 
-def test_a_schema_with_more_in_it_fails(traded: TestDatabase) -> None:
+def test_a_schema_with_additions_passes(traded: TestDatabase) -> None:
     for statement in (
         "ALTER TABLE ops.fills ADD COLUMN venue text NOT NULL DEFAULT 'kalshi'",
         "ALTER TABLE ops.ticks ADD COLUMN note text",
@@ -163,7 +163,7 @@ def test_a_schema_with_more_in_it_fails(traded: TestDatabase) -> None:
     assert _failed(_suite(traded)) == set()
 
 
-def test_the_first_failure_hides_that_the_rest_was_not_tried(database: TestDatabase) -> None:
+def test_checks_that_were_not_tried_after_a_failure_are_reported(database: TestDatabase) -> None:
     _do(database.engine(), "ALTER TABLE ops.ticks DROP COLUMN config_hash")
     outcomes = [outcome for outcome in _suite(database) if outcome.role == "milkbot_trader"]
     assert [(outcome.check, outcome.problem.split(" of ")[0]) for outcome in outcomes] == [
@@ -172,7 +172,7 @@ def test_the_first_failure_hides_that_the_rest_was_not_tried(database: TestDatab
     ]
 
 
-def test_a_statement_of_a_repository_is_forgotten(database: TestDatabase) -> None:
+def test_every_statement_of_the_repositories_is_checked(database: TestDatabase) -> None:
     evidence = (cash, findings, marks, order_events, quotes)
     risk = (holds, order_groups, risk_facts, terms)
     modules = (ticks, orders, books, state, *evidence, *risk, daily_metrics, equity, touched, queries)
@@ -204,12 +204,12 @@ def a_tick_at_work(traded: TestDatabase) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("a_tick_at_work")
-def test_a_tick_at_work_is_waited_for(traded: TestDatabase) -> None:
+def test_the_suite_does_not_wait_for_a_running_tick(traded: TestDatabase) -> None:
     """What waits for it fails by its lock timeout: the tick holds on until the suite has ended."""
     assert _failed(_suite(traded)) == set()
 
 
-def test_a_tick_waits_for_the_suite(traded: TestDatabase) -> None:
+def test_a_tick_does_not_wait_for_the_suite(traded: TestDatabase) -> None:
     """While the suite runs again and again, a tick's statements find nothing that holds them up."""
     stop = threading.Event()
     failed: set[str] = set()
@@ -236,7 +236,7 @@ def test_a_tick_waits_for_the_suite(traded: TestDatabase) -> None:
     assert slowest < 15  # a statement that is held up ends at its own timeout, of 30 seconds
 
 
-def test_a_lock_on_a_table_is_waited_for_without_end(traded: TestDatabase) -> None:
+def test_the_suite_gives_up_on_a_locked_table(traded: TestDatabase) -> None:
     with traded.engine().connect() as holder:
         holder.execute(text("LOCK TABLE ops.settlements IN ACCESS EXCLUSIVE MODE"))
         started = time.monotonic()
@@ -245,7 +245,7 @@ def test_a_lock_on_a_table_is_waited_for_without_end(traded: TestDatabase) -> No
     assert time.monotonic() - started < PATIENCE
 
 
-def test_the_command_says_something_else_than_the_suite(
+def test_the_command_reports_the_results_of_the_suite(
     database: TestDatabase, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     milkbot = Milkbot(monkeypatch, capsys)

@@ -13,7 +13,7 @@ def listings(stage: Stage) -> list[dict[str, str]]:
     return [dict(request.url.params) for request in stage.wire.requests if request.url.path.endswith(path)]
 
 
-def test_order_that_rests_for_weeks_makes_each_tick_list_all_orders_since(stage: Stage) -> None:
+def test_ticks_list_only_resting_orders_whatever_their_age(stage: Stage) -> None:
     rest_an_order(stage, "by-hand")
     stage.tick()
     close_all(stage)
@@ -24,7 +24,7 @@ def test_order_that_rests_for_weeks_makes_each_tick_list_all_orders_since(stage:
     assert [asked.get("status") for asked in listings(stage)] == ["resting"]
 
 
-def test_order_that_rested_for_weeks_and_is_gone_is_never_found_again(stage: Stage) -> None:
+def test_old_order_that_no_longer_rests_is_found_by_its_ticker(stage: Stage) -> None:
     order_id = rest_an_order(stage, "by-hand")
     stage.tick()
     stage.act("UPDATE ops.orders SET created_at = :then", then=stage.exchange.now() - timedelta(days=40))

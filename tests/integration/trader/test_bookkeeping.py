@@ -94,14 +94,14 @@ def figures(engine: Engine) -> dict[str, Any]:
         }
 
 
-def test_same_fill_told_twice_is_booked_once(engine: Engine) -> None:
+def test_repeated_fill_is_recorded_once(engine: Engine) -> None:
     assert book_fills(engine, [BOUGHT, BOUGHT]) == 1
     assert book_fills(engine, [BOUGHT]) == 0
     assert one(engine, "positions")["signed_count"] == 10
 
 
 @pytest.mark.parametrize("order", list(permutations(ALL)), ids=lambda order: "-".join(fill.fill_id for fill in order))
-def test_fills_in_whatever_order_they_come_fold_to_the_same(engine: Engine, order: tuple[Fill, ...]) -> None:
+def test_fills_in_any_order_add_up_to_the_same_position(engine: Engine, order: tuple[Fill, ...]) -> None:
     for came in order:
         book_fills(engine, [came])
     assert figures(engine) == {
@@ -123,7 +123,7 @@ def test_fills_in_whatever_order_they_come_fold_to_the_same(engine: Engine, orde
         (BookSide.BID, "0.47", "0.55", "24.41", "-0.14"),
     ],
 )
-def test_an_order_s_fills_of_one_moment_fold_as_they_came(
+def test_fills_of_one_order_at_one_time_are_applied_in_the_order_received(
     engine: Engine, side: BookSide, first: str, then: str, cost: str, realized: str, *, told_at_once: bool
 ) -> None:
     """An order takes the best price first; the exchange gives all of its fills one time, and ids without an order."""
@@ -137,7 +137,7 @@ def test_an_order_s_fills_of_one_moment_fold_as_they_came(
     assert (booked["cost"], booked["realized_pnl"]) == (Decimal(cost), Decimal(realized))
 
 
-def test_settlement_is_booked_once_and_by_what_was_held(engine: Engine) -> None:
+def test_settlement_is_recorded_once_for_the_held_position(engine: Engine) -> None:
     book_fills(engine, ALL)
     assert (settle(engine), settle(engine)) == (1, 0)
     paid = one(engine, "settlements")
@@ -151,7 +151,7 @@ def test_settlement_is_booked_once_and_by_what_was_held(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("late", ALL, ids=lambda fill: fill.fill_id)
-def test_fill_told_after_the_settlement_corrects_it_and_opens_nothing(engine: Engine, late: Fill) -> None:
+def test_fill_reported_after_the_settlement_corrects_it_and_opens_nothing(engine: Engine, late: Fill) -> None:
     book_fills(engine, [came for came in ALL if came is not late])
     settle(engine)
     book_fills(engine, [late])
@@ -162,18 +162,18 @@ def test_fill_told_after_the_settlement_corrects_it_and_opens_nothing(engine: En
         assert books.held_positions(session, DEMO) == []
 
 
-def test_settlement_told_before_any_fill_is_not_lost(engine: Engine) -> None:
+def test_settlement_reported_before_any_fill_is_applied_later(engine: Engine) -> None:
     assert settle(engine) == 1
     book_fills(engine, ALL)
     assert one(engine, "settlements")["realized_pnl"] == Decimal("2.5")
     assert one(engine, "positions")["is_closed"]
 
 
-def test_settlement_of_a_series_that_is_not_ours_is_left_alone(engine: Engine) -> None:
+def test_settlement_of_another_series_is_ignored(engine: Engine) -> None:
     assert settle(engine, replace(WON, ticker="KXFED-26SEP-T4.00", event_ticker="KXFED-26SEP")) == 0
 
 
-def test_each_booked_fact_touches_the_rollups_of_its_day(engine: Engine) -> None:
+def test_each_recorded_fact_marks_the_rollups_of_its_day(engine: Engine) -> None:
     book_fills(engine, [BOUGHT])
     settle(engine)
     with engine.connect() as connection:
@@ -199,7 +199,7 @@ def corrections(engine: Engine) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("later", [timedelta(0), timedelta(hours=5)], ids=["in its place", "once more"])
-def test_settlement_that_the_exchange_corrects_keeps_its_first_result(engine: Engine, later: timedelta) -> None:
+def test_corrected_settlement_is_recorded_with_its_first_result(engine: Engine, later: timedelta) -> None:
     book_fills(engine, ALL)
     settle(engine)
     again = replace(LOST, settled_at=WON.settled_at + later)
@@ -214,7 +214,7 @@ def test_settlement_that_the_exchange_corrects_keeps_its_first_result(engine: En
         assert "had settled as yes" in told.scalar_one()
 
 
-def test_first_word_about_a_settlement_that_comes_again_takes_the_correction_back(engine: Engine) -> None:
+def test_repeated_first_settlement_does_not_revert_its_correction(engine: Engine) -> None:
     """The list may hold both."""
     book_fills(engine, ALL)
     later = replace(LOST, settled_at=WON.settled_at + timedelta(hours=5))
@@ -224,7 +224,7 @@ def test_first_word_about_a_settlement_that_comes_again_takes_the_correction_bac
     assert one(engine, "settlements")["result"] == "no"
 
 
-def test_cash_that_a_correction_moves_is_not_counted(engine: Engine) -> None:
+def test_cash_moved_by_a_correction_is_counted(engine: Engine) -> None:
     book_fills(engine, ALL)
     settle(engine)
     before = one_mode(engine)

@@ -63,7 +63,7 @@ def close_all(stage: Stage) -> None:
     )
 
 
-def test_order_placed_by_hand_is_fought_or_forgotten(stage: Stage) -> None:
+def test_manual_order_is_adopted_and_its_event_not_traded(stage: Stage) -> None:
     order_id = rest_an_order(stage, "by-hand")
     stage.tick()
     assert findings(stage) == [("manual_order", "reducing", True)]
@@ -89,7 +89,7 @@ def test_order_placed_by_hand_is_fought_or_forgotten(stage: Stage) -> None:
     assert findings(stage) == [("manual_order", "reducing", False)], "it is known now, and not found again"
 
 
-def test_order_placed_by_hand_does_not_count_as_exposure(stage: Stage) -> None:
+def test_manual_order_counts_as_exposure(stage: Stage) -> None:
     rest_an_order(stage, "by-hand")
     stage.tick()
     with Session(stage.engine) as session:
@@ -97,7 +97,7 @@ def test_order_placed_by_hand_does_not_count_as_exposure(stage: Stage) -> None:
     assert exposure.total == Decimal(5) * (Decimal("0.01") + Decimal("0.07") * Decimal("0.01") * Decimal("0.99"))
 
 
-def test_order_of_ours_that_the_books_lost_is_traded_beside_as_if_nothing_were(stage: Stage) -> None:
+def test_order_missing_from_the_ledger_halts_trading_and_is_canceled(stage: Stage) -> None:
     order_id = rest_an_order(stage, "mb-of-a-book-that-was-lost")
     report = stage.tick()
     assert findings(stage) == [("lost_order", "halted", True)]
@@ -111,7 +111,7 @@ def test_order_of_ours_that_the_books_lost_is_traded_beside_as_if_nothing_were(s
     assert stage.rows("SELECT origin, state FROM ops.orders") == [{"origin": "found", "state": "canceled"}]
 
 
-def test_position_that_differs_from_the_exchanges_takes_on_new_risk(stage: Stage) -> None:
+def test_position_that_differs_from_the_exchanges_takes_no_new_risk(stage: Stage) -> None:
     stage.tick()
     row = stage.rows("SELECT ticker, event_ticker, signed_count FROM ops.positions ORDER BY ticker LIMIT 1")[0]
     stage.act("UPDATE ops.positions SET signed_count = signed_count + 1 WHERE ticker = :ticker", **row)
@@ -131,7 +131,7 @@ def test_position_that_differs_from_the_exchanges_takes_on_new_risk(stage: Stage
     assert stage.value("SELECT count(*) FROM ops.findings WHERE closed_by IS DISTINCT FROM 'evidence'") == 0
 
 
-def test_trade_by_hand_is_booked_as_nobodys(stage: Stage) -> None:
+def test_manual_trade_is_recorded_as_manual(stage: Stage) -> None:
     with stage.venue() as venue:
         ticker = "KXHIGHNY-26AUG03-T87"
         price = venue.order_books([ticker])[ticker].best_yes_ask
@@ -157,7 +157,7 @@ def test_trade_by_hand_is_booked_as_nobodys(stage: Stage) -> None:
     assert held == stage.exchange.account.holdings[ticker].position.signed_count
 
 
-def test_lock_keeps_out_a_tick_of_the_same_books_and_no_other(stage: Stage) -> None:
+def test_lock_excludes_a_tick_of_the_same_mode_and_no_other(stage: Stage) -> None:
     with single_writer(stage.engine, TradingMode.DEMO), pytest.raises(LockHeldError):
         stage.tick()
     assert stage.wire.requests == []
@@ -167,7 +167,7 @@ def test_lock_keeps_out_a_tick_of_the_same_books_and_no_other(stage: Stage) -> N
     assert stage.value("SELECT count(*) FROM ops.ticks") == 1
 
 
-def test_books_of_another_mode_do_not_exist(stage: Stage, exchange: Exchange, database: TestDatabase) -> None:
+def test_ledger_of_another_mode_has_no_effect(stage: Stage, exchange: Exchange, database: TestDatabase) -> None:
     stage.wire.faults = [faults.timeout_before_arrival]
     stage.tick()
     stage.act("""

@@ -96,7 +96,7 @@ def books(database: TestDatabase, tmp_path: Path) -> Books:
     )
 
 
-def test_quiet_books_trip_nothing_and_write_nothing(books: Books) -> None:
+def test_ledger_without_losses_trips_no_breaker(books: Books) -> None:
     assert books.trip() is TradingState.ACTIVE
     assert books.held() == []
     with books.owner.connect() as connection:
@@ -128,7 +128,7 @@ def test_weekly_loss_halves_the_size_for_a_week(books: Books) -> None:
     assert size_factor(held, books.now) == Decimal("0.5")
 
 
-def test_monthly_loss_is_the_safe_mode_that_only_a_person_ends(books: Books) -> None:
+def test_monthly_loss_halts_until_the_operator_resumes(books: Books) -> None:
     books.lose(200, timedelta(days=29), "B1.5")
     assert books.trip() is TradingState.HALTED
     assert books.trip(timedelta(days=200)) is TradingState.HALTED
@@ -137,7 +137,7 @@ def test_monthly_loss_is_the_safe_mode_that_only_a_person_ends(books: Books) -> 
     assert books.trip(HOUR) is TradingState.ACTIVE
 
 
-def test_losses_of_before_the_windows_count_no_more(books: Books) -> None:
+def test_losses_older_than_the_windows_do_not_count(books: Books) -> None:
     books.lose(500, timedelta(days=31), "B1.5")
     assert books.trip() is TradingState.ACTIVE
     assert books.held() == []
@@ -170,7 +170,7 @@ def _orders(books: Books, number: int, ago: timedelta, reason: str = "invalid_or
             order.state, order.state_reason = "rejected", reason
 
 
-def test_rejects_within_a_quarter_of_an_hour_halt(books: Books) -> None:
+def test_repeated_rejects_within_15_minutes_halt(books: Books) -> None:
     _orders(books, 4, timedelta(minutes=15))
     _orders(books, 3, timedelta(minutes=16))
     _orders(books, 3, timedelta(minutes=1), "absent at the exchange as of then")
@@ -192,7 +192,7 @@ def test_database_failures_reduce_for_an_hour(books: Books) -> None:
     assert books.trip(HOUR) is TradingState.ACTIVE
 
 
-def test_four_unfinished_ticks_and_the_one_at_work_are_not_five(books: Books) -> None:
+def test_the_running_tick_does_not_count_as_unfinished(books: Books) -> None:
     for minutes in range(4):
         books.facts.tick(books.now - timedelta(minutes=minutes), finished=None)
     at_work = books.facts.tick(books.now, finished=None)
@@ -222,7 +222,7 @@ def _looked(books: Books, minutes: int, fresh: int) -> None:
         )
 
 
-def test_blind_for_three_ticks_reduces_for_half_an_hour(books: Books) -> None:
+def test_three_ticks_without_market_data_reduce_for_half_an_hour(books: Books) -> None:
     for minutes in (15, 10, 5):
         _looked(books, minutes, fresh=0)
     assert books.trip() is TradingState.REDUCING
@@ -230,7 +230,7 @@ def test_blind_for_three_ticks_reduces_for_half_an_hour(books: Books) -> None:
     assert books.held()[0].until == MONDAY + timedelta(minutes=30)
 
 
-def test_one_market_that_could_be_seen_is_not_blind(books: Books) -> None:
+def test_one_market_with_data_trips_no_breaker(books: Books) -> None:
     for minutes, fresh in ((15, 0), (10, 1), (5, 0)):
         _looked(books, minutes, fresh)
     assert books.trip() is TradingState.ACTIVE
@@ -246,12 +246,12 @@ def test_kill_file_halts_and_its_removal_does_not_resume(books: Books) -> None:
     assert books.trip(HOUR) is TradingState.ACTIVE
 
 
-def test_kill_file_that_points_nowhere_halts_too(books: Books) -> None:
+def test_kill_file_that_is_a_dangling_link_halts(books: Books) -> None:
     books.settings.kill_file.symlink_to("/nowhere/at/all")
     assert books.trip() is TradingState.HALTED
 
 
-def test_kill_file_that_cannot_be_looked_for_halts(books: Books, tmp_path: Path) -> None:
+def test_kill_file_that_cannot_be_checked_halts(books: Books, tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     books.settings = books.settings.model_copy(update={"kill_file": loop / "HALT"})
@@ -259,7 +259,7 @@ def test_kill_file_that_cannot_be_looked_for_halts(books: Books, tmp_path: Path)
     assert "cannot be looked for" in books.held()[0].reason
 
 
-def test_order_group_that_was_triggered_halts_until_resumed(books: Books) -> None:
+def test_triggered_order_group_halts_until_resumed(books: Books) -> None:
     with transaction(books.trader) as session:
         for act in (Act.CREATED, Act.TRIGGERED):
             order_groups.record(session, MODE, act, "g-1", 1000, reason="its limit", at=books.now)
@@ -269,7 +269,7 @@ def test_order_group_that_was_triggered_halts_until_resumed(books: Books) -> Non
     assert books.trip(HOUR) is TradingState.ACTIVE
 
 
-def test_a_breaker_s_end_does_not_end_the_halt_of_the_operator(books: Books) -> None:
+def test_the_end_of_a_breaker_does_not_end_the_operators_halt(books: Books) -> None:
     books.halt()
     books.lose(50, HOUR, "B1.5")
     assert books.trip() is TradingState.HALTED
@@ -279,7 +279,7 @@ def test_a_breaker_s_end_does_not_end_the_halt_of_the_operator(books: Books) -> 
     assert books.sources() == ["ann"]
 
 
-def test_a_halt_s_end_leaves_what_a_breaker_holds(books: Books) -> None:
+def test_the_end_of_a_halt_keeps_the_hold_of_a_breaker(books: Books) -> None:
     books.halt(until=books.now + HOUR)
     books.lose(50, HOUR, "B1.5")
     assert books.trip() is TradingState.HALTED
@@ -289,7 +289,7 @@ def test_a_halt_s_end_leaves_what_a_breaker_holds(books: Books) -> None:
     assert reason.startswith("daily loss")
 
 
-def test_an_acknowledgement_ends_only_what_was_acknowledged(books: Books) -> None:
+def test_resume_ends_only_the_holds_that_the_operator_saw(books: Books) -> None:
     books.halt("ann")
     books.halt("bob")
     seen = books.held()
@@ -311,7 +311,7 @@ def test_a_loss_after_the_acknowledgement_counts_anew(books: Books) -> None:
     assert books.trip() is TradingState.REDUCING
 
 
-def test_a_restore_s_halt_becomes_a_hold_that_nothing_but_a_person_ends(books: Books) -> None:
+def test_the_halt_of_a_restore_ends_only_by_the_operator(books: Books) -> None:
     with books.owner.begin() as connection:
         connection.execute(
             text(

@@ -21,7 +21,7 @@ def capital(stage: Stage) -> Decimal:
     return value
 
 
-def test_trading_and_settling_moves_cash_that_is_not_accounted_for(stage: Stage) -> None:
+def test_all_cash_moved_by_trading_and_settlement_is_accounted_for(stage: Stage) -> None:
     stage.tick()
     assert capital(stage) == Decimal(1000)
     for _ in range(3):
@@ -34,7 +34,7 @@ def test_trading_and_settling_moves_cash_that_is_not_accounted_for(stage: Stage)
 
 
 @pytest.mark.parametrize(("dollars", "side"), [("50", "50.0000 dollars more"), ("-20", "20.0000 dollars less")])
-def test_deposit_or_withdrawal_by_hand_goes_unseen(stage: Stage, dollars: str, side: str) -> None:
+def test_manual_deposit_or_withdrawal_is_found_and_reduces_trading(stage: Stage, dollars: str, side: str) -> None:
     stage.tick()
     stage.exchange.account.cash += Decimal(dollars)
     stage.later(minutes=5)
@@ -50,7 +50,7 @@ def test_deposit_or_withdrawal_by_hand_goes_unseen(stage: Stage, dollars: str, s
     assert [row["closed_by"] for row in cash_findings(stage)] == ["evidence"], "cash that is back needs no operator"
 
 
-def test_cash_of_an_order_of_unknown_outcome_is_missed(stage: Stage) -> None:
+def test_cash_of_an_order_of_unknown_outcome_is_no_finding(stage: Stage) -> None:
     """It was filled, and neither its order nor its fill is in the lists yet."""
     stage.tick()
     stage.wire.faults = [faults.reply_lost]
@@ -61,7 +61,7 @@ def test_cash_of_an_order_of_unknown_outcome_is_missed(stage: Stage) -> None:
     assert cash_findings(stage) == []
 
 
-def test_cash_that_was_never_compared_is_taken_for_missing(stage: Stage) -> None:
+def test_the_first_comparison_of_cash_sets_the_capital(stage: Stage) -> None:
     """An upgraded database has no capital yet: the first tick takes what is there."""
     stage.tick()
     stage.act("UPDATE ops.cash_books SET capital = NULL")

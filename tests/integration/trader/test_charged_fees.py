@@ -23,7 +23,9 @@ def fee_findings(stage: Stage) -> list[dict[str, Any]]:
     return stage.rows("SELECT * FROM ops.findings WHERE kind = 'fee_mismatch' ORDER BY id")
 
 
-def test_a_charge_above_the_series_fees_goes_unseen(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_charge_above_the_series_fees_is_found_and_reduces_trading(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     charge(monkeypatch, "1.2")
     assert stage.tick().counts["fills"] > 0
     stage.later(minutes=5)
@@ -42,9 +44,7 @@ def test_a_charge_above_the_series_fees_goes_unseen(stage: Stage, monkeypatch: p
     assert stage.wire.creates == []
 
 
-def test_a_finding_that_the_operator_closed_comes_again_each_tick(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_finding_that_the_operator_closed_remains_closed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     charge(monkeypatch, "1.2")
     stage.tick()
     stage.later(minutes=5)
@@ -57,7 +57,7 @@ def test_a_finding_that_the_operator_closed_comes_again_each_tick(
     assert [row["closed_by"] for row in fee_findings(stage)] == ["ann"] * len(ids)
 
 
-def test_a_finding_is_closed_because_its_day_is_over(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finding_remains_open_after_its_day(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     charge(monkeypatch, "1.2")
     stage.tick()
     stage.later(minutes=5)
@@ -68,7 +68,7 @@ def test_a_finding_is_closed_because_its_day_is_over(stage: Stage, monkeypatch: 
 
 
 @pytest.mark.parametrize("times", ["1", "0.5", "0"])
-def test_a_right_or_a_waived_fee_stops_trading(stage: Stage, monkeypatch: pytest.MonkeyPatch, times: str) -> None:
+def test_a_correct_or_waived_fee_is_no_finding(stage: Stage, monkeypatch: pytest.MonkeyPatch, times: str) -> None:
     charge(monkeypatch, times)
     assert stage.tick().counts["fills"] > 0
     for _ in range(3):

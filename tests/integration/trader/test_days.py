@@ -71,7 +71,7 @@ def test_every_market_of_every_tick_has_a_decision_with_its_reasons(days: Days) 
     assert days.rows("SELECT * FROM ops.signals WHERE jsonb_array_length(reasons->'codes') = 0") == []
 
 
-def test_every_order_at_the_exchange_is_in_the_books_with_its_decision(days: Days) -> None:
+def test_every_order_at_the_exchange_is_in_the_ledger_with_its_decision(days: Days) -> None:
     ours = {
         row["venue_order_id"]: (row["client_order_id"], row["ticker"], row["count"])
         for row in days.rows("SELECT * FROM ops.orders WHERE venue_order_id IS NOT NULL")
@@ -100,7 +100,7 @@ def test_fills_positions_and_settlements_equal_the_exchanges(days: Days) -> None
     assert days.value("SELECT count(*) FROM ops.risk_events WHERE event_type = 'position_mismatch'") == 0
 
 
-def test_cash_at_the_exchange_is_what_the_books_explain(days: Days) -> None:
+def test_cash_at_the_exchange_equals_the_ledger(days: Days) -> None:
     realized = days.value("SELECT sum(realized_pnl) FROM ops.fills") + days.value(
         "SELECT sum(realized_pnl) FROM ops.settlements"
     )
@@ -128,7 +128,7 @@ def test_no_tick_fails_and_none_sends_into_the_weekly_pause(days: Days) -> None:
     assert days.value(f"SELECT count(*) FROM ops.signals WHERE tick_id = {PAUSED_TICK}") == 0
 
 
-def test_every_fact_touched_its_rollup(days: Days) -> None:
+def test_every_fact_marked_its_rollup(days: Days) -> None:
     untouched = """
         SELECT 'city' AS bucket, city_code AS key, climate_day AS day FROM ops.fills
         UNION SELECT 'city', city_code, climate_day FROM ops.settlements

@@ -65,13 +65,13 @@ def around_orders(points: Sequence[str]) -> Sequence[str]:
 
 
 @pytest.mark.parametrize("stop", STOPS, ids=NAMES)
-def test_tick_stopped_around_its_orders_is_mended_by_the_next_two(scene: Scene, stop: Stop) -> None:
+def test_tick_stopped_around_its_orders_is_recovered_by_the_next_two(scene: Scene, stop: Stop) -> None:
     assert not wrong_after(scene, stop, around_orders(scene.points()))
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("stop", STOPS, ids=NAMES)
-def test_tick_stopped_at_any_step_is_mended_by_the_next_two(scene: Scene, stop: Stop) -> None:
+def test_tick_stopped_at_any_step_is_recovered_by_the_next_two(scene: Scene, stop: Stop) -> None:
     points = scene.points()
     assert set(around_orders(points)) < set(points)
     assert not wrong_after(scene, stop, points)

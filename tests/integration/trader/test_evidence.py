@@ -84,7 +84,7 @@ def state_of(session: Session, order_id: int) -> tuple[str, str | None]:
         (OrderState.CANCELED, VenueOrderStatus.EXECUTED, 10, OrderState.FILLED),
     ],
 )
-def test_order_that_lives_against_our_books_is_left_dead(
+def test_order_open_at_the_exchange_against_the_ledger_is_reopened_and_found(
     session: Session, was: OrderState, status: VenueOrderStatus, filled: int, state: OrderState
 ) -> None:
     order_id = placed(session, was)
@@ -96,26 +96,26 @@ def test_order_that_lives_against_our_books_is_left_dead(
     assert str(state_of(session, order_id)[1]).startswith("found_")
 
 
-def test_list_that_lags_brings_a_canceled_order_back_to_life(session: Session) -> None:
+def test_stale_list_does_not_reopen_a_canceled_order(session: Session) -> None:
     order_id = placed(session, OrderState.RESTING, OrderState.CANCELED)
     assert look(session, LISTED, as_of=SENT + timedelta(seconds=59)) == []
     assert state_of(session, order_id)[0] == "canceled"
 
 
-def test_list_that_lags_takes_a_fill_back(session: Session) -> None:
+def test_stale_list_does_not_revert_a_fill(session: Session) -> None:
     order_id = placed(session, OrderState.PARTIALLY_FILLED)
     assert look(session, LISTED) == []
     assert state_of(session, order_id)[0] == "partially_filled"
 
 
-def test_order_that_ended_by_its_expiry_is_told_as_canceled_by_somebody(session: Session) -> None:
+def test_order_that_ended_at_its_expiry_is_recorded_as_expired(session: Session) -> None:
     order_id = placed(session, OrderState.RESTING, expires_at=SENT + timedelta(minutes=15))
     over = replace(LISTED, status=VenueOrderStatus.CANCELED, remaining_count=NONE)
     look(session, replace(over, updated_at=SENT + timedelta(minutes=15)))
     assert state_of(session, order_id) == ("canceled", "expired")
 
 
-def test_order_that_was_canceled_before_its_expiry_is_told_as_expired(session: Session) -> None:
+def test_order_canceled_before_its_expiry_is_recorded_as_canceled(session: Session) -> None:
     order_id = placed(session, OrderState.RESTING, expires_at=SENT + timedelta(minutes=15))
     over = replace(LISTED, status=VenueOrderStatus.CANCELED, remaining_count=NONE)
     look(session, replace(over, updated_at=SENT + timedelta(minutes=14)))
@@ -123,7 +123,7 @@ def test_order_that_was_canceled_before_its_expiry_is_told_as_expired(session: S
 
 
 @pytest.mark.parametrize("state", [OrderState.UNKNOWN, OrderState.RESTING, OrderState.PARTIALLY_FILLED])
-def test_order_that_nobody_explains_stays_untold(session: Session, state: OrderState) -> None:
+def test_overdue_order_is_reported_with_the_command_to_resolve_it(session: Session, state: OrderState) -> None:
     """The exchange answers, but its lists are as old as the order: nothing is proved."""
     order_id = placed(session, state)
     (found,) = look(session, as_of=SENT)
@@ -132,7 +132,7 @@ def test_order_that_nobody_explains_stays_untold(session: Session, state: OrderS
     assert state_of(session, order_id)[0] == state
 
 
-def test_order_that_was_sent_a_moment_ago_is_told_as_overdue(session: Session) -> None:
+def test_order_sent_a_moment_ago_is_not_overdue(session: Session) -> None:
     placed(session, OrderState.UNKNOWN)
     listing = Listing((), SENT, SENT + DEADLINE - timedelta(seconds=1))
     seen = evidence.apply(session, DEMO, listing, DEADLINE)
@@ -140,7 +140,7 @@ def test_order_that_was_sent_a_moment_ago_is_told_as_overdue(session: Session) -
     assert [order.client_order_id for order in seen.unresolved] == ["mb-1"]
 
 
-def test_order_that_is_not_listed_is_given_up_before_its_absence_is_proved(session: Session) -> None:
+def test_unlisted_order_is_rejected_only_once_its_absence_is_proved(session: Session) -> None:
     order_id = placed(session, OrderState.UNKNOWN)
     look(session, as_of=SENT + timedelta(seconds=59))
     assert state_of(session, order_id)[0] == "unknown"
@@ -148,7 +148,7 @@ def test_order_that_is_not_listed_is_given_up_before_its_absence_is_proved(sessi
     assert state_of(session, order_id) == ("rejected", "absent")
 
 
-def test_order_that_the_lists_lack_and_the_queue_has_is_given_up(session: Session) -> None:
+def test_unlisted_order_in_the_queue_is_not_rejected(session: Session) -> None:
     order_id = placed(session, OrderState.UNKNOWN)
     listing = Listing((), NOW, NOW, frozenset({TICKER}))
     (found,) = evidence.apply(session, DEMO, listing, DEADLINE).found
@@ -158,7 +158,7 @@ def test_order_that_the_lists_lack_and_the_queue_has_is_given_up(session: Sessio
     assert state_of(session, order_id)[0] == "rejected"
 
 
-def test_fill_of_an_order_that_nobody_lists_is_taken_without_a_word(session: Session) -> None:
+def test_fill_of_an_unlisted_order_is_a_finding(session: Session) -> None:
     record_fills(session, DEMO, [FILL], at=NOW)
     (found,) = adoption.unknown_fills(session, DEMO, [])
     assert found.kind is FindingKind.UNKNOWN_FILL
@@ -166,7 +166,7 @@ def test_fill_of_an_order_that_nobody_lists_is_taken_without_a_word(session: Ses
     assert adoption.unknown_fills(session, DEMO, [LISTED]) == []
 
 
-def test_order_that_is_adopted_twice_doubles_the_books(session: Session) -> None:
+def test_order_is_adopted_once(session: Session) -> None:
     lost = replace(LISTED, client_order_id="", fill_count=Count(Decimal(4)), remaining_count=Count(Decimal(6)))
     record_fills(session, DEMO, [replace(FILL, count=Count(Decimal(4)))], at=NOW)
     (found,) = adoption.adopt(session, DEMO, [lost, lost], NOW)
@@ -186,6 +186,6 @@ def test_order_that_is_adopted_twice_doubles_the_books(session: Session) -> None
     ],
     ids=["another series", "over without a fill"],
 )
-def test_order_that_does_not_concern_us_is_adopted(session: Session, order: VenueOrder) -> None:
+def test_order_of_another_series_is_not_adopted(session: Session, order: VenueOrder) -> None:
     assert adoption.adopt(session, DEMO, [order], NOW) == []
     assert session.scalar(text("SELECT count(*) FROM ops.orders")) == 0

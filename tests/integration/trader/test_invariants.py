@@ -63,11 +63,11 @@ def tamper(stage: Stage, statement: str) -> None:
             connection.execute(text(one))
 
 
-def test_an_invariant_has_no_test() -> None:
+def test_every_invariant_has_a_test() -> None:
     assert set(BREAKS) == {invariant.name for invariant in catalogue.INVARIANTS}
 
 
-def test_books_that_are_well_break_an_invariant(stage: Stage) -> None:
+def test_a_healthy_ledger_breaks_no_invariant(stage: Stage) -> None:
     stage.tick()
     assert broken(stage) == set()
     stage.later(hours=16)
@@ -76,13 +76,13 @@ def test_books_that_are_well_break_an_invariant(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_broken_invariant_is_not_named(stage: Stage, name: str) -> None:
+def test_every_broken_invariant_is_named(stage: Stage, name: str) -> None:
     stage.tick()
     tamper(stage, BREAKS[name])
     assert name in broken(stage)
 
 
-def test_a_broken_invariant_lets_the_trader_trade_on(stage: Stage) -> None:
+def test_a_broken_invariant_stops_trading(stage: Stage) -> None:
     stage.tick()
     tamper(stage, BREAKS["state-is-its-events"].replace("'unknown'", "'rejected'"))
     # An order that is over is looked at again only when something happens to it; this one is new since the mark.
@@ -98,7 +98,7 @@ def test_a_broken_invariant_lets_the_trader_trade_on(stage: Stage) -> None:
     assert report.message == "trading state is halted"
 
 
-def test_a_tick_verifies_the_whole_chain_again(stage: Stage) -> None:
+def test_a_tick_verifies_only_the_new_part_of_the_chain(stage: Stage) -> None:
     """It begins where the last one ended: what was changed before that, `milkbot audit` finds."""
     stage.tick()
     stage.later(minutes=5)
@@ -116,7 +116,7 @@ def test_a_tick_verifies_the_whole_chain_again(stage: Stage) -> None:
     "statement",
     ["DELETE FROM ops.order_events WHERE seq = {last}", "UPDATE ops.order_events SET hash = 'x' WHERE seq = {last}"],
 )
-def test_the_end_of_the_chain_is_cut_off_or_forged(stage: Stage, statement: str) -> None:
+def test_a_truncated_or_forged_end_of_the_chain_is_found(stage: Stage, statement: str) -> None:
     stage.tick()
     stage.later(minutes=5)
     stage.tick()
@@ -125,7 +125,7 @@ def test_the_end_of_the_chain_is_cut_off_or_forged(stage: Stage, statement: str)
     assert "chain-is-whole" in broken(stage, thorough=False)
 
 
-def test_settled_days_break_what_the_curve_shows(stage: Stage) -> None:
+def test_settled_days_keep_the_equity_curve_equal_to_the_ledger(stage: Stage) -> None:
     assert stage.exchange.now() < datetime.now(UTC), "the rollups show what is an hour old by the wall clock"
     stage.tick()
     assert "analytics-equals-ops" not in broken(stage)

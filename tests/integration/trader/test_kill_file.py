@@ -51,7 +51,7 @@ def still_resting(stage: Stage) -> list[VenueOrder]:
         return venue.orders(status=VenueOrderStatus.RESTING)
 
 
-def test_kill_file_halts_triggers_the_group_and_cancels_what_was_placed_by_hand(stage: Stage, kill_file: Path) -> None:
+def test_kill_file_halts_triggers_the_group_and_cancels_manual_orders(stage: Stage, kill_file: Path) -> None:
     stage.tick()
     stage.wire.requests.clear()
     rest_by_hand(stage)
@@ -66,7 +66,7 @@ def test_kill_file_halts_triggers_the_group_and_cancels_what_was_placed_by_hand(
     assert acts == ["created", "triggered"]
 
 
-def test_kill_file_waits_for_the_end_of_a_trading_pause(stage: Stage, kill_file: Path) -> None:
+def test_kill_file_triggers_the_group_in_a_trading_pause_and_halts_after_it(stage: Stage, kill_file: Path) -> None:
     """Orders may be canceled in one, and a group triggered: nothing has to wait."""
     stage.tick()
     kill_file.touch()
@@ -82,7 +82,7 @@ def test_kill_file_waits_for_the_end_of_a_trading_pause(stage: Stage, kill_file:
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["trading paused", "exchange paused"])
-def test_kill_file_that_is_gone_before_the_pause_ends_was_never_there(
+def test_kill_file_removed_before_a_pause_ends_halts_nevertheless(
     stage: Stage, kill_file: Path, *, whole: bool
 ) -> None:
     """Without an order group, which would keep that it was triggered."""
@@ -98,7 +98,7 @@ def test_kill_file_that_is_gone_before_the_pause_ends_was_never_there(
     assert stage.wire.creates == []
 
 
-def test_kill_file_that_is_gone_does_not_resume(stage: Stage, kill_file: Path) -> None:
+def test_removing_the_kill_file_does_not_resume(stage: Stage, kill_file: Path) -> None:
     kill_file.touch()
     stage.tick()
     kill_file.unlink()
@@ -107,7 +107,7 @@ def test_kill_file_that_is_gone_does_not_resume(stage: Stage, kill_file: Path) -
     assert stage.wire.creates == []
 
 
-def test_an_exchange_that_refuses_the_cancel_is_asked_again(
+def test_a_refused_cancel_is_repeated_in_the_next_tick(
     stage: Stage, kill_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(_: object) -> None:

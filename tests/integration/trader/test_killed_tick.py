@@ -49,7 +49,7 @@ def test_tick_killed_before_the_send_blocks_its_event_until_the_order_is_proved_
     assert stage.value(in_event, **order) > 1
 
 
-def test_tick_killed_after_the_send_is_finished_by_the_next_one(stage: Stage) -> None:
+def test_order_of_a_tick_killed_after_the_send_is_recorded_by_the_next_one(stage: Stage) -> None:
     order = killed_tick(stage, "after")
     assert stage.exchange.order_count() == 1
 
@@ -61,7 +61,7 @@ def test_tick_killed_after_the_send_is_finished_by_the_next_one(stage: Stage) ->
     assert stage.exchange.order_count() == stage.value("SELECT count(*) FROM ops.orders")
 
 
-def test_order_wanted_again_at_the_same_moment_is_another_attempt_with_a_name_of_its_own(stage: Stage) -> None:
+def test_repeated_order_is_another_attempt_with_its_own_client_order_id(stage: Stage) -> None:
     """A history that was killed goes on at the virtual moment at which it was, so a decision may come again."""
     stage.wire.faults = [too_many_requests]
     stage.tick()

@@ -66,7 +66,7 @@ def test_order_that_arrived_without_a_clear_answer_is_unknown_and_then_found(sta
     assert len(sent_ids(stage)) == len(set(sent_ids(stage)))
 
 
-def test_fill_that_came_before_its_order_was_found_still_belongs_to_it(stage: Stage) -> None:
+def test_fill_reported_before_its_order_is_assigned_to_it_later(stage: Stage) -> None:
     stage.wire.faults = [faults.reply_lost]
     stage.tick()
     assert stage.value("SELECT count(*) FROM ops.fills WHERE order_id IS NULL") == 1
@@ -111,7 +111,7 @@ def test_order_of_unknown_outcome_counts_at_its_worst_case(stage: Stage) -> None
     assert exposure.cash == 500 - worst
 
 
-def test_unknown_outcome_stops_the_rest_of_its_event_in_the_same_tick(stage_without_limits: Stage) -> None:
+def test_unknown_outcome_stops_its_event_for_the_rest_of_the_tick(stage_without_limits: Stage) -> None:
     stage = stage_without_limits
     stage.wire.faults = [faults.timeout_before_arrival]
     stage.tick()
@@ -127,7 +127,7 @@ def test_unknown_outcome_stops_the_rest_of_its_event_in_the_same_tick(stage_with
 @pytest.mark.parametrize(
     ("fault", "reason"), [(faults.connection_refused, "not_sent"), (faults.too_many_requests, "too_many_requests")]
 )
-def test_refusal_that_is_proved_frees_the_event_at_once(stage: Stage, fault: Fault, reason: str) -> None:
+def test_proved_rejection_frees_the_event_at_once(stage: Stage, fault: Fault, reason: str) -> None:
     stage.wire.faults = [fault]
     stage.tick()
     order = first_order(stage)
@@ -140,7 +140,7 @@ def test_refusal_that_is_proved_frees_the_event_at_once(stage: Stage, fault: Fau
     assert again[0]["client_order_id"] != order["client_order_id"]
 
 
-def test_intent_is_committed_before_a_byte_of_the_order_is_sent(stage: Stage) -> None:
+def test_intent_is_committed_before_its_order_is_sent(stage: Stage) -> None:
     seen: list[tuple[str, str]] = []
 
     def look(request: httpx2.Request, send: Send) -> httpx2.Response:
@@ -154,9 +154,7 @@ def test_intent_is_committed_before_a_byte_of_the_order_is_sent(stage: Stage) ->
     assert {state for _, state in seen} == {"pending"}
 
 
-def test_database_lost_after_the_send_stops_all_further_orders_and_evidence_mends_it(
-    stage: Stage, cluster: Cluster
-) -> None:
+def test_database_lost_after_the_send_stops_further_orders_until_recovered(stage: Stage, cluster: Cluster) -> None:
     def lose_database(request: httpx2.Request, send: Send) -> httpx2.Response:
         answer = send(request)
         cut_off(cluster, stage.database)
@@ -217,7 +215,7 @@ def test_exchange_lost_after_the_orders_fails_the_tick_and_loses_no_fill(stage: 
     assert held_in_books(stage) == held_at_exchange(stage)
 
 
-def test_error_that_nobody_foresaw_is_told_by_the_row_and_leaves_the_order_to_evidence(stage: Stage) -> None:
+def test_unexpected_error_is_stored_in_the_row_and_the_order_is_found_later(stage: Stage) -> None:
     def explode(request: httpx2.Request, send: Send) -> httpx2.Response:
         send(request)
         raise RuntimeError("out of the blue")

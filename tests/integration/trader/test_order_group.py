@@ -57,7 +57,7 @@ def test_another_limit_makes_another_group(stage: Stage) -> None:
     assert [(row["act"], row["contracts_limit"]) for row in stage.rows(ACTS)] == [("created", 1000), ("created", 500)]
 
 
-def test_a_limit_of_zero_does_without_a_group(stage: Stage) -> None:
+def test_a_limit_of_zero_makes_no_group(stage: Stage) -> None:
     stage.settings = stage.settings.model_copy(update={"order_group_contracts": 0})
     stage.tick()
     assert stage.wire.creates
@@ -97,7 +97,7 @@ def test_a_group_that_the_exchange_triggered_is_found_and_halts(stage: Stage) ->
     assert ["the exchange says that it takes no orders" in row["message"] for row in alarm] == [True]
 
 
-def test_order_group_missing_sends_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_order_group_nothing_is_sent(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> str:
         raise OrderGroupError("creating an order group: HTTP 500")
 

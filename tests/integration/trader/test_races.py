@@ -69,7 +69,7 @@ def wrong_after(scene: Scene, second: TickServer, races: int) -> list[str]:
     return problems
 
 
-def test_two_traders_begun_together_send_each_order_once(rivals: tuple[Scene, TickServer]) -> None:
+def test_two_simultaneous_traders_send_each_order_once(rivals: tuple[Scene, TickServer]) -> None:
     assert not wrong_after(*rivals, races=10)
 
 

@@ -33,7 +33,7 @@ def ours(stage: Stage, columns: str = "state, state_event, state_reason") -> lis
     return stage.rows(f"SELECT {columns} FROM ops.orders ORDER BY id")
 
 
-def test_order_that_rests_has_no_end_at_the_exchange(quoting: Stage) -> None:
+def test_every_resting_order_expires_at_the_exchange(quoting: Stage) -> None:
     quoting.tick()
     sent = [json.loads(request.content) for request in quoting.wire.creates]
     assert sent, "this world must offer something to bid for"
@@ -44,7 +44,7 @@ def test_order_that_rests_has_no_end_at_the_exchange(quoting: Stage) -> None:
     assert {row["expires_at"] for row in ours(quoting, "expires_at")} == {until}
 
 
-def test_trader_that_died_leaves_orders_behind(exchange: Exchange, database: TestDatabase) -> None:
+def test_orders_of_a_dead_trader_expire(exchange: Exchange, database: TestDatabase) -> None:
     with staged(exchange, database, TRADING_SERIES=SERIES, ORDER_STYLE="resting", QUOTE_EXPIRY_SEC="60") as quoting:
         quoting.tick()
         assert resting(quoting)
@@ -56,7 +56,7 @@ def test_trader_that_died_leaves_orders_behind(exchange: Exchange, database: Tes
         assert set(over) == {"expired"}
 
 
-def test_a_market_gets_a_second_order_beside_the_one_that_rests(quoting: Stage) -> None:
+def test_a_market_has_at_most_one_resting_order(quoting: Stage) -> None:
     quoting.tick()
     for _ in range(6):
         quoting.later(minutes=4)
@@ -67,7 +67,7 @@ def test_a_market_gets_a_second_order_beside_the_one_that_rests(quoting: Stage) 
     assert quoting.value("SELECT count(*) FROM ops.findings") == 0
 
 
-def test_order_that_rests_unlisted_is_given_up_and_sent_again(quoting: Stage) -> None:
+def test_unlisted_resting_order_is_not_sent_again(quoting: Stage) -> None:
     """Its answer was lost, and the lists claim to be fresh and lack it: the queue is the witness."""
     quoting.wire.faults = [faults.reply_lost]
     quoting.tick()
@@ -86,9 +86,7 @@ def test_order_that_rests_unlisted_is_given_up_and_sent_again(quoting: Stage) ->
     assert [row["state"] for row in found] == ["resting"]
 
 
-def test_order_of_days_ago_whose_answer_was_lost_is_taken_for_absent(
-    exchange: Exchange, database: TestDatabase
-) -> None:
+def test_old_order_without_an_answer_is_found_as_expired(exchange: Exchange, database: TestDatabase) -> None:
     """Nothing ran for days: the list of all orders since then is not read any more, that of its market is."""
     with staged(exchange, database, TRADING_SERIES=SERIES, ORDER_STYLE="resting", QUOTE_EXPIRY_SEC="60") as quoting:
         quoting.wire.faults = [faults.reply_lost]
@@ -105,7 +103,7 @@ def test_order_of_days_ago_whose_answer_was_lost_is_taken_for_absent(
     assert row["venue_order_id"] == there[lost["client_order_id"]].order_id
 
 
-def test_stale_quote_is_renewed_in_the_tick_that_takes_it_away(exchange: Exchange, database: TestDatabase) -> None:
+def test_stale_quote_is_renewed_in_the_tick_after_its_cancel(exchange: Exchange, database: TestDatabase) -> None:
     """Before its fills were read nobody knows how much is still wanted."""
     with staged(exchange, database, TRADING_SERIES=SERIES, ORDER_STYLE="resting", QUOTE_MAX_AGE_SEC="30") as quoting:
         quoting.tick()
@@ -123,7 +121,7 @@ def test_stale_quote_is_renewed_in_the_tick_that_takes_it_away(exchange: Exchang
         assert renewed & {row["ticker"] for row in gone}
 
 
-def test_halted_trader_lets_its_orders_rest(quoting: Stage) -> None:
+def test_halted_trader_cancels_its_resting_orders(quoting: Stage) -> None:
     quoting.tick()
     assert resting(quoting)
     quoting.act("""
@@ -135,7 +133,7 @@ def test_halted_trader_lets_its_orders_rest(quoting: Stage) -> None:
     assert resting(quoting) == []
 
 
-def test_change_to_immediate_orders_lets_the_old_ones_rest(quoting: Stage) -> None:
+def test_change_to_immediate_orders_cancels_the_resting_ones(quoting: Stage) -> None:
     quoting.tick()
     assert resting(quoting)
     with staged(quoting.exchange, quoting.database, TRADING_SERIES=SERIES) as immediate:
@@ -144,7 +142,7 @@ def test_change_to_immediate_orders_lets_the_old_ones_rest(quoting: Stage) -> No
         assert [o for o in resting(immediate) if o.created_at < immediate.exchange.now()] == []
 
 
-def test_order_rests_through_the_close(quoting: Stage) -> None:
+def test_no_order_rests_through_the_close(quoting: Stage) -> None:
     """The markets of that day close at 05:00 UTC, local standard midnight in New York."""
     quoting.later(hours=13, minutes=35)
     quoting.tick()
@@ -152,7 +150,7 @@ def test_order_rests_through_the_close(quoting: Stage) -> None:
     assert closing == []
 
 
-def test_fills_that_came_while_an_order_rested_are_lost(quoting: Stage) -> None:
+def test_fills_of_a_resting_order_are_recorded(quoting: Stage) -> None:
     for _ in range(8):
         quoting.tick()
         quoting.later(minutes=7)

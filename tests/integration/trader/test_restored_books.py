@@ -83,7 +83,7 @@ def an_hour_goes_by(trial: Trial) -> int:
 
 
 @pytest.mark.parametrize("by_script", [True, False], ids=["restored by the script", "restored by hand"])
-def test_restored_books_halt_import_agree_and_wait(
+def test_a_restored_ledger_halts_imports_agrees_and_waits_for_the_operator(
     cluster: Cluster, floor: Floor, tmp_path: Path, *, by_script: bool
 ) -> None:
     trial = Trial(floor)

@@ -40,7 +40,7 @@ def positions(stage: Stage) -> list[dict[str, object]]:
     return stage.rows("SELECT ticker, signed_count, cost, fees FROM ops.positions ORDER BY ticker")
 
 
-def test_books_of_an_hour_ago_are_traded_on_as_if_nothing_had_happened(stage: Stage, backup: TestDatabase) -> None:
+def test_a_restored_ledger_halts_trading_and_recovers_lost_orders(stage: Stage, backup: TestDatabase) -> None:
     stage.later(hours=1)
     stage.tick()
     lost = stage.rows("SELECT client_order_id, state FROM ops.orders ORDER BY client_order_id")

@@ -20,7 +20,7 @@ def shadow(exchange: Exchange, database: TestDatabase) -> Iterator[Stage]:
         yield ready
 
 
-def test_shadow_sends_nothing_and_asks_nothing_of_an_account(shadow: Stage) -> None:
+def test_shadow_sends_nothing_and_reads_no_account(shadow: Stage) -> None:
     report = shadow.tick()
     assert report.counts["reason edge"] > 0, "a world without an edge would prove nothing"
     assert {request.method for request in shadow.wire.requests} == {"GET"}
@@ -36,7 +36,7 @@ def test_shadow_stores_a_decision_for_every_market(shadow: Stage) -> None:
     assert shadow.value("SELECT count(*) FROM ops.signals WHERE decision LIKE 'buy_%' AND count > 0") > 0
 
 
-def test_decisions_alone_touch_the_rollup_that_counts_them(shadow: Stage) -> None:
+def test_decisions_without_trades_mark_their_rollup(shadow: Stage) -> None:
     shadow.tick()
     days = shadow.rows("SELECT DISTINCT key, day FROM ops.rollup_touched WHERE bucket = 'strategy' ORDER BY day")
     assert days == [

@@ -33,7 +33,7 @@ def new_fees(monkeypatch: pytest.MonkeyPatch, fees: FeeSchedule) -> None:
     )
 
 
-def test_fees_changed_stops_that_series_and_is_told_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_fees_stop_their_series_and_are_reported_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.tick()
     new_fees(monkeypatch, FeeSchedule(FeeType.QUADRATIC, Decimal("1.1")))
     stage.later(days=1)
@@ -47,7 +47,7 @@ def test_fees_changed_stops_that_series_and_is_told_once(stage: Stage, monkeypat
     assert told[0]["message"].startswith("KXHIGHNY: its fees changed")
 
 
-def test_fees_that_were_accepted_are_traded_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_with_accepted_fees_is_traded_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.tick()
     new_fees(monkeypatch, FeeSchedule(FeeType.QUADRATIC, Decimal("1.1")))
     stage.later(days=1)
@@ -60,7 +60,7 @@ def test_fees_that_were_accepted_are_traded_again(stage: Stage, monkeypatch: pyt
     assert "fees_changed" not in denied(stage, third.tick_id).get(NEW_YORK, set())
 
 
-def test_fees_unknown_stops_that_series_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_fees_stop_their_series_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     new_fees(monkeypatch, FeeSchedule(FeeType("flat"), Decimal(1)))
     report = stage.tick()
     assert denied(stage, report.tick_id)[NEW_YORK] >= {"fees_unknown"}
@@ -68,7 +68,7 @@ def test_fees_unknown_stops_that_series_alone(stage: Stage, monkeypatch: pytest.
     assert not any(b"KXHIGHNY" in request.content for request in stage.wire.creates)
 
 
-def test_terms_that_stay_the_same_are_stored_once(stage: Stage) -> None:
+def test_unchanged_terms_are_stored_once(stage: Stage) -> None:
     stage.tick()
     before = stage.value("SELECT count(*) FROM ops.series_terms")
     stage.later(days=1)

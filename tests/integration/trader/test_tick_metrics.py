@@ -40,7 +40,7 @@ def _metrics(stage: Stage) -> dict[str, float]:
     return {re.sub(r'\{mode="demo"\}|mode="demo",|,mode="demo"', "", name): value for name, value in found.items()}
 
 
-def test_the_metrics_differ_from_the_books(stage: Stage) -> None:
+def test_the_metrics_equal_the_ledger(stage: Stage) -> None:
     report = stage.tick()
     found = _metrics(stage)
     filled = stage.value("SELECT count(*) FROM ops.orders WHERE state = 'filled'")
@@ -66,7 +66,7 @@ def test_the_metrics_differ_from_the_books(stage: Stage) -> None:
         assert _metrics(stage)[name] == row["issued"].timestamp()
 
 
-def test_an_order_of_unknown_outcome_is_not_seen(stage: Stage) -> None:
+def test_an_order_of_unknown_outcome_is_counted(stage: Stage) -> None:
     stage.wire.faults = [faults.timeout_before_arrival]
     stage.tick()
     found = _metrics(stage)
@@ -79,7 +79,7 @@ def test_an_order_of_unknown_outcome_is_not_seen(stage: Stage) -> None:
     assert after['milkbot_open_orders{state="unknown"}'] == 0
 
 
-def test_a_tick_without_an_exchange_looks_like_the_one_before(stage: Stage) -> None:
+def test_a_tick_without_an_exchange_is_counted_as_failed(stage: Stage) -> None:
     stage.tick()
     before = _metrics(stage)
     stage.later(minutes=5)
@@ -95,7 +95,7 @@ def test_a_tick_without_an_exchange_looks_like_the_one_before(stage: Stage) -> N
     assert after["milkbot_positions"] == before["milkbot_positions"]
 
 
-def test_a_killed_tick_is_forgotten(stage: Stage) -> None:
+def test_a_killed_tick_is_counted(stage: Stage) -> None:
     stage.tick()
     assert _metrics(stage)['milkbot_ticks_total{outcome="killed"}'] == 0
     stage.act("UPDATE ops.ticks SET outcome = NULL, finished_at = NULL")
@@ -104,7 +104,7 @@ def test_a_killed_tick_is_forgotten(stage: Stage) -> None:
     assert _metrics(stage)['milkbot_ticks_total{outcome="killed"}'] == 1
 
 
-def test_a_halt_and_what_it_refuses_are_not_seen(stage: Stage) -> None:
+def test_a_halt_and_its_denials_are_counted(stage: Stage) -> None:
     set_state(stage, "halted")
     report = stage.tick()
     found = _metrics(stage)
@@ -114,7 +114,7 @@ def test_a_halt_and_what_it_refuses_are_not_seen(stage: Stage) -> None:
     assert _metrics(stage)['milkbot_denials_total{code="trading_halted"}'] == (report.counts["denied trading_halted"])
 
 
-def test_a_loss_of_the_day_does_not_fill_its_limit(stage: Stage) -> None:
+def test_a_loss_of_the_day_is_shown_against_its_limit(stage: Stage) -> None:
     lose(stage, 3000)
     set_state(stage, "halted")
     stage.tick()
@@ -124,14 +124,14 @@ def test_a_loss_of_the_day_does_not_fill_its_limit(stage: Stage) -> None:
     assert found["milkbot_realized_today_dollars"] == pytest.approx(-30)
 
 
-def test_a_tick_sizes_its_buckets_by_the_account_before_it_reads_the_account(stage: Stage) -> None:
+def test_a_tick_reads_its_rate_limits_once_before_the_account(stage: Stage) -> None:
     stage.tick()
     asked = [request.url.path.removeprefix("/trade-api/v2") for request in stage.wire.requests]
     assert asked[:2] == ["/exchange/status", "/account/limits"]
     assert asked.count("/account/limits") == 1
 
 
-def test_what_the_exchange_adds_to_its_replies_is_told_and_stops_no_tick(stage: Stage) -> None:
+def test_an_unknown_field_of_a_reply_is_counted_and_stops_no_tick(stage: Stage) -> None:
     stage.exchange.simulator.faults.arm(rule(FaultKind.SCHEMA_DRIFT, call="balance"))
     assert stage.tick().outcome == "completed"
     assert _metrics(stage)['milkbot_tick_exchange_unknown_fields{field="Balance.field_of_next_month"}'] == 1

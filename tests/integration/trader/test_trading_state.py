@@ -49,7 +49,7 @@ def lose(stage: Stage, cents: int, *, at: datetime = MONDAY - timedelta(hours=1)
     facts.settle(ticker, at, yes=False)
 
 
-def test_halted_trader_reconciles_and_decides_and_sends_nothing(stage: Stage) -> None:
+def test_halted_trader_reconciles_and_decides_but_sends_nothing(stage: Stage) -> None:
     set_state(stage, "halted")
     report = stage.tick()
     assert (report.outcome, report.message) == ("completed", "trading state is halted")
@@ -59,7 +59,7 @@ def test_halted_trader_reconciles_and_decides_and_sends_nothing(stage: Stage) ->
     assert stage.value("SELECT count(*) FROM ops.balance_snapshots") == 1
 
 
-def test_halt_with_an_end_ends(stage: Stage) -> None:
+def test_halt_with_an_end_expires(stage: Stage) -> None:
     set_state(stage, "halted", until=MONDAY + timedelta(minutes=10))
     stage.tick()
     assert stage.wire.creates == []
@@ -104,7 +104,7 @@ def test_loss_below_the_limit_does_not_stop_trading(stage: Stage) -> None:
     assert stage.value("SELECT count(*) FROM ops.trading_states") == 0
 
 
-def test_resuming_acknowledges_the_loss_so_that_only_a_new_one_stops_again(stage: Stage) -> None:
+def test_after_resuming_only_a_new_loss_stops_trading_again(stage: Stage) -> None:
     lose(stage, 5000)
     stage.tick()
     stage.later(minutes=5)
@@ -122,7 +122,7 @@ def test_resuming_acknowledges_the_loss_so_that_only_a_new_one_stops_again(stage
     assert newest.endswith("dollars lost since 2026-08-03 15:05 UTC, 50.00 allowed")
 
 
-def test_exchange_pause_asks_for_nothing_more(stage: Stage) -> None:
+def test_paused_exchange_is_not_queried_further(stage: Stage) -> None:
     stage.wire.always = faults.exchange_paused
     report = stage.tick()
     assert (report.outcome, report.message) == ("paused", "the exchange is paused")
@@ -139,7 +139,7 @@ def test_trading_pause_only_reconciles(stage: Stage) -> None:
     assert report.counts["settlements"] > 0
 
 
-def test_silent_exchange_fails_the_tick_and_the_row_says_why(stage: Stage) -> None:
+def test_silent_exchange_fails_the_tick_and_its_row_has_the_reason(stage: Stage) -> None:
     stage.wire.always = faults.exchange_down
     with pytest.raises(VenueReadError, match="did not answer"):
         stage.tick()
@@ -151,7 +151,7 @@ def test_silent_exchange_fails_the_tick_and_the_row_says_why(stage: Stage) -> No
     assert health == [{"status": "failed", "last_ok": None}]
 
 
-def test_silent_weather_service_trades_nothing_and_says_so(stage: Stage) -> None:
+def test_silent_weather_service_stops_trading_and_is_reported(stage: Stage) -> None:
     stage.settings = stage.settings.model_copy(update={"nws_api_base": "http://127.0.0.1:1/nws"})
     report = stage.tick()
     assert report.counts["reason forecast_missing"] == 24
