@@ -8,6 +8,6 @@ from tests.property.running import run_examples
 EXAMPLES = 300
 
 
-def test_books_agree_after_any_history(floor: Floor) -> None:
+def test_ledger_agrees_with_the_exchange_after_any_history(floor: Floor) -> None:
     """The same examples in every run: a red run is red again. tests/bench/chaos goes on from other seeds."""
     run_examples(floor, EXAMPLES)

@@ -28,6 +28,6 @@ BROKEN = [*FOUND, *(pytest.param(*late, marks=pytest.mark.matrix) for late in FO
 
 
 @pytest.mark.parametrize(("broken", "words"), BROKEN, ids=lambda case: getattr(case, "__name__", None))
-def test_broken_trader_is_found(floor: Floor, broken: Callable[[], Sabotage], words: str) -> None:
+def test_state_machine_finds_a_broken_trader(floor: Floor, broken: Callable[[], Sabotage], words: str) -> None:
     with broken(), pytest.raises(AssertionError, match=words):
         run_examples(floor, ENOUGH, shrink=False)
