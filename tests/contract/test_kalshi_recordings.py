@@ -89,7 +89,7 @@ def test_every_recording_of_the_current_form_is_read(shared_data: Path) -> None:
     assert found == {name: number for name, (_, number) in READERS.items()}
 
 
-def test_no_field_of_a_recording_is_news_but_one_that_the_document_dropped(shared_data: Path) -> None:
+def test_recordings_have_no_unknown_field_but_one_dropped_from_the_document(shared_data: Path) -> None:
     recorded, unknown = shared_data / "api_kalshi", UnknownFields()
     orders_of_july: Any = load(recorded / "2026-07_v2_orders/orders_and_errors.json")
     pages: Any = load(recorded / "2026-06_demo_portfolio/portfolio_positions_demo.json")
@@ -111,7 +111,7 @@ def test_no_field_of_a_recording_is_news_but_one_that_the_document_dropped(share
         ("series_single_response.json", markets.SeriesReply),
     ],
 )
-def test_recordings_of_january_whose_form_did_not_change_are_read(
+def test_recordings_of_january_in_the_unchanged_form_are_read(
     shared_data: Path, file: str, model: type[WireModel]
 ) -> None:
     recorded = load(shared_data / "api_kalshi" / "2026-01_obstacle_golden" / file)
@@ -119,7 +119,7 @@ def test_recordings_of_january_whose_form_did_not_change_are_read(
     model.model_validate(recorded["response"])
 
 
-def test_a_mixed_list_of_events_gives_the_daily_highs_and_says_what_it_left_out(shared_data: Path) -> None:
+def test_a_mixed_list_of_events_gives_the_daily_highs_and_logs_the_others(shared_data: Path) -> None:
     body = (shared_data / "api_kalshi/2026-07_fairline/events_mixed.json").read_bytes()
     last_page = json.dumps(json.loads(body) | {"cursor": ""}).encode()
     server = ScriptedServer(httpx2.Response(200, content=last_page))
@@ -135,7 +135,7 @@ def test_a_mixed_list_of_events_gives_the_daily_highs_and_says_what_it_left_out(
     assert [log["event_ticker"] for log in logs] == ["KXU3MAX-30"]
 
 
-def test_a_settled_bracket_resolved_as_its_strike_says(shared_data: Path) -> None:
+def test_a_settled_bracket_resolves_by_its_strike(shared_data: Path) -> None:
     body = load(shared_data / "api_kalshi/2026-07_fairline/markets_resolved.json")
     assert isinstance(body, dict)
     for row in body["markets"]:
@@ -144,7 +144,7 @@ def test_a_settled_bracket_resolved_as_its_strike_says(shared_data: Path) -> Non
         assert market.result == ("yes" if won else "no")
 
 
-def test_fractional_sizes_of_the_book_stay_exact(shared_data: Path) -> None:
+def test_fractional_sizes_of_the_order_book_are_exact(shared_data: Path) -> None:
     recorded = load(shared_data / "api_kalshi/2026-07_fairline/orderbook.json")
     sides = markets.OrderBookReply.model_validate(recorded).orderbook_fp
     book = convert.order_book(markets.TickerBook(ticker="T", orderbook_fp=sides), FakeClock().now())
@@ -153,7 +153,7 @@ def test_fractional_sizes_of_the_book_stay_exact(shared_data: Path) -> None:
     assert book.best_yes_ask.price == Decimal("0.89")
 
 
-def test_the_recorded_balance_is_dollars_and_its_time_is_that_of_the_recording(shared_data: Path) -> None:
+def test_the_recorded_balance_is_in_dollars_with_its_time(shared_data: Path) -> None:
     recorded = load(shared_data / "api_kalshi/2026-06_demo_portfolio/portfolio_balance_demo.json")
     found = convert.balance(portfolio.Balance.model_validate(recorded))
     assert (found.cash, found.portfolio_value) == (Decimal("788.3901"), Decimal("134.34"))
@@ -174,7 +174,7 @@ def test_recorded_positions_add_up_to_the_fees_of_their_events(shared_data: Path
     assert fees == exchange_says
 
 
-def test_a_recorded_order_names_its_fee_by_our_schedule(shared_data: Path) -> None:
+def test_a_recorded_orders_fee_equals_the_fee_schedule(shared_data: Path) -> None:
     recorded = load(shared_data / "api_kalshi/2026-07_v2_orders/orders_and_errors.json")
     assert isinstance(recorded, dict)
     raw = recorded["get_order_executed_demo_2026-07-18"]

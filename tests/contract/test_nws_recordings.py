@@ -56,7 +56,7 @@ def weather(*bodies: bytes) -> WeatherClient:
     return WeatherClient("https://weather.test", "test", FakeClock(), 60, server.transport)
 
 
-def test_no_recording_is_left_unread(shared_data: Path) -> None:
+def test_every_recording_is_read(shared_data: Path) -> None:
     read = {"points.json", "detailed_forecast.json.gz", "stations_observations_latest.json"}
     assert {f.name for f in (shared_data / "api_nws/pynws").iterdir()} == read | set(OBSERVATIONS) | FORECAST_TEXTS
 
@@ -99,7 +99,7 @@ def test_recorded_observations_give_their_usable_temperatures(shared_data: Path,
     assert logs == []
 
 
-def test_the_recorded_latest_observation_is_one_of_the_list_s(shared_data: Path) -> None:
+def test_the_recorded_latest_observation_is_in_the_recorded_list(shared_data: Path) -> None:
     body = content(shared_data / "api_nws/pynws/stations_observations_latest.json")
     seen = wire.ObservationFeature.model_validate_json(body).properties.temperature
     assert seen is not None
@@ -108,7 +108,7 @@ def test_the_recorded_latest_observation_is_one_of_the_list_s(shared_data: Path)
 
 
 @pytest.mark.parametrize("name", sorted(FORECAST_TEXTS))
-def test_a_reply_of_another_kind_does_not_pass_for_the_raw_grid(shared_data: Path, name: str) -> None:
+def test_a_reply_of_another_kind_is_refused_as_the_raw_grid(shared_data: Path, name: str) -> None:
     with pytest.raises(ValidationError):
         wire.GridReply.model_validate_json(content(shared_data / "api_nws/pynws" / name))
 

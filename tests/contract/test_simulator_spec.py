@@ -107,7 +107,9 @@ ROWS = frozenset(
 
 
 @pytest.mark.parametrize(("path", "params"), READS, ids=lambda part: str(part)[:40])
-def test_read_fits_the_document(document: ExchangeDocument, traded: Api, path: str, params: dict[str, Any]) -> None:
+def test_read_replies_fit_the_document(
+    document: ExchangeDocument, traded: Api, path: str, params: dict[str, Any]
+) -> None:
     ticker = ticker_of(traded)
     names = {
         "ticker": ticker,
@@ -157,9 +159,7 @@ def test_changed_orders_fit_the_document(document: ExchangeDocument, traded: Api
     assert document.problems("POST", f"{path}/{{order_id}}/decrease", 200, decreased.json()) == []
 
 
-def test_batches_fit_the_document_with_rows_that_went_well_and_rows_that_did_not(
-    document: ExchangeDocument, traded: Api
-) -> None:
+def test_batches_with_accepted_and_refused_rows_fit_the_document(document: ExchangeDocument, traded: Api) -> None:
     path = "/portfolio/events/orders/batched"
     row = {
         "ticker": ticker_of(traded),
@@ -220,5 +220,5 @@ def test_refusals_fit_the_document(document: ExchangeDocument, traded: Api) -> N
         assert document.problems("POST", path, reply.status_code, reply.json()["error"]) == []
 
 
-def test_a_wrong_reply_is_noticed(document: ExchangeDocument) -> None:
+def test_a_wrong_reply_is_found(document: ExchangeDocument) -> None:
     assert document.problems("GET", "/exchange/status", 200, {"exchange_active": "yes"})

@@ -86,14 +86,14 @@ def test_a_reply_model_knows_the_documented_fields_and_no_others(
 
 
 @pytest.mark.parametrize(("model", "schema"), REPLIES.items(), ids=lambda part: getattr(part, "__name__", part))
-def test_a_reply_model_demands_only_what_is_always_there(
+def test_a_reply_model_requires_only_fields_that_are_always_present(
     document: ExchangeDocument, model: type[WireModel], schema: str
 ) -> None:
     assert required(model) <= document.fields(schema)[1]
 
 
 @pytest.mark.parametrize(("model", "schema"), REQUESTS.items(), ids=lambda part: getattr(part, "__name__", part))
-def test_a_request_says_all_that_is_demanded_and_nothing_that_is_unknown(
+def test_a_request_has_all_required_fields_and_no_unknown_one(
     document: ExchangeDocument, model: type[WireModel], schema: str
 ) -> None:
     names, demanded = document.fields(schema)
@@ -109,7 +109,7 @@ def test_each_missing_field_is_named(model: type[WireModel]) -> None:
     assert named == {str(model.model_fields[name].alias or name) for name in required(model)}
 
 
-def test_every_model_of_the_wire_is_held_against_the_document() -> None:
+def test_every_model_of_the_wire_is_compared_with_the_document() -> None:
     modules = (batches, exchange, groups, history, markets, orders, portfolio)
     found = {
         thing
