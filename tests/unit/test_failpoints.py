@@ -14,14 +14,14 @@ from tests.patience import PATIENCE
 from milkbot import failpoints
 
 
-def test_a_failpoint_that_nobody_named_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unnamed_failpoint_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(failpoints.VARIABLE, raising=False)
     failpoints.reach("intent.committed")
     monkeypatch.setenv(failpoints.VARIABLE, "another.point=kill")
     failpoints.reach("intent.committed")
 
 
-def test_a_misspelt_action_is_not_passed_over_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_action_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(failpoints.VARIABLE, "here=explode")
     with pytest.raises(ValueError, match="explode"):
         failpoints.reach("here")
@@ -40,7 +40,7 @@ def test_a_named_point_kills_the_process_before_its_next_step() -> None:
     assert (found.returncode, found.stdout) == (-signal.SIGKILL, "")
 
 
-def test_a_point_that_is_passed_again_stops_at_the_time_that_was_named(tmp_path: Path) -> None:
+def test_a_repeated_point_stops_at_the_named_pass(tmp_path: Path) -> None:
     code = "from milkbot import failpoints\nfor turn in range(3): print(turn); failpoints.reach('here')"
     record = tmp_path / "record"
     found = subprocess.run(
@@ -55,7 +55,7 @@ def test_a_point_that_is_passed_again_stops_at_the_time_that_was_named(tmp_path:
     assert record.read_text() == "here#1\nhere#2\n"
 
 
-def test_a_waiting_point_goes_on_when_its_file_is_removed(tmp_path: Path) -> None:
+def test_a_waiting_point_continues_when_its_file_is_removed(tmp_path: Path) -> None:
     file = tmp_path / "reached"
     code = "from milkbot import failpoints; failpoints.reach('here'); print('went on')"
     with subprocess.Popen(

@@ -61,7 +61,7 @@ def test_a_connection_that_breaks_after_the_request_may_have_delivered_it(answer
     assert len(requests) == 1
 
 
-def test_a_server_that_cannot_speak_tls_has_not_seen_the_order() -> None:
+def test_a_server_without_tls_never_sees_the_order() -> None:
     with server(b"HTTP/1.1 400 Bad Request\r\n\r\n") as (address, requests):
         session = HttpSession(address.replace("http:", "https:"), {})
         with pytest.raises(TransportError) as error:
@@ -71,7 +71,7 @@ def test_a_server_that_cannot_speak_tls_has_not_seen_the_order() -> None:
     assert not any(b"order" in seen for seen in requests)
 
 
-def test_proxies_of_the_environment_do_not_see_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as (address, requests):
@@ -81,7 +81,7 @@ def test_proxies_of_the_environment_do_not_see_orders(monkeypatch: pytest.Monkey
     assert requests[0].startswith(b"GET /base/x?a=1&a=2 HTTP/1.1\r\n")
 
 
-def test_what_is_signed_is_the_path_as_it_goes_over_the_wire() -> None:
+def test_the_signed_path_is_the_one_that_is_sent() -> None:
     signed: list[tuple[str, str]] = []
 
     def authorize(method: str, path: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ def test_what_is_signed_is_the_path_as_it_goes_over_the_wire() -> None:
     assert b"X-Signed: /base/orders/a%2Fb" in requests[0]
 
 
-def test_numbers_of_a_body_stay_exact() -> None:
+def test_numbers_of_a_body_are_exact() -> None:
     assert Reply(200, {}, b'{"fee": 0.1}').json() == {"fee": Decimal("0.1")}
 
 

@@ -11,7 +11,9 @@ from milkbot.serving import INVOCATION_HEADER, RELEASE_HEADER, Identified
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("path", "status"), [("/well", 200), ("/broken", 500), ("/unknown", 404)])
-async def test_an_answer_hides_which_process_gave_it(monkeypatch: pytest.MonkeyPatch, path: str, status: int) -> None:
+async def test_an_answer_names_the_process_and_release_that_gave_it(
+    monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
     monkeypatch.setenv("INVOCATION_ID", "76d35d55")
     inner = FastAPI()
 

@@ -25,7 +25,7 @@ def _run_file(directory: Path) -> dict[str, float]:
     return samples((directory / "trader_run.prom").read_text("utf-8"))
 
 
-def test_a_run_that_works_looks_like_one_that_ended(tmp_path: Path) -> None:
+def test_a_running_job_has_a_start_but_no_end(tmp_path: Path) -> None:
     with recorded_run(tmp_path, "trader"):
         during = _run_file(tmp_path)
     after = _run_file(tmp_path)
@@ -45,13 +45,13 @@ def test_a_run_that_works_looks_like_one_that_ended(tmp_path: Path) -> None:
         (ZeroDivisionError("a bug"), 70),
     ],
 )
-def test_a_run_that_failed_looks_like_one_that_succeeded(tmp_path: Path, error: BaseException, code: int) -> None:
+def test_a_failed_run_has_its_exit_code(tmp_path: Path, error: BaseException, code: int) -> None:
     with pytest.raises(type(error)), recorded_run(tmp_path, "trader"):
         raise error
     assert _run_file(tmp_path)[CODE] == code
 
 
-def test_a_killed_run_leaves_the_end_of_the_one_before(tmp_path: Path) -> None:
+def test_a_killed_run_has_no_end_and_no_exit_code(tmp_path: Path) -> None:
     with recorded_run(tmp_path, "trader"):
         pass
     dying = (
@@ -66,21 +66,21 @@ def test_a_killed_run_leaves_the_end_of_the_one_before(tmp_path: Path) -> None:
     assert CODE not in left
 
 
-def test_without_a_directory_something_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_directory_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with recorded_run(None, "trader"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_that_is_not_there_ends_the_run(tmp_path: Path) -> None:
+def test_a_missing_directory_does_not_end_the_run(tmp_path: Path) -> None:
     ended = False
     with recorded_run(tmp_path / "nowhere", "trader"):
         ended = True
     assert ended
 
 
-def test_the_collector_may_not_read_what_a_unit_wrote(tmp_path: Path) -> None:
+def test_the_collector_can_read_the_metrics_of_a_unit(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         with recorded_run(tmp_path, "trader"):
@@ -91,7 +91,7 @@ def test_the_collector_may_not_read_what_a_unit_wrote(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_write_that_fails_leaves_half_a_file(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_whole_old_file(tmp_path: Path) -> None:
     page = Page()
     page.gauge("milkbot_example", "An example.", 1)
     page.write(tmp_path / "example.prom")

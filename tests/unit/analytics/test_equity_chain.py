@@ -37,7 +37,7 @@ def test_loss_on_the_first_day_is_measured_from_the_start() -> None:
     assert chain(None, Decimal(1000), _days([Decimal(-10)]))[0].drawdown == Decimal(10)
 
 
-def test_account_without_money_has_no_percentage_to_divide_by() -> None:
+def test_account_without_money_has_no_percentage() -> None:
     assert chain(None, Decimal(0), _days([Decimal(-5)]))[0].drawdown_pct == 0
 
 

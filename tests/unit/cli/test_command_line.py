@@ -38,7 +38,7 @@ def test_json_of_no_rows_is_an_empty_list(capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out) == []
 
 
-def test_table_that_is_piped_is_not_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
+def test_piped_table_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
     show("Rows", COLUMNS, [ROW], as_json=False)
     # A pipe has no width of its own: 80 columns, where a long word is folded.
     assert "a" * 150 in "".join(capsys.readouterr().out.split())
@@ -78,7 +78,7 @@ def test_wrong_usage_exits_2(monkeypatch: pytest.MonkeyPatch, arguments: tuple[s
         (ConfigError(["a"]), 78),
     ],
 )
-def test_exit_codes_are_those_that_units_and_playbooks_read(
+def test_each_error_has_its_documented_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: MilkbotError, code: int
 ) -> None:
     def fail(**_: str) -> None:
@@ -91,7 +91,7 @@ def test_exit_codes_are_those_that_units_and_playbooks_read(
     assert said.splitlines()[-1].endswith(" a")
 
 
-def test_error_that_nobody_foresaw_exits_70_and_shows_where(
+def test_unexpected_error_exits_70_and_shows_where(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(**_: str) -> None:

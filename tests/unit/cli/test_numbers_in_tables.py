@@ -20,7 +20,7 @@ from milkbot.cli.tables import show
         (["1E+2"], ["100"]),
     ],
 )
-def test_decimals_are_those_that_the_column_needs(
+def test_each_column_shows_the_decimals_that_it_needs(
     capsys: pytest.CaptureFixture[str], given: list[str], shown: list[str]
 ) -> None:
     show("t", ("n",), [(Decimal(number),) for number in given], as_json=False)

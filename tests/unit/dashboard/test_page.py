@@ -117,7 +117,7 @@ def _markup(page: AppTest) -> str:
     return "".join(part.proto.body for part in page.get("html"))
 
 
-def test_figures_are_those_of_the_answers(visit: Callable[[], AppTest]) -> None:
+def test_page_shows_the_figures_of_the_api(visit: Callable[[], AppTest]) -> None:
     shown = _markup(visit())
     for value in (
         f"{MINUS}$10.00",
@@ -132,22 +132,22 @@ def test_figures_are_those_of_the_answers(visit: Callable[[], AppTest]) -> None:
 
 
 @pytest.mark.parametrize("mode", ["shadow", "demo", "live"])
-def test_mode_is_named_at_the_top(api: Api, visit: Callable[[], AppTest], mode: str) -> None:
+def test_page_names_the_mode_at_the_top(api: Api, visit: Callable[[], AppTest], mode: str) -> None:
     api.hero["mode"] = mode
     assert f'<div class="mb-mode {mode}"><b>{mode.upper()}</b>' in _markup(visit())
 
 
-def test_halt_is_said(api: Api, visit: Callable[[], AppTest]) -> None:
+def test_page_says_that_trading_is_halted(api: Api, visit: Callable[[], AppTest]) -> None:
     api.trading_state = "halted"
     assert "Trading halted" in _markup(visit())
 
 
-def test_late_trader_is_said(api: Api, visit: Callable[[], AppTest]) -> None:
+def test_page_says_that_the_trader_is_late(api: Api, visit: Callable[[], AppTest]) -> None:
     api.trader = {**OK, "status": "degraded"}
     assert "Trader is late" in _markup(visit())
 
 
-def test_city_filter_asks_for_that_city(visit: Callable[[], AppTest]) -> None:
+def test_city_filter_shows_that_city_alone(visit: Callable[[], AppTest]) -> None:
     page = visit()
     page.selectbox(key="city").select("CHI").run()
     assert "No public trade in Chicago yet" in _markup(page)
@@ -155,14 +155,14 @@ def test_city_filter_asks_for_that_city(visit: Callable[[], AppTest]) -> None:
     assert "KXHIGHNY-26NOV20-B60.5" in _markup(page)
 
 
-def test_api_that_never_answered_leaves_one_plain_sentence(api: Api, visit: Callable[[], AppTest]) -> None:
+def test_page_without_an_answer_of_the_api_shows_one_plain_sentence(api: Api, visit: Callable[[], AppTest]) -> None:
     api.down = True
     page = visit()
     assert "does not answer" in page.warning[0].value
     assert "Updated" not in _markup(page)
 
 
-def test_api_that_goes_away_leaves_its_last_figures_with_their_time(api: Api, visit: Callable[[], AppTest]) -> None:
+def test_page_keeps_the_last_figures_when_the_api_becomes_unreachable(api: Api, visit: Callable[[], AppTest]) -> None:
     page = visit()
     api.down = True
     st.cache_data.clear()
@@ -172,12 +172,12 @@ def test_api_that_goes_away_leaves_its_last_figures_with_their_time(api: Api, vi
     assert "Analytics not reachable" in _markup(page)
 
 
-def test_answer_in_a_form_that_is_not_ours_is_no_answer(api: Api, visit: Callable[[], AppTest]) -> None:
+def test_answer_in_another_form_counts_as_no_answer(api: Api, visit: Callable[[], AppTest]) -> None:
     api.hero = {"total": 1}
     assert "does not answer" in visit().warning[0].value
 
 
-def test_before_the_first_trade_there_are_no_figures_to_divide_by(api: Api, visit: Callable[[], AppTest]) -> None:
+def test_page_without_trades_shows_no_results(api: Api, visit: Callable[[], AppTest]) -> None:
     api.hero |= {"total_pnl": "0.00", "win_rate": None}
     api.points, api.trades = [], []
     shown = _markup(visit())
@@ -185,7 +185,7 @@ def test_before_the_first_trade_there_are_no_figures_to_divide_by(api: Api, visi
     assert "No public trade yet" in shown
 
 
-def test_answer_cannot_bring_markup_into_the_page(api: Api, visit: Callable[[], AppTest]) -> None:
+def test_markup_in_an_answer_is_escaped(api: Api, visit: Callable[[], AppTest]) -> None:
     api.trades = [{**TRADE, "ticker": '"><script>alert(1)</script>', "city_code": "<b>"}]
     assert "<script>" not in _markup(visit())
     assert "<b>NYC" not in _markup(visit())

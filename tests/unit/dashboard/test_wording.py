@@ -26,7 +26,7 @@ def test_dollars_have_two_decimals_and_no_sign_at_zero(value: str, plain: str, s
     assert wording.signed_dollars(Decimal(value)) == signed
 
 
-def test_rates() -> None:
+def test_rates_have_one_decimal_and_a_dash_if_unknown() -> None:
     assert wording.percent(Decimal("0.6667")) == "66.7%"
     assert wording.percent(None) == "—"
     shares = [Decimal(share) for share in ("0.094", "-0.0206", "0.0004")]
@@ -38,7 +38,7 @@ def test_rates() -> None:
 
 
 @pytest.mark.parametrize(("price", "shown"), [("0.4", "40¢"), ("0.415", "41.5¢"), ("0.99", "99¢"), ("0.05", "5¢")])
-def test_prices_are_cents(price: str, shown: str) -> None:
+def test_prices_are_shown_in_cents(price: str, shown: str) -> None:
     assert wording.cents(Decimal(price)) == shown
 
 
@@ -47,7 +47,7 @@ def test_counts_have_no_needless_decimals(count: str, shown: str) -> None:
     assert wording.contracts(Decimal(count)) == shown
 
 
-def test_times_are_utc_whatever_they_came_in() -> None:
+def test_times_are_shown_in_utc_whatever_their_zone() -> None:
     moment = datetime(2026, 11, 2, 22, 5, tzinfo=timezone(timedelta(hours=-5)))
     assert wording.clock_time(moment) == "3 Nov, 03:05"
 
@@ -60,9 +60,9 @@ def test_times_are_utc_whatever_they_came_in() -> None:
         ("KXHIGHNY-26NOV20-X", "X"),
     ],
 )
-def test_brackets_are_degrees(ticker: str, shown: str) -> None:
+def test_brackets_are_shown_in_degrees(ticker: str, shown: str) -> None:
     assert wording.bracket(ticker) == shown
 
 
-def test_city_that_is_not_known_keeps_its_code() -> None:
+def test_unknown_city_keeps_its_code() -> None:
     assert [wording.city_name(code) for code in ("NYC", "XYZ")] == ["New York", "XYZ"]

@@ -18,20 +18,20 @@ def book(yes: list[tuple[Price, Count]], no: list[tuple[Price, Count]]) -> Order
     return OrderBook("T", best_first(yes), best_first(no), START)
 
 
-def test_an_ask_is_one_minus_the_other_leg_s_best_bid_with_its_size() -> None:
+def test_an_ask_is_one_minus_the_other_legs_best_bid_with_its_size() -> None:
     both = book([(price("0.30"), count(8))], [(price("0.69"), count(63)), (price("0.01"), count(5))])
     assert both.best_yes_ask == Level(price("0.31"), count(63))
     assert both.best_no_ask == Level(price("0.70"), count(8))
     assert (both.spread, both.mid) == (Decimal("0.01"), Decimal("0.305"))
 
 
-def test_an_empty_side_has_no_price_at_all() -> None:
+def test_an_empty_side_has_no_price() -> None:
     one_sided = book([(price("0.30"), count(8))], [])
     assert (one_sided.best_yes_ask, one_sided.best_no_bid, one_sided.spread, one_sided.mid) == (None, None, None, None)
     assert one_sided.best_no_ask is not None
 
 
-def test_a_level_without_contracts_is_no_level() -> None:
+def test_a_level_without_contracts_is_ignored() -> None:
     assert book([(price("0.99"), count(0))], []).best_yes_bid is None
 
 

@@ -14,7 +14,7 @@ from milkbot.domain.cities import City, cities, city_of_series
 NEW_YORK = city_of_series("KXHIGHNY")
 
 
-def test_the_seven_oldest_highs_are_there_each_once() -> None:
+def test_each_of_the_seven_oldest_series_is_listed_once() -> None:
     series = ["KXHIGHNY", "KXHIGHCHI", "KXHIGHMIA", "KXHIGHLAX", "KXHIGHAUS", "KXHIGHDEN", "KXHIGHPHIL"]
     assert {c.series for c in cities()} >= set(series)
     for field in ("code", "series", "station", "climate_report"):
@@ -44,7 +44,7 @@ def test_the_offset_is_that_of_the_zone_in_winter(city: City) -> None:
     assert winter.utcoffset() == timedelta(hours=city.utc_offset_hours)
 
 
-def test_an_unknown_series_is_refused_with_its_mend() -> None:
+def test_an_unknown_series_is_refused_with_the_remedy() -> None:
     with pytest.raises(KeyError, match=r"cities\.toml"):
         city_of_series("KXHIGHOU")
 
@@ -59,7 +59,7 @@ def test_an_unknown_series_is_refused_with_its_mend() -> None:
     ],
     ids=["summer-00:30", "summer-01:00", "winter-23:59", "winter-00:00"],
 )
-def test_the_day_turns_at_standard_midnight_in_summer_too(moment: datetime, day: date) -> None:
+def test_the_climate_day_begins_at_standard_midnight_in_summer_too(moment: datetime, day: date) -> None:
     assert NEW_YORK.climate_day_at(moment) == day
 
 
@@ -86,7 +86,7 @@ def test_rules_name_the_station_whatever_their_spacing() -> None:
     assert not NEW_YORK.settles_by("")
 
 
-def test_no_city_takes_the_rules_of_another() -> None:
+def test_no_city_accepts_the_rules_of_another() -> None:
     for city in cities():
         for other in cities():
             assert city.settles_by(f"as reported under {other.climate_report}.") is (city is other)

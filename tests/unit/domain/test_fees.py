@@ -16,7 +16,7 @@ PLAIN = FeeSchedule(FeeType.QUADRATIC, Decimal(1))
 WITH_MAKER = FeeSchedule(FeeType.QUADRATIC_WITH_MAKER_FEES, Decimal(1))
 
 
-def test_the_exchange_s_own_example_is_met_to_the_millionth() -> None:
+def test_the_exchanges_own_example_is_computed_to_the_millionth() -> None:
     assert PLAIN.taker(count(1), price("0.055")) == Decimal("0.003639")
 
 
@@ -24,16 +24,16 @@ def test_the_exchange_s_own_example_is_met_to_the_millionth() -> None:
     ("contracts", "at", "charged"),
     [("14.11", "0.84", "0.1328"), ("9.13", "0.53", "0.1592"), ("21.75", "0.17", "0.2149"), ("1", "0.49", "0.0175")],
 )
-def test_real_fills_were_charged_what_we_compute(contracts: str, at: str, charged: str) -> None:
+def test_computed_fees_equal_those_of_real_fills(contracts: str, at: str, charged: str) -> None:
     # Charged under the rule of before August 2026, which rounded up to 0.0001: as the balance still is.
     assert aligned(PLAIN.taker(count(contracts), price(at))) == Decimal(charged)
 
 
-def test_the_dearest_contract_costs_a_cent_and_three_quarters() -> None:
+def test_the_highest_fee_of_a_contract_is_one_and_three_quarter_cents() -> None:
     assert PLAIN.taker(count(1), price("0.5")) == Decimal("0.0175")
 
 
-def test_makers_pay_nothing_on_weather_and_a_quarter_elsewhere() -> None:
+def test_makers_pay_nothing_on_weather_and_a_quarter_of_the_fee_elsewhere() -> None:
     assert PLAIN.maker(count(100), price("0.5")) == 0
     assert WITH_MAKER.maker(count(100), price("0.5")) == Decimal("0.4375")
 
@@ -65,7 +65,7 @@ def test_the_balance_shows_whole_hundredths_of_a_cent(contracts: Count, at: Pric
     assert aligned(Cash(aligned(fee))) == aligned(fee)
 
 
-def test_a_fee_type_that_nobody_told_us_of_is_unknown_and_priced_as_the_dearest() -> None:
+def test_an_unknown_fee_type_is_priced_as_the_dearest() -> None:
     flat = FeeSchedule(FeeType("flat"), Decimal(1))
     assert not flat.is_known
     assert PLAIN.is_known
@@ -75,7 +75,7 @@ def test_a_fee_type_that_nobody_told_us_of_is_unknown_and_priced_as_the_dearest(
 
 
 @given(st.sampled_from(FeeType), st.decimals(0, 10, places=4))
-def test_a_schedule_is_another_one_after_it_was_written_down(fee_type: FeeType, multiplier: Decimal) -> None:
+def test_a_fee_schedule_is_read_back_as_it_was_written(fee_type: FeeType, multiplier: Decimal) -> None:
     schedule = FeeSchedule(fee_type, multiplier)
     assert FeeSchedule.of_text(schedule.text) == schedule
 
@@ -83,6 +83,6 @@ def test_a_schedule_is_another_one_after_it_was_written_down(fee_type: FeeType, 
 @pytest.mark.parametrize(
     "text", ["", "quadratic", "quadratic x", "quadratic x -1", "quadratic x 1e9", "quadratic x NaN"]
 )
-def test_words_that_are_no_schedule_are_read_as_one(text: str) -> None:
+def test_text_that_is_no_fee_schedule_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a fee schedule"):
         FeeSchedule.of_text(text)

@@ -42,7 +42,7 @@ def test_each_kind_of_strike_has_its_half_degree_edges(
         (StrikeType.LESS, None, None),
     ],
 )
-def test_a_strike_that_lacks_or_has_an_end_too_many_is_refused(
+def test_a_strike_with_a_missing_or_superfluous_bound_is_refused(
     kind: StrikeType, floor: int | None, cap: int | None
 ) -> None:
     with pytest.raises(ValueError, match="strike"):

@@ -44,7 +44,7 @@ def test_an_address_that_is_on_no_list_is_refused(address: str) -> None:
         exchange_of(address)
 
 
-def test_money_meets_only_its_own_exchange() -> None:
+def test_each_mode_is_allowed_only_with_its_own_exchange() -> None:
     fits = {(mode, exchange) for mode in TradingMode for exchange in Exchange if mode_fits(mode, exchange)}
     assert fits == {
         *((TradingMode.SHADOW, exchange) for exchange in Exchange),
@@ -63,7 +63,7 @@ def test_a_halt_ends_at_its_bound_and_one_without_a_bound_does_not() -> None:
     assert unbounded.at(START + timedelta(days=365)) is TradingState.REDUCING
 
 
-def test_an_unknown_host_is_told_with_those_that_are_known() -> None:
+def test_an_unknown_host_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="known") as told:
         exchange_of("https://kalshi.example/v2")
     assert str(told.value) == (

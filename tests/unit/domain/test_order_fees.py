@@ -40,12 +40,12 @@ def rows(revenue: str, model_fee: str, rounding: Rounding, fills: int) -> list[t
     return [row(fee) for fee in fees]
 
 
-def test_the_exchange_s_example_of_a_member_through_a_clearing_firm() -> None:
+def test_the_exchanges_example_of_a_clearing_member_is_computed_exactly() -> None:
     fee = fill_fee(Decimal("-0.055"), Decimal("0.00363825"), Decimal(0), NON_DIRECT)
     assert row(fee)[:4] == numbers("0.003639 0.001361 0 0.005")
 
 
-def test_the_exchange_s_table_of_the_accumulator() -> None:
+def test_the_exchanges_table_of_the_accumulator_is_computed_exactly() -> None:
     # Each fill overpays 0.004; the third has enough fee to give a cent back.
     fees = rows("-0.990", "0.006", NON_DIRECT, 3)
     assert [(part[2], part[4]) for part in fees] == [numbers("0 0.004"), numbers("0 0.008"), numbers("0.01 0.002")]
@@ -84,7 +84,9 @@ def test_the_exchange_s_table_of_the_accumulator() -> None:
     ],
     ids=["price below a cent", "fractional count", "both"],
 )
-def test_the_exchange_s_tables_of_three_fills_to_the_last_digit(revenue: str, model_fee: str, table: list[str]) -> None:
+def test_the_exchanges_tables_of_three_fills_are_computed_to_the_last_digit(
+    revenue: str, model_fee: str, table: list[str]
+) -> None:
     assert rows(revenue, model_fee, BEFORE, 3) == [numbers(line) for line in table]
 
 
@@ -97,7 +99,7 @@ def test_a_direct_member_pays_the_formula_to_a_hundredth_of_a_cent() -> None:
     ]
 
 
-def test_what_was_overpaid_as_taker_comes_back_to_the_maker() -> None:
+def test_a_fee_overpaid_as_taker_is_rebated_to_the_maker() -> None:
     with_maker = FeeSchedule(FeeType.QUADRATIC_WITH_MAKER_FEES, Decimal(1))
     fills = [fill(BookSide.BID, "1", "0.055", 0), replace(fill(BookSide.BID, "1", "0.055", 1), is_taker=False)]
     taker, maker = order_fees(fills, with_maker)
@@ -117,7 +119,7 @@ def test_an_order_without_fills_costs_nothing() -> None:
 
 
 @given(FILLS)
-def test_every_balance_stays_on_its_grid_and_no_cent_is_lost(fills: list[Fill]) -> None:
+def test_every_balance_is_on_its_grid_and_no_cent_is_lost(fills: list[Fill]) -> None:
     fees = order_fees(fills, PLAIN)
     carried = Decimal(0)
     for part, fee in zip(fills, fees, strict=True):
@@ -131,21 +133,21 @@ def test_every_balance_stays_on_its_grid_and_no_cent_is_lost(fills: list[Fill]) 
 
 
 @given(FILLS)
-def test_a_fill_costs_the_same_whichever_leg_is_meant(fills: list[Fill]) -> None:
+def test_a_fill_has_the_same_fee_for_either_leg(fills: list[Fill]) -> None:
     # Selling YES at p is buying NO at 1 - p: the exchange's signed revenue differs by a whole number of cents.
     other = [replace(part, side=_other(part.side), price=complement(part.price)) for part in fills]
     assert [row(fee) for fee in order_fees(fills, PLAIN)] == [row(fee) for fee in order_fees(other, PLAIN)]
 
 
 @given(st.integers(1, 60), PRICES, st.lists(PRICES, min_size=60, max_size=60))
-def test_no_way_of_filling_costs_more_than_the_dearest(contracts: int, limit: Price, prices: list[Price]) -> None:
+def test_no_split_into_fills_costs_more_than_the_upper_bound(contracts: int, limit: Price, prices: list[Price]) -> None:
     fills = [fill(BookSide.BID, "1", str(min(limit, at)), n) for n, at in enumerate(prices[:contracts])]
     paid = sum(part.price for part in fills) + sum(fee.net for fee in order_fees(fills, PLAIN))
     assert paid <= contracts * limit + dearest(count(contracts), limit, PLAIN)
 
 
 @given(COUNTS, PRICES)
-def test_the_dearest_is_close_to_the_formula(contracts: Count, at: Price) -> None:
+def test_the_upper_bound_of_a_fee_is_close_to_the_formula(contracts: Count, at: Price) -> None:
     most, exact = dearest(contracts, at, PLAIN), PLAIN.model(contracts, at, is_taker=True)
     assert exact < most <= exact + (contracts + 1) * Decimal("0.000001") + 2 * BALANCE_STEP
 

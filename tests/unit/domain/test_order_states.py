@@ -37,7 +37,7 @@ def histories(draw: st.DrawFn) -> list[Rule]:
 
 
 @given(st.sampled_from(OrderState), st.sampled_from(OrderState))
-def test_a_state_changes_along_the_table_and_in_no_other_way(old: OrderState, new: OrderState) -> None:
+def test_a_state_changes_only_as_the_table_allows(old: OrderState, new: OrderState) -> None:
     if any((before, after) == (old, new) for before, _, after in PLAIN):
         assert (old, event_of(old, new), new) in PLAIN
     else:
@@ -46,7 +46,9 @@ def test_a_state_changes_along_the_table_and_in_no_other_way(old: OrderState, ne
 
 
 @given(st.sampled_from([None, *OrderState]), st.sampled_from(OrderEvent), st.sampled_from(OrderState))
-def test_an_event_leads_nowhere_but_by_the_table(old: OrderState | None, event: OrderEvent, new: OrderState) -> None:
+def test_an_event_changes_a_state_only_as_the_table_allows(
+    old: OrderState | None, event: OrderEvent, new: OrderState
+) -> None:
     if (old, event, new) in RULES:
         assert event_of(old, new, event) is event
     else:
@@ -54,7 +56,7 @@ def test_an_event_leads_nowhere_but_by_the_table(old: OrderState | None, event: 
             event_of(old, new, event)
 
 
-def test_two_states_have_one_plain_event_at_most() -> None:
+def test_two_states_have_at_most_one_plain_event() -> None:
     assert len({(old, new) for old, _, new in PLAIN}) == len(PLAIN)
 
 
@@ -64,13 +66,13 @@ def test_an_event_leads_to_one_state_whatever_was_before() -> None:
         assert len({new for _, named, new in RULES if named is event}) == 1, event
 
 
-def test_a_final_state_is_left_by_what_the_exchange_shows_and_by_nothing_else() -> None:
+def test_a_final_state_changes_only_by_evidence_of_the_exchange() -> None:
     left = {event for old, event, new in RULES if old in TERMINAL and old is not new}
     assert left == FOUND
     assert not any(old is OrderState.FILLED for old, _ in TRANSITIONS)
 
 
-def test_every_open_state_can_end_and_unknown_is_never_forgotten() -> None:
+def test_every_open_state_can_end_and_only_pending_becomes_unknown() -> None:
     for state in OPEN:
         assert any(new in TERMINAL for old, new in TRANSITIONS if old is state)
     assert not any(new is OrderState.PENDING for _, new in TRANSITIONS)
@@ -81,19 +83,19 @@ def test_only_an_order_that_was_never_acknowledged_can_be_rejected() -> None:
     assert {old for old, new in TRANSITIONS if new is OrderState.REJECTED} == UNRESOLVED
 
 
-def test_the_operator_rules_on_what_is_not_known_and_on_nothing_else() -> None:
+def test_the_operator_can_resolve_only_orders_of_unknown_outcome() -> None:
     ruled = {(old, new) for old, event, new in RULES if event.startswith("ruled_")}
     assert {old for old, _ in ruled} == UNRESOLVED
     assert {new for _, new in ruled} == TERMINAL
 
 
 @given(histories())
-def test_the_fold_of_a_log_is_the_state_that_its_last_event_left(history: list[Rule]) -> None:
+def test_replaying_a_log_gives_the_state_after_its_last_event(history: list[Rule]) -> None:
     assert fold(history) is history[-1][2]
 
 
 @given(histories(), st.data())
-def test_a_log_that_lacks_a_change_is_no_log(history: list[Rule], data: st.DataObject) -> None:
+def test_a_log_with_a_missing_change_is_refused(history: list[Rule], data: st.DataObject) -> None:
     changes = [index for index, (old, _, new) in enumerate(history[:-1]) if old is not new]
     if not changes:
         return

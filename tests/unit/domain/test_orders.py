@@ -50,12 +50,12 @@ NAMES: st.SearchStrategy[Decision] = st.tuples(
 
 
 @given(NAMES, NAMES)
-def test_a_name_is_the_same_for_the_same_decision_and_for_no_other(one: Decision, other: Decision) -> None:
+def test_a_client_order_id_is_unique_to_its_decision(one: Decision, other: Decision) -> None:
     assert (client_order_id(*one) == client_order_id(*other)) is (one == other)
     assert len(client_order_id(*one)) <= 64
 
 
-def test_a_name_does_not_change_between_releases() -> None:
+def test_a_client_order_id_does_not_change_between_releases() -> None:
     # Orders that are open across a deployment are found again by this very text.
     name = client_order_id(TradingMode.DEMO, "KXHIGHNY-26JUL19-T80", "daily_high", START, 1)
     assert name == "mb-2b9c82cd48cc3dcb80306d7e46c81963c9eac5f4"

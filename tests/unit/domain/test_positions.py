@@ -47,7 +47,7 @@ def test_selling_a_part_realizes_its_share_of_the_cost() -> None:
     assert parts(held) == numbers("6", "1.8", "0.8")
 
 
-def test_closing_no_pays_the_no_leg_s_price() -> None:
+def test_closing_no_pays_the_no_legs_price() -> None:
     held = fold("T", [fill(BookSide.ASK, "10", "0.30"), fill(BookSide.BID, "10", "0.20")])
     assert parts(held) == numbers("0", "0", "1.0")
 
@@ -74,7 +74,7 @@ def test_the_count_is_what_was_bought_less_what_was_sold(fills: list[Fill]) -> N
 
 
 @given(FILLS, PRICES)
-def test_no_dollar_appears_or_vanishes_whatever_the_market_settles_at(fills: list[Fill], yes_value: Price) -> None:
+def test_cash_is_conserved_whatever_the_market_settles_at(fills: list[Fill], yes_value: Price) -> None:
     held = fold("T", fills)
     # Worth by cash alone: each YES bought pays its value and cost its price, each NO the complements.
     worth = sum(f.count * (yes_value - f.price) * (ONE if f.side is BookSide.BID else -ONE) for f in fills)
@@ -82,7 +82,7 @@ def test_no_dollar_appears_or_vanishes_whatever_the_market_settles_at(fills: lis
 
 
 @given(FILLS)
-def test_the_cost_of_what_is_held_lies_between_nothing_and_a_dollar_each(fills: list[Fill]) -> None:
+def test_the_cost_of_a_position_is_between_zero_and_a_dollar_per_contract(fills: list[Fill]) -> None:
     held = fold("T", fills)
     assert -TINY <= held.cost <= abs(held.signed_count) + TINY
 
@@ -95,7 +95,7 @@ def test_a_round_trip_at_one_price_earns_nothing(contracts: Count, at: Price) ->
         assert fold("T", order) == Position.flat("T")
 
 
-def test_a_flat_position_keeps_its_market_s_name() -> None:
+def test_a_closed_position_keeps_its_market() -> None:
     assert Position.flat("T") == Position("T", count(0), cash(0), cash(0), cash(0))
 
 
@@ -109,7 +109,7 @@ def test_a_flat_position_keeps_its_market_s_name() -> None:
         [("a", "o", BookSide.BID, "0.50", 0), ("b", "o", BookSide.BID, "0.50", 0)],  # always the same
     ],
 )
-def test_fills_are_put_in_the_order_in_which_they_came(executed: list[tuple[str, str, BookSide, str, int]]) -> None:
+def test_fills_are_sorted_by_time(executed: list[tuple[str, str, BookSide, str, int]]) -> None:
     fills = [
         replace(fill(side, "1", at), fill_id=name, order_id=order_id, filled_at=START + timedelta(seconds=seconds))
         for name, order_id, side, at, seconds in executed

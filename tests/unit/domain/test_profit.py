@@ -24,7 +24,7 @@ def level(at: str) -> tuple[Level, ...]:
 BOOK = OrderBook("T", level("0.40"), level("0.55"), START)
 
 
-def test_a_leg_is_marked_at_the_bid_for_itself() -> None:
+def test_a_leg_is_valued_at_its_own_bid() -> None:
     assert mark(position("10", "3"), BOOK) == Decimal("0.40")
     assert mark(position("-10", "7"), BOOK) == Decimal("0.55")
 
@@ -39,22 +39,22 @@ def test_a_leg_is_marked_at_the_bid_for_itself() -> None:
     ],
     ids=["no book", "no YES bid", "no NO bid", "nothing held"],
 )
-def test_a_missing_bid_stays_missing(held: Position, book: OrderBook | None) -> None:
+def test_without_a_bid_a_position_has_no_price(held: Position, book: OrderBook | None) -> None:
     assert mark(held, book) is None
 
 
-def test_what_is_held_is_worth_its_bid_over_its_cost() -> None:
+def test_unrealized_profit_is_the_bid_less_the_cost() -> None:
     assert unrealized(position("10", "3"), price("0.40")) == Decimal("1.0")
     assert unrealized(position("-10", "7"), price("0.55")) == Decimal("-1.5")
     assert unrealized(position("0.5", "0.1"), price("1")) == Decimal("0.4")
 
 
-def test_what_nobody_bids_for_is_not_worth_nothing_but_unknown() -> None:
+def test_without_a_bid_the_unrealized_profit_is_unknown() -> None:
     assert unrealized(position("10", "3"), None) is None
     assert unrealized(position("0", "0"), None) == 0
 
 
-def test_a_sum_tells_what_it_does_not_know() -> None:
+def test_a_total_names_the_positions_of_unknown_value() -> None:
     rows: list[tuple[Position, Price | None]] = [
         (position("10", "3", fees="0.15", realized="2"), price("0.40")),
         (position("-4", "2", ticker="U", fees="0.05", realized="-0.5"), None),
@@ -66,7 +66,7 @@ def test_a_sum_tells_what_it_does_not_know() -> None:
     assert profit([rows[0], rows[2]]).net == Decimal(3) - Decimal("0.25") + Decimal(1)
 
 
-def test_nothing_held_is_no_profit() -> None:
+def test_without_positions_the_profit_is_zero() -> None:
     nothing = Cash(Decimal(0))
     assert profit([]) == Profit(nothing, nothing, nothing, ())
     assert profit([]).net == 0

@@ -27,7 +27,7 @@ def host_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("host_zone")
-def test_an_order_s_name_is_the_same_on_every_host() -> None:
+def test_a_client_order_id_is_the_same_on_every_host() -> None:
     name = client_order_id(TradingMode.DEMO, "T", "s", MOMENT, 1)
     assert name == "mb-9e20b1caff86c1cf2b3e103171733743fa517da0"
 
@@ -39,13 +39,13 @@ def test_a_climate_day_has_its_bounds_in_utc() -> None:
 
 
 @pytest.mark.usefixtures("host_zone")
-def test_the_clock_tells_utc() -> None:
+def test_the_clock_gives_utc() -> None:
     before, now, after = time.time(), SystemClock().now(), time.time()
     assert now.utcoffset() == timedelta(0)
     assert before <= now.timestamp() <= after
 
 
-def test_the_clock_sleeps_as_long_as_it_is_told() -> None:
+def test_the_clock_sleeps_for_the_given_time() -> None:
     begun = time.monotonic()
     SystemClock().sleep(0.02)
     assert time.monotonic() - begun >= 0.02

@@ -41,7 +41,7 @@ HOLDS = st.lists(
 )
 
 
-def test_nothing_held_is_active_at_full_size() -> None:
+def test_without_holds_trading_is_active_at_full_size() -> None:
     assert state_of([], NOW) is TradingState.ACTIVE
     assert size_factor([], NOW) == 1
 
@@ -54,43 +54,43 @@ def test_nothing_held_is_active_at_full_size() -> None:
         (Effect.HALTED, TradingState.HALTED, "1"),
     ],
 )
-def test_each_effect_takes_its_own_away(effect: Effect, state: TradingState, factor: str) -> None:
+def test_each_hold_has_its_own_effect(effect: Effect, state: TradingState, factor: str) -> None:
     assert STATE_OF[effect] is state
     assert state_of([hold(1, effect)], NOW) is state
     assert size_factor([hold(1, effect)], NOW) == Decimal(factor)
 
 
-def test_half_size_ends_with_its_hold() -> None:
+def test_half_size_applies_until_its_hold_ends() -> None:
     halved = [hold(1, Effect.HALF_SIZE, NOW + HOUR)]
     assert size_factor(halved, NOW) == Decimal("0.5")
     assert size_factor(halved, NOW + HOUR) == 1
 
 
-def test_a_hold_counts_up_to_its_end_and_not_at_it() -> None:
+def test_a_hold_is_in_force_until_its_end_and_not_at_it() -> None:
     ending = hold(1, Effect.HALTED, NOW + HOUR)
     assert ending.in_force(NOW + HOUR - timedelta(microseconds=1))
     assert not ending.in_force(NOW + HOUR)
     assert hold(1, Effect.HALTED).in_force(NOW + timedelta(days=999))
 
 
-def test_an_acknowledged_hold_counts_no_more() -> None:
+def test_an_acknowledged_hold_is_no_longer_in_force() -> None:
     assert not hold(1, Effect.HALTED, by="ann").in_force(NOW)
     assert state_of([hold(1, Effect.HALTED, by="ann"), hold(2, Effect.REDUCING)], NOW) is TradingState.REDUCING
 
 
-def test_an_end_of_a_weaker_hold_leaves_the_halt_of_the_operator() -> None:
+def test_the_end_of_a_weaker_hold_does_not_end_the_operators_halt() -> None:
     holds = [hold(1, Effect.HALTED), hold(2, Effect.REDUCING, NOW + HOUR)]
     for moment in (NOW, NOW + HOUR, NOW + timedelta(days=99)):
         assert state_of(holds, moment) is TradingState.HALTED
 
 
-def test_an_end_of_a_halt_leaves_what_was_only_reducing() -> None:
+def test_the_end_of_a_halt_does_not_end_a_weaker_hold() -> None:
     holds = [hold(1, Effect.HALTED, NOW + HOUR), hold(2, Effect.REDUCING)]
     assert state_of(holds, NOW) is TradingState.HALTED
     assert state_of(holds, NOW + HOUR) is TradingState.REDUCING
 
 
-def test_the_strongest_comes_first_then_what_lasts_longest_then_the_oldest() -> None:
+def test_holds_are_sorted_by_strength_then_duration_then_age() -> None:
     listed = [
         hold(1, Effect.HALF_SIZE),
         hold(2, Effect.HALTED, NOW + HOUR),
@@ -104,7 +104,7 @@ def test_the_strongest_comes_first_then_what_lasts_longest_then_the_oldest() -> 
 
 
 @given(HOLDS)
-def test_taking_a_hold_away_never_makes_the_state_stronger(holds: list[Hold]) -> None:
+def test_ending_a_hold_never_makes_the_state_stricter(holds: list[Hold]) -> None:
     strength = list(TradingState)
     before = strength.index(state_of(holds, NOW))
     for number in range(len(holds)):
@@ -119,7 +119,7 @@ def test_the_state_is_that_of_the_worst_hold_in_force(holds: list[Hold]) -> None
     assert state_of(holds, NOW) is [TradingState.ACTIVE, *STATE_OF.values()][worst + 1]
 
 
-def test_a_stored_state_ends_with_its_bound() -> None:
+def test_a_stored_state_ends_at_its_time() -> None:
     record = StateRecord(TradingState.HALTED, "x", NOW, NOW + HOUR, None)
     assert record.at(NOW) is TradingState.HALTED
     assert record.at(NOW + HOUR) is TradingState.ACTIVE

@@ -21,7 +21,7 @@ def test_a_text_that_is_no_number_is_refused(parse: Callable[[str], Decimal], te
 
 
 @pytest.mark.parametrize("text", ["-0.01", "1.000001", "88"])
-def test_a_price_outside_one_contract_s_dollar_is_refused(text: str) -> None:
+def test_a_price_outside_one_contracts_dollar_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="0 to 1 dollar"):
         units.price(text)
 
@@ -33,17 +33,17 @@ def test_a_count_that_the_exchange_cannot_hold_is_refused(text: str) -> None:
 
 
 @given(PRICES)
-def test_a_price_survives_the_wire(price: units.Price) -> None:
+def test_a_price_is_read_back_from_the_wire_as_it_was(price: units.Price) -> None:
     assert units.price(units.price_text(price)) == price
 
 
 @given(COUNTS)
-def test_a_count_survives_the_wire(contracts: units.Count) -> None:
+def test_a_count_is_read_back_from_the_wire_as_it_was(contracts: units.Count) -> None:
     assert units.count(units.count_text(contracts)) == contracts
 
 
 @given(st.decimals(-(10**6), 10**6, places=6))
-def test_cash_survives_the_wire(dollars: Decimal) -> None:
+def test_cash_is_read_back_from_the_wire_as_it_was(dollars: Decimal) -> None:
     assert units.cash(units.cash_text(dollars)) == dollars
 
 
@@ -71,27 +71,27 @@ def test_rounding_stays_within_a_step_and_on_the_right_side(value: Decimal, step
     assert down % step == up % step == 0
 
 
-def test_rounding_of_a_loss_keeps_its_name() -> None:
+def test_a_loss_is_rounded_in_the_named_direction() -> None:
     loss = Decimal("-0.015")
     assert units.round_down(loss, Decimal("0.01")) == Decimal("-0.01")
     assert units.round_floor(loss, Decimal("0.01")) == Decimal("-0.02")
     assert units.round_up(loss, Decimal("0.01")) == Decimal("-0.01")
 
 
-def test_texts_have_the_exchange_s_number_of_decimals_and_drop_none() -> None:
+def test_texts_have_the_exchanges_number_of_decimals() -> None:
     assert (units.price_text(units.price("0.4")), units.price_text(units.price("0.123456"))) == ("0.4000", "0.123456")
     assert (units.count_text(Decimal(7)), units.count_text(Decimal("-7.5"))) == ("7.00", "-7.50")
     assert (units.cash_text(Decimal(7)), units.cash_text(Decimal("1E+2"))) == ("7.000000", "100.000000")
 
 
 @pytest.mark.parametrize("wrong", ["ten", "NaN", "Infinity"])
-def test_cash_that_is_no_number_is_named(wrong: str) -> None:
+def test_cash_that_is_no_number_is_refused_by_its_text(wrong: str) -> None:
     with pytest.raises(ValueError, match=f"^cash is '{wrong}', expected a"):
         units.cash(wrong)
 
 
 @pytest.mark.parametrize("wrong", ["ten", "NaN", "-Infinity"])
-def test_a_price_or_count_that_is_no_number_is_named(wrong: str) -> None:
+def test_a_price_or_count_that_is_no_number_is_refused_by_its_text(wrong: str) -> None:
     with pytest.raises(ValueError, match=f"^price is '{wrong}', expected a"):
         units.price(wrong)
     with pytest.raises(ValueError, match=f"^count is '{wrong}', expected a"):

@@ -37,14 +37,14 @@ def test_a_two_degree_bracket_is_two_degrees_wide_not_one() -> None:
     assert bracket_probabilities(32.5, 2.1, [bracket])[0] == pytest.approx(0.37, abs=0.005)
 
 
-def test_a_bracket_below_the_measured_maximum_is_dead() -> None:
+def test_a_bracket_below_the_measured_maximum_has_no_probability() -> None:
     chances = bracket_probabilities(31.0, 2.0, LADDER, observed_max_f=33.4)
     assert chances[:2] == (0.0, 0.0)
     assert chances[2] == 0.0
     assert chances[3] > 0.5
 
 
-def test_a_measured_maximum_on_the_edge_kills_nothing_that_rounding_may_save() -> None:
+def test_a_bracket_within_rounding_of_the_measured_maximum_remains_possible() -> None:
     chances = bracket_probabilities(31.0, 2.0, LADDER, observed_max_f=32.0)
     assert chances[2] > 0.0
 

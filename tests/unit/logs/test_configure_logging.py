@@ -72,7 +72,7 @@ def test_lines_of_the_standard_library_have_the_same_form(log: Path) -> None:
     )
 
 
-def test_server_that_brought_its_own_handlers_writes_our_lines_once(
+def test_a_server_with_its_own_handlers_writes_each_line_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("uvicorn", "uvicorn.access", "streamlit.runtime"):
@@ -86,7 +86,7 @@ def test_server_that_brought_its_own_handlers_writes_our_lines_once(
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
-def test_server_log_that_was_silenced_stays_silent(tmp_path: Path) -> None:
+def test_a_silenced_server_log_remains_silent(tmp_path: Path) -> None:
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False
     configure_logging(_settings(log_file=tmp_path / "x.log"), "analytics")
@@ -98,7 +98,7 @@ def test_server_log_that_was_silenced_stays_silent(tmp_path: Path) -> None:
     assert not access.hasHandlers()
 
 
-def test_level_of_the_server_does_not_override_ours(tmp_path: Path) -> None:
+def test_the_servers_log_level_does_not_override_the_configured_one(tmp_path: Path) -> None:
     logging.getLogger("uvicorn").setLevel(logging.INFO)
     configure_logging(_settings(log_level="WARNING", log_file=tmp_path / "x.log"), "analytics")
     logging.getLogger("uvicorn").info("Started server process", extra={"color_message": "Started"})
@@ -116,9 +116,7 @@ def test_rotation_loses_no_line(log: Path) -> None:
     assert [line["event"] for line in (*_lines(rotated), *_lines(log))] == ["before", "after"]
 
 
-def test_line_between_the_two_steps_of_a_rotation_goes_to_the_old_file(
-    log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_during_a_rotation_goes_to_the_old_file(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_args: object, **_kwargs: object) -> None:
         raise PermissionError
 
@@ -139,7 +137,7 @@ def test_value_with_the_name_of_a_secret_is_hidden(log: Path, name: str) -> None
     assert (line[name], line["headers"][name]) == (HIDDEN, HIDDEN)
 
 
-def test_known_secret_is_hidden_wherever_it_stands(log: Path) -> None:
+def test_known_secret_is_hidden_wherever_it_occurs(log: Path) -> None:
     structlog.get_logger().info("password is correct horse", parts=["sk-0815"], error=ValueError("sk-0815 is wrong"))
     try:
         raise RuntimeError("cannot connect with correct horse")
@@ -156,9 +154,7 @@ def test_password_inside_an_address_is_hidden(log: Path) -> None:
     assert _lines(log)[0]["event"] == f"connecting to postgresql://milkbot:{HIDDEN}@localhost/milkbot"
 
 
-def test_console_format_is_for_people_and_the_file_for_programs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_console_shows_text_and_the_file_holds_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(_settings(log_format="console", log_file=tmp_path / "x.log"), "trader")
     logging.getLogger("milkbot").info("tick finished")
     assert _lines(tmp_path / "x.log")[0]["event"] == "tick finished"
@@ -174,7 +170,7 @@ def test_lines_below_the_level_are_not_written(tmp_path: Path) -> None:
     assert [line["event"] for line in _lines(tmp_path / "x.log")] == ["loud"]
 
 
-def test_log_file_that_cannot_be_opened_is_named_with_the_mend(tmp_path: Path) -> None:
+def test_log_file_that_cannot_be_opened_is_refused_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "absent" / "x.log"
     with pytest.raises(ConfigError, match=r"LOG_FILE is '.*absent/x.log': No such file or directory; give a file"):
         configure_logging(_settings(log_file=path), "trader")

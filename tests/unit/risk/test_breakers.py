@@ -72,25 +72,25 @@ CASES = {
 }
 
 
-def test_just_below_every_threshold_nothing_trips() -> None:
+def test_below_its_threshold_no_breaker_trips() -> None:
     assert trips(QUIET, THRESHOLDS, NOW) == ()
 
 
 @pytest.mark.parametrize("breaker", list(Breaker))
-def test_a_breaker_trips_at_its_threshold_and_no_other_with_it(breaker: Breaker) -> None:
+def test_a_breaker_trips_alone_at_its_threshold(breaker: Breaker) -> None:
     facts, effect, reason, until = CASES[breaker]
     assert trips(facts, THRESHOLDS, NOW) == (Trip(breaker, effect, reason, until),)
 
 
 @pytest.mark.parametrize("breaker", list(Breaker))
-def test_the_rule_that_the_documentation_shows_is_the_one_that_is_kept(breaker: Breaker) -> None:
+def test_each_breaker_follows_its_documented_rule(breaker: Breaker) -> None:
     _, effect, _, until = CASES[breaker]
     rule = RULES[breaker]
     assert (rule.effect, rule.lasts) == (effect, None if until is None else until - NOW)
     assert rule.trips_when
 
 
-def test_a_win_trips_nothing() -> None:
+def test_a_win_trips_no_breaker() -> None:
     won = replace(QUIET, day=loss("-500"), week=loss("-500"), month=loss("-500"))
     assert trips(won, THRESHOLDS, NOW) == ()
 
@@ -101,7 +101,7 @@ def test_several_breakers_trip_at_once() -> None:
     assert tripped == [Breaker.DAILY_LOSS, Breaker.WEEKLY_LOSS, Breaker.MONTHLY_LOSS, Breaker.REJECTS]
 
 
-def test_a_breaker_that_holds_does_not_hold_again_until_it_ended_or_was_acknowledged() -> None:
+def test_a_breaker_trips_again_only_after_its_hold_ended_or_was_acknowledged() -> None:
     tripped = trips(replace(QUIET, day=loss("50"), rejects=5), THRESHOLDS, NOW)
     held = Hold(1, "breaker daily_loss", Effect.REDUCING, "x", NOW - timedelta(hours=1), NOW + timedelta(hours=23))
     assert [trip.breaker for trip in due(tripped, [held], NOW)] == [Breaker.REJECTS]

@@ -16,7 +16,7 @@ DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()
 
 
 @pytest.mark.parametrize("name", ["denials", "breakers"])
-def test_the_documentation_shows_the_rules_that_are_kept(name: str) -> None:
+def test_the_documentation_shows_the_rules_of_the_code(name: str) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     shown = text.partition(f"<!-- {name} -->\n")[2].partition(f"\n<!-- end of {name} -->")[0]
     table = {"denials": denials_table, "breakers": breakers_table}[name](DEFAULTS)
@@ -28,7 +28,7 @@ def test_every_code_and_breaker_has_a_rule() -> None:
     assert list(RULES) == list(Breaker)
 
 
-def test_a_row_tells_setting_default_and_end() -> None:
+def test_a_row_shows_setting_default_and_end() -> None:
     assert (
         "| `trade_risk` | its cost, fee included, is more percent of the bankroll | `MAX_TRADE_RISK_PCT` | 2 | no |"
         in (denials_table(DEFAULTS).splitlines())

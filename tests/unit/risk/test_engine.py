@@ -90,18 +90,18 @@ def test_an_order_that_meets_every_limit_exactly_passes() -> None:
     assert judge(exposure=replace(EMPTY, stakes=at_stake("CHI", "90", "CHI", "midwest"))) == ()
 
 
-def test_halted_refuses_every_order_also_one_that_reduces() -> None:
+def test_halted_refuses_every_order_even_one_that_reduces() -> None:
     halted = replace(ACTIVE, state=TradingState.HALTED)
     assert judge(now=halted) == judge(CLOSING, now=halted) == (DenialCode.TRADING_HALTED,)
 
 
-def test_reducing_refuses_new_risk_and_lets_what_reduces_pass() -> None:
+def test_reducing_refuses_new_risk_and_allows_orders_that_reduce() -> None:
     reducing = replace(ACTIVE, state=TradingState.REDUCING)
     assert judge(now=reducing) == (DenialCode.ONLY_REDUCING,)
     assert judge(CLOSING, now=reducing) == ()
 
 
-def test_event_unresolved_refuses_every_order_in_an_event_with_an_unknown_one() -> None:
+def test_every_order_is_refused_in_an_event_with_an_unknown_one() -> None:
     blocked = replace(EMPTY, blocked_events=frozenset({"NY"}))
     assert judge(exposure=blocked) == judge(CLOSING, exposure=blocked) == (DenialCode.EVENT_UNRESOLVED,)
     assert judge(exposure=replace(EMPTY, blocked_events=frozenset({"CHI"}))) == ()
@@ -130,14 +130,14 @@ def test_event_unresolved_refuses_every_order_in_an_event_with_an_unknown_one() 
         "order rate",
     ],
 )
-def test_what_cannot_be_sent_well_is_refused_also_when_it_reduces(
+def test_an_order_that_cannot_be_sent_safely_is_refused_even_if_it_reduces(
     now: Conditions, market: MarketFacts, code: DenialCode
 ) -> None:
     assert judge(market=market, now=now) == judge(CLOSING, market, now=now) == (code,)
     assert DENIALS[code].reducing is Reducing.REFUSED
 
 
-def test_a_clock_that_was_never_compared_is_not_held_against_an_order() -> None:
+def test_an_unknown_clock_skew_refuses_no_order() -> None:
     assert judge(now=replace(ACTIVE, clock_skew=None)) == ()
 
 
@@ -164,9 +164,7 @@ def test_a_clock_that_was_never_compared_is_not_held_against_an_order() -> None:
         "liquidity low",
     ],
 )
-def test_what_is_no_ground_for_new_risk_is_refused_and_lets_what_reduces_pass(
-    market: MarketFacts, code: DenialCode
-) -> None:
+def test_a_market_unfit_for_new_risk_allows_only_orders_that_reduce(market: MarketFacts, code: DenialCode) -> None:
     assert judge(market=market) == (code,)
     assert judge(CLOSING, market) == ()
     assert DENIALS[code].reducing is Reducing.PASSES
@@ -185,7 +183,7 @@ def test_what_is_no_ground_for_new_risk_is_refused_and_lets_what_reduces_pass(
     ],
     ids=["balance", "trade", "position"],
 )
-def test_each_limit_of_an_order_refuses_by_its_own_code_and_lets_what_reduces_pass(
+def test_each_order_limit_has_its_code_and_allows_orders_that_reduce(
     proposal: Proposal, exposure: Exposure, code: DenialCode
 ) -> None:
     assert judge(proposal, exposure=exposure) == (code,)
@@ -202,7 +200,7 @@ OVER = [
 
 
 @pytest.mark.parametrize(("stakes", "code"), OVER, ids=["event", "city", "cluster", "open risk"])
-def test_each_limit_of_what_is_at_risk_refuses_by_its_own_code_also_what_reduces_and_adds_to_it(
+def test_each_risk_limit_has_its_code_and_refuses_even_reducing_orders_that_add_risk(
     stakes: dict[str, Stake], code: DenialCode
 ) -> None:
     exposure = replace(EMPTY, stakes=stakes)
@@ -210,7 +208,7 @@ def test_each_limit_of_what_is_at_risk_refuses_by_its_own_code_also_what_reduces
     assert DENIALS[code].reducing is Reducing.REFUSED_WITH_MORE_RISK
 
 
-def test_what_reduces_and_adds_nothing_to_a_risk_that_is_over_its_limit_passes() -> None:
+def test_above_a_limit_a_reducing_order_that_adds_no_risk_is_allowed() -> None:
     held = Holding("NY-1", contracts("-20"), dollars("10"))
     over = Stake.of(EventBook((held, Holding("NY-2", contracts("100"), dollars("95")))), "NYC", "northeast")
     exposure = replace(EMPTY, stakes={"NY": over})
@@ -219,7 +217,7 @@ def test_what_reduces_and_adds_nothing_to_a_risk_that_is_over_its_limit_passes()
     assert judge(closing, exposure=exposure) == ()
 
 
-def test_what_closes_a_hedge_passes_as_long_as_the_rest_of_its_event_keeps_its_limits() -> None:
+def test_closing_a_hedge_is_allowed_while_the_event_keeps_its_limits() -> None:
     # Two NO of three pay whichever bracket wins. Without the one that is sold, NY-2 loses its whole cost.
     def hedged(at: str) -> Exposure:
         held = tuple(Holding(f"NY-{number}", contracts("-100"), dollars(at)) for number in (1, 2))
@@ -232,7 +230,7 @@ def test_what_closes_a_hedge_passes_as_long_as_the_rest_of_its_event_keeps_its_l
     assert judge(closing, exposure=hedged("31")) == (DenialCode.EVENT_RISK,)
 
 
-def test_every_reason_is_told_at_once() -> None:
+def test_every_reason_is_reported_at_once() -> None:
     exposure = replace(EMPTY, cash=dollars("0"), stakes=at_stake("NY", "100"))
     worst = MarketFacts(
         active=False, spread=None, depth=contracts("0"), book_age=None, forecast_age=None, terms=Terms.FEES_UNKNOWN
@@ -255,7 +253,7 @@ def test_two_orders_of_one_tick_count_together() -> None:
     assert judge(now=ACTIVE.after_order()) == (DenialCode.ORDER_RATE,)
 
 
-def test_a_hedge_within_an_event_takes_no_more_than_the_worst_outcome() -> None:
+def test_a_hedge_within_an_event_counts_at_the_worst_outcome() -> None:
     held = Holding("NY-2", contracts("-20"), dollars("16"))
     exposure = replace(EMPTY, stakes={"NY": Stake.of(EventBook((held,)), "NYC", "northeast")})
     no_of_another = replace(ORDER, order=OpenOrder("NY-1", Leg.NO, contracts("20"), dollars("0.8")))
@@ -264,7 +262,7 @@ def test_a_hedge_within_an_event_takes_no_more_than_the_worst_outcome() -> None:
     assert judge(no_of_another, exposure=exposure) == ()
 
 
-def test_exposure_adds_up_by_city_cluster_and_in_all() -> None:
+def test_exposure_adds_up_by_city_by_cluster_and_in_total() -> None:
     exposure = Exposure(
         dollars("0"),
         {
@@ -281,7 +279,7 @@ def test_exposure_adds_up_by_city_cluster_and_in_all() -> None:
     assert Exposure(dollars("0")).total == 0
 
 
-def test_half_size_halves_an_order_and_not_what_is_held() -> None:
+def test_half_size_halves_order_limits_and_not_existing_exposure() -> None:
     half = LIMITS.sized(Decimal("0.5"))
     assert half == replace(LIMITS, trade=dollars("10"), position=contracts("25"))
     assert denials(ORDER, GOOD, EMPTY, half, ACTIVE) == ()

@@ -132,9 +132,7 @@ def test_the_formula_is_the_worst_of_every_outcome_and_every_set_of_fills(book: 
 
 
 @given(BOOKS, st.data())
-def test_whatever_fills_in_whatever_order_never_puts_more_at_risk_than_was_judged(
-    book: EventBook, data: st.DataObject
-) -> None:
+def test_no_sequence_of_fills_risks_more_than_was_judged(book: EventBook, data: st.DataObject) -> None:
     judged = at_risk(book)
     while book.orders:
         number = data.draw(st.integers(0, len(book.orders) - 1))
@@ -146,7 +144,7 @@ def test_whatever_fills_in_whatever_order_never_puts_more_at_risk_than_was_judge
 
 
 @given(BOOKS, ORDERS)
-def test_one_more_order_never_makes_the_worst_case_better(book: EventBook, more: tuple[OpenOrder, ...]) -> None:
+def test_another_order_never_improves_the_worst_case(book: EventBook, more: tuple[OpenOrder, ...]) -> None:
     for added in more:
         after = book.with_order(added)
         # What it costs, or what it closes at a gain: a dollar a contract.
@@ -155,7 +153,7 @@ def test_one_more_order_never_makes_the_worst_case_better(book: EventBook, more:
 
 
 @given(BOOKS)
-def test_a_gap_in_what_is_known_of_the_brackets_never_lowers_the_risk(book: EventBook) -> None:
+def test_unknown_brackets_never_lower_the_risk(book: EventBook) -> None:
     known = replace(book, exclusive=True)
     assert at_risk(replace(known, brackets=BRACKETS)) <= at_risk(replace(known, brackets=frozenset()))
     assert at_risk(known) <= at_risk(replace(known, exclusive=False))
@@ -166,7 +164,7 @@ def test_two_brackets_of_one_event_cannot_both_pay() -> None:
     assert worst_result(book) == Decimal(-7)
 
 
-def test_no_of_two_brackets_loses_one_of_them_at_most() -> None:
+def test_no_of_two_brackets_loses_at_most_one() -> None:
     book = EventBook((held("B1", "-10", "7"), held("B2", "-10", "6")), brackets=BRACKETS)
     assert worst_result(book) == Decimal(-3)
 
@@ -177,7 +175,7 @@ def test_yes_of_all_six_brackets_wins_exactly_once() -> None:
     assert at_risk(book) == 0
 
 
-def test_yes_of_all_six_is_not_trusted_where_another_outcome_may_be() -> None:
+def test_yes_of_all_six_brackets_may_lose_if_another_outcome_is_possible() -> None:
     book = EventBook(tuple(held(ticker, "10", "1.5") for ticker in SIX))
     assert worst_result(book) == Decimal(-9)
 
@@ -198,7 +196,7 @@ def test_a_hedge_that_may_not_fill_lowers_nothing() -> None:
     assert worst_result(hedged) == worst_result(alone) == Decimal(-3)
 
 
-def test_an_order_that_locks_in_a_loss_counts_with_it() -> None:
+def test_an_order_that_locks_in_a_loss_counts_that_loss() -> None:
     book = EventBook((held("B1", "10", "3"),), brackets=BRACKETS).with_order(order("B1", Leg.NO, "10", "0.80"))
     # If B1 wins the NO loses 8 and the YES wins 7; if it loses the NO wins 2, and at worst it did not fill.
     assert result_if(book, "B1") == Decimal(-1)
@@ -206,7 +204,7 @@ def test_an_order_that_locks_in_a_loss_counts_with_it() -> None:
     assert worst_result(book) == Decimal(-3)
 
 
-def test_an_order_that_closes_at_a_gain_is_judged_without_the_gain() -> None:
+def test_an_order_that_closes_at_a_gain_counts_without_the_gain() -> None:
     # NO of T1 pays when B1 loses its 5 dollars to "neither"; once sold at 0.90 that gain is cash and offsets nothing.
     alone = EventBook((held("B1", "10", "5"), held("T1", "-14", "7")), brackets=BRACKETS)
     closing = alone.with_order(order("T1", Leg.YES, "14", "0.10"))
@@ -217,7 +215,7 @@ def test_an_order_that_closes_at_a_gain_is_judged_without_the_gain() -> None:
     assert result_if(alone.with_order(order("T1", Leg.YES, "22", "0.10")), None) == Decimal("-5.8")
 
 
-def test_two_orders_cannot_close_the_same_contracts_and_the_better_one_takes_the_gain() -> None:
+def test_of_two_orders_that_close_the_same_contracts_only_one_counts_as_closing() -> None:
     book = EventBook((held("T1", "-10", "5"),), brackets=BRACKETS)
     for each in ("0.30", "0.20"):
         book = book.with_order(order("T1", Leg.YES, "10", each))
@@ -226,10 +224,10 @@ def test_two_orders_cannot_close_the_same_contracts_and_the_better_one_takes_the
 
 
 @pytest.mark.parametrize("leg", list(Leg))
-def test_an_open_order_counts_as_if_it_filled_whole_and_lost(leg: Leg) -> None:
+def test_an_open_order_counts_as_filled_and_lost(leg: Leg) -> None:
     assert at_risk(EventBook(orders=(order("B1", leg, "10", "0.42"),))) == Decimal("4.20")
 
 
-def test_nothing_at_stake_risks_nothing() -> None:
+def test_without_stakes_the_risk_is_zero() -> None:
     assert worst_result(EventBook(brackets=BRACKETS)) == 0
     assert worst_result(EventBook(exclusive=False)) == 0

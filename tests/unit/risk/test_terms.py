@@ -50,13 +50,13 @@ def test_the_terms_are_the_fees_and_one_clause_for_each_kind_of_strike() -> None
 
 
 @pytest.mark.parametrize("day", ["July 20, 2026", "May 07, 2025", "Sept. 1, 2027", "DEC 31, 2026"])
-def test_another_day_and_other_degrees_are_the_same_terms(day: str) -> None:
+def test_terms_do_not_depend_on_day_and_degrees(day: str) -> None:
     other = clauses(replace(PLAIN, multiplier=Decimal("1.00")), ladder(day, low="-4", rules=RULES.replace(" ", "\n ")))
     assert other == TODAY
     assert verdict(other) is Terms.ACCEPTED
 
 
-def test_a_ladder_of_which_some_strikes_are_not_listed_is_the_same_terms() -> None:
+def test_terms_do_not_depend_on_which_strikes_are_listed() -> None:
     assert verdict(clauses(PLAIN, ladder("July 19, 2026")[1:])) is Terms.ACCEPTED
 
 
@@ -68,11 +68,11 @@ def test_a_ladder_of_which_some_strikes_are_not_listed_is_the_same_terms() -> No
         RULES.replace("market", "marking"),
     ],
 )
-def test_rules_changed_tells_another_wording(changed: str) -> None:
+def test_another_wording_counts_as_rules_changed(changed: str) -> None:
     assert verdict(clauses(PLAIN, ladder("July 19, 2026", rules=changed))) is Terms.RULES_CHANGED
 
 
-def test_rules_changed_tells_a_kind_of_strike_never_seen() -> None:
+def test_a_new_kind_of_strike_counts_as_rules_changed() -> None:
     tail = market(Strike(StrikeType.GREATER, floor=91), RULES.format(day="July 19, 2026", strike="greater than 91°"))
     assert verdict(clauses(PLAIN, [*ladder("July 19, 2026"), tail])) is Terms.RULES_CHANGED
 
@@ -81,19 +81,19 @@ def test_rules_changed_tells_a_kind_of_strike_never_seen() -> None:
     "fees",
     [FeeSchedule(FeeType.QUADRATIC, Decimal(2)), FeeSchedule(FeeType.QUADRATIC_WITH_MAKER_FEES, Decimal(1))],
 )
-def test_fees_changed_tells_another_schedule_whatever_the_rules(fees: FeeSchedule) -> None:
+def test_another_fee_schedule_counts_as_fees_changed_whatever_the_rules(fees: FeeSchedule) -> None:
     assert verdict(clauses(fees, ladder("July 19, 2026")), fees) is Terms.FEES_CHANGED
     assert verdict(clauses(fees, ladder("July 19, 2026", rules="other")), fees) is Terms.FEES_CHANGED
 
 
-def test_fees_unknown_is_never_accepted() -> None:
+def test_unknown_fees_are_never_accepted() -> None:
     fees = FeeSchedule(FeeType("flat"), Decimal(1))
     found = clauses(fees, ladder("July 19, 2026"))
     everything = {clause.kind: frozenset({clause.fingerprint}) for clause in found}
     assert judged(fees, found, everything) is Terms.FEES_UNKNOWN
 
 
-def test_a_fingerprint_names_the_text() -> None:
+def test_a_fingerprint_is_that_of_the_text() -> None:
     # Stored in databases: it must stay what it is.
     assert TODAY[0].fingerprint == "a89e3787293eac70"
     assert {clause.text for clause in TODAY} != {clause.fingerprint for clause in TODAY}

@@ -21,7 +21,7 @@ def _problems(environment: dict[str, str], env_file: Path | None = None) -> list
     return caught.value.problems
 
 
-def test_nothing_set_is_shadow_on_the_demo_exchange() -> None:
+def test_the_defaults_are_shadow_mode_on_the_demo_exchange() -> None:
     settings = load_settings({})
     assert (settings.trading_mode, settings.exchange) == ("shadow", "demo")
     assert settings.bankroll == Decimal("992.10")
@@ -66,7 +66,7 @@ def test_value_out_of_bounds_is_refused(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "KALSHI_PASSWORD", "OPENROUTER_API_KEY"])
-def test_secret_is_in_no_text_of_the_settings_or_of_an_error(name: str) -> None:
+def test_no_text_of_the_settings_or_of_an_error_contains_a_secret(name: str) -> None:
     settings = load_settings({name: SECRET})
     shown = (repr(settings), str(settings), settings.model_dump_json(), repr(settings.database.url()))
     assert not [text for text in shown if SECRET in text]
@@ -119,7 +119,7 @@ def test_misspelt_limit_in_the_file_is_an_error_with_the_right_name(tmp_path: Pa
     ]
 
 
-def test_variables_of_others_in_the_environment_are_theirs() -> None:
+def test_unknown_variables_of_the_environment_are_ignored() -> None:
     assert load_settings({"PATH": "/bin", "LANG": "C.UTF-8"}) == Settings()
 
 
@@ -130,7 +130,7 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert (settings.bankroll, settings.max_position_size) == (Decimal(200), 7)
 
 
-def test_dollar_sign_in_the_file_is_a_dollar_sign(tmp_path: Path) -> None:
+def test_dollar_sign_in_the_file_is_kept(tmp_path: Path) -> None:
     env_file = tmp_path / ".env"
     env_file.write_text('POSTGRES_PASSWORD="a$HOME#b"\n', "utf-8")
     password = load_settings({"HOME": "/root"}, env_file).postgres_password
@@ -138,7 +138,7 @@ def test_dollar_sign_in_the_file_is_a_dollar_sign(tmp_path: Path) -> None:
     assert password.get_secret_value() == "a$HOME#b"
 
 
-def test_file_that_is_absent_is_named_with_the_mend(tmp_path: Path) -> None:
+def test_absent_settings_file_is_refused_with_the_remedy(tmp_path: Path) -> None:
     (problem,) = _problems({}, tmp_path / ".env")
     assert (
         problem
@@ -157,7 +157,7 @@ def test_socket_directory_as_host_needs_no_password() -> None:
     assert (url.host, url.query["host"], url.password) == (None, "/run/postgresql", None)
 
 
-def test_fingerprint_changes_with_what_decides_and_with_nothing_else() -> None:
+def test_fingerprint_changes_only_with_settings_that_decide() -> None:
     same = load_settings({}).fingerprint()
     assert (
         load_settings({"LOG_LEVEL": "DEBUG", "POSTGRES_PASSWORD": SECRET, "DASH_REFRESH_SEC": "5"}).fingerprint()

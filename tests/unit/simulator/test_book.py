@@ -49,7 +49,7 @@ def test_taker_is_stopped_at_its_own_order_and_keeps_what_was_filled_before() ->
     assert crossing.stopped
 
 
-def test_own_resting_order_gives_way_when_the_maker_is_to_be_canceled() -> None:
+def test_own_resting_order_is_canceled_when_the_maker_is_to_be_canceled() -> None:
     book = book_of(resting("mine", 49, 100, 1, "me"), resting("other", 50, 100, 2))
 
     crossing = book.crossing("me", is_bid=True, cents=50, lots=100, self_trade=SelfTrade.MAKER)
@@ -68,7 +68,7 @@ def test_crossing_changes_nothing_until_it_is_applied() -> None:
     assert book.levels(is_bid=False) == [(50, 40)]
 
 
-def test_levels_add_up_what_rests_at_one_price() -> None:
+def test_a_level_adds_up_the_orders_at_its_price() -> None:
     book = book_of(resting("a", 50, 100, 1), resting("b", 50, 20, 2), resting("c", 51, 5, 3))
 
     assert book.levels(is_bid=False) == [(50, 120), (51, 5)]

@@ -53,13 +53,13 @@ def test_a_smaller_size_keeps_the_place_in_the_queue(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("contracts", "at"), [("6", "0.45"), ("5", "0.44")])
-def test_a_larger_size_or_another_price_goes_to_the_end(desk: Desk, contracts: str, at: str) -> None:
+def test_a_larger_size_or_another_price_moves_to_the_end_of_the_queue(desk: Desk, contracts: str, at: str) -> None:
     first, second = desk.order("bid", "5", "0.45"), desk.order("bid", "5", at, who="bob")
     change(desk, first, contracts, at)
     assert queue(desk) == [second.order_id, first.order_id]
 
 
-def test_an_expiry_is_kept_changed_or_taken_away_without_losing_the_place(desk: Desk) -> None:
+def test_an_expiry_is_kept_changed_or_removed_in_place(desk: Desk) -> None:
     soon = int((OPENS + timedelta(minutes=5)).timestamp())
     first, second = desk.order("bid", "5", "0.45", expiration_time=soon), desk.order("bid", "5", "0.45", who="bob")
     expiries = [change(desk, first, "5", "0.45", **more)[0].expires_at for more in ({}, {"expiration_time": 0})]
@@ -70,7 +70,7 @@ def test_an_expiry_is_kept_changed_or_taken_away_without_losing_the_place(desk: 
     assert refused(desk, first, "5", "0.45", expiration_time=soon) == "invalid_order"
 
 
-def test_an_amend_that_crosses_takes_and_what_is_left_rests(desk: Desk) -> None:
+def test_an_amend_that_crosses_takes_and_its_rest_is_open(desk: Desk) -> None:
     order = desk.order("bid", "4", "0.45")
     _, filled = change(desk, order, "12", "0.50")
     assert (filled, order.filled_lots, order.remaining_lots, order.status) == (1000, 1000, 200, "resting")
@@ -94,13 +94,13 @@ def test_the_total_includes_what_is_filled_already(desk: Desk) -> None:
         ({"updated_client_order_id": "id-2"}, "order_already_exists"),
     ],
 )
-def test_an_amend_of_another_order_than_meant_changes_nothing(desk: Desk, more: dict[str, Any], code: str) -> None:
+def test_an_amend_that_names_another_order_changes_nothing(desk: Desk, more: dict[str, Any], code: str) -> None:
     order = desk.order("bid", "5", "0.45")
     desk.order("bid", "1", "0.30")
     assert refused(desk, order, "4", "0.45", **more) == code
 
 
-def test_an_order_may_get_another_name(desk: Desk) -> None:
+def test_an_amend_can_change_the_client_order_id(desk: Desk) -> None:
     order = desk.order("bid", "5", "0.45")
     change(desk, order, "5", "0.45", client_order_id="id-1", updated_client_order_id="id-1b")
     assert order.client_order_id == "id-1b"
@@ -123,7 +123,7 @@ def test_an_amend_needs_an_open_market_and_a_resting_order(desk: Desk) -> None:
     assert refused(desk, order, "4", "0.45") == "not_found"
 
 
-def test_a_decrease_keeps_the_place_and_to_nothing_is_a_cancel(desk: Desk) -> None:
+def test_a_decrease_keeps_the_place_and_to_zero_cancels(desk: Desk) -> None:
     first, second = desk.order("bid", "5", "0.45"), desk.order("bid", "5", "0.45", who="bob")
     decrease(desk.state, desk.alice, first.order_id, by=count(2), to=None)
     decrease(desk.state, desk.alice, first.order_id, by=None, to=count("0.5"))
@@ -133,7 +133,7 @@ def test_a_decrease_keeps_the_place_and_to_nothing_is_a_cancel(desk: Desk) -> No
 
 
 @pytest.mark.parametrize(("by", "to"), [(None, "5"), (None, "6"), ("0", None), ("6", None), (None, None), ("1", "1")])
-def test_a_decrease_that_is_none_is_refused(desk: Desk, by: str | None, to: str | None) -> None:
+def test_a_decrease_that_reduces_nothing_is_refused(desk: Desk, by: str | None, to: str | None) -> None:
     order = desk.order("bid", "5", "0.45")
     with pytest.raises(RejectError):
         decrease(

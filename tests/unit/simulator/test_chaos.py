@@ -95,12 +95,12 @@ def check(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_exchange_adds_up_whatever_goes_wrong_around_it(tmp_path: Path, keys: Keys, seed: int) -> None:
+def test_the_exchange_conserves_cash_and_contracts_under_all_faults(tmp_path: Path, keys: Keys, seed: int) -> None:
     _, _, hit = run(tmp_path / "once", keys, seed)
     assert len(hit) >= 10
 
 
-def test_the_same_seed_goes_the_same_way_to_the_last_cent(tmp_path: Path, keys: Keys) -> None:
+def test_the_same_seed_gives_the_same_result_to_the_last_cent(tmp_path: Path, keys: Keys) -> None:
     first, second = run(tmp_path / "first", keys, 11), run(tmp_path / "second", keys, 11)
     assert first == second
     assert first[0] != run(tmp_path / "third", keys, 12)[0]

@@ -15,7 +15,7 @@ from milkbot.simulator.engine.interventions import pause
 from milkbot.simulator.server import build_app
 
 
-def test_time_goes_on_and_never_back(api: Api) -> None:
+def test_time_moves_only_forward(api: Api) -> None:
     later = api.now + timedelta(minutes=30)
     moved = api.http.post("/simulator/clock", json={"mode": "virtual", "now": later.isoformat()})
     back = api.http.post(
@@ -35,7 +35,7 @@ def test_wall_clock_is_refused_while_the_simulator_is_ahead_of_it(tmp_path: Path
         assert api.http.post("/simulator/clock", json={"mode": "wall"}).status_code == 409
 
 
-def test_jump_over_years_is_refused_at_once(api: Api) -> None:
+def test_a_jump_over_years_is_refused(api: Api) -> None:
     reply = api.http.post("/simulator/clock", json={"mode": "virtual", "now": "2199-01-01T00:00:00+00:00"})
 
     assert reply.status_code == 409
@@ -56,7 +56,7 @@ def test_replies_are_dated_by_the_simulators_clock(api: Api) -> None:
     assert parsedate_to_datetime(reply.headers["date"]) == api.now
 
 
-def test_recorded_day_has_an_end_and_no_wall_clock(tmp_path: Path) -> None:
+def test_a_recorded_day_ends_and_has_no_wall_clock(tmp_path: Path) -> None:
     world = ScriptedWorld()
     world.ends_at = OPENS + timedelta(days=2)
     with served(tmp_path, world, OPENS) as api:
@@ -64,7 +64,7 @@ def test_recorded_day_has_an_end_and_no_wall_clock(tmp_path: Path) -> None:
         assert api.http.post("/simulator/clock", json={"mode": "wall"}).status_code == 409
 
 
-def test_a_pause_that_is_ended_is_over_until_the_next_one(tmp_path: Path) -> None:
+def test_an_ended_pause_is_over_until_the_next_one(tmp_path: Path) -> None:
     with served(tmp_path, start=datetime(2026, 7, 23, 7, 30, tzinfo=UTC)) as api:
         ticker = api.open_markets()[-1]["ticker"]
         assert api.order(ticker=ticker).json()["error"]["code"] == "trading_paused"

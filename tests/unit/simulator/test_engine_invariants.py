@@ -27,7 +27,7 @@ quotes = st.tuples(st.integers(1, 60), st.integers(61, 99), st.integers(1, 20))
 
 @settings(max_examples=60)
 @given(st.lists(st.one_of(orders, quotes), max_size=25))
-def test_books_balance_whatever_is_sent(steps: list[tuple[object, ...]]) -> None:
+def test_cash_and_contracts_balance_whatever_is_sent(steps: list[tuple[object, ...]]) -> None:
     desk = Desk(balance="20")
     for step in steps:
         desk.pass_time(timedelta(minutes=1))

@@ -68,7 +68,7 @@ def test_writes_are_limited_without_a_burst_and_cancels_are_cheap(api: Api) -> N
     assert canceled == [200] + [404] * 49 + [429]
 
 
-def test_old_order_endpoints_are_gone_and_place_nothing(api: Api) -> None:
+def test_old_order_endpoints_answer_gone_and_place_nothing(api: Api) -> None:
     for method, path in (
         ("POST", "/portfolio/orders"),
         ("POST", "/portfolio/orders/batched"),
@@ -106,7 +106,7 @@ def test_body_that_is_no_json_is_refused(api: Api) -> None:
     assert refused(api.ask("POST", "/portfolio/events/orders", content=b"{")) == (400, "invalid_parameters")
 
 
-def test_pages_join_to_the_whole_list_and_end(api: Api) -> None:
+def test_pages_add_up_to_the_whole_list(api: Api) -> None:
     whole = [market["ticker"] for market in api.get("/markets", limit=1000)["markets"]]
     pages: list[str] = []
     cursor = ""
@@ -133,7 +133,7 @@ def test_filters_narrow_the_list(api: Api) -> None:
     assert refused(api.ask("GET", "/markets", params={"limit": 1001})) == (400, "invalid_parameters")
 
 
-def test_book_shows_bids_of_both_legs_best_last(api: Api) -> None:
+def test_order_book_shows_bids_of_both_legs_best_last(api: Api) -> None:
     market = api.liquid_market()
     book = api.get(f"/markets/{market['ticker']}/orderbook")["orderbook_fp"]
     shallow = api.get(f"/markets/{market['ticker']}/orderbook", depth=1)["orderbook_fp"]
@@ -169,7 +169,7 @@ def test_order_of_another_account_is_not_shown(api: Api) -> None:
     assert api.get("/portfolio/orders")["orders"] == []
 
 
-def test_cancel_all_empties_the_account(api: Api) -> None:
+def test_cancel_all_cancels_every_order_of_the_account(api: Api) -> None:
     ticker = api.liquid_market()["ticker"]
     for number in range(3):
         api.order(ticker=ticker, client_order_id=f"n{number}", count="10", price="0.02")

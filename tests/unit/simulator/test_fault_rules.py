@@ -49,7 +49,7 @@ FAMILIES = {"any", "read", "write", "portfolio"}
 
 
 @pytest.mark.parametrize(("name", "method", "path"), CALLS)
-def test_a_call_has_one_name_beside_those_of_its_families(name: str, method: str, path: str) -> None:
+def test_a_call_has_its_own_name_and_those_of_its_families(name: str, method: str, path: str) -> None:
     assert {call for call in CALL_NAMES if is_call(call, method, path)} - FAMILIES == {name}
     assert is_call("read", method, path) is (method == "GET")
     assert is_call("any", method, path)
@@ -57,7 +57,7 @@ def test_a_call_has_one_name_beside_those_of_its_families(name: str, method: str
     assert not is_call(f"PATCH {path}", method, path)
 
 
-def test_every_name_of_a_call_is_tried() -> None:
+def test_a_rule_applies_by_any_name_of_a_call() -> None:
     assert {name for name, _, _ in CALLS} | FAMILIES == set(CALL_NAMES)
 
 
@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_faults_and_another_seed_others() -> None:
     assert 30 < sum(map(bool, runs[0])) < 90
 
 
-def test_calls_of_another_kind_do_not_change_when_a_rule_fires() -> None:
+def test_other_calls_do_not_change_when_a_rule_fires() -> None:
     unsure = rule(FaultKind.ERROR_BEFORE, call="create", times=None, probability=0.3)
     calm, busy = FaultPlan((unsure,), 5), FaultPlan((unsure,), 5)
     for _ in range(100):
@@ -87,12 +87,12 @@ def test_calls_of_another_kind_do_not_change_when_a_rule_fires() -> None:
     assert fired(calm) == fired(busy)
 
 
-def test_a_call_meets_one_fault_of_the_wire_and_the_other_waits_its_turn() -> None:
+def test_a_call_meets_one_wire_fault_and_the_next_call_the_other() -> None:
     plan = FaultPlan((rule(FaultKind.ERROR_BEFORE), rule(FaultKind.RATE_LIMITED), rule(FaultKind.CLOCK_SKEW)))
     assert fired(plan, 3) == [[FaultKind.ERROR_BEFORE, FaultKind.CLOCK_SKEW], [FaultKind.RATE_LIMITED], []]
 
 
-def test_a_seeded_plan_has_every_fault_and_is_the_same_again() -> None:
+def test_a_seeded_plan_has_every_fault_and_is_reproducible() -> None:
     plan = FaultPlan.seeded(7)
     assert [each.fault for each in plan.rules] == list(FaultKind)
     assert plan.rules == FaultPlan.seeded(7).rules != FaultPlan.seeded(8).rules
@@ -112,12 +112,12 @@ def test_a_seeded_plan_has_every_fault_and_is_the_same_again() -> None:
         ({"fault": "delayed_reply", "delay": 3}, "delay"),
     ],
 )
-def test_a_rule_that_cannot_be_meant_is_refused_by_its_field(body: dict[str, object], says: str) -> None:
+def test_an_impossible_rule_is_refused_by_its_field(body: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         FaultRule.model_validate(body)
 
 
-def test_every_fault_can_be_armed_with_all_that_it_takes() -> None:
+def test_every_fault_can_be_set_up_with_all_its_parameters() -> None:
     given: dict[str, object] = {
         "seconds": 5, "status": 502, "accepted": True, "count": 1, "share": 0.1, "parts": 2, "ticker": "T",
         "high": 80, "drift": "missing", "field": "f", "whole_exchange": True,
@@ -130,13 +130,13 @@ def test_every_fault_can_be_armed_with_all_that_it_takes() -> None:
     assert set(FAULTS) == set(FaultKind) > WIRE
 
 
-def test_the_documents_table_is_the_one_that_is_played() -> None:
+def test_the_documented_table_of_faults_is_that_of_the_code() -> None:
     text = DOCUMENT.read_text("utf-8")
     assert table() in text
     assert all(f"`{name}`" in text for name in CALL_NAMES)
 
 
-def test_the_document_shows_rules_that_the_simulator_takes() -> None:
+def test_the_simulator_accepts_the_documented_rules() -> None:
     text = DOCUMENT.read_text("utf-8")
     (shown,) = re.findall(r"/simulator/faults -H [^\n]+ -d '(\{.+?\})'\n", text, re.DOTALL)
     assert len(FaultSetup.model_validate_json(shown).rules) == 3
@@ -146,7 +146,7 @@ def test_the_document_shows_rules_that_the_simulator_takes() -> None:
     assert usual.groups() == tuple(str(fields[name].default) for name in ("status", "share", "parts", "drift"))
 
 
-def test_faults_are_switched_on_seen_and_switched_off_over_http(api: Api) -> None:
+def test_faults_are_switched_on_listed_and_switched_off_over_http(api: Api) -> None:
     rules = [{"fault": "error_before", "call": "balance", "times": 2}]
     on = api.http.post("/simulator/faults", json={"rules": rules, "seed": 3})
     assert (on.status_code, on.json()["seed"]) == (200, 3)
@@ -179,14 +179,14 @@ def test_a_seed_alone_switches_all_faults_on(api: Api) -> None:
     "body",
     [{}, {"rules": [{"fault": "error_before"}], "seeded": 1}, {"rules": [{"fault": "error_before", "call": "x"}]}],
 )
-def test_a_setup_that_cannot_be_meant_changes_nothing(api: Api, body: dict[str, object]) -> None:
+def test_an_impossible_setup_changes_nothing(api: Api, body: dict[str, object]) -> None:
     api.http.post("/simulator/faults", json={"rules": [{"fault": "rate_limited", "call": "balance"}]})
     refused = api.http.post("/simulator/faults", json=body)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_parameters")
     assert [row["fault"] for row in api.http.get("/simulator/faults").json()["rules"]] == ["rate_limited"]
 
 
-def test_faults_are_closed_to_other_machines_and_leave_the_control_alone(api: Api) -> None:
+def test_only_this_machine_controls_faults_and_faults_never_hit_the_control(api: Api) -> None:
     api.http.post("/simulator/faults", json={"rules": [{"fault": "error_before", "times": None}]})
     assert api.http.get("/simulator/state").status_code == 200
     with TestClient(build_app(api.simulator), client=("192.0.2.7", 50000)) as stranger:
@@ -195,7 +195,7 @@ def test_faults_are_closed_to_other_machines_and_leave_the_control_alone(api: Ap
             assert stranger.request(method, "/simulator/faults", json=body).status_code == 403
 
 
-def test_a_change_that_failed_in_the_middle_forgets_no_fault(venue: Venue) -> None:
+def test_a_failed_change_keeps_every_fault(venue: Venue) -> None:
     venue.simulator.faults.arm(rule(FaultKind.ERROR_BEFORE, call="balance"))
     with pytest.raises(ZeroDivisionError), venue.simulator.turn():
         raise ZeroDivisionError

@@ -43,16 +43,14 @@ def client(exchange: Exchange) -> Iterator[KalshiClient]:
     opened.close()
 
 
-def test_a_reset_connection_is_one_error_and_the_next_request_opens_another(
-    exchange: Exchange, client: KalshiClient
-) -> None:
+def test_after_a_reset_connection_the_next_request_opens_another(exchange: Exchange, client: KalshiClient) -> None:
     exchange.simulator.faults.arm(rule(FaultKind.CONNECTION_RESET))
     with pytest.raises(VenueReadError, match="did not answer"):
         client.balance()
     assert client.balance().cash > 0
 
 
-def test_an_order_whose_reply_is_lost_on_the_wire_is_unknown_and_there(
+def test_an_order_whose_reply_is_lost_is_unknown_and_exists(
     exchange: Exchange, client: KalshiClient, ticker: str
 ) -> None:
     exchange.simulator.faults.arm(rule(FaultKind.ACCEPTED_REPLY_LOST))
@@ -61,7 +59,7 @@ def test_an_order_whose_reply_is_lost_on_the_wire_is_unknown_and_there(
     assert "mb-lost" in {order.client_order_id for order in client.orders()}
 
 
-def test_a_reply_that_comes_after_the_time_out_leaves_the_order_unknown(exchange: Exchange, ticker: str) -> None:
+def test_a_reply_after_the_timeout_makes_the_order_unknown(exchange: Exchange, ticker: str) -> None:
     credentials = load_credentials(KEY_ID, exchange.keys.private_key)
     hasty = KalshiClient(f"{exchange.origin}/trade-api/v2", credentials, exchange, timeout_seconds=SHORT)
     exchange.simulator.faults.arm(rule(FaultKind.DELAYED_REPLY, call="create", seconds=30))
@@ -71,7 +69,7 @@ def test_a_reply_that_comes_after_the_time_out_leaves_the_order_unknown(exchange
     assert "mb-late" in {order.client_order_id for order in exchange.simulator.state.orders.values()}
 
 
-def test_a_reply_that_is_late_but_in_time_is_a_reply(exchange: Exchange, client: KalshiClient) -> None:
+def test_a_late_reply_within_the_timeout_is_used(exchange: Exchange, client: KalshiClient) -> None:
     exchange.simulator.faults.arm(rule(FaultKind.DELAYED_REPLY, call="balance", seconds=SHORT))
     assert client.balance().cash > 0
     assert client.traffic.seconds >= SHORT

@@ -20,14 +20,14 @@ def held(venue: Venue) -> Decimal:
     return venue.account.holdings[MIDDLE].position.signed_count
 
 
-def test_an_order_that_fills_while_it_is_canceled_is_held_and_not_canceled(venue: Venue) -> None:
+def test_an_order_that_fills_during_its_cancel_is_filled_and_not_canceled(venue: Venue) -> None:
     placed = venue.client.create_order(resting())
     venue.simulator.faults.arm(rule(FaultKind.FILL_WHILE_CANCELING))
     assert venue.client.cancel_order(placed.order_id, 0) == 0
     assert (venue.orders[0].status.value, held(venue)) == ("executed", Decimal(4))
 
 
-def test_a_part_that_fills_while_an_order_is_canceled_is_not_reported_as_canceled(venue: Venue) -> None:
+def test_a_part_that_fills_during_a_cancel_is_not_reported_as_canceled(venue: Venue) -> None:
     placed = venue.client.create_order(resting())
     venue.simulator.faults.arm(rule(FaultKind.FILL_WHILE_CANCELING, count=1.5))
     assert venue.client.cancel_order(placed.order_id, 0) == Decimal("2.5")
@@ -35,7 +35,7 @@ def test_a_part_that_fills_while_an_order_is_canceled_is_not_reported_as_cancele
 
 
 @pytest.mark.parametrize("call", ["cancel_all", "batch_cancel"])
-def test_orders_may_fill_under_a_cancel_of_many_too(venue: Venue, call: str) -> None:
+def test_orders_can_fill_during_a_batch_cancel(venue: Venue, call: str) -> None:
     placed = venue.client.create_order(resting())
     venue.simulator.faults.arm(rule(FaultKind.FILL_WHILE_CANCELING, call=call, count=1))
     if call == "cancel_all":
@@ -45,7 +45,7 @@ def test_orders_may_fill_under_a_cancel_of_many_too(venue: Venue, call: str) -> 
     assert held(venue) == 1
 
 
-def test_an_order_meets_only_a_share_of_the_book_in_many_pieces(venue: Venue) -> None:
+def test_an_order_fills_partly_in_many_pieces(venue: Venue) -> None:
     venue.simulator.faults.arm(rule(FaultKind.PARTIAL_FILLS, share=0.6, parts=3))
     placed = venue.client.create_order(taking(contracts="5"))
     fills = venue.client.fills()
@@ -54,14 +54,14 @@ def test_an_order_meets_only_a_share_of_the_book_in_many_pieces(venue: Venue) ->
     assert fold(MIDDLE, fills).signed_count == held(venue) == 3
 
 
-def test_what_the_book_did_not_give_waits_if_the_order_may(venue: Venue) -> None:
+def test_the_rest_of_a_partly_filled_order_rests_if_it_may(venue: Venue) -> None:
     venue.simulator.faults.arm(rule(FaultKind.PARTIAL_FILLS, share=0.5))
     placed = venue.client.create_order(resting(at="0.50"))
     assert (placed.fill_count, placed.remaining_count) == (count(2), count(2))
     assert venue.orders[0].status == "resting"
 
 
-def test_fills_that_come_twice_are_the_same_fills(venue: Venue) -> None:
+def test_repeated_fills_are_the_same_fills(venue: Venue) -> None:
     venue.client.create_order(taking())
     venue.simulator.faults.arm(rule(FaultKind.DUPLICATE_FILLS))
     doubled = venue.client.fills()
@@ -70,7 +70,7 @@ def test_fills_that_come_twice_are_the_same_fills(venue: Venue) -> None:
     assert held(venue) == 4
 
 
-def test_fills_in_another_order_come_out_in_time(venue: Venue) -> None:
+def test_fills_listed_in_another_order_are_sorted_by_time(venue: Venue) -> None:
     for number in range(3):
         venue.client.create_order(taking(f"mb-{number}", "1"))
         venue.sleep(5)
@@ -80,7 +80,7 @@ def test_fills_in_another_order_come_out_in_time(venue: Venue) -> None:
     assert [fill.filled_at for fill in mixed] == sorted(fill.filled_at for fill in mixed)
 
 
-def test_reads_that_lag_show_neither_order_nor_fill_and_say_so(venue: Venue) -> None:
+def test_stale_reads_show_neither_order_nor_fill_and_have_an_old_time(venue: Venue) -> None:
     venue.simulator.faults.arm(rule(FaultKind.LAGGING_READS, seconds=30, times=None))
     venue.client.create_order(taking())
     venue.client.create_order(resting("mb-2"))

@@ -30,7 +30,7 @@ def status(venue: Venue, ticker: str = MIDDLE) -> MarketStatus:
     return next(market.status for market in venue.client.event(PLAN.ticker).markets if market.ticker == ticker)
 
 
-def test_a_stopped_market_takes_no_order_and_lets_cancels_through(venue: Venue) -> None:
+def test_a_stopped_market_refuses_orders_and_accepts_cancels(venue: Venue) -> None:
     placed = venue.client.create_order(resting())
     strike(venue, FaultKind.MARKET_DEACTIVATED, ticker=MIDDLE)
     assert (status(venue), status(venue, LOW)) == (MarketStatus.INACTIVE, MarketStatus.ACTIVE)
@@ -40,7 +40,7 @@ def test_a_stopped_market_takes_no_order_and_lets_cancels_through(venue: Venue) 
     assert venue.client.cancel_order(placed.order_id, 0) == 4
 
 
-def test_a_market_that_goes_on_has_lost_its_resting_orders(venue: Venue) -> None:
+def test_a_resumed_market_has_no_resting_orders(venue: Venue) -> None:
     venue.client.create_order(resting())
     strike(venue, FaultKind.MARKET_DEACTIVATED, ticker=MIDDLE, seconds=600)
     venue.sleep(601)
@@ -57,7 +57,7 @@ def test_nothing_trades_in_a_stopped_market(venue: Venue) -> None:
     assert venue.client.fills() == []
 
 
-def test_a_market_that_closes_early_cancels_and_takes_nothing_more(venue: Venue) -> None:
+def test_a_market_that_closes_early_cancels_orders_and_accepts_none(venue: Venue) -> None:
     venue.client.create_order(taking())
     placed = venue.client.create_order(resting("mb-2"))
     strike(venue, FaultKind.MARKET_CLOSED_EARLY)
@@ -72,7 +72,7 @@ def test_a_market_that_closes_early_cancels_and_takes_nothing_more(venue: Venue)
     assert [settled.result for settled in venue.client.settlements()] == ["yes"]
 
 
-def test_a_dispute_holds_the_payout_up_and_starts_its_timer_again(venue: Venue) -> None:
+def test_a_dispute_delays_the_payout_and_restarts_its_timer(venue: Venue) -> None:
     venue.client.create_order(taking())
     venue.advance_to(DETERMINED + timedelta(minutes=10))
     strike(venue, FaultKind.MARKET_DISPUTED, seconds=7200)
@@ -85,7 +85,7 @@ def test_a_dispute_holds_the_payout_up_and_starts_its_timer_again(venue: Venue) 
     assert [(settled.result, settled.revenue) for settled in venue.client.settlements()] == [("yes", Decimal(4))]
 
 
-def test_a_dispute_may_end_with_another_winner(venue: Venue) -> None:
+def test_a_dispute_can_end_with_another_winner(venue: Venue) -> None:
     venue.client.create_order(taking())
     strike(venue, FaultKind.MARKET_DISPUTED, seconds=600, high=83)
     venue.advance_to(PAID + timedelta(hours=2))
@@ -95,7 +95,7 @@ def test_a_dispute_may_end_with_another_winner(venue: Venue) -> None:
     assert markets[HIGH].expiration_value == "83.00"
 
 
-def test_a_settlement_that_is_corrected_moves_cash_and_comes_again_at_its_new_time(venue: Venue) -> None:
+def test_a_corrected_settlement_moves_cash_and_is_listed_at_its_new_time(venue: Venue) -> None:
     venue.client.create_order(taking())
     venue.advance_to(PAID)
     (paid,) = venue.client.settlements()
@@ -112,7 +112,7 @@ def test_a_settlement_that_is_corrected_moves_cash_and_comes_again_at_its_new_ti
     assert (status(venue), status(venue, LOW)) == (MarketStatus.FINALIZED, MarketStatus.FINALIZED)
 
 
-def test_a_correction_without_a_high_turns_the_result_that_the_account_got(venue: Venue) -> None:
+def test_a_correction_without_a_high_reverses_the_accounts_result(venue: Venue) -> None:
     venue.client.create_order(taking())
     venue.advance_to(PAID)
     strike(venue, FaultKind.MARKET_RESETTLED)
@@ -121,7 +121,7 @@ def test_a_correction_without_a_high_turns_the_result_that_the_account_got(venue
     assert sorted(results) == ["no", "no", "yes"]
 
 
-def test_in_a_pause_of_trading_cancels_work_and_orders_do_not(venue: Venue) -> None:
+def test_a_trading_pause_accepts_cancels_and_refuses_orders(venue: Venue) -> None:
     placed = venue.client.create_order(resting())
     by_hand = venue.simulator.state.orders[placed.order_id]
     by_hand.cancel_on_pause = False
@@ -139,7 +139,7 @@ def test_in_a_pause_of_trading_cancels_work_and_orders_do_not(venue: Venue) -> N
     assert venue.client.create_order(resting("mb-3")).remaining_count == 4
 
 
-def test_in_a_pause_of_the_exchange_not_even_a_cancel_works(venue: Venue) -> None:
+def test_an_exchange_pause_refuses_even_cancels(venue: Venue) -> None:
     placed = venue.client.create_order(resting())
     venue.simulator.state.orders[placed.order_id].cancel_on_pause = False
     strike(venue, FaultKind.MAINTENANCE_PAUSE, whole_exchange=True)
@@ -151,7 +151,7 @@ def test_in_a_pause_of_the_exchange_not_even_a_cancel_works(venue: Venue) -> Non
     assert venue.orders[0].status == "resting"
 
 
-def test_a_market_that_a_fault_cannot_hit_stays_as_it_is(venue: Venue) -> None:
+def test_a_market_that_a_fault_cannot_hit_is_unchanged(venue: Venue) -> None:
     strike(venue, FaultKind.MARKET_RESETTLED, ticker=MIDDLE)
     strike(venue, FaultKind.MARKET_DEACTIVATED, ticker="KXHIGHNY-99JAN01-B1.5")
     assert status(venue) is MarketStatus.ACTIVE
@@ -160,7 +160,7 @@ def test_a_market_that_a_fault_cannot_hit_stays_as_it_is(venue: Venue) -> None:
     assert status(venue) is MarketStatus.CLOSED
 
 
-def test_what_befell_a_market_and_the_exchange_survives_a_restart(tmp_path: Path, keys: Keys) -> None:
+def test_faults_of_markets_and_exchange_survive_a_restart(tmp_path: Path, keys: Keys) -> None:
     world = ScriptedWorld()
     with opened_venue(tmp_path, keys, world, OPENS) as first:
         strike(first, FaultKind.MARKET_DISPUTED, seconds=600, high=83)

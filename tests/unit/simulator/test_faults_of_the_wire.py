@@ -65,7 +65,7 @@ def test_a_create_is_known_only_where_the_answer_proves_it(
         (FaultKind.OK_WITH_ERROR_BODY, False),
     ],
 )
-def test_a_cancel_without_a_proof_is_not_taken_for_done(venue: Venue, fault: FaultKind, *, canceled: bool) -> None:
+def test_a_cancel_without_a_proof_counts_as_failed(venue: Venue, fault: FaultKind, *, canceled: bool) -> None:
     placed = venue.client.create_order(resting())
     venue.simulator.faults.arm(rule(fault, call="cancel"))
     with pytest.raises(CancelFailedError):
@@ -73,14 +73,14 @@ def test_a_cancel_without_a_proof_is_not_taken_for_done(venue: Venue, fault: Fau
     assert venue.orders[0].status == ("canceled" if canceled else "resting")
 
 
-def test_a_cancel_that_arrives_twice_says_that_nothing_was_left_to_cancel(venue: Venue) -> None:
+def test_a_repeated_cancel_reports_that_nothing_was_canceled(venue: Venue) -> None:
     placed = venue.client.create_order(resting())
     venue.simulator.faults.arm(rule(FaultKind.DUPLICATE_CONFLICT, call="cancel"))
     assert venue.client.cancel_order(placed.order_id, 0) == 0
     assert venue.orders[0].status == "canceled"
 
 
-def test_a_storm_of_429_is_waited_out_by_a_read_and_not_by_a_create(venue: Venue) -> None:
+def test_a_read_retries_after_429_and_a_create_does_not(venue: Venue) -> None:
     patient = venue.new_client(backoff=Backoff(4, 1.0, 8.0, jitter=lambda: 1.0))
     venue.simulator.faults.arm(rule(FaultKind.RATE_LIMITED, times=3, call="balance"))
     started = venue.now()
@@ -92,7 +92,7 @@ def test_a_storm_of_429_is_waited_out_by_a_read_and_not_by_a_create(venue: Venue
     assert sum(method == "POST" for method, _, _ in venue.wire.requests) == 1
 
 
-def test_reads_outlive_resets_and_5xx_but_not_without_end(venue: Venue) -> None:
+def test_reads_are_retried_after_resets_and_5xx_a_limited_number_of_times(venue: Venue) -> None:
     patient = venue.new_client(backoff=Backoff(4, 0.1, 0.1))
     kinds = (FaultKind.CONNECTION_RESET, FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER)
     venue.simulator.faults.arm(*(rule(kind) for kind in kinds))
@@ -103,7 +103,7 @@ def test_reads_outlive_resets_and_5xx_but_not_without_end(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize("seconds", [25, -25])
-def test_a_clock_that_differs_stops_reads_and_orders_but_no_cancel(venue: Venue, seconds: int) -> None:
+def test_a_wrong_clock_stops_reads_and_orders_but_no_cancel(venue: Venue, seconds: int) -> None:
     placed = venue.client.create_order(resting())
     venue.simulator.faults.arm(rule(FaultKind.CLOCK_SKEW, seconds=seconds, times=None))
     with pytest.raises(ClockSkewError, match="behind" if seconds > 0 else "ahead of"):
@@ -114,7 +114,7 @@ def test_a_clock_that_differs_stops_reads_and_orders_but_no_cancel(venue: Venue,
     assert venue.client.cancel_order(placed.order_id, 0) == 4
 
 
-def test_signatures_are_judged_by_the_clock_that_is_wrong(venue: Venue) -> None:
+def test_signatures_are_checked_by_the_exchanges_wrong_clock(venue: Venue) -> None:
     careless = venue.new_client(max_skew_seconds=None)
     venue.simulator.faults.arm(rule(FaultKind.CLOCK_SKEW, seconds=45))
     with pytest.raises(VenueReadError, match="HEADER_TIMESTAMP_EXPIRED"):
@@ -122,7 +122,7 @@ def test_signatures_are_judged_by_the_clock_that_is_wrong(venue: Venue) -> None:
     assert careless.clock_skew_seconds == pytest.approx(-45, abs=1)
 
 
-def test_a_field_of_next_month_is_counted_and_stops_nothing(venue: Venue) -> None:
+def test_an_unknown_field_is_counted_and_stops_nothing(venue: Venue) -> None:
     venue.client.create_order(taking())
     venue.simulator.faults.arm(rule(FaultKind.SCHEMA_DRIFT, times=2))
     assert venue.client.balance().cash < 1000
@@ -135,14 +135,14 @@ def test_a_field_of_next_month_is_counted_and_stops_nothing(venue: Venue) -> Non
 
 
 @pytest.mark.parametrize("drift", ["missing", "retyped"])
-def test_a_field_that_is_gone_or_of_another_kind_is_an_error_that_names_it(venue: Venue, drift: str) -> None:
+def test_a_missing_or_changed_field_is_an_error_that_names_it(venue: Venue, drift: str) -> None:
     venue.client.create_order(taking())
     venue.simulator.faults.arm(rule(FaultKind.SCHEMA_DRIFT, call="fills", drift=drift, field="count_fp"))
     with pytest.raises(VenueReadError, match="Fill of the exchange is not understood: count_fp"):
         venue.client.fills()
 
 
-def test_a_create_whose_answer_drifted_is_unknown_and_lives(venue: Venue) -> None:
+def test_an_order_with_a_malformed_reply_is_unknown_and_exists(venue: Venue) -> None:
     venue.simulator.faults.arm(rule(FaultKind.SCHEMA_DRIFT, call="create", drift="missing", field="order_id"))
     with pytest.raises(OrderOutcomeUnknownError, match="order_id"):
         venue.client.create_order(resting())

@@ -19,7 +19,7 @@ IOC = TimeInForce.IMMEDIATE_OR_CANCEL
 AFTER_ALL = DETERMINED + timedelta(hours=2)
 
 
-def test_market_passes_through_every_stage_in_order() -> None:
+def test_a_market_passes_every_stage_in_order() -> None:
     moments = (CREATED, OPENS, CLOSES, DETERMINED, DETERMINED + timedelta(hours=1))
     before = [PLAN.status(moment - timedelta(seconds=1)) for moment in moments[1:]]
 
@@ -51,7 +51,7 @@ def test_winner_is_paid_a_dollar_and_the_loser_nothing_once() -> None:
     assert desk.alice.holdings[MIDDLE].position.realized == Decimal("1.50")
 
 
-def test_no_pays_where_the_bracket_is_missed() -> None:
+def test_no_pays_when_the_bracket_does_not_win() -> None:
     desk = Desk()
     desk.quote(40, 50, ticker=LOW)
     desk.order("ask", "2", "0.40", time_in_force=IOC, ticker=LOW)
@@ -81,7 +81,7 @@ def test_result_is_hidden_until_it_is_determined() -> None:
     assert {(market.result, market.expiration_value) for market in desk.state.markets.values()} == {("", "")}
 
 
-def test_close_takes_resting_orders_out_and_refuses_even_cancels() -> None:
+def test_close_removes_resting_orders_and_refuses_even_cancels() -> None:
     desk = Desk()
     order = desk.order("bid", "5", "0.45")
     desk.state.now = CLOSES
@@ -97,7 +97,7 @@ def test_close_takes_resting_orders_out_and_refuses_even_cancels() -> None:
     assert not list(desk.market().book)
 
 
-def test_one_long_step_ends_like_many_short_ones() -> None:
+def test_one_long_step_gives_the_same_result_as_many_short_ones() -> None:
     results = []
     for step in (timedelta(days=4), timedelta(minutes=30)):
         desk = Desk()

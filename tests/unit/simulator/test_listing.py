@@ -54,7 +54,7 @@ def test_tickers_are_written_as_recorded() -> None:
     assert tickers == [f"T{low}", *(f"B{low + step + 0.5}" for step in (0, 2, 4, 6)), f"T{low + 7}"]
 
 
-def test_each_day_is_listed_once_however_time_is_cut() -> None:
+def test_each_day_is_listed_once_whatever_the_steps_of_time() -> None:
     world = SimulatedWorld(5)
     start, end = datetime(2026, 7, 1, 9, 30, tzinfo=UTC), datetime(2026, 7, 9, 9, 30, tzinfo=UTC)
     at_once = [plan.ticker for plan in world.created_between(start, end)]

@@ -20,7 +20,7 @@ def house_of(api: Api) -> Makers:
     return house
 
 
-def test_maker_never_crosses_itself_and_stays_on_the_grid(api: Api) -> None:
+def test_a_maker_never_crosses_itself_and_quotes_on_the_grid(api: Api) -> None:
     plan, house = plan_of(api), house_of(api)
     for step in range(0, 24 * 60, 35):
         for strike in plan.strikes:
@@ -33,7 +33,7 @@ def test_maker_never_crosses_itself_and_stays_on_the_grid(api: Api) -> None:
                 assert max(bids, default=0) < min(asks, default=100)
 
 
-def test_maker_leans_against_what_it_holds(api: Api) -> None:
+def test_a_maker_quotes_against_its_own_position(api: Api) -> None:
     plan, house, maker = plan_of(api), house_of(api), MAKERS[0]
 
     def asks(held: int) -> list[int]:
@@ -43,7 +43,7 @@ def test_maker_leans_against_what_it_holds(api: Api) -> None:
     assert sum(asks(90_000)) < sum(asks(0))
 
 
-def test_crowd_comes_at_the_same_times_for_the_same_seed(api: Api) -> None:
+def test_the_crowd_trades_at_the_same_times_for_the_same_seed(api: Api) -> None:
     plan, house = plan_of(api), house_of(api)
     again = Makers(house._seed, house._beliefs)  # noqa: SLF001 - the same seed, a new house
     moments = [api.now + timedelta(minutes=5 * step) for step in range(40)]

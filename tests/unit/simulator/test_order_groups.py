@@ -34,7 +34,7 @@ def take(desk: Desk, group: OrderGroup, contracts: str) -> None:
     desk.order("bid", contracts, "0.50", time_in_force=IOC, order_group_id=group.group_id)
 
 
-def test_trading_up_to_the_limit_does_not_trip_it(desk: Desk, group: OrderGroup) -> None:
+def test_trading_up_to_the_limit_does_not_trigger_the_group(desk: Desk, group: OrderGroup) -> None:
     take(desk, group, "10")
     assert not group.is_triggered
 
@@ -50,7 +50,7 @@ def test_trading_above_the_limit_cancels_the_rest_of_the_group_and_nothing_else(
         take(desk, group, "1")
 
 
-def test_what_traded_longer_ago_than_the_window_does_not_count(desk: Desk, group: OrderGroup) -> None:
+def test_trades_older_than_the_window_do_not_count(desk: Desk, group: OrderGroup) -> None:
     take(desk, group, "8")
     desk.pass_time(timedelta(seconds=15))
     take(desk, group, "8")
@@ -60,7 +60,7 @@ def test_what_traded_longer_ago_than_the_window_does_not_count(desk: Desk, group
     assert group.is_triggered
 
 
-def test_what_a_resting_order_trades_counts_too(desk: Desk, group: OrderGroup) -> None:
+def test_trades_of_a_resting_order_count(desk: Desk, group: OrderGroup) -> None:
     first = desk.order("bid", "11", "0.45", order_group_id=group.group_id)
     second = desk.order("bid", "1", "0.20", order_group_id=group.group_id)
     desk.world.house.quote(MIDDLE, OPENS + timedelta(minutes=1), 30, 44, contracts=100)
@@ -68,12 +68,12 @@ def test_what_a_resting_order_trades_counts_too(desk: Desk, group: OrderGroup) -
     assert (first.status, second.status, group.is_triggered) == ("executed", "canceled", True)
 
 
-def test_what_is_left_of_the_order_that_tripped_it_does_not_rest(desk: Desk, group: OrderGroup) -> None:
+def test_the_rest_of_the_order_that_triggered_the_group_is_canceled(desk: Desk, group: OrderGroup) -> None:
     order = desk.order("bid", "120", "0.50", order_group_id=group.group_id)
     assert (order.filled_lots, order.remaining_lots, order.status) == (10_000, 0, "canceled")
 
 
-def test_a_reset_counts_from_zero_and_a_trigger_by_hand_needs_one(desk: Desk, group: OrderGroup) -> None:
+def test_a_reset_counts_from_zero_and_ends_a_manual_trigger(desk: Desk, group: OrderGroup) -> None:
     take(desk, group, "9")
     groups.trigger(desk.state, group, desk.state.now)
     with pytest.raises(RejectError, match="order_group_triggered"):
@@ -83,13 +83,13 @@ def test_a_reset_counts_from_zero_and_a_trigger_by_hand_needs_one(desk: Desk, gr
     assert not group.is_triggered
 
 
-def test_a_limit_below_what_has_just_traded_trips_it(desk: Desk, group: OrderGroup) -> None:
+def test_a_limit_below_the_traded_count_triggers_the_group(desk: Desk, group: OrderGroup) -> None:
     take(desk, group, "9")
     groups.set_limit(desk.state, group, count(8))
     assert group.is_triggered
 
 
-def test_a_group_that_is_deleted_or_anothers_is_not_there(desk: Desk, group: OrderGroup) -> None:
+def test_a_deleted_or_foreign_group_is_not_found(desk: Desk, group: OrderGroup) -> None:
     order = desk.order("bid", "1", "0.30", order_group_id=group.group_id)
     with pytest.raises(RejectError, match="not_found"):
         groups.of_account(desk.state, desk.bob, group.group_id)
@@ -100,6 +100,6 @@ def test_a_group_that_is_deleted_or_anothers_is_not_there(desk: Desk, group: Ord
 
 
 @pytest.mark.parametrize("limit", ["0", "0.5", "1000000.01"])
-def test_a_limit_outside_the_exchanges_is_refused(desk: Desk, limit: str) -> None:
+def test_a_limit_outside_the_exchanges_range_is_refused(desk: Desk, limit: str) -> None:
     with pytest.raises(RejectError, match="contracts_limit"):
         groups.create(desk.state, desk.alice, count(limit))

@@ -27,7 +27,7 @@ def test_pause_follows_eastern_civil_time_through_the_year(start: datetime) -> N
     assert not is_paused(start + timedelta(days=1))
 
 
-def test_no_pause_is_passed_over_however_long_time_stood_still() -> None:
+def test_no_pause_is_skipped_however_long_a_step_of_time() -> None:
     weeks = pauses_between(SUMMER_THURSDAY - timedelta(days=1), SUMMER_THURSDAY + timedelta(days=20))
 
     assert weeks == [SUMMER_THURSDAY + timedelta(weeks=week) for week in range(3)]
@@ -56,7 +56,7 @@ def test_in_a_pause_orders_are_refused_and_cancels_are_not() -> None:
     assert cancel(desk.state, desk.alice, kept.order_id)[1] == 500
 
 
-def test_pause_cancels_the_orders_that_asked_for_it_and_fills_none() -> None:
+def test_a_pause_cancels_orders_marked_for_it_and_fills_none() -> None:
     desk = desk_before_the_pause()
     kept = desk.order("bid", "5", "0.45")
     leaves = desk.order("bid", "5", "0.44", cancel_order_on_pause=True)

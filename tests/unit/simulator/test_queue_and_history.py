@@ -21,7 +21,7 @@ from milkbot.venue.errors import OrderRejectedError, VenueReadError
 from milkbot.venue.values import PlacedOrder
 
 
-def test_a_place_in_the_queue_counts_better_prices_and_earlier_orders(venue: Venue) -> None:
+def test_a_queue_position_counts_better_prices_and_earlier_orders(venue: Venue) -> None:
     first = venue.client.create_order(resting("mb-1", "4", "0.45"))
     second = venue.client.create_order(resting("mb-2", "3", "0.45"))
     behind = venue.client.create_order(resting("mb-3", "1", "0.40"))
@@ -35,7 +35,7 @@ def test_a_place_in_the_queue_counts_better_prices_and_earlier_orders(venue: Ven
         venue.client.queue_position(first.order_id)
 
 
-def test_amend_decrease_and_one_order_agree_with_the_exchange(venue: Venue) -> None:
+def test_amend_and_decrease_report_the_order_as_the_exchange_has_it(venue: Venue) -> None:
     placed = venue.client.create_order(resting(contracts="6"))
     amended = venue.client.amend_order(
         placed.order_id, ticker=MIDDLE, side=BookSide.BID, price=price("0.46"), count=count(5), exchange_index=0
@@ -47,7 +47,7 @@ def test_amend_decrease_and_one_order_agree_with_the_exchange(venue: Venue) -> N
     assert (found.price, found.remaining_count, found.status.value) == (Decimal("0.46"), count(1), "resting")
 
 
-def test_an_order_with_an_expiry_lapses_as_time_passes_whoever_is_alive(venue: Venue) -> None:
+def test_an_order_expires_at_its_time_without_any_call(venue: Venue) -> None:
     expiry = venue.now() + timedelta(minutes=10)
     placed = venue.client.create_order(resting(expires_at=expiry))
     assert venue.client.order(placed.order_id).expires_at == expiry
@@ -58,7 +58,7 @@ def test_an_order_with_an_expiry_lapses_as_time_passes_whoever_is_alive(venue: V
     assert (found.status, found.updated_at) == ("canceled", expiry)
 
 
-def test_a_group_is_the_last_net_and_can_be_pulled_from_afar(venue: Venue) -> None:
+def test_triggering_a_group_cancels_its_orders_and_refuses_new_ones(venue: Venue) -> None:
     group_id = venue.client.create_order_group(3)
     placed = venue.client.create_order(resting("mb-1", "1", "0.30", order_group_id=group_id))
     assert venue.client.order(placed.order_id).order_group_id == group_id
@@ -75,7 +75,7 @@ def test_a_group_is_the_last_net_and_can_be_pulled_from_afar(venue: Venue) -> No
     assert venue.client.order_group_ids() == [group_id]
 
 
-def test_batches_do_what_they_say_order_by_order(venue: Venue) -> None:
+def test_batches_report_the_outcome_of_each_order(venue: Venue) -> None:
     found = venue.client.create_orders([resting("mb-1"), resting("mb-2", at="0.005"), taking("mb-3", "1")])
     assert [type(each).__name__ for each in found] == ["PlacedOrder", "OrderRejectedError", "PlacedOrder"]
     ids = [each.order_id for each in found if isinstance(each, PlacedOrder)]
@@ -83,7 +83,7 @@ def test_batches_do_what_they_say_order_by_order(venue: Venue) -> None:
     assert [order.status for order in venue.orders] == ["canceled", "executed"]
 
 
-def test_a_batch_that_is_larger_than_the_write_bucket_is_refused_by_the_exchange(venue: Venue) -> None:
+def test_batches_are_split_to_fit_the_write_bucket(venue: Venue) -> None:
     intents = [resting(f"mb-{number}", "0.01", "0.01") for number in range(12)]
     started = venue.now()
     assert all(isinstance(each, PlacedOrder) for each in venue.client.create_orders(intents))
@@ -91,7 +91,7 @@ def test_a_batch_that_is_larger_than_the_write_bucket_is_refused_by_the_exchange
     assert len(venue.orders) == 12
 
 
-def test_what_ended_long_ago_is_in_the_historical_lists_and_nowhere_else(tmp_path: Path, keys: Keys) -> None:
+def test_old_orders_and_fills_are_in_the_historical_lists_alone(tmp_path: Path, keys: Keys) -> None:
     world = ScriptedWorld()
     world.house.quote(MIDDLE, OPENS, 40, 50)
     with opened_venue(tmp_path, keys, world, OPENS) as venue:
@@ -105,7 +105,7 @@ def test_what_ended_long_ago_is_in_the_historical_lists_and_nowhere_else(tmp_pat
         assert len(venue.client.settlements()) == 1
 
 
-def test_limits_and_schedule_are_the_exchanges_own(venue: Venue) -> None:
+def test_limits_and_schedule_are_read_from_the_exchange(venue: Venue) -> None:
     limits = venue.client.adopt_account_limits()
     assert (limits.tier, limits.read.capacity, limits.write.refill_rate) == ("basic", 600, 100)
     pause = venue.client.schedule().next_pause(venue.now())
@@ -117,7 +117,7 @@ def test_limits_and_schedule_are_the_exchanges_own(venue: Venue) -> None:
     assert venue.client.unknown_fields == {}
 
 
-def test_fees_of_many_small_fills_come_to_those_of_one_fill_to_the_last_digit(venue: Venue) -> None:
+def test_fees_of_many_small_fills_equal_those_of_one_fill(venue: Venue) -> None:
     venue.simulator.faults.arm(rule(FaultKind.PARTIAL_FILLS, share=0.3, parts=7))
     venue.client.create_order(taking("mb-1", "0.70"))
     fees = [fill.fee for fill in venue.client.fills()]

@@ -66,7 +66,7 @@ def test_brackets_come_from_the_tickers_and_tails_point_outward(tmp_path: Path) 
     ]
 
 
-def test_quotes_stand_at_their_times_and_not_before(tmp_path: Path) -> None:
+def test_quotes_appear_at_their_times_and_not_before(tmp_path: Path) -> None:
     recorded = world(tmp_path, [("2025-12-15T07:45:00", WINNER, 40, 55)])
     assert recorded.starts_at == datetime(2025, 12, 15, 15, 2, tzinfo=UTC)
 
@@ -78,7 +78,7 @@ def test_quotes_stand_at_their_times_and_not_before(tmp_path: Path) -> None:
         assert best(api) == ("0.4000", "0.4500", "100.00")
 
 
-def test_what_is_taken_stays_taken_until_that_side_changes(tmp_path: Path) -> None:
+def test_a_taken_quote_is_gone_until_its_side_changes(tmp_path: Path) -> None:
     changes = [("2025-12-15T07:10:00", WINNER, 21, 70), ("2025-12-15T07:20:00", WINNER, 21, 69)]
     recorded = world(tmp_path, changes)
     with served(tmp_path / "state", recorded, recorded.starts_at) as api:
@@ -100,7 +100,7 @@ def test_resting_order_is_filled_when_a_recorded_quote_crosses_it(tmp_path: Path
     assert (order["status"], order["maker_fill_cost_dollars"]) == ("executed", "1.250000")
 
 
-def test_quotes_are_withdrawn_where_the_recorder_was_silent(tmp_path: Path) -> None:
+def test_quotes_are_withdrawn_during_gaps_of_the_recording(tmp_path: Path) -> None:
     recorded = world(tmp_path)
     with served(tmp_path / "state", recorded, recorded.starts_at) as api:
         api.tick(seconds=SILENCE.total_seconds())
@@ -109,7 +109,7 @@ def test_quotes_are_withdrawn_where_the_recorder_was_silent(tmp_path: Path) -> N
     assert book == {"yes_dollars": [], "no_dollars": []}
 
 
-def test_trade_seen_half_way_never_shows_a_crossed_book(tmp_path: Path) -> None:
+def test_a_half_recorded_trade_never_shows_a_crossed_book(tmp_path: Path) -> None:
     recorded = world(tmp_path, [("2025-12-15T07:10:00", WINNER, 35, 70), ("2025-12-15T07:10:01", WINNER, 35, 60)])
     with served(tmp_path / "state", recorded, recorded.starts_at) as api:
         api.tick(minutes=8)
@@ -154,18 +154,18 @@ def test_day_settles_at_the_recorded_high(tmp_path: Path) -> None:
     assert {market["expiration_value"] for market in markets} == {"32.00"}
 
 
-def test_outcome_follows_the_last_quotes_where_no_high_was_recorded(tmp_path: Path) -> None:
+def test_outcome_follows_the_last_quotes_without_a_recorded_high(tmp_path: Path) -> None:
     recorded = world(tmp_path, high=None)
 
     assert recorded.official_high(recorded.plan) == 32
 
 
-def test_recording_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+def test_a_contradictory_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"high of 2025-12-16 is 30, but the last quotes say KXHIGHNY-25DEC16-B32.5"):
         world(tmp_path, high=30.0)
 
 
-def test_folder_of_quotes_itself_is_accepted_and_a_broken_one_is_named(tmp_path: Path) -> None:
+def test_a_folder_of_quotes_is_accepted_and_a_broken_one_is_refused_by_name(tmp_path: Path) -> None:
     history = write(tmp_path, [])
     quotes = history / "nyc_quotes_2025-12"
     assert read_recording(quotes, DAY) == read_recording(history, DAY)

@@ -27,21 +27,21 @@ def test_forecast_is_invisible_until_it_is_published() -> None:
     assert late.issued_at == issue
 
 
-def test_forecast_stays_the_same_between_issues() -> None:
+def test_a_forecast_is_unchanged_between_issues() -> None:
     first = WEATHER.forecast(CITIES[0], datetime(2026, 8, 1, 13, 0, tzinfo=UTC))
     later = WEATHER.forecast(CITIES[0], datetime(2026, 8, 1, 18, 0, tzinfo=UTC))
 
     assert first.highs == later.highs
 
 
-def test_day_that_is_over_is_no_longer_forecast() -> None:
+def test_a_past_day_has_no_forecast() -> None:
     evening = datetime(2026, 8, 2, 1, 0, tzinfo=UTC)
 
     assert min(WEATHER.forecast(CITIES[0], evening - timedelta(seconds=1)).highs) == date(2026, 8, 1)
     assert min(WEATHER.forecast(CITIES[0], evening).highs) == date(2026, 8, 2)
 
 
-def test_measurements_never_look_ahead() -> None:
+def test_no_measurement_is_of_the_future() -> None:
     readings = WEATHER.readings(CITIES[0], NOON - timedelta(days=1), NOON + timedelta(days=2), NOON)
 
     assert readings[0].at == datetime(2026, 8, 1, 17, 53, tzinfo=UTC)

@@ -31,7 +31,7 @@ def problems(options: Options) -> str:
     return str(error.value)
 
 
-def test_new_history_starts_at_a_listing_so_many_days_ago(tmp_path: Path, accounts: Path) -> None:
+def test_new_history_starts_at_a_listing_the_given_number_of_days_ago(tmp_path: Path, accounts: Path) -> None:
     simulator = open_simulator(Options(tmp_path / "state", accounts, history_days=30))
     try:
         state = simulator.state
@@ -60,11 +60,11 @@ def test_stored_state_keeps_its_seed_its_time_and_its_balances(tmp_path: Path, a
     assert "--seed is 6" in problems(Options(tmp_path / "state", accounts, seed=6))
 
 
-def test_no_account_is_an_error_that_says_how_to_give_one(tmp_path: Path) -> None:
+def test_a_missing_account_is_refused_with_the_way_to_give_one(tmp_path: Path) -> None:
     assert "--open-account KEYID:PEMFILE" in problems(Options(tmp_path))
 
 
-def test_wrong_account_files_are_named(tmp_path: Path, accounts: Path) -> None:
+def test_a_wrong_account_file_is_refused_by_name(tmp_path: Path, accounts: Path) -> None:
     row = json.loads(accounts.read_text())[0]
     cases = {
         "[": "is no JSON",
@@ -79,7 +79,7 @@ def test_wrong_account_files_are_named(tmp_path: Path, accounts: Path) -> None:
     assert "KEYID:PEMFILE" in problems(Options(tmp_path / "state", open_accounts=("only-an-id",)))
 
 
-def test_options_that_exclude_each_other_are_named(tmp_path: Path, accounts: Path) -> None:
+def test_options_that_exclude_each_other_are_refused_by_name(tmp_path: Path, accounts: Path) -> None:
     state = tmp_path / "state"
     assert "--history-days is 400" in problems(Options(state, accounts, history_days=400))
     assert "go together" in problems(Options(state, accounts, replay=tmp_path))

@@ -24,7 +24,7 @@ def test_taken_quote_does_not_come_back_before_it_changes() -> None:
     assert desk.market().book.levels(is_bid=False) == [(50, 1000)]
 
 
-def test_price_that_was_only_touched_for_a_moment_still_fills_a_resting_order() -> None:
+def test_a_price_touched_for_a_moment_fills_a_resting_order() -> None:
     desk = Desk()
     desk.quote(40, 50)
     order = desk.order("bid", "5", "0.45")

@@ -54,7 +54,7 @@ def test_same_seed_and_calls_give_the_same_ids_and_prices(tmp_path: Path) -> Non
     assert runs[0] == runs[1]
 
 
-def test_going_on_after_a_restart_is_going_on_without_one(tmp_path: Path) -> None:
+def test_continuing_after_a_restart_equals_continuing_without_one(tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     with served(tmp_path / "whole") as api:
         traded(api)
@@ -73,7 +73,7 @@ def fail_half_way(api: Api) -> None:
         raise ZeroDivisionError
 
 
-def test_failure_half_way_leaves_the_last_committed_state(tmp_path: Path) -> None:
+def test_a_failure_in_the_middle_keeps_the_last_committed_state(tmp_path: Path) -> None:
     with served(tmp_path) as api:
         before = answers(api)
         with pytest.raises(ZeroDivisionError):
@@ -87,7 +87,7 @@ def test_second_process_on_the_same_state_is_refused(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
-def test_state_of_another_world_is_refused(tmp_path: Path) -> None:
+def test_a_state_of_another_simulation_is_refused(tmp_path: Path) -> None:
     with served(tmp_path):
         pass
 
@@ -98,7 +98,7 @@ def test_state_of_another_world_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_file_that_is_no_state_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_state_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "simulator.sqlite3").write_bytes(b"something else entirely" * 100)
 
     with pytest.raises(ConfigError, match=r"--state-dir .* cannot be used"):

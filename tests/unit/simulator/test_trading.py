@@ -89,7 +89,7 @@ def test_post_only_order_that_would_take_is_refused() -> None:
     assert refusal(error) == (400, "post_only_cross")
 
 
-def test_reduce_only_never_opens_nor_turns_a_position() -> None:
+def test_reduce_only_never_opens_or_reverses_a_position() -> None:
     desk = Desk()
     desk.quote(40, 50)
     with pytest.raises(RejectError):
@@ -114,7 +114,7 @@ def test_closing_a_position_pays_out_instead_of_costing() -> None:
     assert desk.alice.holdings[MIDDLE].position.realized == Decimal(-1)
 
 
-def test_repeated_client_order_id_is_a_conflict_also_after_the_order_ended() -> None:
+def test_a_repeated_client_order_id_is_a_conflict_even_after_the_order_ended() -> None:
     desk = Desk()
     desk.quote(40, 50)
     order = desk.order("bid", "1", "0.30", client_order_id="same")
@@ -150,7 +150,7 @@ def test_size_and_price_off_the_grid_are_refused(count: str, price: str, code: s
     assert refusal(error) == (400, code)
 
 
-def test_resting_orders_hold_back_their_cost() -> None:
+def test_resting_orders_reserve_their_cost() -> None:
     desk = Desk(balance="10")
     desk.quote(40, 50)
     desk.order("bid", "10", "0.30")
@@ -201,7 +201,7 @@ def test_unknown_market_is_not_found() -> None:
     assert refusal(error) == (404, "not_found")
 
 
-def test_order_lapses_at_its_expiration_and_is_not_filled_later() -> None:
+def test_an_order_expires_at_its_time_and_is_not_filled_later() -> None:
     desk = Desk()
     desk.quote(40, 50)
     order = desk.order("bid", "5", "0.45", expiration_time=int((OPENS + timedelta(minutes=7)).timestamp()))
@@ -220,7 +220,7 @@ def test_expiration_in_the_past_is_refused() -> None:
     assert refusal(error) == (400, "invalid_order")
 
 
-def test_cancel_returns_what_no_longer_rests_and_knows_only_own_orders() -> None:
+def test_a_cancel_returns_the_canceled_count_of_own_orders_alone() -> None:
     desk = Desk()
     order = desk.order("bid", "5", "0.45")
     with pytest.raises(RejectError) as foreign:
@@ -234,7 +234,7 @@ def test_cancel_returns_what_no_longer_rests_and_knows_only_own_orders() -> None
         cancel(desk.state, desk.alice, order.order_id)
 
 
-def test_cancel_all_leaves_the_orders_of_others() -> None:
+def test_cancel_all_keeps_the_orders_of_others() -> None:
     desk = Desk()
     desk.order("bid", "5", "0.45")
     desk.order("bid", "5", "0.44")

@@ -43,7 +43,7 @@ def test_skill_never_falls_as_the_day_comes_nearer() -> None:
     assert spreads == sorted(spreads, reverse=True)
 
 
-def test_change_of_a_forecast_cannot_be_foretold() -> None:
+def test_the_change_of_a_forecast_cannot_be_predicted() -> None:
     revisions, earlier = [], []
     for truth in TRUTHS:
         for day in DAYS:
@@ -55,7 +55,7 @@ def test_change_of_a_forecast_cannot_be_foretold() -> None:
     assert abs(statistics.correlation(revisions, earlier)) < 0.12
 
 
-def test_market_is_better_than_the_forecast_but_not_right() -> None:
+def test_the_market_is_better_than_the_forecast_but_not_exact() -> None:
     for lead_hours, error in ((29, 2.44), (22, 2.21), (8, 1.88)):
         misses = []
         for truth in TRUTHS:
@@ -81,7 +81,7 @@ def test_seasons_are_those_of_the_city() -> None:
         assert winter < summer < 112
 
 
-def test_probabilities_of_six_brackets_sum_to_one_and_a_passed_bracket_is_dead() -> None:
+def test_probabilities_of_six_brackets_sum_to_one_and_a_passed_one_has_none() -> None:
     truth = TRUTHS[0]
     beliefs = Beliefs(truth, SimulatedWeather(truth))
     for day in DAYS[::20]:

@@ -16,7 +16,7 @@ chances = st.decimals("0", "1", places=4)
 costs = st.decimals("0.01", "0.99", places=4)
 
 
-def test_kelly_of_a_coin_at_forty_cents() -> None:
+def test_kelly_fraction_of_a_fair_coin_at_forty_cents_is_one_sixth() -> None:
     # b = 0.6 / 0.4 = 1.5, f = (1.5 * 0.5 - 0.5) / 1.5
     assert kelly_fraction(Decimal("0.5"), Decimal("0.4")).quantize(Decimal("0.0001")) == Decimal("0.1667")
 
@@ -36,12 +36,12 @@ def test_no_order_stakes_more_than_its_cap_or_breaks_a_contract(chance: Decimal,
 
 
 @given(chances, costs)
-def test_a_smaller_purse_never_buys_more(chance: Decimal, cost: Decimal) -> None:
+def test_less_money_never_buys_more(chance: Decimal, cost: Decimal) -> None:
     poor = target_count(chance, cost, Cash(WEALTH / 2), RULES)
     assert poor <= target_count(chance, cost, WEALTH, RULES)
 
 
-def test_an_empty_or_overdrawn_purse_buys_nothing() -> None:
+def test_an_empty_or_overdrawn_account_buys_nothing() -> None:
     assert target_count(Decimal("0.9"), Decimal("0.5"), Cash(Decimal(0)), RULES) == 0
     assert target_count(Decimal("0.9"), Decimal("0.5"), Cash(Decimal(-5)), RULES) == 0
 

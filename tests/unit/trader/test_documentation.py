@@ -23,13 +23,13 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_the_documentation_shows_other_rules_than_are_kept(name: str) -> None:
+def test_the_documentation_shows_the_rules_of_the_code(name: str) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     shown = text.partition(f"<!-- {name} -->\n")[2].partition(f"\n<!-- end of {name} -->")[0]
     assert shown == TABLES[name], f"put this into docs/orders.md:\n{TABLES[name]}"
 
 
-def test_an_event_a_finding_or_a_reason_is_not_explained() -> None:
+def test_every_event_finding_and_reason_is_explained() -> None:
     assert list(tables.EVENTS) == list(OrderEvent)
     assert list(tables.FINDINGS) == list(EFFECTS) == list(FindingKind)
     assert set(tables.WITHDRAWALS) == set(Withdrawal)

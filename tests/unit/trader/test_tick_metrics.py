@@ -25,7 +25,7 @@ def _published(directory: Path, report: TickReport, traffic: ClientTraffic) -> d
     return samples((directory / metrics.FILE).read_text("utf-8"))
 
 
-def test_a_tick_that_lost_its_database_says_nothing(tmp_path: Path) -> None:
+def test_a_tick_that_lost_its_database_is_counted_as_failed(tmp_path: Path) -> None:
     report = TickReport(1, NOW, finished_at=NOW + timedelta(seconds=3))
     report.counts["reason edge_small"] = 2
     found = _published(tmp_path, report, ClientTraffic(Traffic(), Traffic(), None))
@@ -37,12 +37,12 @@ def test_a_tick_that_lost_its_database_says_nothing(tmp_path: Path) -> None:
     assert found['milkbot_tick_decisions{mode="shadow",reason="edge"}'] == 0
 
 
-def test_money_that_nobody_knows_is_shown_as_nothing(tmp_path: Path) -> None:
+def test_unknown_amounts_have_no_metric(tmp_path: Path) -> None:
     found = _published(tmp_path, TickReport(1, NOW), ClientTraffic(Traffic(), Traffic(), None))
     assert [name for name in found if "dollars" in name or "orders" in name or "clock_skew" in name] == []
 
 
-def test_a_failed_request_is_counted_as_an_answer(tmp_path: Path) -> None:
+def test_requests_are_counted_by_status_and_failures_apart(tmp_path: Path) -> None:
     exchange = Traffic()
     for status in (200, 204, 404, 429, 503, None):
         exchange.add(status, 0.25)
@@ -55,7 +55,7 @@ def test_a_failed_request_is_counted_as_an_answer(tmp_path: Path) -> None:
     assert found['milkbot_clock_skew_seconds{mode="shadow"}'] == pytest.approx(-0.4)
 
 
-def test_fields_that_the_exchange_has_added_are_told_by_name(tmp_path: Path) -> None:
+def test_unknown_fields_are_counted_by_name(tmp_path: Path) -> None:
     traffic = ClientTraffic(Traffic(), Traffic(), None, {("Market", "mood"): 6, ("Balance", "currency"): 1})
     found = _published(tmp_path, TickReport(1, NOW), traffic)
     assert found['milkbot_tick_exchange_unknown_fields{field="Market.mood",mode="shadow"}'] == 6

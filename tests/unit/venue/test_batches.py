@@ -31,7 +31,7 @@ def error_row(name: str | None, code: str, **more: object) -> dict[str, object]:
     return {"client_order_id": name, "error": {"code": code, "message": "said so"}, **more}
 
 
-def test_each_row_is_judged_alone_and_found_by_its_id() -> None:
+def test_each_row_of_a_batch_is_evaluated_alone_by_its_id() -> None:
     rows = [
         error_row("mb-2", "available_balance_too_low"),
         created("mb-1"),
@@ -69,14 +69,14 @@ def test_each_row_is_judged_alone_and_found_by_its_id() -> None:
         (httpx2.ConnectError(""), OrderNotSentError),
     ],
 )
-def test_a_batch_without_rows_is_refused_whole_only_where_that_is_proved(answer: Answer, kind: type) -> None:
+def test_a_batch_without_rows_counts_as_refused_only_if_proved(answer: Answer, kind: type) -> None:
     kalshi, server, _ = trader(answer)
     found = kalshi.create_orders([intent("mb-1"), intent("mb-2")])
     assert [type(outcome) for outcome in found] == [kind, kind]
     assert len(server.requests) == 1
 
 
-def test_an_order_that_does_not_fit_the_wire_does_not_keep_the_others_back() -> None:
+def test_an_invalid_order_of_a_batch_does_not_stop_the_others() -> None:
     kalshi, server, _ = trader(reply({"orders": [created("mb-1")]}, 201))
     found = kalshi.create_orders([intent("x" * 65), intent("mb-1")])
     assert kinds(found) == ["OrderNotSentError", "PlacedOrder"]
@@ -93,13 +93,13 @@ def test_a_batch_is_split_so_that_each_part_fits_the_write_bucket() -> None:
     assert clock.slept == pytest.approx([1.0, 0.3])
 
 
-def test_no_order_and_nothing_to_cancel_is_no_request() -> None:
+def test_an_empty_batch_sends_no_request() -> None:
     kalshi, server, _ = trader()
     assert (kalshi.create_orders([]), kalshi.cancel_orders([])) == ([], [])
     assert server.requests == []
 
 
-def test_no_batch_leaves_with_a_clock_that_is_wrong() -> None:
+def test_no_batch_is_sent_with_a_wrong_clock() -> None:
     late = {"Date": format_datetime(NOON - timedelta(minutes=5), usegmt=True)}
     kalshi, server, _ = trader(reply({"reduced_by": "1.00", "order_id": "o"}, headers=late))
     kalshi.cancel_order("o", 0)
@@ -107,7 +107,7 @@ def test_no_batch_leaves_with_a_clock_that_is_wrong() -> None:
     assert len(server.requests) == 1
 
 
-def test_each_cancel_is_proved_alone() -> None:
+def test_each_cancel_of_a_batch_needs_its_own_proof() -> None:
     rows = [
         {"order_id": "c", "reduced_by": "0.00", "error": {"code": "not_found"}},
         {"order_id": "a", "reduced_by": "2.50", "ts_ms": 1},
@@ -126,7 +126,7 @@ def test_each_cancel_is_proved_alone() -> None:
 
 
 @pytest.mark.parametrize("answer", [reply({}, 503), reply({}, 404), reply([], 200), httpx2.ReadTimeout("")])
-def test_cancels_whose_answer_says_nothing_may_all_still_rest(answer: Answer) -> None:
+def test_cancels_without_a_readable_answer_count_as_failed(answer: Answer) -> None:
     kalshi, _, _ = trader(answer)
     found = kalshi.cancel_orders(["a", "b"])
     assert [type(outcome) for outcome in found] == [CancelFailedError, CancelFailedError]

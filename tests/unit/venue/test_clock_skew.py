@@ -46,21 +46,21 @@ def test_the_bound_is_an_argument_and_may_be_none() -> None:
     assert careless.user_data_as_of() == NOON
 
 
-def test_a_wrong_clock_is_named_also_where_the_signature_was_refused_for_it() -> None:
+def test_a_wrong_clock_is_named_even_if_the_signature_was_refused() -> None:
     kalshi, server = client(dated({"error": {"code": "authentication_error"}}, 60, 401))
     with pytest.raises(ClockSkewError, match=r"60\.5 seconds behind"):
         kalshi.balance()
     assert len(server.requests) == 1
 
 
-def test_a_status_that_is_read_from_a_503_is_refused_too() -> None:
+def test_a_status_in_a_503_is_refused_with_a_wrong_clock() -> None:
     closed = {"exchange_active": False, "trading_active": False}
     kalshi, _ = client(*[dated(closed, 60, 503)] * 3)
     with pytest.raises(ClockSkewError):
         kalshi.exchange_status()
 
 
-def test_no_order_and_no_amend_leaves_but_the_answer_to_one_that_left_is_read() -> None:
+def test_a_wrong_clock_stops_orders_and_amends_but_no_answer_or_cancel() -> None:
     kalshi, server = client(dated(created(), 60, 201), dated({"order_id": "o", "reduced_by": "1.00"}, 60))
     assert kalshi.create_order(intent()).order_id == "order-of-mb-1"
     with pytest.raises(OrderNotSentError, match="behind the exchange's"):
@@ -74,7 +74,7 @@ def test_no_order_and_no_amend_leaves_but_the_answer_to_one_that_left_is_read() 
     assert len(server.requests) == 2
 
 
-def test_a_clock_that_was_set_right_lets_orders_out_again() -> None:
+def test_a_corrected_clock_allows_orders_again() -> None:
     kalshi, _ = client(dated(FRESH, 60), dated(FRESH, 0), dated(created(), 0, 201))
     with pytest.raises(ClockSkewError):
         kalshi.user_data_as_of()

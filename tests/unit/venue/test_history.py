@@ -33,14 +33,14 @@ def order(order_id: str, created_time: str | None) -> dict[str, object]:
     }
 
 
-def test_what_the_live_lists_still_have_is_not_asked_of_the_historical_ones() -> None:
+def test_recent_orders_and_fills_are_not_read_from_the_historical_lists() -> None:
     kalshi, server, _ = client(reply(CUTOFF), reply(CUTOFF))
     assert kalshi.historical_fills(since=NOON - timedelta(days=1)) == []
     assert kalshi.historical_orders(since=NOON - timedelta(days=2)) == []
     assert [request.url.path.rpartition("/")[2] for request in server.requests] == ["cutoff", "cutoff"]
 
 
-def test_older_fills_are_read_to_the_last_page_and_bounded_here() -> None:
+def test_older_fills_are_read_to_the_last_page_and_filtered_by_time() -> None:
     rows = [fill("a"), fill("b", created_time="2026-07-01T00:00:00Z")]
     kalshi, server, _ = client(
         reply(CUTOFF),
@@ -52,7 +52,7 @@ def test_older_fills_are_read_to_the_last_page_and_bounded_here() -> None:
     assert dict(server.requests[1].url.params) == {"ticker": "T", "limit": "1000"}
 
 
-def test_an_old_order_whose_beginning_is_not_told_is_not_left_out() -> None:
+def test_an_old_order_without_a_creation_time_is_included() -> None:
     rows = [order("a", None), order("b", "2026-07-15T00:00:00Z"), order("c", "2026-06-01T00:00:00Z")]
     kalshi, _, _ = client(reply(CUTOFF), reply({"orders": rows, "cursor": ""}))
     found = kalshi.historical_orders(since=NOON - timedelta(days=5))
@@ -60,7 +60,7 @@ def test_an_old_order_whose_beginning_is_not_told_is_not_left_out() -> None:
     assert (found[0].order_group_id, found[0].expires_at) == (None, None)
 
 
-def test_all_of_it_is_read_where_no_bound_is_given() -> None:
+def test_the_whole_history_is_read_without_a_bound() -> None:
     kalshi, server, _ = client(reply({"orders": [order("a", None)], "cursor": ""}))
     assert len(kalshi.historical_orders()) == 1
     assert len(server.requests) == 1

@@ -51,7 +51,7 @@ def fill(fill_id: str, **changes: object) -> dict[str, object]:
     return whole | changes
 
 
-def test_fills_come_in_the_order_in_which_they_happened() -> None:
+def test_fills_are_returned_in_the_order_of_their_times() -> None:
     early = fill("b", created_time=None, ts=int(NOON.timestamp()))
     kalshi, _, _ = client(reply({"fills": [fill("a"), early], "cursor": ""}))
     found = kalshi.fills()
@@ -60,7 +60,7 @@ def test_fills_come_in_the_order_in_which_they_happened() -> None:
 
 
 @pytest.mark.parametrize("odd", [fill("a", created_time=None), fill("a", book_side="yes"), fill("")])
-def test_a_fill_that_is_not_understood_is_an_error_and_never_left_out(odd: dict[str, object]) -> None:
+def test_an_invalid_fill_is_an_error_and_never_omitted(odd: dict[str, object]) -> None:
     kalshi, _, _ = client(reply({"fills": [fill("b"), odd], "cursor": ""}))
     with pytest.raises(VenueReadError, match="Fill"):
         kalshi.fills()

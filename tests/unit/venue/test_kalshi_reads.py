@@ -49,21 +49,21 @@ def event(ticker: str = "KXHIGHNY-26JUL19", **changes: object) -> dict[str, obje
 
 
 @pytest.mark.parametrize("failure", [reply({"error": "too many requests"}, 429), reply({}, 500), httpx2.ReadError("")])
-def test_a_read_that_fails_in_passing_is_repeated(failure: Answer) -> None:
+def test_a_read_that_fails_temporarily_is_repeated(failure: Answer) -> None:
     kalshi, server, clock = client(failure, failure, reply({"as_of_time": "2026-07-18T11:59:59.123456Z"}))
     assert kalshi.user_data_as_of() == NOON - timedelta(microseconds=876544)
     assert len(server.requests) == 3
     assert clock.slept == [1.0, 1.5]
 
 
-def test_a_read_gives_up_after_its_attempts_and_says_what_the_exchange_said() -> None:
+def test_a_read_that_fails_every_attempt_reports_the_exchanges_answer() -> None:
     kalshi, server, _ = client(*[reply({"error": {"code": "service_unavailable"}}, 503)] * 3)
     with pytest.raises(VenueReadError, match=r"503 service_unavailable"):
         kalshi.balance()
     assert len(server.requests) == 3
 
 
-def test_a_read_that_is_refused_is_not_repeated_and_names_the_mend() -> None:
+def test_a_refused_read_is_not_repeated_and_names_the_remedy() -> None:
     body = {"error": {"code": "authentication_error", "message": "authentication_error", "details": "NOT_FOUND"}}
     kalshi, server, _ = client(reply(body, 401))
     with pytest.raises(VenueReadError, match="authentication_error: NOT_FOUND; check KALSHI_API_KEY_ID"):
@@ -103,7 +103,7 @@ def test_all_pages_are_read_until_the_cursor_is_empty() -> None:
     assert server.requests[1].url.params["status"] == "open"
 
 
-def test_a_cursor_that_comes_again_does_not_loop_for_ever() -> None:
+def test_a_repeated_cursor_is_an_error_and_no_endless_loop() -> None:
     page = {"orders": [], "cursor": "same"}
     kalshi, _, _ = client(reply(page), reply(page))
     with pytest.raises(VenueReadError, match="came twice"):
@@ -130,7 +130,9 @@ def test_a_list_without_end_is_an_error_and_not_an_endless_tick() -> None:
     ],
     ids=["kind", "no-kind", "fraction", "both-ends", "status", "other-event", "incomplete"],
 )
-def test_one_odd_market_is_left_out_with_its_reason_and_the_others_stay(odd: dict[str, object], says: str) -> None:
+def test_one_invalid_market_is_omitted_with_its_reason_and_the_others_are_kept(
+    odd: dict[str, object], says: str
+) -> None:
     kalshi, _, _ = client(reply({"event": event(markets=[odd, market()])}))
     with capture_logs() as logs:
         found = kalshi.event("KXHIGHNY-26JUL19")
@@ -141,14 +143,14 @@ def test_one_odd_market_is_left_out_with_its_reason_and_the_others_stay(odd: dic
 @pytest.mark.parametrize(
     "odd", [event("KXRAINNYCM-25DEC"), event(fee_multiplier_override=2), {"title": "no event"}, "text"]
 )
-def test_one_odd_event_is_left_out_and_the_others_stay(odd: object) -> None:
+def test_one_invalid_event_is_omitted_and_the_others_are_kept(odd: object) -> None:
     kalshi, _, _ = client(reply({"events": [odd, event()], "cursor": ""}))
     with capture_logs() as logs:
         assert [e.ticker for e in kalshi.open_events("KXHIGHNY")] == ["KXHIGHNY-26JUL19"]
     assert logs[0]["event"] == "event_not_understood"
 
 
-def test_markets_that_stand_beside_their_event_are_found() -> None:
+def test_markets_listed_apart_from_their_event_are_found() -> None:
     kalshi, _, _ = client(reply({"event": event(markets=[]), "markets": [market()]}))
     assert len(kalshi.event("KXHIGHNY-26JUL19").markets) == 1
 
@@ -158,13 +160,13 @@ def test_a_closed_exchange_is_read_from_the_body_of_its_503() -> None:
     assert not kalshi.exchange_status().exchange_active
 
 
-def test_a_status_that_is_none_is_an_error_and_not_a_pause() -> None:
+def test_an_invalid_status_is_an_error_and_not_a_pause() -> None:
     kalshi, _, _ = client(*[reply({}, 503)] * 3)
     with pytest.raises(VenueReadError, match="exchange/status"):
         kalshi.exchange_status()
 
 
-def test_books_come_best_first_and_an_empty_side_is_empty() -> None:
+def test_order_books_are_sorted_best_first_and_may_have_an_empty_side() -> None:
     sides = {"yes_dollars": [["0.0100", "5.00"], ["0.3000", "8.41"], ["0.3100", "0.00"]], "no_dollars": None}
     kalshi, _, _ = client(reply({"orderbooks": [{"ticker": "T", "orderbook_fp": sides}]}))
     book = kalshi.order_books(["T"])["T"]
@@ -173,7 +175,7 @@ def test_books_come_best_first_and_an_empty_side_is_empty() -> None:
     assert book.captured_at == NOON
 
 
-def test_books_are_asked_for_by_the_hundred() -> None:
+def test_order_books_are_read_a_hundred_at_a_time() -> None:
     kalshi, server, _ = client(reply({"orderbooks": []}), reply({"orderbooks": []}))
     assert kalshi.order_books([f"T{n}" for n in range(101)]) == {}
     assert [len(r.url.params.get_list("tickers")) for r in server.requests] == [100, 1]
@@ -188,7 +190,7 @@ def test_the_clock_skew_is_measured_from_each_reply() -> None:
 
 
 @pytest.mark.parametrize("date", ["yesterday", ""])
-def test_a_date_that_is_none_leaves_the_skew_unknown(date: str) -> None:
+def test_an_invalid_date_makes_the_clock_skew_unknown(date: str) -> None:
     kalshi, _, _ = client(reply({"as_of_time": "2026-07-18T12:00:00Z"}, headers={"Date": date}))
     kalshi.user_data_as_of()
     assert kalshi.clock_skew_seconds is None
@@ -201,12 +203,12 @@ def test_fees_keep_the_exact_multiplier() -> None:
     assert (fees.fee_type, fees.multiplier) == (FeeType.QUADRATIC, Decimal("0.1"))
 
 
-def test_a_fee_type_that_cannot_be_priced_is_told_apart_and_does_not_stop_the_other_series() -> None:
+def test_an_unknown_fee_type_does_not_stop_the_other_series() -> None:
     kalshi, _, _ = client(reply({"series": {"ticker": "X", "fee_type": "flat", "fee_multiplier": 1}}))
     assert kalshi.fee_schedule("X").fee_type is FeeType.UNKNOWN
 
 
-def test_the_account_s_own_limits_are_taken_over() -> None:
+def test_the_accounts_own_rate_limits_are_used() -> None:
     kalshi, _, clock = client(
         reply({"usage_tier": "x", "read": SLOW, "write": SLOW, "grants": []}),
         *[reply({"as_of_time": "2026-07-18T12:00:00Z"})] * 2,

@@ -32,14 +32,14 @@ AMEND: dict[str, Any] = {
 }
 
 
-def test_an_order_tells_the_exchange_when_to_drop_it_and_which_group_it_is_in() -> None:
+def test_an_order_is_sent_with_its_expiry_and_its_group() -> None:
     kalshi, server, _ = trader(reply(created(), 201))
     kalshi.create_order(intent(expires_at=TOMORROW, order_group_id="group"))
     sent = json.loads(server.requests[0].content)
     assert (sent["expiration_time"], sent["order_group_id"]) == (int(TOMORROW.timestamp()), "group")
 
 
-def test_an_order_without_expiry_and_group_says_nothing_of_them() -> None:
+def test_an_order_without_expiry_and_group_omits_both_fields() -> None:
     kalshi, server, _ = trader(reply(created(), 201))
     kalshi.create_order(intent())
     assert not {"expiration_time", "order_group_id"} & json.loads(server.requests[0].content).keys()
@@ -55,9 +55,7 @@ def test_an_expiry_on_an_order_that_cannot_rest_is_not_sent() -> None:
 @pytest.mark.parametrize(
     ("expires_at", "sent"), [(KEEP, {}), (None, {"expiration_time": 0}), (NOON, {"expiration_time": 1784376000})]
 )
-def test_an_amend_keeps_changes_or_takes_away_the_expiry(
-    expires_at: datetime | str | None, sent: dict[str, int]
-) -> None:
+def test_an_amend_keeps_changes_or_removes_the_expiry(expires_at: datetime | str | None, sent: dict[str, int]) -> None:
     kalshi, server, _ = trader(reply({"order_id": "o", "remaining_count": "1.00", "fill_count": "2.00", "ts_ms": 1}))
     amended = kalshi.amend_order("o/1", **AMEND, updated_client_order_id="mb-2", expires_at=expires_at)
     assert (amended.order_id, amended.fill_count, amended.remaining_count) == ("o", count(2), count(1))
@@ -74,7 +72,7 @@ def test_an_amend_keeps_changes_or_takes_away_the_expiry(
     assert json.loads(request.content) == body | sent
 
 
-def test_an_amend_that_changed_neither_size_nor_fills_leaves_the_rest_open() -> None:
+def test_an_amend_that_changes_neither_size_nor_fills_returns_no_remaining_count() -> None:
     kalshi, _, _ = trader(reply({"order_id": "o", "remaining_count": None, "ts_ms": 1}))
     amended = kalshi.amend_order("o", **AMEND)
     assert (amended.fill_count, amended.remaining_count) == (count(0), None)
@@ -101,7 +99,7 @@ def test_an_amend_is_refused_or_unknown_and_sent_once(answer: Answer, error: typ
 
 
 @pytest.mark.parametrize("change", [{"count": Decimal("1.234")}, {"ticker": ""}, {"expires_at": "never"}])
-def test_an_amend_that_does_not_fit_the_wire_is_not_sent(change: dict[str, Any]) -> None:
+def test_an_invalid_amend_is_not_sent(change: dict[str, Any]) -> None:
     kalshi, server, _ = trader()
     with pytest.raises(OrderNotSentError, match="amend is not valid"):
         kalshi.amend_order("o", **{**AMEND, **change})
@@ -111,33 +109,33 @@ def test_an_amend_that_does_not_fit_the_wire_is_not_sent(change: dict[str, Any])
 @pytest.mark.parametrize(
     ("asked", "sent"), [({"by": count(1)}, {"reduce_by": "1.00"}), ({"to": count(2)}, {"reduce_to": "2.00"})]
 )
-def test_a_decrease_tells_how_much_still_rests(asked: dict[str, Any], sent: dict[str, str]) -> None:
+def test_a_decrease_returns_the_remaining_count(asked: dict[str, Any], sent: dict[str, str]) -> None:
     kalshi, server, _ = trader(reply({"order_id": "o", "remaining_count": "2.00", "ts_ms": 1}))
     assert kalshi.decrease_order("o", 0, **asked) == 2
     assert json.loads(server.requests[0].content) == {**sent, "exchange_index": 0}
 
 
 @pytest.mark.parametrize("asked", [{}, {"by": count(1), "to": count(1)}])
-def test_a_decrease_by_and_to_or_neither_is_the_callers_mistake(asked: dict[str, Any]) -> None:
+def test_a_decrease_needs_either_by_or_to(asked: dict[str, Any]) -> None:
     kalshi, server, _ = trader()
     with pytest.raises(ValueError, match="either by or to"):
         kalshi.decrease_order("o", 0, **asked)
     assert server.requests == []
 
 
-def test_a_decrease_of_an_order_that_is_gone_leaves_nothing() -> None:
+def test_a_decrease_of_an_ended_order_returns_zero() -> None:
     kalshi, _, _ = trader(reply({"error": {"code": "not_found"}}, 404))
     assert kalshi.decrease_order("o", 0, to=count(1)) == 0
 
 
 @pytest.mark.parametrize("answer", [reply({}, 400), reply({}, 500), reply({}, 200), httpx2.ReadError("")])
-def test_a_decrease_that_is_not_proved_done_is_not_taken_for_done(answer: Answer) -> None:
+def test_a_decrease_without_a_proof_counts_as_failed(answer: Answer) -> None:
     kalshi, _, _ = trader(answer)
     with pytest.raises(CancelFailedError, match="decrease of order o"):
         kalshi.decrease_order("o", 0, to=count(1))
 
 
-def test_cancel_all_that_the_exchange_does_not_know_is_no_success() -> None:
+def test_cancel_all_answered_by_404_counts_as_failed() -> None:
     kalshi, _, _ = trader(reply({"error": "not found"}, 404))
     with pytest.raises(CancelFailedError, match="404"):
         kalshi.cancel_all()

@@ -23,7 +23,7 @@ WRITES: list[Callable[[KalshiClient], object]] = [
 ]
 
 
-def test_a_group_is_made_with_its_limit() -> None:
+def test_a_group_is_created_with_its_limit() -> None:
     kalshi, server, _ = trader(reply({"order_group_id": "g", "subaccount": 0}, 201))
     assert kalshi.create_order_group(200) == "g"
     (request,) = server.requests
@@ -32,20 +32,20 @@ def test_a_group_is_made_with_its_limit() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1_000_001])
-def test_a_limit_that_the_exchange_does_not_take_is_not_sent(limit: int) -> None:
+def test_a_limit_outside_the_exchanges_range_is_not_sent(limit: int) -> None:
     kalshi, server, _ = trader()
     with pytest.raises(OrderGroupError, match="contracts_limit"):
         kalshi.create_order_group(limit)
     assert server.requests == []
 
 
-def test_an_answer_that_names_no_group_is_no_group() -> None:
+def test_an_answer_without_a_group_is_an_error() -> None:
     kalshi, _, _ = trader(reply({"subaccount": 0}, 201))
     with pytest.raises(OrderGroupError, match="order_group_id"):
         kalshi.create_order_group(200)
 
 
-def test_a_group_is_pulled_and_reset_by_name() -> None:
+def test_a_group_is_triggered_and_reset_by_its_id() -> None:
     kalshi, server, _ = trader(reply({}), reply({}))
     kalshi.trigger_order_group("g")
     kalshi.reset_order_group("g")
@@ -56,7 +56,7 @@ def test_a_group_is_pulled_and_reset_by_name() -> None:
     ]
 
 
-def test_the_switch_is_pulled_with_a_clock_that_is_wrong_too() -> None:
+def test_a_group_can_be_triggered_with_a_wrong_clock() -> None:
     late = {"Date": format_datetime(NOON - timedelta(minutes=5), usegmt=True)}
     kalshi, server, _ = trader(reply({}, headers=late), reply({}))
     kalshi.reset_order_group("g")
@@ -66,7 +66,7 @@ def test_the_switch_is_pulled_with_a_clock_that_is_wrong_too() -> None:
 
 @pytest.mark.parametrize("call", WRITES)
 @pytest.mark.parametrize("answer", [reply({}, 404), reply({}, 503), httpx2.ReadError("reset")])
-def test_a_call_that_is_not_answered_well_is_an_error_and_sent_once(
+def test_a_failed_group_call_is_an_error_and_is_sent_once(
     call: Callable[[KalshiClient], object], answer: Answer
 ) -> None:
     kalshi, server, _ = trader(answer)
@@ -75,7 +75,7 @@ def test_a_call_that_is_not_answered_well_is_an_error_and_sent_once(
     assert len(server.requests) == 1
 
 
-def test_a_group_tells_its_orders_and_whether_it_takes_more() -> None:
+def test_a_group_has_its_orders_and_whether_it_accepts_more() -> None:
     body = {"is_auto_cancel_enabled": False, "orders": ["a", "b"], "contracts_limit_fp": "200.00"}
     kalshi, _, _ = trader(reply(body), reply({"order_groups": [{"id": "g", "is_auto_cancel_enabled": True}]}))
     group = kalshi.order_group("g")
@@ -83,7 +83,7 @@ def test_a_group_tells_its_orders_and_whether_it_takes_more() -> None:
     assert kalshi.order_group_ids() == ["g"]
 
 
-def test_a_group_that_does_not_say_whether_it_takes_orders_is_an_error() -> None:
+def test_a_group_without_its_state_is_an_error() -> None:
     kalshi, _, _ = trader(reply({"orders": []}))
     with pytest.raises(VenueReadError, match="is_auto_cancel_enabled"):
         kalshi.order_group("g")

@@ -59,7 +59,7 @@ def cancel(*answers: Answer) -> Decimal:
     return KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport).cancel_order("85f92316", 0)
 
 
-def test_an_accepted_order_is_sent_as_the_exchange_wants_it_and_signed() -> None:
+def test_an_order_is_sent_in_the_exchanges_form_and_signed() -> None:
     server = ScriptedServer(reply(CREATED, 201))
     placed = KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport).create_order(INTENT)
 
@@ -108,7 +108,7 @@ def test_only_a_listed_status_proves_a_refusal(status: int, order_id: str | None
         create(reply({**CREATED, "order_id": order_id}, status))
 
 
-def test_the_listed_refusals_are_those_of_the_exchange_without_the_duplicate() -> None:
+def test_the_statuses_that_prove_a_refusal_are_the_exchanges_except_conflict() -> None:
     assert {400, 401, 403, 404, 410, 429} == PROVEN_REFUSALS
 
 
@@ -127,13 +127,13 @@ def test_the_listed_refusals_are_those_of_the_exchange_without_the_duplicate() -
     ],
     ids=["duplicate", "retired-2xx", "other-order", "no-json", "redirect", "timeout", "reset", "pipe", "closed"],
 )
-def test_whatever_proves_nothing_is_unknown_and_names_the_order(answer: Answer) -> None:
+def test_an_answer_without_a_proof_makes_the_outcome_unknown(answer: Answer) -> None:
     with pytest.raises(OrderOutcomeUnknownError, match="mb-1"):
         create(answer)
 
 
 @pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow")])
-def test_an_order_for_which_no_connection_was_made_is_as_good_as_refused(error: Exception) -> None:
+def test_an_order_without_a_connection_counts_as_not_sent(error: Exception) -> None:
     with pytest.raises(OrderNotSentError, match="not_sent"):
         create(error)
 
@@ -147,7 +147,7 @@ def test_a_create_is_never_sent_twice(answer: Answer) -> None:
     assert len(server.requests) == 1
 
 
-def test_an_order_that_does_not_fit_the_wire_is_not_sent() -> None:
+def test_an_invalid_order_is_not_sent() -> None:
     too_long = OrderIntent(
         "x" * 65, INTENT.ticker, INTENT.side, INTENT.count, INTENT.price, INTENT.time_in_force, 0, NOON
     )
@@ -162,11 +162,11 @@ def test_an_order_without_a_key_is_not_sent() -> None:
     assert server.requests == []
 
 
-def test_a_cancel_tells_how_much_no_longer_rests() -> None:
+def test_a_cancel_returns_the_canceled_count() -> None:
     assert cancel(reply({"order_id": "85f92316", "reduced_by": "2.50", "ts_ms": 1})) == Decimal("2.5")
 
 
-def test_a_cancel_of_an_order_that_is_gone_cancels_nothing() -> None:
+def test_a_cancel_of_an_ended_order_returns_zero() -> None:
     assert cancel(reply({"error": {"code": "not_found"}}, 404)) == 0
 
 
@@ -174,12 +174,12 @@ def test_a_cancel_of_an_order_that_is_gone_cancels_nothing() -> None:
     "answer",
     [reply({"code": "market_inactive"}, 400), reply({}, 503), httpx2.ReadTimeout(""), reply({"error": "x"}, 200)],
 )
-def test_a_cancel_that_is_not_proved_done_is_not_taken_for_done(answer: Answer) -> None:
+def test_a_cancel_without_a_proof_counts_as_failed(answer: Answer) -> None:
     with pytest.raises(CancelFailedError, match="85f92316"):
         cancel(answer)
 
 
-def test_cancel_all_is_one_request_and_its_refusal_is_loud() -> None:
+def test_cancel_all_is_one_request_and_its_refusal_is_an_error() -> None:
     server = ScriptedServer(httpx2.Response(204), reply({}, 500), httpx2.ReadError(""))
     client = KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport)
     client.cancel_all()

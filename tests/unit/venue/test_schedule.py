@@ -57,12 +57,12 @@ def test_an_announced_maintenance_that_comes_first_is_the_next_pause() -> None:
     assert found == Pause(utc("2026-07-20T10:00"), utc("2026-07-20T11:00"))
 
 
-def test_a_maintenance_that_goes_on_from_the_weekly_pause_is_one_pause_with_it() -> None:
+def test_a_maintenance_adjoining_the_weekly_pause_extends_it() -> None:
     found = schedule(("2026-07-23T08:00:00Z", "2026-07-23T12:00:00Z")).next_pause(utc("2026-07-22T12:00"))
     assert found == Pause(utc("2026-07-23T07:00"), utc("2026-07-23T12:00"))
 
 
-def test_a_day_without_hours_is_a_day_without_trading_and_joins_the_next() -> None:
+def test_a_day_without_hours_is_a_pause_that_joins_the_next() -> None:
     found = schedule(saturday=[], sunday=[]).next_pause(utc("2026-07-24T12:00"))
     assert found == Pause(utc("2026-07-25T04:00"), utc("2026-07-27T04:00"))
 
@@ -71,7 +71,7 @@ def test_an_exchange_that_never_pauses_has_no_next_pause() -> None:
     assert schedule(thursday=ALL_DAY).next_pause(utc("2026-07-18T12:00")) is None
 
 
-def test_hours_that_hold_no_longer_or_not_yet_make_no_pause() -> None:
+def test_hours_outside_their_validity_make_no_pause() -> None:
     kalshi, _, _ = client(
         reply({"schedule": {**body()["schedule"], "standard_hours": [
             {**body()["schedule"]["standard_hours"][0], "end_time": "2026-07-20T00:00:00Z"}
@@ -80,7 +80,7 @@ def test_hours_that_hold_no_longer_or_not_yet_make_no_pause() -> None:
     assert kalshi.schedule().next_pause(utc("2026-07-18T12:00")) is None
 
 
-def test_open_and_paused_are_told_apart_to_the_second() -> None:
+def test_a_pause_begins_and_ends_to_the_second() -> None:
     hours, start = schedule(), utc("2026-07-23T07:00")
     assert hours.is_open(start - timedelta(seconds=1))
     assert not hours.is_open(start)
@@ -96,7 +96,7 @@ def test_open_and_paused_are_told_apart_to_the_second() -> None:
         ({"schedule": {"standard_hours": []}}, "maintenance_windows"),
     ],
 )
-def test_a_schedule_that_is_not_understood_is_an_error_that_names_the_part(bad: dict[str, Any], says: str) -> None:
+def test_an_invalid_schedule_is_an_error_that_names_the_part(bad: dict[str, Any], says: str) -> None:
     kalshi, _, _ = client(reply(bad))
     with pytest.raises(VenueReadError, match=says):
         kalshi.schedule()

@@ -46,7 +46,7 @@ def key_file(directory: Path, content: bytes, mode: int = 0o600) -> Path:
 
 
 @pytest.mark.parametrize("key", [RSA_KEY, ED25519_KEY], ids=["rsa", "ed25519"])
-def test_what_is_signed_is_verified_and_nothing_else(key: PrivateKey) -> None:
+def test_a_signature_is_valid_for_the_signed_text_alone(key: PrivateKey) -> None:
     headers = sign(ApiCredentials("id", key), 1784336830522, "get", f"{PATH}?limit=5")
     public, signature = key.public_key(), headers[SIGNATURE_HEADER]
 
@@ -59,7 +59,7 @@ def test_what_is_signed_is_verified_and_nothing_else(key: PrivateKey) -> None:
     assert not verify(public, "no base64!", "1784336830522", "GET", PATH)
 
 
-def test_rsa_uses_the_salt_length_that_the_exchange_demands() -> None:
+def test_rsa_uses_the_salt_length_that_the_exchange_requires() -> None:
     headers = sign(ApiCredentials("id", RSA_KEY), 1, "GET", PATH)
     demanded = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 
@@ -86,24 +86,24 @@ def test_the_kind_of_a_key_comes_from_the_parsed_key(tmp_path: Path, key: Privat
     ],
     ids=["world-readable", "garbage", "elliptic", "encrypted"],
 )
-def test_an_unusable_key_file_is_refused_with_its_mend(tmp_path: Path, content: bytes, mode: int, says: str) -> None:
+def test_an_unusable_key_file_is_refused_with_the_remedy(tmp_path: Path, content: bytes, mode: int, says: str) -> None:
     path = key_file(tmp_path, content, mode)
     with pytest.raises(ConfigError, match=says) as refused:
         load_credentials("id", path)
     assert str(path) in refused.value.problems[0]
 
 
-def test_a_missing_key_file_names_its_setting(tmp_path: Path) -> None:
+def test_a_missing_key_file_is_refused_by_its_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="KALSHI_PRIVATE_KEY_PATH"):
         load_credentials("id", tmp_path / "absent.pem")
 
 
-def test_an_empty_key_id_names_its_setting(tmp_path: Path) -> None:
+def test_an_empty_key_id_is_refused_by_its_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="KALSHI_API_KEY_ID"):
         load_credentials("", key_file(tmp_path, pem(RSA_KEY)))
 
 
-def test_a_private_key_is_in_no_repr() -> None:
+def test_no_repr_contains_a_private_key() -> None:
     assert repr(ApiCredentials("id", RSA_KEY)) == "ApiCredentials(key_id='id')"
 
 

@@ -11,13 +11,13 @@ from tests.unit.venue.test_kalshi_reads import event, market
 FRESH = {"as_of_time": "2026-07-18T12:00:00Z"}
 
 
-def test_what_the_document_has_is_not_counted_whether_it_is_read_or_not() -> None:
+def test_documented_fields_are_not_counted_as_unknown() -> None:
     kalshi, _, _ = client(reply({"fills": [fill("a", no_price_dollars="0.51", exchange_index=0)], "cursor": ""}))
     kalshi.fills()
     assert kalshi.unknown_fields == {}
 
 
-def test_new_fields_are_counted_by_object_and_name_however_deep() -> None:
+def test_unknown_fields_are_counted_by_object_and_name_at_any_depth() -> None:
     odd = event(markets=[market(mood="calm"), market("OTHER", mood="calm")], season="summer")
     kalshi, _, _ = client(
         reply({"events": [odd], "cursor": "", "total": 1}),
@@ -35,7 +35,7 @@ def test_new_fields_are_counted_by_object_and_name_however_deep() -> None:
     }
 
 
-def test_answers_to_writes_are_counted_too() -> None:
+def test_unknown_fields_of_answers_to_writes_are_counted() -> None:
     kalshi, _, _ = trader(
         reply(created(venue="east"), 201), reply({"orders": [created(venue="east")], "batch": 7}, 201)
     )

@@ -28,7 +28,7 @@ $$
     [("31", "-4", (31, -4)), ("-1", "-12", (-1, -12)), ("70R", "12", (70, 12)), ("MM", "12", (None, 12))],
     ids=["usual", "below-zero", "record", "missing"],
 )
-def test_each_way_to_write_a_temperature_is_read(high: str, low: str, expected: tuple[int | None, int]) -> None:
+def test_each_form_of_a_temperature_is_read(high: str, low: str, expected: tuple[int | None, int]) -> None:
     (found,) = parse_climate_reports(REPORT.format(high=high, low=low))
     assert found == ClimateReport("CLIDEN", date(2026, 1, 12), *expected, preliminary=False)
 
@@ -44,6 +44,6 @@ def test_each_way_to_write_a_temperature_is_read(high: str, low: str, expected: 
     ],
     ids=["empty", "no-report", "no-day", "no-temperatures", "no-number"],
 )
-def test_a_report_without_its_parts_is_an_error_and_gives_no_number(text: str) -> None:
+def test_an_incomplete_report_is_an_error_and_gives_no_number(text: str) -> None:
     with pytest.raises(ValueError, match="climate report"):
         parse_climate_reports(text)

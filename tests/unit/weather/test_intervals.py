@@ -48,6 +48,6 @@ def test_a_text_that_is_no_interval_is_an_error(text: str) -> None:
 
 
 @given(st.integers(0, 9), st.integers(0, 23), st.integers(1, 59))
-def test_a_duration_that_was_written_is_read_back(days: int, hours: int, minutes: int) -> None:
+def test_a_duration_is_read_back_as_it_was_written(days: int, hours: int, minutes: int) -> None:
     found = parse_interval(f"2026-07-18T12:00:00+00:00/P{days}DT{hours}H{minutes}M")
     assert found.length == timedelta(days=days, hours=hours, minutes=minutes)

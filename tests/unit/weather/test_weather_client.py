@@ -47,7 +47,7 @@ def high(city: City, day: date, body: dict[str, object]) -> float | None:
     return None if found is None else found.high_f
 
 
-def test_a_forecast_carries_its_source_s_time_and_ours() -> None:
+def test_a_forecast_has_its_time_of_issue_and_of_retrieval() -> None:
     weather, server, _ = client(reply(POINT), reply(TODAY))
     found = weather.high_forecast(NEW_YORK, DAY)
     assert found is not None
@@ -58,7 +58,7 @@ def test_a_forecast_carries_its_source_s_time_and_ours() -> None:
     assert server.requests[0].headers["User-Agent"] == AGENT
 
 
-def test_coordinates_have_the_spelling_that_is_not_redirected() -> None:
+def test_coordinates_are_written_in_the_form_that_is_not_redirected() -> None:
     weather, server, _ = client(reply(POINT))
     assert weather.point(city_of_series("KXHIGHMIA")) == GridPoint("OKX", 34, 45)
     assert server.requests[0].url.path == "/points/25.7959,-80.287"
@@ -72,7 +72,7 @@ def test_each_window_belongs_to_the_climate_day_of_its_midpoint() -> None:
     assert high(NEW_YORK, date(2026, 7, 19), windows) == 95.0
 
 
-def test_a_western_window_that_ends_on_the_next_utc_day_stays_on_its_own() -> None:
+def test_a_western_window_that_ends_on_the_next_utc_day_keeps_its_day() -> None:
     assert high(LOS_ANGELES, DAY, grid(("2026-07-18T14:00:00+00:00/PT13H", 25.0))) == 77.0
 
 
@@ -81,7 +81,7 @@ def test_the_hour_after_midnight_of_summer_time_is_still_the_day_before() -> Non
     assert high(NEW_YORK, DAY, grid(("2026-07-19T04:00:00+00:00/PT1H", 20.0))) == 68.0
 
 
-def test_a_day_in_pieces_has_the_highest_piece() -> None:
+def test_a_day_of_several_periods_has_the_highest_of_them() -> None:
     pieces = grid(("2026-07-18T11:00:00+00:00/PT6H", 28.0), ("2026-07-18T17:00:00+00:00/PT7H", 30.0))
     assert high(NEW_YORK, DAY, pieces) == 86.0
 
@@ -101,7 +101,7 @@ def test_a_day_without_a_value_has_no_forecast_and_no_default(body: dict[str, ob
     assert high(NEW_YORK, DAY, body) is None
 
 
-def test_fahrenheit_stays_fahrenheit() -> None:
+def test_a_temperature_in_fahrenheit_is_not_converted() -> None:
     assert high(NEW_YORK, DAY, grid(("2026-07-18T11:00:00+00:00/PT13H", 86.0), unit="wmoUnit:degF")) == 86.0
 
 
@@ -116,12 +116,12 @@ def test_fahrenheit_stays_fahrenheit() -> None:
     ],
     ids=["kelvin", "no-offset", "no-issue-time", "no-layer", "not-the-raw-grid"],
 )
-def test_a_grid_that_is_not_understood_is_an_error(body: dict[str, object]) -> None:
+def test_an_invalid_grid_is_an_error(body: dict[str, object]) -> None:
     with pytest.raises(WeatherReadError, match="gridpoints"):
         high(NEW_YORK, DAY, body)
 
 
-def test_a_kept_forecast_is_used_until_its_time_is_over() -> None:
+def test_a_cached_forecast_is_used_until_it_expires() -> None:
     weather, server, clock = client(reply(POINT), reply(TODAY), reply(grid()))
     weather.high_forecast(NEW_YORK, DAY)
     clock.time += timedelta(seconds=599)
@@ -131,7 +131,7 @@ def test_a_kept_forecast_is_used_until_its_time_is_over() -> None:
     assert len(server.requests) == 3
 
 
-def test_the_service_s_own_max_age_is_honoured() -> None:
+def test_the_services_own_max_age_is_honoured() -> None:
     fresh = reply(TODAY, headers={"Cache-Control": "public, s-maxage=120, max-age=3600"})
     weather, server, clock = client(reply(POINT), fresh)
     weather.high_forecast(NEW_YORK, DAY)
@@ -154,7 +154,7 @@ def test_an_unchanged_forecast_is_confirmed_and_not_sent_again() -> None:
     assert [r.headers.get("If-Modified-Since") for r in server.requests] == [None, None, stamp, stamp]
 
 
-def test_a_forecast_that_cannot_be_confirmed_is_not_served_from_the_past() -> None:
+def test_an_expired_forecast_that_cannot_be_confirmed_is_not_used() -> None:
     weather, _, clock = client(reply(POINT), reply(TODAY), reply({}, 500), reply({}, 500))
     weather.high_forecast(NEW_YORK, DAY)
     clock.time += timedelta(hours=1)
@@ -162,7 +162,7 @@ def test_a_forecast_that_cannot_be_confirmed_is_not_served_from_the_past() -> No
         weather.high_forecast(NEW_YORK, DAY)
 
 
-def test_what_must_not_be_stored_is_asked_for_again() -> None:
+def test_an_answer_that_must_not_be_stored_is_read_again() -> None:
     secret = {"Cache-Control": "no-store"}
     weather, server, _ = client(reply(POINT), reply(TODAY, headers=secret), reply(TODAY, headers=secret))
     weather.high_forecast(NEW_YORK, DAY)
@@ -170,7 +170,7 @@ def test_what_must_not_be_stored_is_asked_for_again() -> None:
     assert len(server.requests) == 3
 
 
-def test_a_kept_forecast_outlives_the_process(tmp_path: Path) -> None:
+def test_a_cached_forecast_survives_a_restart(tmp_path: Path) -> None:
     first, _, _ = client(reply(POINT), reply(TODAY), cache_directory=tmp_path / "cache")
     expected = first.high_forecast(NEW_YORK, DAY)
     second, server, _ = client(cache_directory=tmp_path / "cache")
@@ -178,7 +178,7 @@ def test_a_kept_forecast_outlives_the_process(tmp_path: Path) -> None:
     assert server.requests == []
 
 
-def test_a_damaged_cache_costs_a_read_and_no_more(tmp_path: Path) -> None:
+def test_a_damaged_cache_only_causes_another_read(tmp_path: Path) -> None:
     first, _, _ = client(reply(POINT), reply(TODAY), cache_directory=tmp_path)
     first.high_forecast(NEW_YORK, DAY)
     for file in tmp_path.iterdir():
@@ -190,7 +190,7 @@ def test_a_damaged_cache_costs_a_read_and_no_more(tmp_path: Path) -> None:
     assert {log["event"] for log in logs} == {"weather_cache_unreadable"}
 
 
-def test_a_cache_that_cannot_be_written_costs_no_forecast(tmp_path: Path) -> None:
+def test_a_forecast_is_returned_even_if_the_cache_cannot_be_written(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     weather, _, _ = client(reply(POINT), reply(TODAY), cache_directory=in_the_way)
@@ -199,7 +199,7 @@ def test_a_cache_that_cannot_be_written_costs_no_forecast(tmp_path: Path) -> Non
     assert "weather_cache_unwritable" in {log["event"] for log in logs}
 
 
-def test_a_clock_that_is_set_back_does_not_freeze_the_forecast() -> None:
+def test_a_forecast_is_renewed_after_the_clock_was_set_back() -> None:
     weather, server, clock = client(reply(POINT), reply(TODAY), reply(POINT), reply(TODAY))
     weather.high_forecast(NEW_YORK, DAY)
     clock.time -= timedelta(days=1)
@@ -208,18 +208,18 @@ def test_a_clock_that_is_set_back_does_not_freeze_the_forecast() -> None:
 
 
 @pytest.mark.parametrize("agent", ["", "  "])
-def test_a_client_without_a_name_is_refused_before_the_service_does(agent: str) -> None:
+def test_a_client_without_a_user_agent_is_refused_before_any_request(agent: str) -> None:
     with pytest.raises(ConfigError, match="NWS_USER_AGENT"):
         WeatherClient(BASE, agent, FakeClock(), 600)
 
 
-def test_a_refused_name_tells_the_mend() -> None:
+def test_a_refused_user_agent_is_reported_with_the_remedy() -> None:
     weather, _, _ = client(reply({}, 403))
     with pytest.raises(WeatherReadError, match="check NWS_USER_AGENT"):
         weather.point(NEW_YORK)
 
 
-def test_a_lost_connection_is_tried_again_and_then_reported() -> None:
+def test_a_lost_connection_is_retried_and_then_reported() -> None:
     weather, server, clock = client(httpx2.ReadTimeout("slow"), httpx2.ConnectError("refused"))
     with pytest.raises(WeatherReadError, match="refused"):
         weather.point(NEW_YORK)
@@ -231,7 +231,7 @@ def observation(at: str | None, value: object, unit: str = "wmoUnit:degC", quali
     return {"properties": {"timestamp": at, "temperature": measured}}
 
 
-def test_observations_are_the_usable_ones_in_their_order() -> None:
+def test_only_usable_observations_are_returned_in_their_order() -> None:
     weather, server, _ = client(
         reply(
             {
@@ -257,7 +257,7 @@ def test_observations_are_the_usable_ones_in_their_order() -> None:
     }
 
 
-def test_an_odd_observation_does_not_take_the_others_with_it() -> None:
+def test_an_invalid_observation_does_not_hide_the_others() -> None:
     odd = [observation("2026-07-18T11:00:00+00:00", 300, "wmoUnit:K"), observation("noon", 30), "text"]
     weather, _, _ = client(reply({"features": [*odd, observation("2026-07-18T11:53:00+00:00", 30)]}))
     with capture_logs() as logs:
@@ -265,7 +265,7 @@ def test_an_odd_observation_does_not_take_the_others_with_it() -> None:
     assert [log["event"] for log in logs] == ["observation_not_understood"] * 3
 
 
-def test_a_list_that_was_cut_does_not_pass_for_a_whole_one() -> None:
+def test_a_truncated_list_is_an_error() -> None:
     weather, _, _ = client(reply({"features": [{"properties": {}}] * 500}))
     with pytest.raises(WeatherReadError, match="shorter time"):
         weather.observations(NEW_YORK, NOON - timedelta(days=2), NOON)

@@ -55,7 +55,7 @@ def resting(leg: Leg, contracts: str, ticker: str = TICKER) -> Exposure:
     return replace(NOTHING, stakes={EVENT: Stake.of(EventBook(orders=(order,)), "NYC", "northeast")})
 
 
-def test_an_order_is_shown_at_its_limit_with_the_dearest_fee() -> None:
+def test_an_order_is_proposed_at_its_limit_with_the_highest_fee() -> None:
     shown = proposal_of(candidate(), Count(Decimal(0)), NOTHING)
     # 20 x 0.40, and 0.07 x 20 x 0.40 x 0.60 = 0.336 with a step for each fill and one of the balance.
     assert shown.order.cost == Decimal(8) + Decimal("0.3362")
@@ -77,12 +77,12 @@ def test_an_order_is_shown_at_its_limit_with_the_dearest_fee() -> None:
         (NO, "19", "1", False),
     ],
 )
-def test_an_order_reduces_only_what_is_held(decision: Decision, held: str, after: str, reduces: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_an_order_reduces_at_most_the_position(decision: Decision, held: str, after: str, reduces: bool) -> None:  # noqa: FBT001 - a parameter of the test
     shown = proposal_of(candidate(decision), Count(Decimal(held)), NOTHING)
     assert (shown.held_after, shown.reduces) == (Decimal(after), reduces)
 
 
-def test_two_orders_that_close_the_same_contracts_do_not_both_reduce() -> None:
+def test_of_two_orders_that_close_the_same_contracts_only_one_reduces() -> None:
     held = Count(Decimal(-30))
     assert proposal_of(candidate(), held, resting(Leg.YES, "10")).reduces
     opening = proposal_of(candidate(), held, resting(Leg.YES, "11"))
@@ -95,12 +95,12 @@ def test_open_orders_count_towards_the_size_of_the_position() -> None:
     assert proposal_of(candidate(), Count(Decimal(0)), resting(Leg.YES, "15")).held_after == 35
 
 
-def test_a_decision_without_a_leg_is_no_order() -> None:
+def test_a_decision_without_a_leg_is_refused() -> None:
     with pytest.raises(ValueError, match="names no leg or no price"):
         proposal_of(candidate(replace(YES, leg=None)), Count(Decimal(0)), NOTHING)
 
 
-def test_the_market_s_facts_are_those_of_its_book_and_forecast() -> None:
+def test_the_markets_facts_are_those_of_its_order_book_and_forecast() -> None:
     assert facts_of(candidate(), Terms.ACCEPTED, NOW) == MarketFacts(
         active=True,
         spread=Decimal("0.02"),
@@ -111,7 +111,7 @@ def test_the_market_s_facts_are_those_of_its_book_and_forecast() -> None:
     )
 
 
-def test_what_was_not_seen_is_missing_and_never_fresh() -> None:
+def test_unseen_market_data_is_missing_and_never_fresh() -> None:
     blind = replace(SEEN, books={}, weather=CityWeather(None, None, None, "silent"))
     facts = facts_of(candidate(seen=blind), Terms.RULES_CHANGED, NOW)
     assert facts == MarketFacts(

@@ -60,7 +60,7 @@ QUOTE = Quote("T", Leg.YES, at("0.40"), NOW - timedelta(minutes=5), 86.0)
 SCENE = Scene(MARKET.close_time, NOW + timedelta(days=2), book(), 86.0, Decimal("0.50"), at("0.40"))
 
 
-def test_a_quote_that_nothing_speaks_against_is_taken_away() -> None:
+def test_a_quote_without_a_reason_against_it_is_kept() -> None:
     assert judge(QUOTE, SCENE, RULES, TradingState.ACTIVE, NOW) is None
 
 
@@ -83,7 +83,7 @@ def test_a_quote_that_nothing_speaks_against_is_taken_away() -> None:
         (replace(SCENE, pause_at=NOW + timedelta(minutes=15)), Withdrawal.NEAR_CLOSE),
     ],
 )
-def test_a_quote_stays_though_its_market_has_changed(scene: Scene | None, reason: Withdrawal) -> None:
+def test_a_quote_is_withdrawn_when_its_market_has_changed(scene: Scene | None, reason: Withdrawal) -> None:
     assert judge(QUOTE, scene, RULES, TradingState.ACTIVE, NOW) is reason
 
 
@@ -99,43 +99,43 @@ def test_a_quote_stays_though_its_market_has_changed(scene: Scene | None, reason
         replace(SCENE, pause_at=None),
     ],
 )
-def test_a_quote_is_taken_away_before_its_bound_is_reached(scene: Scene) -> None:
+def test_a_quote_is_kept_below_every_bound(scene: Scene) -> None:
     assert judge(QUOTE, scene, RULES, TradingState.ACTIVE, NOW) is None
 
 
-def test_a_stale_quote_stays() -> None:
+def test_a_stale_quote_is_withdrawn() -> None:
     assert judge(QUOTE, SCENE, RULES, TradingState.ACTIVE, NOW + timedelta(minutes=5)) is Withdrawal.QUOTE_STALE
     assert judge(QUOTE, SCENE, RULES, TradingState.ACTIVE, NOW + timedelta(minutes=4)) is None
 
 
 @pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])
-def test_a_quote_outlives_the_permission_to_trade(state: TradingState) -> None:
+def test_a_quote_is_withdrawn_when_trading_is_not_allowed(state: TradingState) -> None:
     assert judge(QUOTE, SCENE, RULES, state, NOW) is Withdrawal.NOT_ALLOWED
 
 
-def test_a_quote_outlives_the_style_that_wanted_it() -> None:
+def test_a_quote_is_withdrawn_when_the_order_style_changes() -> None:
     immediate = replace(RULES, style=OrderStyle.IMMEDIATE)
     assert judge(QUOTE, SCENE, immediate, TradingState.ACTIVE, NOW) is Withdrawal.NOT_WANTED
 
 
-def test_a_quote_of_which_nobody_knows_the_forecast_stays() -> None:
+def test_a_quote_without_a_known_forecast_is_withdrawn() -> None:
     quote = replace(QUOTE, forecast_f=None)
     assert judge(quote, SCENE, RULES, TradingState.ACTIVE, NOW) is Withdrawal.FORECAST_MOVED
 
 
-def test_an_order_that_rests_has_no_end() -> None:
+def test_a_resting_order_has_an_expiry() -> None:
     how = sending(RULES, MARKET.close_time, None, NOW)
     assert (how.time_in_force, how.post_only) == (TimeInForce.GOOD_TILL_CANCELED, True)
     assert how.expires_at == NOW + timedelta(minutes=15)
 
 
-def test_an_order_rests_into_the_close_or_into_a_pause() -> None:
+def test_a_resting_order_expires_before_the_close_or_a_pause() -> None:
     soon = NOW + timedelta(minutes=40)
     assert sending(RULES, soon, None, NOW).expires_at == NOW + timedelta(minutes=10)
     assert sending(RULES, MARKET.close_time, NOW + timedelta(minutes=20), NOW).expires_at == NOW + timedelta(minutes=5)
 
 
-def test_an_immediate_order_is_told_to_rest() -> None:
+def test_an_immediate_order_never_rests() -> None:
     how = sending(replace(RULES, style=OrderStyle.IMMEDIATE), MARKET.close_time, None, NOW)
     assert (how.time_in_force, how.post_only, how.expires_at) == (TimeInForce.IMMEDIATE_OR_CANCEL, False, None)
 
@@ -147,7 +147,7 @@ def test_an_immediate_order_is_told_to_rest() -> None:
     st.decimals("0.01", "0.99", places=4),
     st.none() | st.integers(1, 98),
 )
-def test_a_bid_gives_its_edge_away_crosses_the_book_or_chases(
+def test_a_bid_keeps_its_edge_below_the_ask(
     leg: Leg, bid: int, spread: int, probability: Decimal, anchor: int | None
 ) -> None:
     seen = book(f"0.{bid:02}", f"0.{bid + spread:02}" if bid + spread < 100 else "0.99")
@@ -164,7 +164,7 @@ def test_a_bid_gives_its_edge_away_crosses_the_book_or_chases(
 
 
 @given(st.integers(-60, 60))
-def test_a_guard_begins_late(minutes: int) -> None:
+def test_no_quote_is_sent_shortly_before_a_close_or_a_pause(minutes: int) -> None:
     moment = MARKET.close_time + timedelta(minutes=minutes)
     assert is_guarded(RULES, MARKET.close_time, None, moment) is (minutes >= -30)
     assert is_guarded(RULES, moment + timedelta(days=1), MARKET.close_time, moment) is (minutes >= -15)

@@ -96,7 +96,7 @@ def test_an_edge_is_bought_at_the_ask_and_not_at_the_mid(view: EventView) -> Non
     assert 0 < decision.count * Decimal("0.16") <= Decimal("19.84")
 
 
-def test_a_dear_bracket_is_sold_by_buying_no_at_one_minus_the_bid(view: EventView) -> None:
+def test_an_overpriced_bracket_is_sold_by_buying_no_at_one_minus_the_bid(view: EventView) -> None:
     ticker = f"{EVENT}-M2"
     decision = third(replace(view, books={**view.books, ticker: book(ticker, "0.50", "0.52")}))
     assert (decision.action, decision.leg, decision.price) == (Action.BUY, Leg.NO, Price(Decimal("0.50")))
@@ -124,12 +124,14 @@ def test_every_market_gets_a_decision_with_a_reason(view: EventView) -> None:
         ({"held": {f"{EVENT}-M2": Count(Decimal(200))}}, Reason.TARGET_HELD),
     ],
 )
-def test_what_is_missing_or_odd_is_not_traded(view: EventView, change: dict[str, object], reason: Reason) -> None:
+def test_a_market_with_missing_or_invalid_data_is_not_traded(
+    view: EventView, change: dict[str, object], reason: Reason
+) -> None:
     decision = third(replace(view, **change))  # type: ignore[arg-type]  # one field each, by name
     assert (decision.action, decision.reasons) == (Action.HOLD, (reason,))
 
 
-def test_a_stale_book_is_not_traded(view: EventView) -> None:
+def test_a_stale_order_book_is_not_traded(view: EventView) -> None:
     assert decide(view, RULES, NOW + timedelta(seconds=121))[2].reasons == (Reason.BOOK_STALE,)
 
 
@@ -145,7 +147,7 @@ def test_a_market_that_is_not_active_is_not_traded(view: EventView, status: Mark
     assert third(replace(view, event=replace(view.event, markets=closed))).reasons == (Reason.MARKET_NOT_ACTIVE,)
 
 
-def test_only_what_the_level_holds_is_bought(view: EventView) -> None:
+def test_only_the_size_of_the_best_level_is_bought(view: EventView) -> None:
     ticker = f"{EVENT}-M2"
     thin = replace(view, books={**view.books, ticker: book(ticker, "0.14", "0.16", size=3)})
     assert third(thin).count == 3
@@ -153,7 +155,7 @@ def test_only_what_the_level_holds_is_bought(view: EventView) -> None:
     assert third(empty).action is Action.HOLD
 
 
-def test_what_is_held_already_is_not_bought_again(view: EventView) -> None:
+def test_held_contracts_are_not_bought_again(view: EventView) -> None:
     ticker = f"{EVENT}-M2"
     deep = replace(view, books={ticker: book(ticker, "0.14", "0.16", size=1000)})
     whole = third(deep).count

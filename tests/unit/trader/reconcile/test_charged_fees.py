@@ -27,26 +27,26 @@ def charged(fills: list[Fill], schedule: FeeSchedule) -> list[Fill]:
 
 
 @given(FILLS, st.randoms(use_true_random=False))
-def test_fills_that_come_late_or_in_another_order_are_too_dear(fills: list[Fill], chance: Random) -> None:
+def test_fees_are_accepted_whatever_the_order_of_the_fills(fills: list[Fill], chance: Random) -> None:
     paid = charged(fills, PLAIN)
     chance.shuffle(paid)
     assert too_much(paid[: chance.randint(0, len(paid))], [PLAIN]) is None
 
 
 @given(FILLS.filter(lambda fills: sum(PLAIN.model(f.count, f.price, is_taker=True) for f in fills) > Decimal("0.05")))
-def test_a_dearer_schedule_goes_unseen(fills: list[Fill]) -> None:
+def test_fees_of_a_dearer_schedule_are_found(fills: list[Fill]) -> None:
     both = too_much(charged(fills, DEARER), [PLAIN])
     assert both is not None
     assert both[0] > both[1]
 
 
 @given(FILLS)
-def test_fees_that_the_series_was_once_seen_with_are_too_dear(fills: list[Fill]) -> None:
+def test_fees_of_an_earlier_schedule_of_the_series_are_accepted(fills: list[Fill]) -> None:
     assert too_much(charged(fills, DEARER), [PLAIN, DEARER]) is None
 
 
 @given(FILLS)
-def test_fees_that_nobody_can_price_are_judged(fills: list[Fill]) -> None:
+def test_fees_of_an_unknown_schedule_are_not_judged(fills: list[Fill]) -> None:
     paid = charged(fills, DEARER)
     assert too_much(paid, []) is None
     assert too_much(paid, [PLAIN, FeeSchedule(FeeType.UNKNOWN, Decimal(1))]) is None

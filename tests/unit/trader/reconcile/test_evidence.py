@@ -33,7 +33,9 @@ IOC, GTC = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.GOOD_TILL_CANCELED
         (GTC, 0, 0, OrderState.CANCELED),
     ],
 )
-def test_answer_to_a_create(time_in_force: TimeInForce, filled: int, remaining: int, state: OrderState) -> None:
+def test_the_answer_to_a_create_decides_the_state(
+    time_in_force: TimeInForce, filled: int, remaining: int, state: OrderState
+) -> None:
     intent = OrderIntent("mb-1", TICKER, BookSide.BID, TEN, PRICE, time_in_force, 0, NOW)
     placed = PlacedOrder("venue-1", "mb-1", Count(Decimal(filled)), Count(Decimal(remaining)), NOW)
     assert state_of_answer(intent, placed) is state
@@ -48,7 +50,7 @@ def test_answer_to_a_create(time_in_force: TimeInForce, filled: int, remaining: 
         (VenueOrderStatus.RESTING, 0, OrderState.RESTING),
     ],
 )
-def test_listing_of_an_order(status: VenueOrderStatus, filled: int, state: OrderState) -> None:
+def test_the_listing_of_an_order_decides_its_state(status: VenueOrderStatus, filled: int, state: OrderState) -> None:
     listed = VenueOrder(
         "venue-1", "mb-1", TICKER, BookSide.BID, status, PRICE, TEN, Count(Decimal(filled)), Count(TEN - filled), NOW
     )
