@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.deploy.platform import ROOT
-from tests.production.reader import Reader, machine, steps, well
+from tests.production.reader import NO_VERSION, Reader, machine, steps, well
 
 # Named by bin/test: its own part for each image.
 IMAGE = os.environ.get("MILKBOT_PRODUCTION_IMAGE", "")
@@ -29,6 +29,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 def reader(bare: Reader) -> Reader:
     """The same after every step of the README's "A real server"."""
     for command in steps():
+        if command.endswith(" site.yml"):
+            # Where nothing is installed yet, what is found too late has changed something.
+            bare.refused = bare.play("site.yml", version=NO_VERSION)
         bare.said[command] = well(bare.type(command))
     return bare
 

@@ -21,6 +21,7 @@ _ALL = INVENTORY / "group_vars/all"
 # What stands in the README and in the inventory for the reader's own server.
 EXAMPLE_ADDRESS, EXAMPLE_KEY = "203.0.113.10", "~/.ssh/milkbot_production"
 _PATIENCE = 3600
+NO_VERSION = "v9.9.9"
 
 # The reader's editor: fills in what the README says that is his.
 _EDITOR = """#!/bin/bash
@@ -69,6 +70,7 @@ class Reader:
     address: str
     shell: list[str] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
+    refused: subprocess.CompletedProcess[str] | None = None
 
     @staticmethod
     def begin(directory: Path, machine: str) -> Reader:
