@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from tests.patience import PATIENCE
 from tests.roles.conftest import make_pair
+from tests.roles.modules import ask
 from tests.roles.rendering import plugin
 
 OUTSIDE = plugin("verify/library/outside.py")
@@ -151,6 +152,18 @@ def test_a_site_that_answers_byte_by_byte_does_not_delay_the_run(serve: Serve) -
 )
 def test_each_fault_of_the_site_fails_its_row(serve: Serve, name: str, answer: dict[str, Any], value: str) -> None:
     assert _row(serve(**answer), name) == ("fail", value)
+
+
+@pytest.mark.parametrize("text", [None, "no certificate\n"], ids=["absent", "no certificate"])
+def test_an_authority_that_cannot_be_read_is_named_with_its_fix(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text, "ascii")
+    where = {"domain": "nowhere.invalid", "address": "127.0.0.1", "origin": "127.0.0.1"}
+    done = ask("verify/library/outside.py", **where, ssh_port=1, closed_ports=[1], release="r1", ca_file=str(file))
+    assert done["failed"]
+    for words in ("verify_ca_file", str(file), "or leave it empty"):
+        assert words in done["msg"]
 
 
 def test_every_row_is_checked_on_an_unreachable_host() -> None:

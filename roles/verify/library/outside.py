@@ -93,8 +93,18 @@ class Outside:
         with self.connection(port):
             pass
 
+    def authorities(self) -> ssl.SSLContext:
+        """Who may have signed the certificate. Raises ValueError, in words for the operator."""
+        try:
+            return ssl.create_default_context(cafile=self.ca_file or None)
+        except OSError as error:
+            raise ValueError(
+                f"verify_ca_file: {self.ca_file!r} on the control node cannot be read as certificates ({error}); "
+                "give the path of a PEM file there, or leave it empty for the authorities of the system"
+            ) from None
+
     def context(self, *, trusting: bool) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.ca_file or None)
+        context = self.authorities()
         if trusting:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return context
@@ -350,6 +360,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     outside = Outside(**module.params)
+    try:
+        outside.authorities()
+    except ValueError as error:
+        module.fail_json(msg=str(error))
     with ThreadPoolExecutor(len(CHECKS)) as pool:
         rows = list(pool.map(lambda name: row(outside, name), CHECKS))
     module.exit_json(
