@@ -122,6 +122,9 @@ def _update(killer: Killer, number: int) -> tuple[dict[str, Any], list[str]]:
 
 def _rollback(killer: Killer, number: int) -> tuple[dict[str, Any], list[str]]:
     del number
+    if not killer.earlier():  # each rollback marks the release that it came from as bad
+        done = killer.platform.play("update.yml", version=killer.version(), **killer.settings)
+        assert done.returncode == 0, said(done)
     return {"release": killer.chance.choice(killer.earlier())}, []
 
 
