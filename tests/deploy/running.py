@@ -27,6 +27,11 @@ for unit in $(ls /etc/systemd/system | grep '^milkbot-.*\.\(service\|timer\|sock
     [ "$(systemctl is-active "$unit")" = active ] || continue
     find "/etc/systemd/system/$unit" -newerct "@$((${begun#@} + 1))" | sed "s/^/$unit began before /"
 done
+# The local exchange runs from the release too.
+if [ "$(systemctl is-active milkbot-simulator)" = active ]; then
+    begun=$(systemctl show --value --timestamp=unix --property=ActiveEnterTimestamp milkbot-simulator)
+    find /opt/milkbot/current -maxdepth 0 -newerct "@$((${begun#@} + 1))" -printf 'milkbot-simulator began before %p\n'
+fi
 systemctl show --property=NeedDaemonReload logrotate.timer | grep -q =yes && echo "logrotate.timer: not read"
 for unit in milkbot-trader.timer milkbot-rollups.timer milkbot-analytics.socket milkbot-dashboard.socket \
     milkbot-analytics.service milkbot-dashboard.service nginx.service cron.service; do

@@ -10,6 +10,7 @@ import time
 import pytest
 from tests.deploy.load import asking
 from tests.deploy.platform import DOMAIN, ROOT, Platform, migration, said
+from tests.deploy.running import otherwise
 from tests.deploy.sockets import watching
 from tests.patience import PATIENCE
 
@@ -83,6 +84,7 @@ def test_an_update_and_a_rollback_fail_no_request(platform: Platform) -> None:
     ]
     assert platform.record(second)["result"] == "bad"
     assert platform.state()["timers"] == "active\nactive"
+    assert otherwise(platform) == []
 
 
 def test_a_commit_that_changes_only_the_inventory_deploys_nothing(platform: Platform) -> None:
