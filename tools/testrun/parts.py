@@ -1,7 +1,8 @@
 """The parts of the test suite: what each one runs, and in which lane.
 
 Parts of one lane follow each other; the lanes run side by side. The machine that Molecule makes is
-used by the browser and the deploys too, so these share a lane.
+used by the browser and the deploys too, so these share a lane. What needs machines waits a lot, so that
+three lanes fill two cores.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def _on_machine(name: str, *cases: str, provisioned: bool, keep: bool) -> Part:
 def _production(name: str, *cases: str) -> Part:
     """A server of its own, on which every playbook runs with the inventory that is shipped."""
     command = _pytest(name, "tests/production", "--durations=0", *cases)
-    return Part(name, 1, (command,), env=(("MILKBOT_PRODUCTION_IMAGE", _split(name)[1]),))
+    return Part(name, 3, (command,), env=(("MILKBOT_PRODUCTION_IMAGE", _split(name)[1]),))
 
 
 def names(*, all_images: bool) -> list[str]:
