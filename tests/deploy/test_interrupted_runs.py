@@ -51,10 +51,8 @@ ROLLBACK: tuple[Boundary, ...] = (
 )
 WAYS = ("kill", "cut")
 # Of each kind what is likeliest to leave something half-done; `bin/test --all` runs the rest.
-USUAL_UPDATE = {
-    ("Migrate | Bring the schema up to the release", 0.7, "cut"),
-    ("Serve | Have the services run as the current release, and prove it", 3, "kill"),
-}
+# An update by SIGKILL, a rollback by a lost connection.
+USUAL_UPDATE = {("Serve | Have the services run as the current release, and prove it", 3, "kill")}
 USUAL_ROLLBACK = {("Serve | Have the services run as the current release, and prove it", 1, "cut")}
 
 # Nothing of the cases is pruned, so that the platform can be brought back to what it was.

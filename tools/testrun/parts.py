@@ -53,7 +53,7 @@ class Part:
 
 def _pytest(name: str, *arguments: str) -> tuple[str, ...]:
     cache = Path(os.environ.get("MILKBOT_CACHE", RESULTS)) / f"pytest-{name}"
-    return ("pytest", f"--junitxml={RESULTS}/{name}.xml", "-o", f"cache_dir={cache}", *arguments)
+    return ("pytest", f"--junitxml={RESULTS}/{name}.xml", "--durations=20", "-o", f"cache_dir={cache}", *arguments)
 
 
 def shell_scripts() -> list[str]:
