@@ -53,7 +53,7 @@ class Answers:
 
 
 @contextmanager
-def beside(work: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+def in_background(work: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
     """Run it in a thread of its own, and cancel it at the end; what went wrong in it is raised there."""
     begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
@@ -139,5 +139,5 @@ def asking(
                 # What was asked is waited for: it may be the one that fails.
                 await asyncio.gather(*visits)
 
-    with beside(keep_asking):
+    with in_background(keep_asking):
         yield answers

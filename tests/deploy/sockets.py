@@ -16,7 +16,7 @@ import httpx2
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from tests.deploy.load import beside
+from tests.deploy.load import in_background
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin, Subprotocol
@@ -147,6 +147,6 @@ def watching(address: str, domain: str, authority: Path, *, count: int) -> Itera
             for number in range(count):
                 group.create_task(_Dashboard(number, address, domain, context, seen).stay())
 
-    with beside(all_of_them):
+    with in_background(all_of_them):
         seen.wait()
         yield seen

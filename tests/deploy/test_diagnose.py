@@ -16,7 +16,7 @@ from tests.patience import PATIENCE
 from tests.roles.conftest import Pair, make_pair
 
 SCRIPT = "/opt/milkbot/deployment/scripts/diagnose.sh"
-_WELL = "Nothing wrong was found."
+_HEALTHY = "Nothing wrong was found."
 # What the platform writes by itself while it is looked at; all else below these would be ours.
 _ITS_OWN = (
     "/var/log",
@@ -59,14 +59,14 @@ def _commands(page: str) -> list[str]:
     return [line for line in lines if line and "ansible-playbook" not in line and not line.startswith("journalctl")]
 
 
-def _until_well(platform: Platform) -> str:
+def _until_healthy(platform: Platform) -> str:
     """The page once nothing is wrong any more: a service needs a moment, and a tick that failed the next tick."""
     deadline = time.monotonic() + PATIENCE
     while True:
         # What failed on purpose is run again now, and not when its timer comes.
         platform.ssh("systemctl start milkbot-trader.service milkbot-rollups.service || true")
         page = _page(platform, "--all")
-        if _WELL in page or time.monotonic() > deadline:
+        if _HEALTHY in page or time.monotonic() > deadline:
             return page
         time.sleep(3)
 
@@ -95,10 +95,10 @@ def test_the_fault_of_the_host_is_named_first_and_its_remedy_works(platform: Pla
         platform.ssh(case.mend_it)
     else:
         platform.ssh("rm -f /root/test-saved")
-    well = _until_well(platform)
+    page = _until_healthy(platform)
     if case.by_page:
         platform.ssh(f"({case.mend_it}) || true")
-    assert _WELL in well, well
+    assert _HEALTHY in page, page
 
 
 @pytest.mark.matrix
@@ -123,7 +123,7 @@ def test_each_fault_of_the_certificate_is_named_first(platform: Platform, first:
     finally:
         platform.ssh(f"mv /root/test-certificate {PAIR_FILES[0]}; mv /root/test-key {PAIR_FILES[1]}")
     assert _first(page) == first, page
-    assert _WELL in _until_well(platform)
+    assert _HEALTHY in _until_healthy(platform)
 
 
 def _touched(platform: Platform) -> set[str]:
@@ -259,7 +259,7 @@ def test_diagnose_works_on_a_host_with_full_disks_and_missing_programs(platform:
     assert done.returncode == 0, said(done)
     assert "not asked, for want of the program" in said(done)
     assert took < 150
-    assert _WELL in _until_well(platform)
+    assert _HEALTHY in _until_healthy(platform)
 
 
 @pytest.mark.matrix
@@ -274,7 +274,7 @@ def test_diagnose_ends_in_time_when_the_database_hangs(platform: Platform) -> No
         platform.ssh(postgres.format("SIGCONT"))
     assert _first(page) == "postgresql-silent", page
     assert took < 120
-    assert _WELL in _until_well(platform)
+    assert _HEALTHY in _until_healthy(platform)
 
 
 @pytest.mark.matrix

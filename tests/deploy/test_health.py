@@ -51,19 +51,19 @@ class Health:
         assert all(len(known) <= 28 for known in rows)
         return dict(rows.get(name, {}))
 
-    def told(self) -> list[str]:
+    def alerts(self) -> list[str]:
         """Texts that the channel took since it was asked last."""
         taken, self.channel.taken[:] = list(self.channel.taken), []
         return [body["text"] for _, body in taken]
 
-    def told_of(self, row: str) -> list[str]:
-        return [word for text in self.told() for word, name in _LINE.findall(text) if name == row]
+    def alerts_of(self, row: str) -> list[str]:
+        return [word for text in self.alerts() for word, name in _LINE.findall(text) if name == row]
 
-    def told_after(self, checks: int, row: str) -> list[str]:
+    def alerts_after(self, checks: int, row: str) -> list[str]:
         """What so many more checks tell of the row."""
         for _ in range(checks):
             self.check("--alert")
-        return self.told_of(row)
+        return self.alerts_of(row)
 
     def calm(self) -> None:
         """Nothing fails or warns, and everybody knows."""
@@ -75,7 +75,7 @@ class Health:
             self.platform.ssh("systemctl start milkbot-trader.service milkbot-rollups.service || true")
             time.sleep(2)
         assert found["rows"] == []
-        self.told()
+        self.alerts()
 
 
 @pytest.fixture(scope="module")
@@ -127,19 +127,19 @@ def test_a_failing_row_is_alerted_once_and_its_recovery_once(health: Health, cas
             assert row["state"] == case.state
             assert case.said in row["value"]
             assert row["mend"]
-            told = health.told_of(case.row)
-            assert told == ([case.state.upper()] if number + 1 == case.checks else [])
+            alerts = health.alerts_of(case.row)
+            assert alerts == ([case.state.upper()] if number + 1 == case.checks else [])
         for _ in range(2 if case.lasts else 0):
             assert health.row(case.row, "--alert")["state"] == case.state
-            assert health.told_of(case.row) == []
+            assert health.alerts_of(case.row) == []
     finally:
         health.platform.ssh(mend)
     for _ in range(5):
         if health.row(case.row, "--alert").get("state", "ok") == "ok":
             break
         time.sleep(2)
-    assert health.told_of(case.row) == ["WELL AGAIN"]
-    assert health.told_after(2, case.row) == []
+    assert health.alerts_of(case.row) == ["WELL AGAIN"]
+    assert health.alerts_after(2, case.row) == []
 
 
 # Where everything is switched on.
@@ -181,7 +181,7 @@ def test_a_channel_that_was_down_receives_the_alerts_that_waited(health: Health)
     try:
         health.platform.ssh("systemctl stop nginx")
         assert health.row("nginx.service", "--alert")["state"] == "fail"
-        health.told()
+        health.alerts()
         row = health.row("alert channels")
         assert row["state"] == "warn"
         assert "1 messages wait" in row["value"]
@@ -189,7 +189,7 @@ def test_a_channel_that_was_down_receives_the_alerts_that_waited(health: Health)
         health.channel.status = 200
         health.platform.ssh("systemctl start nginx")
         health.check("--alert")
-        (text,) = health.told()
+        (text,) = health.alerts()
         assert "FAIL: nginx.service" in text
         assert "WELL AGAIN after" in text.split("FAIL: nginx.service")[1]
         assert health.row("alert channels")["state"] == "ok"
@@ -205,12 +205,12 @@ def test_an_alert_of_a_channel_that_is_down_goes_once_to_the_other_one(health: H
         more = f"jq -c '.urls += [\"http://{other.address}/{SECRET}\"]' /run/channels.kept >{FILES[1]}"
         health.platform.ssh(f"cp -p {FILES[1]} /run/channels.kept; {more}; systemctl stop cron")
         try:
-            assert health.told_after(1, "alert channels") == []
-            assert health.told_after(3, "alert channels") == ["WARN"]
+            assert health.alerts_after(1, "alert channels") == []
+            assert health.alerts_after(3, "alert channels") == ["WARN"]
             other.taken.clear()
             other.status = 200
             health.platform.ssh("systemctl start cron")
-            assert health.told_after(3, "alert channels") == ["WELL AGAIN"]
+            assert health.alerts_after(3, "alert channels") == ["WELL AGAIN"]
         finally:
             health.platform.ssh(f"mv /run/channels.kept {FILES[1]}; systemctl start cron")
     taken = [line for _, body in other.taken for line in _LINE.findall(body["text"])]
@@ -224,12 +224,12 @@ def test_a_dead_mans_switch_that_cannot_be_reached_is_alerted_once(health: Healt
     health.switch.status = 500
     try:
         # Its ping comes after the rows: the next check knows.
-        assert health.told_after(1, "dead man's switch") == []
-        assert health.told_after(3, "dead man's switch") == ["WARN"]
+        assert health.alerts_after(1, "dead man's switch") == []
+        assert health.alerts_after(3, "dead man's switch") == ["WARN"]
     finally:
         health.switch.status = 200
-    assert health.told_after(1, "dead man's switch") == []
-    assert health.told_after(3, "dead man's switch") == ["WELL AGAIN"]
+    assert health.alerts_after(1, "dead man's switch") == []
+    assert health.alerts_after(3, "dead man's switch") == ["WELL AGAIN"]
 
 
 @pytest.mark.matrix
@@ -287,7 +287,7 @@ def test_a_killed_check_loses_no_alert(health: Health) -> None:
             health.platform.ssh(command)
             health.platform.ssh(f"timeout --signal=KILL {milliseconds / 1000} {CHECK} --alert >/dev/null 2>&1 || true")
             health.check("--alert")
-            words += health.told_of("cron.service")
+            words += health.alerts_of("cron.service")
         assert set(words) == {"FAIL", "WELL AGAIN"}
         assert words == sorted(words)
         assert len(words) <= 4
@@ -302,13 +302,13 @@ def test_an_alert_is_sent_once_with_a_full_disk(health: Health) -> None:
         health.platform.ssh("systemctl stop nginx")
         for _ in range(3):
             health.check("--alert")
-        assert health.told_of("nginx.service") == ["FAIL"]
+        assert health.alerts_of("nginx.service") == ["FAIL"]
         # Cron's log is on that disk as well.
         assert health.platform.ssh(f"{CHECK} --alert >/mnt/log 2>/mnt/log; echo $?") == "2"
     finally:
         health.platform.ssh("umount /var/lib/milkbot-health; umount /mnt; systemctl start nginx")
     health.check("--alert")
-    assert health.told_of("nginx.service") == ["WELL AGAIN"]
+    assert health.alerts_of("nginx.service") == ["WELL AGAIN"]
 
 
 @pytest.mark.parametrize("option", ["--alerts", "extra", "--json=x"])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.deploy.platform import ROOT
-from tests.production.reader import NO_VERSION, Reader, machine, steps, well
+from tests.production.reader import NO_VERSION, Reader, machine, steps, succeeded
 
 # Named by bin/test: its own part for each image.
 IMAGE = os.environ.get("MILKBOT_PRODUCTION_IMAGE", "")
@@ -32,13 +32,13 @@ def reader(bare: Reader) -> Reader:
         if command.endswith(" site.yml"):
             # Where nothing is installed yet, what is found too late has changed something.
             bare.refused = bare.play("site.yml", version=NO_VERSION)
-        bare.said[command] = well(bare.type(command))
+        bare.said[command] = succeeded(bare.type(command))
     return bare
 
 
 @pytest.fixture(scope="session")
 def shipped(reader: Reader) -> Reader:
     """The same without the simulator's variables: of the trial, the exchange's address and the limits stay."""
-    well(reader.edit("trial.yml", "/^simulator_/d"))
-    well(reader.edit("vault.yml", "/^simulator_/,/-----END/d"))
+    succeeded(reader.edit("trial.yml", "/^simulator_/d"))
+    succeeded(reader.edit("vault.yml", "/^simulator_/,/-----END/d"))
     return reader

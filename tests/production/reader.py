@@ -173,8 +173,8 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
-def well(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command printed that has to succeed."""
+def succeeded(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command printed; fails if the command did."""
     assert done.returncode == 0, f"{done.args[-1]}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
     return said(done)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.production.reader import Reader, changed, section, steps, well
+from tests.production.reader import Reader, changed, section, steps, succeeded
 
 
 def test_each_step_of_a_real_server_works_as_written(reader: Reader) -> None:
@@ -12,7 +12,7 @@ def test_each_step_of_a_real_server_works_as_written(reader: Reader) -> None:
     assert "256 SHA256:" in reader.said["ssh-keygen -l -f inventories/production/known_hosts.txt"]
     assert reader.history()[-1]["action"] == "provision"
     page = f"https://milkbot.test/ --resolve milkbot.test:443:{reader.address} --cacert .local/trial/tls/ca.pem"
-    assert "<html" in well(reader.type(f"curl --silent --fail {page}"))
+    assert "<html" in succeeded(reader.type(f"curl --silent --fail {page}"))
 
 
 def test_preflight_and_check_mode_succeed_on_a_bare_server(reader: Reader) -> None:
@@ -23,7 +23,7 @@ def test_preflight_and_check_mode_succeed_on_a_bare_server(reader: Reader) -> No
 
 def test_a_second_site_yml_changes_nothing(reader: Reader) -> None:
     again = reader.play("site.yml")
-    well(again)
+    succeeded(again)
     assert changed(again) == 0
 
 

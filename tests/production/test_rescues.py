@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 from tests.deploy.platform import ROOT
-from tests.production.reader import Reader, said, well
+from tests.production.reader import Reader, said, succeeded
 
 WATCH = {"systemd_watch_seconds": 10}
 SCRIPTS = "/opt/milkbot/deployment/scripts"
@@ -117,7 +117,7 @@ def two_releases(shipped: Reader) -> str:
     """Id of a good release before the one that runs."""
     first = shipped.live()
     shipped.commit("To be rolled back from", {"app/milkbot/of_a_rescue.py": f'"""After {first}."""\n'})
-    well(shipped.play("update.yml", **WATCH))
+    succeeded(shipped.play("update.yml", **WATCH))
     return first
 
 
@@ -154,7 +154,7 @@ def test_the_old_secrets_are_in_use_after_a_rotation_that_failed(serving: Reader
     vault = serving.clone / "inventories/production/group_vars/all/vault.yml"
     kept = vault.read_bytes()
     unknown = 'environment_kalshi_api_key_id: "00000000-0000-4000-8000-000000000000"'
-    well(serving.edit("vault.yml", f"s|^environment_kalshi_api_key_id: .*|{unknown}|"))
+    succeeded(serving.edit("vault.yml", f"s|^environment_kalshi_api_key_id: .*|{unknown}|"))
     before = serving.ssh("sha256sum /opt/milkbot/.env")
     done = serving.play("rotate-secrets.yml")
     vault.write_bytes(kept)
@@ -173,7 +173,7 @@ def test_a_rollback_that_fails_returns_to_the_release_that_served(two_releases: 
 
 
 def test_a_restore_that_fails_is_reported_and_recorded(serving: Reader) -> None:
-    well(serving.play("backup.yml"))
+    succeeded(serving.play("backup.yml"))
     with _failing(serving, f"{SCRIPTS}/restore-database.sh"):
         done = serving.play("rollback.yml", "--tags", "database", confirm="yes")
     assert done.returncode != 0

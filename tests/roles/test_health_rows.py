@@ -179,11 +179,11 @@ def test_a_backup_is_expected_at_the_time_of_cron(kind: str, now: str, due: str)
     assert backups.last_due(kind, moment) == wanted
 
 
-Left = Callable[..., Row]
+BackupRow = Callable[..., Row]
 
 
 @pytest.fixture
-def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Left:
+def backup_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> BackupRow:
     """The daily backup's row at noon of 2026-11-25, by what the job left."""
     del utc
     monkeypatch.setattr(backups, "STATE", tmp_path)
@@ -202,23 +202,23 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Left:
     return judge
 
 
-def test_a_new_host_fails_only_for_a_backup_that_was_due(left: Left) -> None:
-    assert left(installed_days=0.1).state is State.OK
-    assert left(installed_days=2).value == "there was never one, and one was due 10 h ago"
+def test_a_new_host_fails_only_for_a_backup_that_was_due(backup_row: BackupRow) -> None:
+    assert backup_row(installed_days=0.1).state is State.OK
+    assert backup_row(installed_days=2).value == "there was never one, and one was due 10 h ago"
 
 
-def test_a_late_backup_fails_its_row(left: Left) -> None:
-    assert left(last_good_at="2026-11-25T02:00:41Z").state is State.OK
-    assert left(last_good_at="2026-11-24T02:00:41Z").state is State.FAIL
+def test_a_late_backup_fails_its_row(backup_row: BackupRow) -> None:
+    assert backup_row(last_good_at="2026-11-25T02:00:41Z").state is State.OK
+    assert backup_row(last_good_at="2026-11-24T02:00:41Z").state is State.FAIL
     # At half past three the night's one has half an hour left, and yesterday's counts.
-    assert left(last_good_at="2026-11-24T02:00:41Z", hours=-8.5).state is State.OK
-    assert left(last_good_at="2026-11-23T02:00:41Z", hours=-8.5).state is State.FAIL
+    assert backup_row(last_good_at="2026-11-24T02:00:41Z", hours=-8.5).state is State.OK
+    assert backup_row(last_good_at="2026-11-23T02:00:41Z", hours=-8.5).state is State.FAIL
 
 
-def test_an_unreadable_state_file_never_counts_as_good(left: Left) -> None:
+def test_an_unreadable_state_file_never_counts_as_good(backup_row: BackupRow) -> None:
     for text in ("{", "[]", "null"):
-        assert not left(text=text).known
-    assert left(result="good").state is State.FAIL
+        assert not backup_row(text=text).known
+    assert backup_row(result="good").state is State.FAIL
 
 
 def test_a_deploy_lock_of_unknown_age_counts_as_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -41,13 +41,17 @@ def dead() -> str:
         return f"127.0.0.1:{held.getsockname()[1]}"
 
 
-def _tell(event: str, line: dict[str, Any]) -> dict[str, Any]:
+def _message(event: str, line: dict[str, Any]) -> dict[str, Any]:
     role = {"name": "notify", "tasks_from": "tell"}
     return {"ansible.builtin.include_role": role, "vars": {"notify_event": event, "notify_line": line}}
 
 
 CHECK = {"ansible.builtin.import_role": {"name": "notify"}}
-START, SUCCESS, FAILURE = _tell("start", LINE), _tell("success", {**LINE, "result": "good"}), _tell("failure", RETURNED)
+START, SUCCESS, FAILURE = (
+    _message("start", LINE),
+    _message("success", {**LINE, "result": "good"}),
+    _message("failure", RETURNED),
+)
 
 
 class Play:

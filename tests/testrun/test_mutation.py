@@ -29,8 +29,8 @@ class _Shown:
 
 
 @pytest.fixture
-def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What mutmut leaves: two found, one that never ended, one survivor, one that no test reaches, one gone wrong."""
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What mutmut writes: two found, one that never ended, one survivor, one that no test reaches, one gone wrong."""
     codes = {"a__mutmut_1": 1, "a__mutmut_2": 3, "a__mutmut_3": 36, "a__mutmut_6": None}
     codes |= {"milkbot.risk.engine.x__is_old__mutmut_4": 0, "milkbot.risk.limits.xǁLimitsǁsized__mutmut_5": 33}
     folder = tmp_path / "mutants" / "src" / "milkbot"
@@ -45,8 +45,8 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_survivors_and_mutants_without_a_test_lower_the_score(left: Path) -> None:
-    found = results.read(left)
+def test_survivors_and_mutants_without_a_test_lower_the_score(output: Path) -> None:
+    found = results.read(output)
     assert (found.found, found.other, found.score) == (3, 1, 50.0)
     assert [survivor.function for survivor in found.survivors] == ["risk.engine._is_old", "risk.limits.Limits.sized"]
     assert found.survivors[0] == SURVIVOR

@@ -25,7 +25,7 @@ def _set(engine: Engine, source: str, effect: Effect, until: datetime | None) ->
         holds.publish(session, TradingMode.DEMO, NOW)
 
 
-def _standing(engine: Engine, now: datetime) -> tuple[list[str], TradingState]:
+def _holds_and_state(engine: Engine, now: datetime) -> tuple[list[str], TradingState]:
     with transaction(engine) as session:
         record = current_state(session, TradingMode.DEMO)
         assert record is not None
@@ -36,8 +36,8 @@ def test_history_remains_halted_by_its_losses(database: TestDatabase) -> None:
     engine, later = database.engine(), NOW + timedelta(hours=1)
     _set(engine, "monthly_loss", Effect.HALTED, None)
     _set(engine, "daily_loss", Effect.REDUCING, NOW + timedelta(days=1))
-    assert _standing(engine, later) == (["monthly_loss", "daily_loss"], TradingState.HALTED)
+    assert _holds_and_state(engine, later) == (["monthly_loss", "daily_loss"], TradingState.HALTED)
     operator.look(engine, TradingMode.DEMO, later)
-    assert _standing(engine, later) == (["daily_loss"], TradingState.REDUCING)
+    assert _holds_and_state(engine, later) == (["daily_loss"], TradingState.REDUCING)
     operator.look(engine, TradingMode.DEMO, later, last=True)
-    assert _standing(engine, later) == ([], TradingState.ACTIVE)
+    assert _holds_and_state(engine, later) == ([], TradingState.ACTIVE)

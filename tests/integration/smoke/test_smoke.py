@@ -189,7 +189,7 @@ def test_every_statement_of_the_repositories_is_checked(database: TestDatabase) 
 
 
 @pytest.fixture
-def a_tick_at_work(traded: TestDatabase) -> Iterator[None]:
+def a_running_tick(traded: TestDatabase) -> Iterator[None]:
     """What a tick holds while it runs: its lock, and a transaction that wrote."""
     engine = traded.engine("milkbot_trader")
     with single_writer(engine, TradingMode.DEMO), engine.connect() as connection:
@@ -203,7 +203,7 @@ def a_tick_at_work(traded: TestDatabase) -> Iterator[None]:
         connection.rollback()
 
 
-@pytest.mark.usefixtures("a_tick_at_work")
+@pytest.mark.usefixtures("a_running_tick")
 def test_the_suite_does_not_wait_for_a_running_tick(traded: TestDatabase) -> None:
     """What waits for it fails by its lock timeout: the tick holds on until the suite has ended."""
     assert _failed(_suite(traded)) == set()

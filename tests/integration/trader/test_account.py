@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.integration.trader.stage import Stage
-from tests.integration.trader.test_books_apart import close_all, rest_an_order
+from tests.integration.trader.test_ledger_differences import close_all, rest_an_order
 
 
 def listings(stage: Stage) -> list[dict[str, str]]:

@@ -64,7 +64,7 @@ def placed(session: Session, *states: OrderState, expires_at: datetime | None = 
     return order_id
 
 
-def look(session: Session, *orders: VenueOrder, as_of: datetime = NOW) -> list[Found]:
+def reconcile(session: Session, *orders: VenueOrder, as_of: datetime = NOW) -> list[Found]:
     return evidence.apply(session, DEMO, Listing(orders, as_of, NOW), DEADLINE).found
 
 
@@ -89,7 +89,7 @@ def test_order_open_at_the_exchange_against_the_ledger_is_reopened_and_found(
 ) -> None:
     order_id = placed(session, was)
     count = Count(Decimal(filled))
-    (found,) = look(session, replace(LISTED, status=status, fill_count=count, remaining_count=Count(TEN - count)))
+    (found,) = reconcile(session, replace(LISTED, status=status, fill_count=count, remaining_count=Count(TEN - count)))
     assert found.kind is FindingKind.ORDER_STATE
     assert found.message == f"order mb-1 was {was} in our books, and the exchange says {state}"
     assert state_of(session, order_id)[0] == state
@@ -98,27 +98,27 @@ def test_order_open_at_the_exchange_against_the_ledger_is_reopened_and_found(
 
 def test_stale_list_does_not_reopen_a_canceled_order(session: Session) -> None:
     order_id = placed(session, OrderState.RESTING, OrderState.CANCELED)
-    assert look(session, LISTED, as_of=SENT + timedelta(seconds=59)) == []
+    assert reconcile(session, LISTED, as_of=SENT + timedelta(seconds=59)) == []
     assert state_of(session, order_id)[0] == "canceled"
 
 
 def test_stale_list_does_not_revert_a_fill(session: Session) -> None:
     order_id = placed(session, OrderState.PARTIALLY_FILLED)
-    assert look(session, LISTED) == []
+    assert reconcile(session, LISTED) == []
     assert state_of(session, order_id)[0] == "partially_filled"
 
 
 def test_order_that_ended_at_its_expiry_is_recorded_as_expired(session: Session) -> None:
     order_id = placed(session, OrderState.RESTING, expires_at=SENT + timedelta(minutes=15))
     over = replace(LISTED, status=VenueOrderStatus.CANCELED, remaining_count=NONE)
-    look(session, replace(over, updated_at=SENT + timedelta(minutes=15)))
+    reconcile(session, replace(over, updated_at=SENT + timedelta(minutes=15)))
     assert state_of(session, order_id) == ("canceled", "expired")
 
 
 def test_order_canceled_before_its_expiry_is_recorded_as_canceled(session: Session) -> None:
     order_id = placed(session, OrderState.RESTING, expires_at=SENT + timedelta(minutes=15))
     over = replace(LISTED, status=VenueOrderStatus.CANCELED, remaining_count=NONE)
-    look(session, replace(over, updated_at=SENT + timedelta(minutes=14)))
+    reconcile(session, replace(over, updated_at=SENT + timedelta(minutes=14)))
     assert state_of(session, order_id) == ("canceled", "canceled")
 
 
@@ -126,7 +126,7 @@ def test_order_canceled_before_its_expiry_is_recorded_as_canceled(session: Sessi
 def test_overdue_order_is_reported_with_the_command_to_resolve_it(session: Session, state: OrderState) -> None:
     """The exchange answers, but its lists are as old as the order: nothing is proved."""
     order_id = placed(session, state)
-    (found,) = look(session, as_of=SENT)
+    (found,) = reconcile(session, as_of=SENT)
     assert found.kind is FindingKind.ORDER_OVERDUE
     assert f"milkbot orders resolve {order_id} --as ... --reason ..." in found.message
     assert state_of(session, order_id)[0] == state
@@ -142,9 +142,9 @@ def test_order_sent_a_moment_ago_is_not_overdue(session: Session) -> None:
 
 def test_unlisted_order_is_rejected_only_once_its_absence_is_proved(session: Session) -> None:
     order_id = placed(session, OrderState.UNKNOWN)
-    look(session, as_of=SENT + timedelta(seconds=59))
+    reconcile(session, as_of=SENT + timedelta(seconds=59))
     assert state_of(session, order_id)[0] == "unknown"
-    look(session, as_of=SENT + timedelta(seconds=60))
+    reconcile(session, as_of=SENT + timedelta(seconds=60))
     assert state_of(session, order_id) == ("rejected", "absent")
 
 
@@ -172,7 +172,7 @@ def test_order_is_adopted_once(session: Session) -> None:
     (found,) = adoption.adopt(session, DEMO, [lost, lost], NOW)
     assert found.kind is FindingKind.MANUAL_ORDER
     assert adoption.adopt(session, DEMO, [lost], NOW) == []
-    look(session, lost)
+    reconcile(session, lost)
     stored = session.execute(text("SELECT client_order_id, state, origin FROM ops.orders")).all()
     assert [tuple(row) for row in stored] == [("hand-demo-venue-1", "partially_filled", "manual")]
     assert session.scalar(text("SELECT count(*) FROM ops.fills WHERE order_id IS NULL")) == 0

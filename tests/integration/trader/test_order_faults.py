@@ -45,7 +45,7 @@ def held_at_exchange(stage: Stage) -> dict[str, Decimal]:
     return {ticker: held.position.signed_count for ticker, held in holdings.items() if held.position.signed_count}
 
 
-def held_in_books(stage: Stage) -> dict[str, Decimal]:
+def held_in_ledger(stage: Stage) -> dict[str, Decimal]:
     rows = stage.rows("SELECT ticker, signed_count FROM ops.positions WHERE NOT is_closed")
     return {row["ticker"]: row["signed_count"] for row in rows}
 
@@ -62,7 +62,7 @@ def test_order_that_arrived_without_a_clear_answer_is_unknown_and_then_found(sta
     found = first_order(stage)
     assert (found["state"], found["state_reason"]) == ("filled", "listed")
     assert found["venue_order_id"] in stage.exchange.simulator.state.orders
-    assert held_in_books(stage) == held_at_exchange(stage)
+    assert held_in_ledger(stage) == held_at_exchange(stage)
     assert len(sent_ids(stage)) == len(set(sent_ids(stage)))
 
 
@@ -143,12 +143,12 @@ def test_proved_rejection_frees_the_event_at_once(stage: Stage, fault: Fault, re
 def test_intent_is_committed_before_its_order_is_sent(stage: Stage) -> None:
     seen: list[tuple[str, str]] = []
 
-    def look(request: httpx2.Request, send: Send) -> httpx2.Response:
+    def record(request: httpx2.Request, send: Send) -> httpx2.Response:
         name = json.loads(request.content)["client_order_id"]
         seen.append((name, stage.value("SELECT state FROM ops.orders WHERE client_order_id = :name", name=name)))
         return send(request)
 
-    stage.wire.faults = [look, look, look]
+    stage.wire.faults = [record, record, record]
     stage.tick()
     assert len(seen) == 3
     assert {state for _, state in seen} == {"pending"}
@@ -172,7 +172,7 @@ def test_database_lost_after_the_send_stops_further_orders_until_recovered(stage
     stage.later(seconds=30)
     stage.tick()
     assert first_order(stage)["state"] == "filled"
-    assert held_in_books(stage) == held_at_exchange(stage)
+    assert held_in_ledger(stage) == held_at_exchange(stage)
 
 
 def test_lock_lost_between_two_orders_sends_no_second_one(stage: Stage, cluster: Cluster) -> None:
@@ -212,7 +212,7 @@ def test_exchange_lost_after_the_orders_fails_the_tick_and_loses_no_fill(stage: 
     assert stage.value("SELECT outcome FROM ops.ticks") == "failed"
     stage.wire.always = None
     stage.tick()
-    assert held_in_books(stage) == held_at_exchange(stage)
+    assert held_in_ledger(stage) == held_at_exchange(stage)
 
 
 def test_unexpected_error_is_stored_in_the_row_and_the_order_is_found_later(stage: Stage) -> None:
