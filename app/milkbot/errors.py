@@ -48,7 +48,7 @@ class DatabaseUnavailableError(MilkbotError):
 
 
 class LockHeldError(MilkbotError):
-    """Another tick is at work on the same books."""
+    """Another tick is at work on the same ledger."""
 
     exit_code = ExitCode.LOCKED
 

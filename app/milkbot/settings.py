@@ -188,12 +188,12 @@ class Settings(BaseModel):
         return hashlib.sha256(relevant.encode()).hexdigest()[:12]
 
 
-# Which account is meant, and where its books are: what an act on the books needs.
-OF_THE_BOOKS = frozenset(
+# Which account is meant, and where its ledger is: what an act on the ledger needs.
+LEDGER_SETTINGS = frozenset(
     {"trading_mode", "postgres_host", "postgres_port", "postgres_db", "postgres_user", "postgres_password"}
 )
 # What an act at the exchange needs more.
-OF_THE_ACCOUNT = OF_THE_BOOKS | {"kalshi_api_base", "kalshi_api_key_id", "kalshi_private_key_path"}
+ACCOUNT_SETTINGS = LEDGER_SETTINGS | {"kalshi_api_base", "kalshi_api_key_id", "kalshi_private_key_path"}
 
 _NOT_OF_DECISIONS = {
     name

@@ -147,10 +147,10 @@ def test_a_settled_bracket_resolves_by_its_strike(shared_data: Path) -> None:
 def test_fractional_sizes_of_the_order_book_are_exact(shared_data: Path) -> None:
     recorded = load(shared_data / "api_kalshi/2026-07_fairline/orderbook.json")
     sides = markets.OrderBookReply.model_validate(recorded).orderbook_fp
-    book = convert.order_book(markets.TickerBook(ticker="T", orderbook_fp=sides), FakeClock().now())
-    assert [(level.price, level.count) for level in book.yes_bids][-1] == (Decimal("0.01"), Decimal("1209.98"))
-    assert book.best_yes_ask is not None
-    assert book.best_yes_ask.price == Decimal("0.89")
+    orderbook = convert.orderbook(markets.TickerBook(ticker="T", orderbook_fp=sides), FakeClock().now())
+    assert [(level.price, level.count) for level in orderbook.yes_bids][-1] == (Decimal("0.01"), Decimal("1209.98"))
+    assert orderbook.best_yes_ask is not None
+    assert orderbook.best_yes_ask.price == Decimal("0.89")
 
 
 def test_the_recorded_balance_is_in_dollars_with_its_time(shared_data: Path) -> None:

@@ -12,7 +12,7 @@ from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.errors import DatabaseUnavailableError, MilkbotError, VenueUnavailableError
-from milkbot.settings import OF_THE_ACCOUNT, Settings
+from milkbot.settings import ACCOUNT_SETTINGS, Settings
 from milkbot.trader.clients import open_venue
 from milkbot.trader.orders import order_group
 from milkbot.venue.client import KalshiClient
@@ -25,7 +25,7 @@ def cancel_all() -> None:
 
     Triggers the exchange-side order group too, where there is one: trading is halted then until `milkbot resume`.
     """
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_ACCOUNT)
+    settings = settings_of_host("cli", quiet=True, needed=ACCOUNT_SETTINGS)
     before: list[VenueOrder] | None = None
     try:
         with open_venue(settings, SystemClock()) as venue:

@@ -16,7 +16,7 @@ from milkbot.domain.clock import SystemClock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import Effect, Hold, TradingState
 from milkbot.errors import MilkbotError, NotPermittedError
-from milkbot.settings import OF_THE_BOOKS
+from milkbot.settings import LEDGER_SETTINGS
 from milkbot.trader.orders import kill_file
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is stored and shown.")]
@@ -25,7 +25,7 @@ Ids = Annotated[list[int] | None, typer.Option("--hold", help="End this hold onl
 
 def halt(reason: Reason) -> None:
     """Stop trading at once: ticks go on reconciling and cancelling, and send nothing until `milkbot resume`."""
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
+    settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     said, who, now = _said(reason), acting_user(), SystemClock().now()
     with open_database(settings, "halt") as engine, transaction(engine) as session:
         holds.adopt(session, settings.trading_mode, now)
@@ -40,7 +40,7 @@ def resume(reason: Reason, hold: Ids = None) -> None:
 
     The reason is the operator's acknowledgement of them. What a breaker sets after that counts anew.
     """
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
+    settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     said, who, now = _said(reason), acting_user(), SystemClock().now()
     found = kill_file.found(settings.kill_file)
     if found is not None:

@@ -28,7 +28,7 @@ from milkbot.domain.trading_state import TradingState
 from milkbot.errors import ConfigError, ExitCode, MilkbotError
 from milkbot.limits import limits_path, read_limits
 from milkbot.load_settings import load_needed, warnings
-from milkbot.settings import OF_THE_BOOKS, Settings
+from milkbot.settings import LEDGER_SETTINGS, Settings
 from milkbot.trader.clients import open_venue, open_weather
 from milkbot.venue.signing import load_credentials
 
@@ -224,7 +224,7 @@ def _disk(settings: Settings) -> Iterator[Row]:
 # Each check with the settings that it cannot do without.
 _CHECKS: dict[Callable[[Settings], Iterator[Row]], frozenset[str]] = {
     _keys: frozenset({"kalshi_api_key_id", "kalshi_private_key_path"}),
-    _database: OF_THE_BOOKS,
+    _database: LEDGER_SETTINGS,
     _exchange: frozenset({"kalshi_api_base", "kalshi_api_key_id", "kalshi_private_key_path"}),
     _weather: frozenset({"nws_api_base", "nws_user_agent"}),
     _disk: frozenset(),

@@ -61,8 +61,8 @@ def replay(data: Data, day: Day, step_minutes: Step = 15, as_json: Json = False)
     Prints decisions, orders, fills, settlement and profit; the same day and step always give the same figures.
     """
     configure_logging(Settings(log_level="WARNING", log_format="console"), "replay")
-    with _progress() as progress, replayed_day(data, day.date(), step_minutes, _shown_in(progress)) as books:
-        show_replay(books, as_json=as_json)
+    with _progress() as progress, replayed_day(data, day.date(), step_minutes, _shown_in(progress)) as ledger:
+        show_replay(ledger, as_json=as_json)
 
 
 def _await_wall(clock: SimulatorClock) -> None:

@@ -19,7 +19,7 @@ from milkbot.domain.clock import SystemClock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.order_states import RULINGS, UNRESOLVED, OrderState
 from milkbot.errors import MilkbotError, NotPermittedError
-from milkbot.settings import OF_THE_BOOKS
+from milkbot.settings import LEDGER_SETTINGS
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")]
@@ -46,7 +46,7 @@ def listed(context: typer.Context, limit: Limit = 30, only_open: Open = False, a
     """Show the newest orders of this mode with their states."""
     if context.invoked_subcommand is not None:
         return
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
+    settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     with open_database(settings, "orders") as engine, transaction(engine) as session:
         mode = settings.trading_mode
         found = order_rows.open_orders(session, mode) if only_open else order_rows.recent_orders(session, mode, limit)
@@ -86,7 +86,7 @@ def listed(context: typer.Context, limit: Limit = 30, only_open: Open = False, a
 @orders.command("show")
 def show_one(order_id: Id, as_json: Json = False) -> None:
     """Show what happened to one order, from its first event on."""
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
+    settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     with open_database(settings, "orders") as engine, transaction(engine) as session:
         order = _order(session, settings.trading_mode, order_id)
         rows = [
@@ -103,7 +103,7 @@ def resolve(order_id: Id, ruling: As, reason: Reason) -> None:
 
     Quantities are not yours to say: they come from fills. Should the exchange show the order after all, it wins.
     """
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
+    settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     if not reason.strip():
         raise MilkbotError("--reason is empty; say how you know, it is the record of this act")
     mode, who, now = settings.trading_mode, acting_user(), SystemClock().now()

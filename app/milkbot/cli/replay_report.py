@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from milkbot.cli.tables import show
 from milkbot.db.ops import FillRow, Order, SettlementRow, Signal
 from milkbot.db.session import transaction
-from milkbot.history.recorded_day import Books
+from milkbot.history.recorded_day import ReplayedLedger
 
 
-def show_replay(books: Books, *, as_json: bool) -> None:
+def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
     """Print the day. Nothing in it is random: the same recording and step print the same."""
-    with transaction(books.engine) as session:
+    with transaction(ledger.engine) as session:
         decisions = _decisions(session)
         orders = session.scalars(select(Order).order_by(Order.id)).all()
         fills = session.scalars(select(FillRow).order_by(FillRow.filled_at, FillRow.id)).all()
@@ -33,7 +33,7 @@ def show_replay(books: Books, *, as_json: bool) -> None:
         gross += sum((row.realized_pnl for row in fills), Decimal(0))
         fees = sum((row.fee for row in fills), Decimal(0))
     summary = {
-        "ticks": books.ticks,
+        "ticks": ledger.ticks,
         "decisions": dict(decisions),
         "orders": len(order_table),
         "fills": len(fill_table),
@@ -53,7 +53,7 @@ def show_replay(books: Books, *, as_json: bool) -> None:
     show("Orders", ("created", "ticker", "side", "count", "yes price", "state"), order_table, as_json=False)
     show("Fills", ("filled", "ticker", "side", "count", "yes price", "fee"), fill_table, as_json=False)
     show("Settlement", ("ticker", "result", "held", "cost", "revenue", "profit"), settled, as_json=False)
-    typer.echo(f"{books.ticks} ticks, gross {gross:.4f}, fees {fees:.4f}, net profit {gross - fees:.4f} dollars")
+    typer.echo(f"{ledger.ticks} ticks, gross {gross:.4f}, fees {fees:.4f}, net profit {gross - fees:.4f} dollars")
 
 
 def _decisions(session: Session) -> Counter[str]:

@@ -19,7 +19,7 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.order_states import UNRESOLVED, OrderState
 from milkbot.domain.trading_state import TradingState, state_of
 from milkbot.errors import ExitCode
-from milkbot.settings import OF_THE_BOOKS, Settings
+from milkbot.settings import LEDGER_SETTINGS, Settings
 from milkbot.trader.reconcile.findings import allowed_by_findings, stricter
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
@@ -29,7 +29,7 @@ _COLUMNS = ("what", "value", "since", "until", "by", "reason")
 
 def state(check: Check = False, as_json: Json = False) -> None:
     """Show the trading state of this mode, and everything that holds it: breakers, the operator, findings, orders."""
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
+    settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     with open_database(settings, "state") as engine, transaction(engine) as session:
         rows = _rows(session, settings)
     show(f"Trading state, {settings.trading_mode}", _COLUMNS, rows, as_json=as_json, below=("reason", "until", "by"))

@@ -1,4 +1,4 @@
-"""What every table shares: exact types, names of constraints, and the mode that keeps books apart."""
+"""What every table shares: exact types, names of constraints, and the mode that keeps ledgers apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repository of the cash book: what trades and settlements moved, and what was brought in besides."""
+"""Repository of the cash ledger: what trades and settlements moved, and what was brought in besides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from milkbot.db.evidence_tables import CashBook
+from milkbot.db.evidence_tables import CashLedger
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.units import Cash
 
@@ -21,12 +21,12 @@ class CashTotals:
 
 
 def cash_totals(session: Session, mode: TradingMode) -> CashTotals:
-    """Where a mode's cash stands by our books."""
-    wanted = select(CashBook.traded + CashBook.settled, CashBook.capital).where(CashBook.trading_mode == mode)
+    """Where a mode's cash stands by our ledger."""
+    wanted = select(CashLedger.traded + CashLedger.settled, CashLedger.capital).where(CashLedger.trading_mode == mode)
     moved, capital = session.execute(wanted).one()
     return CashTotals(Cash(moved), None if capital is None else Cash(capital))
 
 
 def set_capital(session: Session, mode: TradingMode, capital: Cash) -> None:
     """Accept what was brought in: at first sight, or by the operator's word about a deposit."""
-    session.execute(update(CashBook).where(CashBook.trading_mode == mode).values(capital=capital))
+    session.execute(update(CashLedger).where(CashLedger.trading_mode == mode).values(capital=capital))

@@ -1,4 +1,4 @@
-"""Tables of schema `ops` that hold the books to account: order events, findings, where the cash went."""
+"""Tables of schema `ops` that hold the ledger to account: order events, findings, where the cash went."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class OrderEventRow(Base):
 
 
 class Finding(Base):
-    """Something that our books and the exchange do not agree on, both sides beside each other, until it is closed."""
+    """Something that our ledger and the exchange do not agree on, both sides beside each other, until it is closed."""
 
     __tablename__ = "findings"
     __table_args__ = (
@@ -96,7 +96,7 @@ class Finding(Base):
     note: Mapped[str | None]
 
 
-class CashBook(Base):
+class CashLedger(Base):
     """Dollars that trades and settlements moved in all, counted by triggers; `capital` is what was brought in besides.
 
     The exchange's cash is `capital + traded + settled`, less what open orders hold back.

@@ -1,4 +1,4 @@
-"""Repository of findings: what the books and the exchange do not agree on, until it is closed."""
+"""Repository of findings: what the ledger and the exchange do not agree on, until it is closed."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class WeatherSnapshot(Base):
 
 
 class MarketSnapshot(Base):
-    """The top of one market's book as the tick read it. A missing price is null, never zero."""
+    """The top of one market's order book as the tick read it. A missing price is null, never zero."""
 
     __tablename__ = "market_snapshots"
     __table_args__ = (
@@ -125,7 +125,7 @@ class Signal(Base):
 class Order(Base):
     """An order, written before it is sent. `price` is of the YES leg; quantities come from fills alone.
 
-    `state_event` is what led to its state. `origin` says of an order that the exchange had and the books had not where
+    `state_event` is what led to its state. `origin` says of an order that the exchange had and the ledger had not where
     it came from; it is null for all others.
     """
 
@@ -278,7 +278,7 @@ class SettlementRow(Base):
 class BalanceSnapshot(Base):
     """The account's cash as the exchange reported it in a tick.
 
-    By our books at that moment: `moved` by all fills, fees and settlements, and `held_back` at most by open orders.
+    By our ledger at that moment: `moved` by all fills, fees and settlements, and `held_back` at most by open orders.
     """
 
     __tablename__ = "balance_snapshots"

@@ -78,7 +78,7 @@ def adopt(
     origin: str,
     at: datetime,
 ) -> None:
-    """Write an order that the exchange has and the books had not, as pending until evidence moves it."""
+    """Write an order that the exchange has and the ledger had not, as pending until evidence moves it."""
     row = insert(Order).values(
         trading_mode=mode,
         client_order_id=client_order_id,
@@ -177,7 +177,7 @@ def known_client_ids(session: Session, ids: Sequence[str]) -> set[str]:
 def known_venue_orders(
     session: Session, mode: TradingMode, *, venue_ids: Sequence[str], client_ids: Sequence[str]
 ) -> set[str]:
-    """Which of these orders the books have: their ids at the exchange, and their client order ids."""
+    """Which of these orders the ledger has: their ids at the exchange, and their client order ids."""
     known = known_client_ids(session, client_ids)
     if not venue_ids:
         return known
@@ -194,7 +194,7 @@ def orders_of_client_ids(session: Session, mode: TradingMode, ids: Collection[st
 
 
 def fills_without_order(session: Session, mode: TradingMode) -> Sequence[FillRow]:
-    """Fills whose order the books do not know."""
+    """Fills whose order the ledger does not know."""
     wanted = select(FillRow).where(FillRow.order_id.is_(None), FillRow.trading_mode == mode)
     return session.scalars(wanted.order_by(FillRow.id)).all()
 

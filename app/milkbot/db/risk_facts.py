@@ -1,4 +1,4 @@
-"""What the breakers and the order rate are judged by, read from the books."""
+"""What the breakers and the order rate are judged by, read from the ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from milkbot.db import books
+from milkbot.db import ledger
 from milkbot.db.ops import Order, Tick
 from milkbot.db.risk_tables import SettlementCorrection
 from milkbot.domain.modes import TradingMode
@@ -29,7 +29,7 @@ def lost_since(session: Session, mode: TradingMode, since: datetime) -> Cash:
     again = select(
         func.coalesce(func.sum(case((moved_here, corrected.realized_before), else_=-corrected.difference)), ZERO)
     ).where(corrected.trading_mode == mode, corrected.recorded_at >= since, corrected.settled_before < since)
-    lost = again.scalar_subquery() - books.realized_column(mode, since)
+    lost = again.scalar_subquery() - ledger.realized_column(mode, since)
     return Cash(Decimal(session.scalar(select(lost)) or ZERO))
 
 

@@ -66,7 +66,7 @@ def live_is_armed(session: Session, now: datetime) -> bool:
 
 @contextmanager
 def single_writer(engine: Engine, mode: TradingMode) -> Iterator[Callable[[], None]]:
-    """Hold the lock of that mode's books for the length of the block; yields the question whether it is held still.
+    """Hold the lock of that mode's ledger for the length of the block; yields the question whether it is held still.
 
     Raises LockHeldError at once when another process holds it. The lock lives in a session of the database: it goes
     when this process does, however it ends, and when the server ends the session: then the question raises

@@ -1,1 +1,1 @@
-"""Values and rules of the exchange and of the books. No I/O, no imports of ours from outside this package."""
+"""Values and rules of the exchange and of the ledger. No I/O, no imports of ours from outside this package."""

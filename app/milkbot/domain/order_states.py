@@ -8,7 +8,7 @@ from typing import Final
 
 
 class OrderState(StrEnum):
-    """Where an order stands in our books."""
+    """Where an order stands in our ledger."""
 
     PENDING = "pending"
     """The intent is committed; whether a socket was touched is not known yet."""
@@ -25,11 +25,11 @@ class OrderEvent(StrEnum):
     """What happened to an order. Each leads to one state, whatever it was before; GENESIS and NAMED apart."""
 
     GENESIS = "genesis"
-    """It was in the books before events were written: they begin with the state that it had."""
+    """It was in the ledger before events were written: they begin with the state that it had."""
     COMMITTED = "committed"
     """Its intent was committed; nothing was sent yet."""
     ADOPTED = "adopted"
-    """The exchange has it and the books had not: placed by hand, or lost with a database."""
+    """The exchange has it and the ledger had not: placed by hand, or lost with a database."""
     NAMED = "named"
     """The exchange's id of it became known."""
     RESTED = "rested"

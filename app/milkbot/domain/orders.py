@@ -42,7 +42,7 @@ OURS = "mb-"
 
 
 class BookSide(StrEnum):
-    """Side of the YES leg's book: the exchange knows no other (V2 orders)."""
+    """Side of the YES leg's order book: the exchange knows no other (V2 orders)."""
 
     BID = "bid"
     ASK = "ask"

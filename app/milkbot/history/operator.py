@@ -17,7 +17,7 @@ NOTE = "looked at, the history goes on"
 def look(engine: Engine, mode: TradingMode, now: datetime, *, last: bool = False) -> None:
     """End the holds that wait for an operator, as one does each morning; the `last` look ends the others too.
 
-    Each stays in the books with its reason and this acknowledgement; what was lost until now trips nothing again.
+    Each stays in the ledger with its reason and this acknowledgement; what was lost until now trips nothing again.
     """
     with transaction(engine) as session:
         ended = [hold for hold in holds.holds(session, mode, now) if last or hold.until is None]

@@ -34,8 +34,8 @@ _BALANCE = "992.10"
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """The books that a replay leaves, still open to be asked."""
+class ReplayedLedger:
+    """The ledger that a replay leaves, still open to be asked."""
 
     engine: Engine
     settings: Settings
@@ -43,8 +43,8 @@ class Books:
 
 
 @contextmanager
-def replayed_day(data: Path, day: date, step_minutes: int, moved: Callable[[Walk], None]) -> Iterator[Books]:
-    """Trade `day` of the recordings in `data`; yields the books, which are gone after the block."""
+def replayed_day(data: Path, day: date, step_minutes: int, moved: Callable[[Walk], None]) -> Iterator[ReplayedLedger]:
+    """Trade `day` of the recordings in `data`; yields the ledger, which is gone after the block."""
     with tempfile.TemporaryDirectory(prefix="milkbot-replay-") as kept, scratch.scratch_server() as server:
         scratch.create_database(server, "replay")
         key_path, accounts = _make_account(Path(kept))
@@ -69,7 +69,7 @@ def replayed_day(data: Path, day: date, step_minutes: int, moved: Callable[[Walk
                 upgrade(engine)
                 with closing(SimulatorClock.of_exchange(settings.kalshi_api_base)) as clock:
                     ticks = walk(settings, engine, clock, step_minutes, moved)
-                yield Books(engine, settings, ticks)
+                yield ReplayedLedger(engine, settings, ticks)
             finally:
                 engine.dispose()
 

@@ -18,13 +18,13 @@ from milkbot.risk.terms import Terms
 class MarketFacts:
     """What is known of the market that an order is for. A missing age or spread is None and never passes.
 
-    `depth`: contracts that rest in its book, both sides together.
+    `depth`: contracts that rest in its order book, both sides together.
     """
 
     active: bool
     spread: Decimal | None
     depth: Count
-    book_age: timedelta | None
+    orderbook_age: timedelta | None
     forecast_age: timedelta | None
     terms: Terms
 
@@ -81,7 +81,7 @@ def _impossible(market: MarketFacts, limits: Limits, now: Conditions) -> Iterato
         yield DenialCode.CLOCK_SKEW
     if not now.group_ready:
         yield DenialCode.ORDER_GROUP_MISSING
-    if _is_old(market.book_age, limits.book_age):
+    if _is_old(market.orderbook_age, limits.orderbook_age):
         yield DenialCode.BOOK_STALE
     if now.orders >= limits.orders:
         yield DenialCode.ORDER_RATE

@@ -16,7 +16,7 @@ are held, and the worst are those bought for the least. With h_i contracts of th
                             - sum_i sum over the h_i cheapest closing contracts of max(0, 1 - c_j - m_i) ]
 
 with one sum a market, in (markets + orders) steps an outcome and no search over subsets. Whatever fills, in whatever
-order, the books that it leaves have no more at risk than this. A scalar result lies between the outcomes and cannot be
+order, the ledger that it leaves has no more at risk than this. A scalar result lies between the outcomes and cannot be
 worse. tests/unit/risk/test_exposure.py holds it against every outcome and every set of fills.
 """
 
@@ -54,7 +54,7 @@ class OpenOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class EventBook:
+class EventLedger:
     """Everything at stake in one event.
 
     `exclusive`: at most one of its markets resolves to YES. `brackets`: all its markets where they are known to cover
@@ -66,8 +66,8 @@ class EventBook:
     brackets: frozenset[str] = frozenset()
     exclusive: bool = True
 
-    def with_order(self, order: OpenOrder) -> EventBook:
-        """The book once that order is open too."""
+    def with_order(self, order: OpenOrder) -> EventLedger:
+        """The ledger once that order is open too."""
         return replace(self, orders=(*self.orders, order))
 
     @property
@@ -76,23 +76,23 @@ class EventBook:
         return frozenset([*(held.ticker for held in self.holdings), *(order.ticker for order in self.orders)])
 
 
-def worst_result(book: EventBook) -> Cash:
+def worst_result(ledger: EventLedger) -> Cash:
     """Dollars won (lost: negative) over all that is at stake, at the worst outcome and the worst fills."""
-    if not book.exclusive:
-        return Cash(sum((_worst(_only(book, ticker), (ticker, None)) for ticker in book.tickers), ZERO))
-    return _worst(book, _winners(book))
+    if not ledger.exclusive:
+        return Cash(sum((_worst(_only(ledger, ticker), (ticker, None)) for ticker in ledger.tickers), ZERO))
+    return _worst(ledger, _winners(ledger))
 
 
-def at_risk(book: EventBook) -> Cash:
-    """Dollars that may be lost; a book that wins whatever happens risks nothing."""
-    return Cash(max(ZERO, -worst_result(book)))
+def at_risk(ledger: EventLedger) -> Cash:
+    """Dollars that may be lost; a ledger that wins whatever happens risks nothing."""
+    return Cash(max(ZERO, -worst_result(ledger)))
 
 
-def result_if(book: EventBook, winner: str | None) -> Cash:
+def result_if(ledger: EventLedger, winner: str | None) -> Cash:
     """Dollars won (lost: negative) if `winner` resolves to YES and all others to NO, with the worst fills for that."""
-    held = sum((_paid(holding, winner) - holding.cost for holding in book.holdings), ZERO)
-    orders = sum((min(ZERO, order.count * (_pays(order, winner) - order.each)) for order in book.orders), ZERO)
-    gains = sum((_gain(holding, book.orders) for holding in book.holdings if _paid(holding, winner)), ZERO)
+    held = sum((_paid(holding, winner) - holding.cost for holding in ledger.holdings), ZERO)
+    orders = sum((min(ZERO, order.count * (_pays(order, winner) - order.each)) for order in ledger.orders), ZERO)
+    gains = sum((_gain(holding, ledger.orders) for holding in ledger.holdings if _paid(holding, winner)), ZERO)
     return Cash(held + orders - gains)
 
 
@@ -108,21 +108,21 @@ def _gain(holding: Holding, orders: Iterable[OpenOrder]) -> Cash:
     return Cash(gain)
 
 
-def _worst(book: EventBook, winners: Iterable[str | None]) -> Cash:
-    return min(result_if(book, winner) for winner in winners)
+def _worst(ledger: EventLedger, winners: Iterable[str | None]) -> Cash:
+    return min(result_if(ledger, winner) for winner in winners)
 
 
-def _winners(book: EventBook) -> tuple[str | None, ...]:
-    """The outcomes that differ for this book: each of its markets, and another or none, unless there is no other."""
-    at_stake = tuple(sorted(book.tickers))
-    every_bracket_is_at_stake = bool(book.brackets) and book.brackets <= book.tickers
+def _winners(ledger: EventLedger) -> tuple[str | None, ...]:
+    """The outcomes that differ for this ledger: each of its markets, and another or none, unless there is no other."""
+    at_stake = tuple(sorted(ledger.tickers))
+    every_bracket_is_at_stake = bool(ledger.brackets) and ledger.brackets <= ledger.tickers
     return at_stake if every_bracket_is_at_stake else (*at_stake, None)
 
 
-def _only(book: EventBook, ticker: str) -> EventBook:
-    return EventBook(
-        tuple(holding for holding in book.holdings if holding.ticker == ticker),
-        tuple(order for order in book.orders if order.ticker == ticker),
+def _only(ledger: EventLedger, ticker: str) -> EventLedger:
+    return EventLedger(
+        tuple(holding for holding in ledger.holdings if holding.ticker == ticker),
+        tuple(order for order in ledger.orders if order.ticker == ticker),
     )
 
 

@@ -120,7 +120,7 @@ DENIALS: dict[DenialCode, DenialRule] = {
 class Limits:
     """Upper bounds. In dollars at risk: one order, one event, a city, a cluster, all of it; `position` in contracts.
 
-    `spread` in dollars; `liquidity`: the book must hold that many times the order's contracts; `orders` an hour.
+    `spread` in dollars; `liquidity`: the order book must hold that many times the order's contracts; `orders` an hour.
     """
 
     trade: Cash
@@ -132,7 +132,7 @@ class Limits:
     spread: Decimal
     liquidity: Decimal
     orders: int
-    book_age: timedelta
+    orderbook_age: timedelta
     forecast_age: timedelta
     clock_skew: timedelta
 

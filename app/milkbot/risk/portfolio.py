@@ -8,26 +8,26 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from milkbot.domain.units import ZERO, Cash, Count
-from milkbot.risk.exposure import EventBook, OpenOrder, at_risk
+from milkbot.risk.exposure import EventLedger, OpenOrder, at_risk
 
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """One event's book and where it counts; `risk` is its worst case in dollars."""
+    """One event's ledger and where it counts; `risk` is its worst case in dollars."""
 
-    book: EventBook
+    ledger: EventLedger
     city_code: str
     cluster: str
     risk: Cash
 
     @classmethod
-    def of(cls, book: EventBook, city_code: str, cluster: str) -> Self:
+    def of(cls, ledger: EventLedger, city_code: str, cluster: str) -> Self:
         """A stake with its worst case worked out."""
-        return cls(book, city_code, cluster, at_risk(book))
+        return cls(ledger, city_code, cluster, at_risk(ledger))
 
     def with_order(self, order: OpenOrder) -> Stake:
         """The stake with one more open order."""
-        return Stake.of(self.book.with_order(order), self.city_code, self.cluster)
+        return Stake.of(self.ledger.with_order(order), self.city_code, self.cluster)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Exposure:
 
     def with_order(self, proposal: Proposal) -> Exposure:
         """The exposure once that order is open too."""
-        nothing = Stake.of(EventBook(), proposal.city_code, proposal.cluster)
+        nothing = Stake.of(EventLedger(), proposal.city_code, proposal.cluster)
         stake = self.stakes.get(proposal.event_ticker, nothing).with_order(proposal.order)
         cash = Cash(self.cash - proposal.order.cost)
         return replace(self, cash=cash, stakes={**self.stakes, proposal.event_ticker: stake})

@@ -1,11 +1,11 @@
-"""The statements that hold the books to account: order events, findings, cash, marks, orders that rest."""
+"""The statements that hold the ledger to account: order events, findings, cash, marks, orders that rest."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
 
-from milkbot.db import books, cash, findings, marks, order_events, orders, quotes
+from milkbot.db import cash, findings, ledger, marks, order_events, orders, quotes
 from milkbot.db.ops import Order, SettlementRow
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.trading_state import TradingState
@@ -22,13 +22,13 @@ def run(check: Checks, sample: Sample, order: Order, tick_id: int) -> None:
     check(cash.cash_totals, check.session, sample.mode)
     check(cash.set_capital, check.session, sample.mode, Cash(Decimal(100)))
     check(marks.made_since, check.session, sample.mode, sample.happened)
-    check(marks.newest_marks, check.session, sample.mode, books.held_positions(check.session, sample.mode))
+    check(marks.newest_marks, check.session, sample.mode, ledger.held_positions(check.session, sample.mode))
 
 
 def correction(check: Checks, sample: Sample, settled: SettlementRow) -> None:
     """A result that the exchange tells otherwise."""
     after = {"result": "no", "yes_value": ONE - ONE, "settled_at": sample.now, "realized_pnl": Decimal(-4)}
-    check(books.save_correction, check.session, settled, after, at=sample.now)
+    check(ledger.save_correction, check.session, settled, after, at=sample.now)
 
 
 def _orders(check: Checks, sample: Sample, order: Order) -> None:

@@ -1,4 +1,4 @@
-"""What the checks write: a market that does not exist, in books that nobody trades in."""
+"""What the checks write: a market that does not exist, in a ledger that nobody trades in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Sample:
 
     @classmethod
     def beside(cls, mode: TradingMode) -> Sample:
-        """One in the books of a mode that a host of that mode does not trade in."""
+        """One in the ledger of a mode that a host of that mode does not trade in."""
         return cls(TradingMode.DEMO if mode is TradingMode.SHADOW else TradingMode.SHADOW)
 
     @property

@@ -19,7 +19,7 @@ ROLLUPS_ROLE = "milkbot_rollups"
 def run(owner: DatabaseAddress, mode: TradingMode) -> list[Outcome]:
     """Try this release's statements; nothing is committed, and nobody who works meanwhile is kept waiting.
 
-    `mode` is the one that this host trades in: its books are left alone. Raises DatabaseUnavailableError.
+    `mode` is the one that this host trades in: its ledger is left alone. Raises DatabaseUnavailableError.
     """
     sample = Sample.beside(mode)
     outcomes: list[Outcome] = []

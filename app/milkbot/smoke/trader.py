@@ -1,10 +1,10 @@
-"""Every statement of the trader's repositories, on a market that does not exist, in books that nobody trades in."""
+"""Every statement of the trader's repositories, on a market that does not exist, in a ledger that nobody trades in."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from milkbot.db import books, orders, state, ticks
+from milkbot.db import ledger, orders, state, ticks
 from milkbot.db.ops import Order
 from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.trading_state import TradingState
@@ -119,16 +119,16 @@ def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
         venue_id = sample.name if new is OrderState.RESTING else None
         check(orders.move, session, order, new, at=sample.now, reason="smoke", venue_order_id=venue_id)
     # A fill that is told before its order is found has none; it is adopted then.
-    check(books.save_fill, session, _fill(sample))
-    check(books.order_of_venue_id, session, sample.name)
-    check(books.adopt_fills, session, order)
+    check(ledger.save_fill, session, _fill(sample))
+    check(ledger.order_of_venue_id, session, sample.name)
+    check(ledger.adopt_fills, session, order)
     check(orders.filled_by_order, session, mode)
-    fills = check.need(books.fills_of, session, mode, sample.ticker)
+    fills = check.need(ledger.fills_of, session, mode, sample.ticker)
     for row in fills:
-        check(books.to_fill, row)
-        check(books.set_realized, session, row.id, Cash(ZERO))
-    check(books.newest_fill_time, session, mode)
-    check(books.fills_of_orders_since, session, mode, sample.happened)
+        check(ledger.to_fill, row)
+        check(ledger.set_realized, session, row.id, Cash(ZERO))
+    check(ledger.newest_fill_time, session, mode)
+    check(ledger.fills_of_orders_since, session, mode, sample.happened)
     check(orders.move, session, order, OrderState.FILLED, at=sample.now, reason=None)
     return order
 
@@ -162,10 +162,10 @@ def _settle(check: Checks, sample: Sample) -> None:
         "updated_at": sample.now,
     }
     for _ in ("new", "over the earlier one"):
-        check(books.save_position, session, position)
-    row = check.need(books.position_of, session, mode, ticker)
-    check(books.to_position, row)
-    check(books.held_positions, session, mode)
+        check(ledger.save_position, session, position)
+    row = check.need(ledger.position_of, session, mode, ticker)
+    check(ledger.to_position, row)
+    check(ledger.held_positions, session, mode)
     settlement = {
         **sample.market,
         **paid,
@@ -175,20 +175,20 @@ def _settle(check: Checks, sample: Sample) -> None:
         "settled_at": sample.happened,
         "recorded_at": sample.now,
     }
-    check(books.save_settlement, session, settlement)
-    settled = check.need(books.settlement_of, session, mode, ticker)
+    check(ledger.save_settlement, session, settlement)
+    settled = check.need(ledger.settlement_of, session, mode, ticker)
     corrected = {**paid, "revenue": Decimal(10)}
-    check(books.correct_settlement, session, settled, corrected)
+    check(ledger.correct_settlement, session, settled, corrected)
     evidence.correction(check, sample, settled)
-    check(books.close_position, session, mode, ticker, at=sample.now)
-    check(books.newest_settlement_time, session, mode)
-    check(books.realized_since, session, mode, sample.happened)
+    check(ledger.close_position, session, mode, ticker, at=sample.now)
+    check(ledger.newest_settlement_time, session, mode)
+    check(ledger.realized_since, session, mode, sample.happened)
 
 
 def _tell(check: Checks, sample: Sample, tick_id: int) -> None:
     session, mode, now = check.session, sample.mode, sample.now
     check(
-        books.save_balance,
+        ledger.save_balance,
         session,
         trading_mode=mode,
         tick_id=tick_id,
@@ -196,7 +196,7 @@ def _tell(check: Checks, sample: Sample, tick_id: int) -> None:
         cash=Decimal(100),
         portfolio_value=ZERO,
     )
-    check(books.newest_balance, session, mode)
+    check(ledger.newest_balance, session, mode)
     check(
         ticks.save_risk_event,
         session,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, terms
+from milkbot.db import ledger, terms
 from milkbot.db import orders as order_rows
 from milkbot.db.ops import Order
 from milkbot.domain.cities import city_of_series
@@ -15,17 +15,17 @@ from milkbot.domain.fees import TAKER_RATE
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import UNRESOLVED, BookSide, Leg, OrderState
 from milkbot.domain.units import ONE, ZERO, Cash, Count
-from milkbot.risk.exposure import EventBook, Holding, OpenOrder
+from milkbot.risk.exposure import EventLedger, Holding, OpenOrder
 from milkbot.risk.portfolio import Exposure, Stake
 
 
 def current_exposure(session: Session, mode: TradingMode, cash: Cash, blocked_events: frozenset[str]) -> Exposure:
-    """The exposure of a mode's books. `cash` is what the exchange says is free.
+    """The exposure of a mode's ledger. `cash` is what the exchange says is free.
 
     An order of unknown outcome also lowers the cash: the exchange may not have reserved it yet.
     """
     holdings: dict[str, list[Holding]] = defaultdict(list)
-    for row in books.held_positions(session, mode):
+    for row in ledger.held_positions(session, mode):
         holdings[row.event_ticker].append(Holding(row.ticker, Count(row.signed_count), Cash(row.cost)))
     open_orders: dict[str, list[OpenOrder]] = defaultdict(list)
     filled = order_rows.filled_by_order(session, mode)
@@ -39,9 +39,9 @@ def current_exposure(session: Session, mode: TradingMode, cash: Cash, blocked_ev
     stakes: dict[str, Stake] = {}
     for event in sorted(holdings.keys() | open_orders.keys()):
         exclusive, brackets = known.get(event, (False, frozenset()))
-        book = EventBook(tuple(holdings[event]), tuple(open_orders[event]), brackets, exclusive)
+        of_event = EventLedger(tuple(holdings[event]), tuple(open_orders[event]), brackets, exclusive)
         city = city_of_series(event.partition("-")[0])
-        stakes[event] = Stake.of(book, city.code, city.cluster)
+        stakes[event] = Stake.of(of_event, city.code, city.cluster)
     return Exposure(Cash(cash - reserved), stakes, blocked_events)
 
 

@@ -27,7 +27,7 @@ def limits_of(settings: Settings) -> Limits:
         spread=Decimal(settings.spread_max_cents) / 100,
         liquidity=settings.min_liquidity_multiple,
         orders=settings.max_orders_per_hour,
-        book_age=timedelta(seconds=settings.max_snapshot_age_sec),
+        orderbook_age=timedelta(seconds=settings.max_snapshot_age_sec),
         forecast_age=timedelta(hours=settings.max_forecast_age_hours),
         clock_skew=timedelta(seconds=settings.max_clock_skew_sec),
     )

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, holds, state, ticks
+from milkbot.db import holds, ledger, state, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.orders import OPEN, OrderState
@@ -75,7 +75,7 @@ class LedgerSummary:
 def publish(settings: Settings, engine: Engine, report: TickReport, traffic: ClientTraffic) -> None:
     """Write the file of a tick that ended, also of one that failed; nothing without a directory for it.
 
-    Without an answer of the database the file says nothing of the books. Raises nothing: a tick that traded is good
+    Without an answer of the database the file says nothing of the ledger. Raises nothing: a tick that traded is good
     whether it could be told or not.
     """
     if settings.milkbot_metrics_directory is None:
@@ -93,7 +93,7 @@ def read_summary(session: Session, settings: Settings, now: datetime) -> LedgerS
     """The ledger of the settings' mode. "Today" is the UTC day. Raises DatabaseUnavailableError."""
     mode = settings.trading_mode
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    balance = books.newest_balance(session, mode)
+    balance = ledger.newest_balance(session, mode)
     cash = Cash(balance.cash if balance else settings.bankroll)
     record = state.current_state(session, mode)
     ticks_today, counts_today = ticks.counted_since(session, mode, midnight)
@@ -103,9 +103,9 @@ def read_summary(session: Session, settings: Settings, now: datetime) -> LedgerS
         portfolio_value=Cash(balance.portfolio_value if balance else ZERO),
         balance_at=balance.captured_at if balance else None,
         exposure=current_exposure(session, mode, cash, frozenset()),
-        positions=len(books.held_positions(session, mode)),
+        positions=len(ledger.held_positions(session, mode)),
         open_orders=Counter(order.state for order in order_rows.open_orders(session, mode)),
-        realized_today=books.realized_since(session, mode, midnight),
+        realized_today=ledger.realized_since(session, mode, midnight),
         ticks_today=ticks_today,
         counts_today=counts_today,
         held_by=frozenset(hold.source for hold in holds.holds(session, mode, now)),

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 class TradingLoop:
-    """Ticks over one set of books. `venue` and `weather` are its only clients."""
+    """Ticks over one ledger. `venue` and `weather` are its only clients."""
 
     def __init__(
         self, settings: Settings, engine: Engine, venue: KalshiClient, weather: WeatherClient, clock: Clock
@@ -69,7 +69,7 @@ class TradingLoop:
         return self._run(self._work)
 
     def reconcile_once(self) -> TickReport:
-        """A tick that only reads the account and holds the books against it: it sends and cancels nothing.
+        """A tick that only reads the account and holds the ledger against it: it sends and cancels nothing.
 
         Raises what `run_once` does.
         """
@@ -185,7 +185,7 @@ class TradingLoop:
         return None if pause is None else pause.starts_at
 
     def _check_invariants(self, report: TickReport) -> None:
-        """Hold the books to what is always true of them; what is not is a finding, and binds like one."""
+        """Hold the ledger to what is always true of it; what is not is a finding, and binds like one."""
         now = self._clock.now()
         with transaction(self._engine) as session:
             answers = catalogue.check(session, QueryContext(self._settings, now))

@@ -9,8 +9,8 @@ from decimal import Decimal
 import structlog
 
 from milkbot.domain import markets as domain
-from milkbot.domain.books import OrderBook, best_first
 from milkbot.domain.fees import FeeSchedule, FeeType
+from milkbot.domain.orderbook import OrderBook, best_first
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill, execution_order
 from milkbot.domain.units import ONE, ZERO, Cash, Price, price
@@ -88,8 +88,8 @@ def _known_market(raw: object, event_ticker: str, unknown: UnknownFields | None)
     return found
 
 
-def order_book(wire: wire_markets.TickerBook, captured_at: datetime) -> OrderBook:
-    """A book, best bids first; levels without contracts are dropped."""
+def orderbook(wire: wire_markets.TickerBook, captured_at: datetime) -> OrderBook:
+    """An order book, best bids first; levels without contracts are dropped."""
     sides = wire.orderbook_fp
     return OrderBook(
         ticker=wire.ticker,

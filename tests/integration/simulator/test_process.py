@@ -31,7 +31,7 @@ def intent(clock: SimulatorClock, ticker: str, name: str, price: Price, kind: Ti
 def quoted(exchange: KalshiClient) -> tuple[str, Price]:
     """A market with an ask in the middle, and that ask."""
     for event in exchange.open_events("KXHIGHNY"):
-        books = exchange.order_books([market.ticker for market in event.markets])
+        books = exchange.orderbooks([market.ticker for market in event.markets])
         for ticker, book in books.items():
             ask = book.best_yes_ask
             if ask is not None and Decimal("0.10") < ask.price < Decimal("0.90"):

@@ -18,10 +18,10 @@ from tests.postgres import TestDatabase
 from milkbot.analytics import daily_metrics, equity, touched
 from milkbot.analytics.service import queries
 from milkbot.db import (
-    books,
     cash,
     findings,
     holds,
+    ledger,
     marks,
     order_events,
     order_groups,
@@ -175,7 +175,7 @@ def test_checks_that_were_not_tried_after_a_failure_are_reported(database: TestD
 def test_every_statement_of_the_repositories_is_checked(database: TestDatabase) -> None:
     evidence = (cash, findings, marks, order_events, quotes)
     risk = (holds, order_groups, risk_facts, terms)
-    modules = (ticks, orders, books, state, *evidence, *risk, daily_metrics, equity, touched, queries)
+    modules = (ticks, orders, ledger, state, *evidence, *risk, daily_metrics, equity, touched, queries)
     ours = {
         name
         for module in modules

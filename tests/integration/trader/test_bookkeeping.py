@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from tests.exchange import TRADER
 from tests.postgres import TestDatabase
 
-from milkbot.db import books
+from milkbot.db import ledger
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill
@@ -159,7 +159,7 @@ def test_fill_reported_after_the_settlement_corrects_it_and_opens_nothing(engine
     assert (paid["signed_count"], paid["revenue"], paid["realized_pnl"]) == (5, 5, Decimal("2.5"))
     assert one(engine, "positions")["is_closed"]
     with Session(engine) as session:
-        assert books.held_positions(session, DEMO) == []
+        assert ledger.held_positions(session, DEMO) == []
 
 
 def test_settlement_reported_before_any_fill_is_applied_later(engine: Engine) -> None:

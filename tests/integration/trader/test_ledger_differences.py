@@ -134,7 +134,7 @@ def test_position_that_differs_from_the_exchanges_takes_no_new_risk(stage: Stage
 def test_manual_trade_is_recorded_as_manual(stage: Stage) -> None:
     with stage.venue() as venue:
         ticker = "KXHIGHNY-26AUG03-T87"
-        price = venue.order_books([ticker])[ticker].best_yes_ask
+        price = venue.orderbooks([ticker])[ticker].best_yes_ask
         assert price is not None
         venue.create_order(
             OrderIntent(

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from tests.unit.domain.strategies import START
 
-from milkbot.domain.books import Level, OrderBook
+from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.positions import Position
 from milkbot.domain.profit import Profit, mark, profit, unrealized
 from milkbot.domain.units import Cash, Count, Price, cash, count, price
@@ -30,7 +30,7 @@ def test_a_leg_is_valued_at_its_own_bid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "book"),
+    ("held", "orderbook"),
     [
         (position("10", "3"), None),
         (position("10", "3"), OrderBook("T", (), level("0.55"), START)),
@@ -39,8 +39,8 @@ def test_a_leg_is_valued_at_its_own_bid() -> None:
     ],
     ids=["no book", "no YES bid", "no NO bid", "nothing held"],
 )
-def test_without_a_bid_a_position_has_no_price(held: Position, book: OrderBook | None) -> None:
-    assert mark(held, book) is None
+def test_without_a_bid_a_position_has_no_price(held: Position, orderbook: OrderBook | None) -> None:
+    assert mark(held, orderbook) is None
 
 
 def test_unrealized_profit_is_the_bid_less_the_cost() -> None:

@@ -12,7 +12,7 @@ from milkbot.domain.orders import Leg
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Cash, Count
 from milkbot.risk.engine import Conditions, MarketFacts, denials
-from milkbot.risk.exposure import EventBook, Holding, OpenOrder
+from milkbot.risk.exposure import EventLedger, Holding, OpenOrder
 from milkbot.risk.limits import DENIALS, DenialCode, Limits, Reducing
 from milkbot.risk.portfolio import Exposure, Proposal, Stake
 from milkbot.risk.terms import Terms
@@ -36,7 +36,7 @@ LIMITS = Limits(
     spread=Decimal("0.04"),
     liquidity=Decimal(5),
     orders=10,
-    book_age=timedelta(seconds=120),
+    orderbook_age=timedelta(seconds=120),
     forecast_age=timedelta(hours=18),
     clock_skew=timedelta(seconds=5),
 )
@@ -54,7 +54,7 @@ GOOD = MarketFacts(
     active=True,
     spread=Decimal("0.04"),
     depth=contracts("100"),
-    book_age=timedelta(seconds=120),
+    orderbook_age=timedelta(seconds=120),
     forecast_age=timedelta(hours=18),
     terms=Terms.ACCEPTED,
 )
@@ -66,7 +66,7 @@ JUST_OVER = timedelta(microseconds=1)
 def at_stake(event: str, cost: str, city: str = "NYC", cluster: str = "northeast") -> dict[str, Stake]:
     """An event whose one position may lose what it cost."""
     held = Holding(f"{event}-9", contracts("100"), dollars(cost))
-    return {event: Stake.of(EventBook((held,)), city, cluster)}
+    return {event: Stake.of(EventLedger((held,)), city, cluster)}
 
 
 def judge(
@@ -115,8 +115,8 @@ def test_every_order_is_refused_in_an_event_with_an_unknown_one() -> None:
         (replace(ACTIVE, clock_skew=timedelta(seconds=5) + JUST_OVER), GOOD, DenialCode.CLOCK_SKEW),
         (replace(ACTIVE, clock_skew=timedelta(seconds=-5) - JUST_OVER), GOOD, DenialCode.CLOCK_SKEW),
         (replace(ACTIVE, group_ready=False), GOOD, DenialCode.ORDER_GROUP_MISSING),
-        (ACTIVE, replace(GOOD, book_age=timedelta(seconds=120) + JUST_OVER), DenialCode.BOOK_STALE),
-        (ACTIVE, replace(GOOD, book_age=None), DenialCode.BOOK_STALE),
+        (ACTIVE, replace(GOOD, orderbook_age=timedelta(seconds=120) + JUST_OVER), DenialCode.BOOK_STALE),
+        (ACTIVE, replace(GOOD, orderbook_age=None), DenialCode.BOOK_STALE),
         (replace(ACTIVE, orders=10), GOOD, DenialCode.ORDER_RATE),
     ],
     ids=[
@@ -210,7 +210,7 @@ def test_each_risk_limit_has_its_code_and_refuses_even_reducing_orders_that_add_
 
 def test_above_a_limit_a_reducing_order_that_adds_no_risk_is_allowed() -> None:
     held = Holding("NY-1", contracts("-20"), dollars("10"))
-    over = Stake.of(EventBook((held, Holding("NY-2", contracts("100"), dollars("95")))), "NYC", "northeast")
+    over = Stake.of(EventLedger((held, Holding("NY-2", contracts("100"), dollars("95")))), "NYC", "northeast")
     exposure = replace(EMPTY, stakes={"NY": over})
     closing = replace(CLOSING, order=replace(CLOSING.order, each=dollars("0.5")))
     assert exposure.with_order(closing).total == exposure.total == 105
@@ -221,7 +221,7 @@ def test_closing_a_hedge_is_allowed_while_the_event_keeps_its_limits() -> None:
     # Two NO of three pay whichever bracket wins. Without the one that is sold, NY-2 loses its whole cost.
     def hedged(at: str) -> Exposure:
         held = tuple(Holding(f"NY-{number}", contracts("-100"), dollars(at)) for number in (1, 2))
-        return replace(EMPTY, stakes={"NY": Stake.of(EventBook(held), "NYC", "northeast")})
+        return replace(EMPTY, stakes={"NY": Stake.of(EventLedger(held), "NYC", "northeast")})
 
     closing = replace(CLOSING, order=replace(CLOSING.order, count=contracts("100"), each=dollars("0.1")))
     assert hedged("30").total == 0
@@ -233,7 +233,7 @@ def test_closing_a_hedge_is_allowed_while_the_event_keeps_its_limits() -> None:
 def test_every_reason_is_reported_at_once() -> None:
     exposure = replace(EMPTY, cash=dollars("0"), stakes=at_stake("NY", "100"))
     worst = MarketFacts(
-        active=False, spread=None, depth=contracts("0"), book_age=None, forecast_age=None, terms=Terms.FEES_UNKNOWN
+        active=False, spread=None, depth=contracts("0"), orderbook_age=None, forecast_age=None, terms=Terms.FEES_UNKNOWN
     )
     now = Conditions(
         TradingState.ACTIVE, orders=11, exchange_open=False, clock_skew=timedelta(minutes=1), group_ready=False
@@ -255,7 +255,7 @@ def test_two_orders_of_one_tick_count_together() -> None:
 
 def test_a_hedge_within_an_event_counts_at_the_worst_outcome() -> None:
     held = Holding("NY-2", contracts("-20"), dollars("16"))
-    exposure = replace(EMPTY, stakes={"NY": Stake.of(EventBook((held,)), "NYC", "northeast")})
+    exposure = replace(EMPTY, stakes={"NY": Stake.of(EventLedger((held,)), "NYC", "northeast")})
     no_of_another = replace(ORDER, order=OpenOrder("NY-1", Leg.NO, contracts("20"), dollars("0.8")))
     # Either bracket loses, not both: 16 of one lost, and at worst the other order does not fill.
     assert exposure.with_order(no_of_another).by_event == {"NY": Decimal(16)}

@@ -66,7 +66,7 @@ def test_a_market_that_closes_early_cancels_orders_and_accepts_none(venue: Venue
     assert venue.client.cancel_order(placed.order_id, 0) == 0
     with pytest.raises(OrderRejectedError, match="market_inactive"):
         venue.client.create_order(resting("mb-3"))
-    book = venue.client.order_books([MIDDLE])[MIDDLE]
+    book = venue.client.orderbooks([MIDDLE])[MIDDLE]
     assert (book.yes_bids, book.no_bids) == ((), ())
     venue.advance_to(PAID)
     assert [settled.result for settled in venue.client.settlements()] == ["yes"]

@@ -169,15 +169,15 @@ def test_an_invalid_status_is_an_error_and_not_a_pause() -> None:
 def test_order_books_are_sorted_best_first_and_may_have_an_empty_side() -> None:
     sides = {"yes_dollars": [["0.0100", "5.00"], ["0.3000", "8.41"], ["0.3100", "0.00"]], "no_dollars": None}
     kalshi, _, _ = client(reply({"orderbooks": [{"ticker": "T", "orderbook_fp": sides}]}))
-    book = kalshi.order_books(["T"])["T"]
-    assert [level.price for level in book.yes_bids] == [Decimal("0.3"), Decimal("0.01")]
-    assert book.best_yes_ask is None
-    assert book.captured_at == NOON
+    orderbook = kalshi.orderbooks(["T"])["T"]
+    assert [level.price for level in orderbook.yes_bids] == [Decimal("0.3"), Decimal("0.01")]
+    assert orderbook.best_yes_ask is None
+    assert orderbook.captured_at == NOON
 
 
 def test_order_books_are_read_a_hundred_at_a_time() -> None:
     kalshi, server, _ = client(reply({"orderbooks": []}), reply({"orderbooks": []}))
-    assert kalshi.order_books([f"T{n}" for n in range(101)]) == {}
+    assert kalshi.orderbooks([f"T{n}" for n in range(101)]) == {}
     assert [len(r.url.params.get_list("tickers")) for r in server.requests] == [100, 1]
 
 

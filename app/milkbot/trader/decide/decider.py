@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, holds, risk_facts, ticks
+from milkbot.db import holds, ledger, risk_facts, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
@@ -83,7 +83,7 @@ class Decider:
         with transaction(self._engine) as session:
             ids = observation.store(session, observed, tick_id=report.tick_id, mode=self._mode, captured_at=now)
             terms.save_ladders(session, observed, now)
-            held = {row.ticker: Count(row.signed_count) for row in books.held_positions(session, self._mode)}
+            held = {row.ticker: Count(row.signed_count) for row in ledger.held_positions(session, self._mode)}
             exposure = current_exposure(session, self._mode, account.cash, account.blocked_events)
             factor = size_factor(holds.holds(session, self._mode, now), now)
             limits = limits_of(self._settings).sized(factor)
@@ -127,7 +127,7 @@ class Decider:
             min_price=settings.min_price,
             max_spread=limits.spread,
             max_gap=settings.max_model_market_gap,
-            max_book_age=limits.book_age,
+            max_orderbook_age=limits.orderbook_age,
             max_forecast_age=limits.forecast_age,
             sizing=SizingRules(settings.kelly_fraction * factor, limits.trade, limits.position),
             wealth=Cash(min(settings.bankroll, exposure.cash + exposure.total)),
@@ -149,7 +149,7 @@ class Decider:
                 seen.fees,
                 seen.weather.forecast,
                 seen.weather.observed_max_f,
-                seen.books,
+                seen.orderbooks,
                 held,
                 own.markets,
                 own.anchors,

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from milkbot.domain.books import OrderBook
 from milkbot.domain.markets import Market, MarketStatus
 from milkbot.domain.order_fees import dearest
+from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.orders import Leg
 from milkbot.domain.units import ZERO, Cash, Count
 from milkbot.risk.engine import MarketFacts
@@ -42,7 +42,7 @@ def proposal_of(candidate: Candidate, held: Count, exposure: Exposure) -> Propos
     order = OpenOrder(decision.ticker, decision.leg, count, Cash(each))
     signed = count if decision.leg is Leg.YES else -count
     stake = exposure.stakes.get(seen.event.ticker)
-    pending = _pending(stake.book.orders if stake else (), order)
+    pending = _pending(stake.ledger.orders if stake else (), order)
     return Proposal(
         event_ticker=seen.event.ticker,
         city_code=seen.city.code,
@@ -56,21 +56,21 @@ def proposal_of(candidate: Candidate, held: Count, exposure: Exposure) -> Propos
 def facts_of(candidate: Candidate, terms: Terms, now: datetime) -> MarketFacts:
     """What is known of the market of a decision."""
     seen, market = candidate.seen, candidate.market
-    book = seen.books.get(market.ticker)
+    orderbook = seen.orderbooks.get(market.ticker)
     forecast = seen.weather.forecast
     return MarketFacts(
         active=market.status is MarketStatus.ACTIVE and market.open_time <= now < market.close_time,
-        spread=book.spread if book else None,
-        depth=depth_of(book),
-        book_age=now - book.captured_at if book else None,
+        spread=orderbook.spread if orderbook else None,
+        depth=depth_of(orderbook),
+        orderbook_age=now - orderbook.captured_at if orderbook else None,
         forecast_age=now - forecast.issued_at if forecast else None,
         terms=terms,
     )
 
 
-def depth_of(book: OrderBook | None) -> Count:
-    """Contracts that rest in a book, both sides together."""
-    levels = (*book.yes_bids, *book.no_bids) if book else ()
+def depth_of(orderbook: OrderBook | None) -> Count:
+    """Contracts that rest in an order book, both sides together."""
+    levels = (*orderbook.yes_bids, *orderbook.no_bids) if orderbook else ()
     return Count(sum((level.count for level in levels), ZERO))
 
 

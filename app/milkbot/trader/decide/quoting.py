@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from milkbot.domain.books import OrderBook
 from milkbot.domain.markets import Market
+from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.orders import Leg, TimeInForce
 from milkbot.domain.units import ZERO, Price, complement, round_down
 
@@ -74,12 +74,12 @@ def is_guarded(rules: QuoteRules, close_time: datetime, pause_at: datetime | Non
 
 
 def quote_price(
-    leg: Leg, book: OrderBook, market: Market, probability: Decimal, rules: QuoteRules, anchor: Price | None
+    leg: Leg, orderbook: OrderBook, market: Market, probability: Decimal, rules: QuoteRules, anchor: Price | None
 ) -> Price | None:
     """Dollars to bid for a contract of the leg: beside the best bid, never above what leaves the least edge, and never
     further than the bound above `anchor`, the first price that was bid for it. None where that leaves no price.
     """
-    best = book.best_yes_bid if leg is Leg.YES else book.best_no_bid
+    best = orderbook.best_yes_bid if leg is Leg.YES else orderbook.best_no_bid
     if best is None:
         return None
     limit = min(best.price, probability - rules.min_edge)

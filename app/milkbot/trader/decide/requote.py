@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from milkbot.domain.books import OrderBook
+from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.orders import Leg
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Price
@@ -28,7 +28,7 @@ class Withdrawal(StrEnum):
     NEAR_CLOSE = "near_close"
     """The market closes soon, or the exchange pauses."""
     MARKET_UNSEEN = "market_unseen"
-    """The market, its book or its forecast could not be read."""
+    """The market, its order book or its forecast could not be read."""
     QUOTE_STALE = "quote_stale"
     FORECAST_MOVED = "forecast_moved"
     SPREAD_WIDENED = "spread_widened"
@@ -54,7 +54,7 @@ class Scene:
 
     close_time: datetime
     pause_at: datetime | None
-    book: OrderBook | None
+    orderbook: OrderBook | None
     forecast_f: float | None
     probability: Decimal | None
     price: Price | None
@@ -76,10 +76,10 @@ def judge(
 
 
 def _market_reasons(quote: Quote, scene: Scene, rules: QuoteRules, now: datetime) -> Iterator[Withdrawal]:
-    if scene.book is None or scene.probability is None or scene.forecast_f is None:
+    if scene.orderbook is None or scene.probability is None or scene.forecast_f is None:
         yield Withdrawal.MARKET_UNSEEN
         return
-    if scene.book.spread is None or scene.book.spread > rules.max_spread:
+    if scene.orderbook.spread is None or scene.orderbook.spread > rules.max_spread:
         yield Withdrawal.SPREAD_WIDENED
     if quote.forecast_f is None or abs(scene.forecast_f - quote.forecast_f) >= rules.max_forecast_move_f:
         yield Withdrawal.FORECAST_MOVED

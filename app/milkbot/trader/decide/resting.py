@@ -112,7 +112,7 @@ def _scene(candidate: Candidate | None, leg: Leg, pause_at: datetime | None) -> 
     return Scene(
         close_time=candidate.market.close_time,
         pause_at=pause_at,
-        book=candidate.seen.books.get(candidate.market.ticker),
+        orderbook=candidate.seen.orderbooks.get(candidate.market.ticker),
         forecast_f=forecast.high_f if forecast else None,
         probability=probability,
         price=decision.price if decision.leg is leg else None,

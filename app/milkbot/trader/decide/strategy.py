@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from milkbot.domain.books import Level, OrderBook
 from milkbot.domain.cities import City
 from milkbot.domain.fees import FeeSchedule, aligned
 from milkbot.domain.markets import Event, Market, MarketStatus
+from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import Leg
 from milkbot.domain.units import ONE, ZERO, Cash, Count, Price, complement, round_down
 from milkbot.forecast.normal import bracket_probabilities, spread_f
@@ -64,7 +64,7 @@ class StrategyRules:
     min_price: Decimal
     max_spread: Decimal
     max_gap: Decimal
-    max_book_age: timedelta
+    max_orderbook_age: timedelta
     max_forecast_age: timedelta
     sizing: SizingRules
     wealth: Cash
@@ -84,7 +84,7 @@ class EventView:
     fees: FeeSchedule
     forecast: HighForecast | None
     observed_max_f: float | None
-    books: dict[str, OrderBook]
+    orderbooks: dict[str, OrderBook]
     held: dict[str, Count]
     open_orders: frozenset[str] = frozenset()
     anchors: Mapping[tuple[str, Leg], Price] = field(default_factory=dict)
@@ -143,15 +143,19 @@ def _decide_market(
     view: EventView, market: Market, chance: float, sd: float, rules: StrategyRules, now: datetime
 ) -> Decision:
     looked_at = Decision(market.ticker, Action.HOLD, (), chance, sd)
-    book = view.books.get(market.ticker)
-    problem = _market_problem(view, market, now) or _book_problem(book, rules, now)
-    if problem is not None or book is None:
+    orderbook = view.orderbooks.get(market.ticker)
+    problem = _market_problem(view, market, now) or _orderbook_problem(orderbook, rules, now)
+    if problem is not None or orderbook is None:
         return replace(looked_at, reasons=(problem or Reason.BOOK_MISSING,))
-    offer = _best_quote(view, market, book, chance, rules) if rules.quotes else _best_offer(book, chance, view.fees)
+    offer = (
+        _best_quote(view, market, orderbook, chance, rules)
+        if rules.quotes
+        else _best_offer(orderbook, chance, view.fees)
+    )
     if offer is None:
         return replace(looked_at, reasons=(Reason.EDGE_SMALL,))
     priced = replace(looked_at, leg=offer.leg, price=offer.level.price, edge=offer.edge)
-    problem = _offer_problem(book, offer, chance, rules) or _place_problem(view, market, rules, now)
+    problem = _offer_problem(orderbook, offer, chance, rules) or _place_problem(view, market, rules, now)
     if problem is not None:
         return replace(priced, reasons=(problem,))
     return _size(priced, offer, view.held.get(market.ticker, NOTHING), rules)
@@ -165,24 +169,24 @@ def _market_problem(view: EventView, market: Market, now: datetime) -> Reason | 
     return None
 
 
-def _book_problem(book: OrderBook | None, rules: StrategyRules, now: datetime) -> Reason | None:
-    if book is None:
+def _orderbook_problem(orderbook: OrderBook | None, rules: StrategyRules, now: datetime) -> Reason | None:
+    if orderbook is None:
         return Reason.BOOK_MISSING
-    if now - book.captured_at > rules.max_book_age:
+    if now - orderbook.captured_at > rules.max_orderbook_age:
         return Reason.BOOK_STALE
-    if book.spread is None:
+    if orderbook.spread is None:
         return Reason.SIDE_EMPTY
     return None
 
 
-def _offer_problem(book: OrderBook, offer: _Offer, chance: float, rules: StrategyRules) -> Reason | None:
-    if book.spread is None or book.spread > rules.max_spread:
+def _offer_problem(orderbook: OrderBook, offer: _Offer, chance: float, rules: StrategyRules) -> Reason | None:
+    if orderbook.spread is None or orderbook.spread > rules.max_spread:
         return Reason.SPREAD_WIDE
     if offer.edge < rules.min_edge:
         return Reason.EDGE_SMALL
     if offer.level.price < rules.min_price:
         return Reason.PRICE_LOW
-    if book.mid is None or abs(Decimal(chance) - book.mid) > rules.max_gap:
+    if orderbook.mid is None or abs(Decimal(chance) - orderbook.mid) > rules.max_gap:
         return Reason.GAP_IMPLAUSIBLE
     return None
 
@@ -206,21 +210,23 @@ def _size(priced: Decision, offer: _Offer, held: Count, rules: StrategyRules) ->
     return replace(priced, action=Action.BUY, reasons=(Reason.EDGE,), count=Count(round_down(count, ONE)))
 
 
-def _best_offer(book: OrderBook, chance: float, fees: FeeSchedule) -> _Offer:
-    """The leg with the larger edge against its executable ask. Both sides of the book must have a level."""
+def _best_offer(orderbook: OrderBook, chance: float, fees: FeeSchedule) -> _Offer:
+    """The leg with the larger edge against its executable ask. Both sides of the order book must have a level."""
     yes = Decimal(chance).quantize(_PROBABILITY_STEP)
     offers = [
         _offer(leg, probability, level, fees)
         for leg, probability, level in (
-            (Leg.YES, yes, book.best_yes_ask),
-            (Leg.NO, ONE - yes, book.best_no_ask),
+            (Leg.YES, yes, orderbook.best_yes_ask),
+            (Leg.NO, ONE - yes, orderbook.best_no_ask),
         )
         if level is not None
     ]
     return max(offers, key=lambda offer: offer.edge)
 
 
-def _best_quote(view: EventView, market: Market, book: OrderBook, chance: float, rules: StrategyRules) -> _Offer | None:
+def _best_quote(
+    view: EventView, market: Market, orderbook: OrderBook, chance: float, rules: StrategyRules
+) -> _Offer | None:
     """The leg with the larger edge at what would be bid for it. As many contracts as wanted may rest."""
     if rules.quotes is None:
         return None
@@ -228,7 +234,7 @@ def _best_quote(view: EventView, market: Market, book: OrderBook, chance: float,
     offers: list[_Offer] = []
     for leg, probability in ((Leg.YES, yes), (Leg.NO, ONE - yes)):
         anchor = view.anchors.get((market.ticker, leg))
-        price = quote_price(leg, book, market, probability, rules.quotes, anchor)
+        price = quote_price(leg, orderbook, market, probability, rules.quotes, anchor)
         if price is not None:
             cost = price + aligned(view.fees.maker(Count(ONE), price))
             offers.append(_Offer(leg, probability, Level(price, rules.sizing.max_count), probability - cost, cost))

@@ -1,4 +1,4 @@
-"""What is always true of the books. Each is one small function that tells what breaks it; none changes anything.
+"""What is always true of the ledger. Each is one small function that tells what breaks it; none changes anything.
 
 A tick asks them of what is open and what is new, so that its cost does not grow with the past; `thorough` asks of all.
 """

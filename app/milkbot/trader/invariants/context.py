@@ -19,5 +19,5 @@ class QueryContext:
 
     @property
     def mode(self) -> TradingMode:
-        """Whose books."""
+        """Whose ledger."""
         return self.settings.trading_mode

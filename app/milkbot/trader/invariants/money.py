@@ -9,9 +9,9 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from milkbot.db import books
 from milkbot.db import cash as cash_rows
 from milkbot.db import findings as finding_rows
+from milkbot.db import ledger
 from milkbot.domain.units import Cash
 from milkbot.trader.exposure import current_exposure
 from milkbot.trader.invariants.context import QueryContext
@@ -52,7 +52,7 @@ _ALL_DAYS: Final = 36_500
 
 def cash_adds_up(session: Session, context: QueryContext) -> Iterator[str]:
     """By the newest balance that the exchange told."""
-    told = books.newest_balance(session, context.mode)
+    told = ledger.newest_balance(session, context.mode)
     if told is None or told.moved is None or told.held_back is None:
         return
     if finding_rows.explained_since(session, context.mode, FindingKind.CASH_MISMATCH, told.captured_at):

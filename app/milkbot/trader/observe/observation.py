@@ -11,12 +11,12 @@ import structlog
 from sqlalchemy.orm import Session
 
 from milkbot.db import ticks
-from milkbot.domain.books import OrderBook
 from milkbot.domain.cities import City, city_of_series
 from milkbot.domain.clock import Clock
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.markets import Event, Market
 from milkbot.domain.modes import TradingMode
+from milkbot.domain.orderbook import OrderBook
 from milkbot.errors import VenueUnavailableError
 from milkbot.venue.client import KalshiClient
 from milkbot.weather.client import WeatherClient
@@ -43,11 +43,11 @@ class Observed:
     city: City
     fees: FeeSchedule
     weather: CityWeather
-    books: dict[str, OrderBook]
+    orderbooks: dict[str, OrderBook]
 
 
 def observe(venue: KalshiClient, weather: WeatherClient, series: Sequence[str], clock: Clock) -> tuple[Observed, ...]:
-    """Read every open event of the series with its books and its weather.
+    """Read every open event of the series with its order books and its weather.
 
     Raises VenueReadError when the exchange does not answer. A silent weather service is noted, not raised: markets
     without a forecast are not traded.
@@ -55,14 +55,14 @@ def observe(venue: KalshiClient, weather: WeatherClient, series: Sequence[str], 
     fees = {ticker: venue.fee_schedule(ticker) for ticker in series}
     found = [(event, city_of_series(ticker), fees[ticker]) for ticker in series for event in venue.open_events(ticker)]
     tickers = [market.ticker for event, _, _ in found for market in event.markets]
-    order_books = venue.order_books(tickers)
+    orderbooks = venue.orderbooks(tickers)
     return tuple(
         Observed(
             event,
             city,
             schedule,
             _weather_of(weather, city, event.climate_day, clock.now()),
-            {market.ticker: order_books[market.ticker] for market in event.markets if market.ticker in order_books},
+            {market.ticker: orderbooks[market.ticker] for market in event.markets if market.ticker in orderbooks},
         )
         for event, city, schedule in found
     )
@@ -130,14 +130,14 @@ def _weather_row(seen: Observed, captured_at: datetime) -> dict[str, Any]:
 
 
 def _market_row(seen: Observed, market: Market, captured_at: datetime) -> dict[str, Any]:
-    book = seen.books.get(market.ticker)
-    bid = book.best_yes_bid if book else None
-    ask = book.best_yes_ask if book else None
+    orderbook = seen.orderbooks.get(market.ticker)
+    bid = orderbook.best_yes_bid if orderbook else None
+    ask = orderbook.best_yes_ask if orderbook else None
     return {
         "ticker": market.ticker,
         "event_ticker": market.event_ticker,
         "city_code": seen.city.code,
-        "captured_at": book.captured_at if book else captured_at,
+        "captured_at": orderbook.captured_at if orderbook else captured_at,
         "status": market.status,
         "strike_type": market.strike.kind,
         "floor_strike": market.strike.floor,

@@ -1,6 +1,6 @@
-"""Orders that the exchange has and our books have not: placed by hand, or ours and lost with a database.
+"""Orders that the exchange has and our ledger has not: placed by hand, or ours and lost with a database.
 
-They are taken into the books, so that they count; one that is not ours is marked as such and never touched.
+They are taken into the ledger, so that they count; one that is not ours is marked as such and never touched.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from milkbot.venue.values import VenueOrder
 
 
 class Origin(StrEnum):
-    """Where an order came from that the books had not."""
+    """Where an order came from that the ledger had not."""
 
     MANUAL = "manual"
     """Somebody else placed it: the operator by hand, or another program."""
     FOUND = "found"
-    """Ours, by its name: the books that knew it were lost."""
+    """Ours, by its name: the ledger that knew it was lost."""
 
 
 def origin_of(order: VenueOrder) -> Origin:
@@ -37,7 +37,7 @@ def origin_of(order: VenueOrder) -> Origin:
 
 
 def adopt(session: Session, mode: TradingMode, listed: Iterable[VenueOrder], at: datetime) -> list[Found]:
-    """Take orders of our markets that are not in the books into them, as pending: evidence then says what they are.
+    """Take orders of our markets that are not in the ledger into it, as pending: evidence then says what they are.
 
     Of those that are over only the ones that were filled count. Returns a finding for each.
     """
@@ -55,7 +55,7 @@ def adopt(session: Session, mode: TradingMode, listed: Iterable[VenueOrder], at:
 
 
 def unknown_fills(session: Session, mode: TradingMode, listed: Sequence[VenueOrder]) -> list[Found]:
-    """Fills in the books whose order nobody knows, not even the exchange's lists."""
+    """Fills in the ledger whose order nobody knows, not even the exchange's lists."""
     explained = {order.order_id for order in listed}
     return [
         Found(
@@ -83,7 +83,7 @@ def _insert(session: Session, mode: TradingMode, order: VenueOrder, at: datetime
     order_rows.adopt(
         session,
         mode=mode,
-        # A name that another gave may be anything, also one that the books of another mode hold.
+        # A name that another gave may be anything, also one that the ledger of another mode holds.
         client_order_id=order.client_order_id if origin is Origin.FOUND else f"hand-{mode}-{order.order_id}",
         venue_order_id=order.order_id,
         ticker=order.ticker,

@@ -1,4 +1,4 @@
-"""Writing fills and settlements into the books, each once, and folding positions from them."""
+"""Writing fills and settlements into the ledger, each once, and folding positions from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, ticks
+from milkbot.db import ledger, ticks
 from milkbot.db.ops import Order
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.positions import Fill, Position, execution_order
@@ -31,8 +31,8 @@ def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, 
         parsed = parse_ticker(fill.ticker)
         if parsed is None:
             continue
-        order = books.order_of_venue_id(session, fill.order_id)
-        added = books.save_fill(
+        order = ledger.order_of_venue_id(session, fill.order_id)
+        added = ledger.save_fill(
             session,
             {
                 "trading_mode": mode,
@@ -74,16 +74,16 @@ def record_settlements(
         parsed = parse_ticker(settlement.ticker)
         if parsed is None:
             continue
-        row = books.position_of(session, mode, settlement.ticker)
+        row = ledger.position_of(session, mode, settlement.ticker)
         # Without a fill yet nothing is known to be held: the fill that comes late corrects this row.
-        position = books.to_position(row) if row else Position.flat(settlement.ticker)
+        position = ledger.to_position(row) if row else Position.flat(settlement.ticker)
         values = {
             "result": settlement.result,
             "yes_value": settlement.yes_value,
             **_paid(position, settlement.yes_value),
             "settled_at": settlement.settled_at,
         }
-        added = books.save_settlement(
+        added = ledger.save_settlement(
             session,
             {
                 "trading_mode": mode,
@@ -96,7 +96,7 @@ def record_settlements(
             },
         )
         if added:
-            books.close_position(session, mode, settlement.ticker, at=at)
+            ledger.close_position(session, mode, settlement.ticker, at=at)
         if added or _corrected(session, mode, parsed, settlement, values, at):
             new += 1
             _touch(session, mode, parsed, settlement.settled_at)
@@ -112,15 +112,15 @@ def _corrected(
     at: datetime,
 ) -> bool:
     """Put a later word of the exchange about a market in the place of an earlier one; returns whether it differs."""
-    stored = books.settlement_of(session, mode, settlement.ticker)
+    stored = ledger.settlement_of(session, mode, settlement.ticker)
     if stored is None or settlement.settled_at < stored.settled_at:
         return False
     if (stored.result, stored.yes_value) == (settlement.result, settlement.yes_value):
         return False
     before, paid = f"{stored.result} ({stored.yes_value})", stored.revenue
     _touch(session, mode, parsed, stored.settled_at)
-    books.save_correction(session, stored, values, at=at)
-    books.correct_settlement(session, stored, values)
+    ledger.save_correction(session, stored, values, at=at)
+    ledger.correct_settlement(session, stored, values)
     ticks.save_risk_event(
         session,
         trading_mode=mode,
@@ -138,7 +138,7 @@ def _corrected(
 def adopt_fills(session: Session, mode: TradingMode, order: Order) -> None:
     """Give an order that was found at the exchange the fills that came before it was found."""
     parsed = parse_ticker(order.ticker)
-    for fill in books.adopt_fills(session, order):
+    for fill in ledger.adopt_fills(session, order):
         if parsed is not None:
             _touch(session, mode, parsed, fill.filled_at)
 
@@ -147,20 +147,20 @@ def _refold(session: Session, mode: TradingMode, ticker: str, parsed: ParsedTick
     """Fold a market's fills again from the first: a fill that came late changes what the later ones realized, and
     what the settlement paid if it was there before the fill.
     """
-    rows = books.fills_of(session, mode, ticker)
+    rows = ledger.fills_of(session, mode, ticker)
     position = Position.flat(ticker)
     for row in rows:
         before = position
-        position = position.after(books.to_fill(row))
+        position = position.after(ledger.to_fill(row))
         realized = position.realized - before.realized
         if realized != row.realized_pnl:
-            books.set_realized(session, row.id, Cash(realized))
+            ledger.set_realized(session, row.id, Cash(realized))
             _touch(session, mode, parsed, row.filled_at)
-    settled = books.settlement_of(session, mode, ticker)
+    settled = ledger.settlement_of(session, mode, ticker)
     if settled is not None:
-        books.correct_settlement(session, settled, _paid(position, Price(settled.yes_value)))
+        ledger.correct_settlement(session, settled, _paid(position, Price(settled.yes_value)))
         _touch(session, mode, parsed, settled.settled_at)
-    books.save_position(
+    ledger.save_position(
         session,
         {
             "trading_mode": mode,

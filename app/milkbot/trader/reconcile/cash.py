@@ -35,7 +35,7 @@ def held_back(orders: Iterable[Order], filled: dict[int, Decimal]) -> Cash:
 
 @dataclass(frozen=True, slots=True)
 class CashView:
-    """Both sides at one moment, in dollars: what the exchange reports, and what our books say of it."""
+    """Both sides at one moment, in dollars: what the exchange reports, and what our ledger says of it."""
 
     reported: Cash
     moved: Cash
@@ -44,7 +44,7 @@ class CashView:
 
 
 def read_view(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> CashView:
-    """What our books say now, after all fills and settlements were booked.
+    """What our ledger says now, after all fills and settlements were booked.
 
     The first time, with nothing open, what is reported is taken for what was brought in.
     """

@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, terms
 from milkbot.db import findings as rows
+from milkbot.db import ledger, terms
 from milkbot.domain.fees import BALANCE_STEP, FeeSchedule
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.order_fees import order_fees
@@ -30,7 +30,7 @@ def compare(session: Session, mode: TradingMode, now: datetime) -> list[Found]:
     Less is no finding: a waived fee harms nobody. Nor is an order that was told before, or one whose series names fees
     that this program cannot price.
     """
-    fills = books.fills_of_orders_since(session, mode, now - LOOK_BACK)
+    fills = ledger.fills_of_orders_since(session, mode, now - LOOK_BACK)
     if not fills:
         return []
     schedules = terms.fee_schedules(session, mode)

@@ -1,4 +1,4 @@
-"""What the exchange's own lists prove about the orders in our books, and nothing beyond it."""
+"""What the exchange's own lists prove about the orders in our ledger, and nothing beyond it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _ended_by_expiry(order: Order, seen: VenueOrder, at: datetime) -> bool:
 def _contradiction(
     session: Session, mode: TradingMode, order: Order, seen: VenueOrder, listing: Listing
 ) -> Iterable[Found]:
-    """An order that is over in our books: the exchange's list wins, where it is fresh enough to know."""
+    """An order that is over in our ledger: the exchange's list wins, where it is fresh enough to know."""
     old, new = OrderState(order.state), state_of_listing(seen)
     if old is new or (old, new) not in TRANSITIONS or listing.as_of - order.updated_at < ABSENCE_PROOF:
         return

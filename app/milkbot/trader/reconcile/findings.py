@@ -29,13 +29,13 @@ class FindingKind(StrEnum):
     """What a finding is about."""
 
     LOST_ORDER = "lost_order"
-    """An order of ours that the exchange has and the books had not: the books were lost, wholly or for a while."""
+    """An order of ours that the exchange has and the ledger had not: the ledger was lost, wholly or for a while."""
     MANUAL_ORDER = "manual_order"
     """An order that somebody else placed on the account."""
     UNKNOWN_FILL = "unknown_fill"
     """A fill of an order that the exchange does not list."""
     ORDER_STATE = "order_state"
-    """An order that was over in our books and was not at the exchange."""
+    """An order that was over in our ledger and was not at the exchange."""
     ORDER_OVERDUE = "order_overdue"
     """An order that neither side explains for too long."""
     POSITION_MISMATCH = "position_mismatch"
@@ -43,7 +43,7 @@ class FindingKind(StrEnum):
     FEE_MISMATCH = "fee_mismatch"
     """An order that was charged more than its series' fees."""
     INVARIANT = "invariant"
-    """Something that is always true of the books is not."""
+    """Something that is always true of the ledger is not."""
 
 
 EFFECTS: Mapping[FindingKind, TradingState] = {

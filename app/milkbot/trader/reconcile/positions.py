@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from milkbot.db import books
+from milkbot.db import ledger
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.units import ZERO, Count
 from milkbot.trader.reconcile.findings import FindingKind, Found
@@ -17,7 +17,7 @@ from milkbot.venue.values import VenuePosition
 def compare(session: Session, mode: TradingMode, positions: Sequence[VenuePosition]) -> list[Found]:
     """The markets of ours in which the exchange holds something else than the fold of our fills."""
     theirs = {row.ticker: row.signed_count for row in positions if row.signed_count != ZERO}
-    ours = {row.ticker: Count(row.signed_count) for row in books.held_positions(session, mode)}
+    ours = {row.ticker: Count(row.signed_count) for row in ledger.held_positions(session, mode)}
     found: list[Found] = []
     for ticker in sorted(theirs.keys() | ours.keys()):
         expected, held = ours.get(ticker, ZERO), theirs.get(ticker, ZERO)

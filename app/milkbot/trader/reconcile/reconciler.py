@@ -1,4 +1,4 @@
-"""Making our books agree with the exchange: by evidence only, and whatever is left unexplained is a finding."""
+"""Making our ledger agree with the exchange: by evidence only, and whatever is left unexplained is a finding."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from milkbot import failpoints
-from milkbot.db import books, ticks
 from milkbot.db import cash as cash_rows
+from milkbot.db import ledger, ticks
 from milkbot.db.ops import Order
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
@@ -89,7 +89,7 @@ class Reconciler:
     def fills_only(self) -> int:
         """Read and record the newest fills, after orders were sent; returns how many were new."""
         with transaction(self._engine) as session:
-            since = Reach.NEAR.before(books.newest_fill_time(session, self._mode))
+            since = Reach.NEAR.before(ledger.newest_fill_time(session, self._mode))
         fills = self._venue.fills(since=since)
         with transaction(self._engine) as session:
             new = record_fills(session, self._mode, fills, at=self._clock.now())
@@ -128,7 +128,7 @@ class Reconciler:
         with transaction(self._engine) as session:
             findings.store(session, self._mode, tick_id, last.found, looked_for, now)
             blocked = findings.blocked_events(session, self._mode)
-            books.save_balance(
+            ledger.save_balance(
                 session,
                 trading_mode=self._mode,
                 tick_id=tick_id,

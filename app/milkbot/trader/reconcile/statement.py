@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from milkbot.db import books
+from milkbot.db import ledger
 from milkbot.db import orders as order_rows
 from milkbot.db.ops import Order
 from milkbot.db.session import transaction
@@ -62,8 +62,8 @@ def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach
     """Read all of it. Raises VenueReadError if the exchange does not answer: nothing has changed then."""
     with transaction(engine) as session:
         still_open = order_rows.open_orders(session, mode)
-        fills_since = reach.before(books.newest_fill_time(session, mode))
-        settled_since = reach.before_settlement(books.newest_settlement_time(session, mode))
+        fills_since = reach.before(ledger.newest_fill_time(session, mode))
+        settled_since = reach.before_settlement(ledger.newest_settlement_time(session, mode))
     # First of all: everything that is read after it is at least as fresh.
     as_of = venue.user_data_as_of()
     oldest = min((order.created_at for order in still_open if as_of - order.created_at < _LATELY), default=None)

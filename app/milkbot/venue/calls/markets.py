@@ -1,4 +1,4 @@
-"""What is traded: series, events with their markets, and books."""
+"""What is traded: series, events with their markets, and order books."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import structlog
 
-from milkbot.domain.books import OrderBook
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.markets import Event
+from milkbot.domain.orderbook import OrderBook
 from milkbot.validation import reason
 from milkbot.venue import convert
 from milkbot.venue.calls.base import Calls, same
@@ -49,16 +49,16 @@ class MarketCalls(Calls):
             [("with_nested_markets", "true")],
         )
 
-    def order_books(self, tickers: Sequence[str]) -> dict[str, OrderBook]:
-        """The books of those tickers that the exchange answered for, a hundred a call."""
-        books: dict[str, OrderBook] = {}
+    def orderbooks(self, tickers: Sequence[str]) -> dict[str, OrderBook]:
+        """The order books of those tickers that the exchange answered for, a hundred a call."""
+        orderbooks: dict[str, OrderBook] = {}
         for start in range(0, len(tickers), _BOOKS_A_CALL):
             params = [("tickers", ticker) for ticker in tickers[start : start + _BOOKS_A_CALL]]
             rows = list(self._session.rows("/markets/orderbooks", "orderbooks", params))
             captured_at = self._clock.now()
             for wire in self._parsed(rows, markets.TickerBook, same):
-                books[wire.ticker] = convert.order_book(wire, captured_at)
-        return books
+                orderbooks[wire.ticker] = convert.orderbook(wire, captured_at)
+        return orderbooks
 
     def _known_event(self, row: object) -> Event | None:
         try:

@@ -22,7 +22,7 @@ class PortfolioCalls(Calls):
         return self._one("/portfolio/balance", portfolio.Balance, convert.balance)
 
     def positions(self) -> list[VenuePosition]:
-        """What the exchange says is held: a check on our own books, never their source."""
+        """What the exchange says is held: a check on our own ledger, never its source."""
         rows = self._rows("/portfolio/positions", "market_positions")
         return list(self._parsed(rows, portfolio.MarketPosition, convert.position))
 
@@ -51,7 +51,7 @@ class PortfolioCalls(Calls):
         return self._one(path, portfolio.QueuePosition, lambda wire: wire.queue_position_fp)
 
     def queued(self, tickers: Collection[str]) -> list[tuple[str, str]]:
-        """The orders of ours that stand in the books of these markets: the exchange's id and the market of each.
+        """The orders of ours that stand in the order books of these markets: the exchange's id and the market of each.
 
         The matching engine's own account, which does not lag as the lists do.
         """

@@ -96,7 +96,7 @@ class OrderBookReply(WireModel):
 
 
 class TickerBook(WireModel):
-    """One book of GET /markets/orderbooks."""
+    """One order book of GET /markets/orderbooks."""
 
     ticker: str
     orderbook_fp: BookSides

@@ -1,4 +1,4 @@
-"""Writing orders (V2): the exchange's single book, decimal text. What is None is left out of the body."""
+"""Writing orders (V2): the exchange's single order book, decimal text. What is None is left out of the body."""
 
 from __future__ import annotations
 

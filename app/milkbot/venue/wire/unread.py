@@ -47,7 +47,7 @@ MARKET: Final = frozenset(
         "yes_bid_size_fp",
     ]
 )
-"""Of a market; its quotes are cached by the exchange for seconds, so prices come from the book."""
+"""Of a market; its quotes are cached by the exchange for seconds, so prices come from the order book."""
 
 EVENT: Final = frozenset(
     [

@@ -8,14 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from milkbot.domain.books import Level, OrderBook
+from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.cities import city_of_series
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, Strike, StrikeType
 from milkbot.domain.orders import Leg
 from milkbot.domain.units import Cash, Count, count, price
 from milkbot.risk.engine import MarketFacts
-from milkbot.risk.exposure import EventBook, OpenOrder
+from milkbot.risk.exposure import EventLedger, OpenOrder
 from milkbot.risk.portfolio import Exposure, Stake
 from milkbot.risk.terms import Terms
 from milkbot.trader.decide.proposals import Candidate, facts_of, proposal_of
@@ -52,7 +52,7 @@ def candidate(decision: Decision = YES, seen: Observed = SEEN, market: Market = 
 
 def resting(leg: Leg, contracts: str, ticker: str = TICKER) -> Exposure:
     order = OpenOrder(ticker, leg, count(contracts), Cash(Decimal("0.5")))
-    return replace(NOTHING, stakes={EVENT: Stake.of(EventBook(orders=(order,)), "NYC", "northeast")})
+    return replace(NOTHING, stakes={EVENT: Stake.of(EventLedger(orders=(order,)), "NYC", "northeast")})
 
 
 def test_an_order_is_proposed_at_its_limit_with_the_highest_fee() -> None:
@@ -105,17 +105,17 @@ def test_the_markets_facts_are_those_of_its_order_book_and_forecast() -> None:
         active=True,
         spread=Decimal("0.02"),
         depth=count("22.5"),
-        book_age=timedelta(seconds=30),
+        orderbook_age=timedelta(seconds=30),
         forecast_age=timedelta(hours=3),
         terms=Terms.ACCEPTED,
     )
 
 
 def test_unseen_market_data_is_missing_and_never_fresh() -> None:
-    blind = replace(SEEN, books={}, weather=CityWeather(None, None, None, "silent"))
+    blind = replace(SEEN, orderbooks={}, weather=CityWeather(None, None, None, "silent"))
     facts = facts_of(candidate(seen=blind), Terms.RULES_CHANGED, NOW)
     assert facts == MarketFacts(
-        active=True, spread=None, depth=count(0), book_age=None, forecast_age=None, terms=Terms.RULES_CHANGED
+        active=True, spread=None, depth=count(0), orderbook_age=None, forecast_age=None, terms=Terms.RULES_CHANGED
     )
 
 

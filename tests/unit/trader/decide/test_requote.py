@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milkbot.domain.books import Level, OrderBook
 from milkbot.domain.markets import Market, MarketStatus, PriceRange, Strike, StrikeType
+from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import Leg, TimeInForce
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Count, Price
@@ -37,7 +37,7 @@ def at(text: str) -> Price:
     return Price(Decimal(text))
 
 
-def book(bid: str = "0.40", ask: str = "0.43") -> OrderBook:
+def orderbook(bid: str = "0.40", ask: str = "0.43") -> OrderBook:
     ten = Count(Decimal(10))
     return OrderBook("T", (Level(at(bid), ten),), (Level(Price(1 - at(ask)), ten),), NOW)
 
@@ -57,7 +57,7 @@ MARKET = Market(
     expiration_value="",
 )
 QUOTE = Quote("T", Leg.YES, at("0.40"), NOW - timedelta(minutes=5), 86.0)
-SCENE = Scene(MARKET.close_time, NOW + timedelta(days=2), book(), 86.0, Decimal("0.50"), at("0.40"))
+SCENE = Scene(MARKET.close_time, NOW + timedelta(days=2), orderbook(), 86.0, Decimal("0.50"), at("0.40"))
 
 
 def test_a_quote_without_a_reason_against_it_is_kept() -> None:
@@ -68,13 +68,13 @@ def test_a_quote_without_a_reason_against_it_is_kept() -> None:
     ("scene", "reason"),
     [
         (None, Withdrawal.MARKET_UNSEEN),
-        (replace(SCENE, book=None), Withdrawal.MARKET_UNSEEN),
+        (replace(SCENE, orderbook=None), Withdrawal.MARKET_UNSEEN),
         (replace(SCENE, forecast_f=None), Withdrawal.MARKET_UNSEEN),
         (replace(SCENE, probability=None), Withdrawal.MARKET_UNSEEN),
         (replace(SCENE, forecast_f=87.0), Withdrawal.FORECAST_MOVED),
         (replace(SCENE, forecast_f=85.0), Withdrawal.FORECAST_MOVED),
-        (replace(SCENE, book=book(ask="0.45")), Withdrawal.SPREAD_WIDENED),
-        (replace(SCENE, book=replace(book(), yes_bids=())), Withdrawal.SPREAD_WIDENED),
+        (replace(SCENE, orderbook=orderbook(ask="0.45")), Withdrawal.SPREAD_WIDENED),
+        (replace(SCENE, orderbook=replace(orderbook(), yes_bids=())), Withdrawal.SPREAD_WIDENED),
         (replace(SCENE, probability=Decimal("0.4299")), Withdrawal.EDGE_GONE),
         (replace(SCENE, price=at("0.42")), Withdrawal.PRICE_MOVED),
         (replace(SCENE, price=at("0.38")), Withdrawal.PRICE_MOVED),
@@ -91,7 +91,7 @@ def test_a_quote_is_withdrawn_when_its_market_has_changed(scene: Scene | None, r
     "scene",
     [
         replace(SCENE, forecast_f=86.9),
-        replace(SCENE, book=book(ask="0.44")),
+        replace(SCENE, orderbook=orderbook(ask="0.44")),
         replace(SCENE, probability=Decimal("0.43")),
         replace(SCENE, price=at("0.41")),
         replace(SCENE, close_time=NOW + timedelta(minutes=31)),
@@ -150,7 +150,7 @@ def test_an_immediate_order_never_rests() -> None:
 def test_a_bid_keeps_its_edge_below_the_ask(
     leg: Leg, bid: int, spread: int, probability: Decimal, anchor: int | None
 ) -> None:
-    seen = book(f"0.{bid:02}", f"0.{bid + spread:02}" if bid + spread < 100 else "0.99")
+    seen = orderbook(f"0.{bid:02}", f"0.{bid + spread:02}" if bid + spread < 100 else "0.99")
     first = None if anchor is None else at(f"0.{anchor:02}")
     price = quote_price(leg, seen, MARKET, probability, RULES, first)
     if price is None:

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from milkbot.domain.books import Level, OrderBook
 from milkbot.domain.cities import city_of_series
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, PriceRange, Strike, StrikeType
+from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import Leg
 from milkbot.domain.units import Cash, Count, Price
 from milkbot.sizing.fraction import SizingRules
@@ -26,7 +26,7 @@ RULES = StrategyRules(
     min_price=Decimal("0.10"),
     max_spread=Decimal("0.04"),
     max_gap=Decimal("0.35"),
-    max_book_age=timedelta(seconds=120),
+    max_orderbook_age=timedelta(seconds=120),
     max_forecast_age=timedelta(hours=18),
     sizing=SizingRules(Decimal("0.25"), Cash(Decimal("19.84")), Count(Decimal(200))),
     wealth=Cash(Decimal("992.10")),
@@ -56,7 +56,7 @@ def market(number: int, strike: Strike) -> Market:
     )
 
 
-def book(ticker: str, bid: str | None, ask: str | None, size: int = 100) -> OrderBook:
+def orderbook(ticker: str, bid: str | None, ask: str | None, size: int = 100) -> OrderBook:
     def level(at: Decimal) -> tuple[Level, ...]:
         return (Level(Price(at), Count(Decimal(size))),)
 
@@ -78,7 +78,7 @@ def view() -> EventView:
         fees=FeeSchedule(FeeType.QUADRATIC, Decimal(1)),
         forecast=HighForecast("KNYC", DAY, 32.5, NOW - timedelta(hours=3), NOW),
         observed_max_f=None,
-        books={one.ticker: book(one.ticker, "0.14", "0.16") for one in markets},
+        orderbooks={one.ticker: orderbook(one.ticker, "0.14", "0.16") for one in markets},
         held={},
     )
 
@@ -98,7 +98,7 @@ def test_an_edge_is_bought_at_the_ask_and_not_at_the_mid(view: EventView) -> Non
 
 def test_an_overpriced_bracket_is_sold_by_buying_no_at_one_minus_the_bid(view: EventView) -> None:
     ticker = f"{EVENT}-M2"
-    decision = third(replace(view, books={**view.books, ticker: book(ticker, "0.50", "0.52")}))
+    decision = third(replace(view, orderbooks={**view.orderbooks, ticker: orderbook(ticker, "0.50", "0.52")}))
     assert (decision.action, decision.leg, decision.price) == (Action.BUY, Leg.NO, Price(Decimal("0.50")))
     assert yes_price(Leg.NO, Price(Decimal("0.48"))) == Decimal("0.52")
 
@@ -114,13 +114,13 @@ def test_every_market_gets_a_decision_with_a_reason(view: EventView) -> None:
     [
         ({"forecast": None}, Reason.FORECAST_MISSING),
         ({"forecast": HighForecast("KNYC", DAY, 32.5, NOW - timedelta(hours=19), NOW)}, Reason.FORECAST_STALE),
-        ({"books": {}}, Reason.BOOK_MISSING),
-        ({"books": {f"{EVENT}-M2": book(f"{EVENT}-M2", None, "0.16")}}, Reason.SIDE_EMPTY),
-        ({"books": {f"{EVENT}-M2": book(f"{EVENT}-M2", "0.14", None)}}, Reason.SIDE_EMPTY),
-        ({"books": {f"{EVENT}-M2": book(f"{EVENT}-M2", "0.11", "0.16")}}, Reason.SPREAD_WIDE),
-        ({"books": {f"{EVENT}-M2": book(f"{EVENT}-M2", "0.27", "0.29")}}, Reason.EDGE_SMALL),
-        ({"books": {f"{EVENT}-M2": book(f"{EVENT}-M2", "0.07", "0.09")}}, Reason.PRICE_LOW),
-        ({"books": {f"{EVENT}-M2": book(f"{EVENT}-M2", "0.84", "0.86")}}, Reason.GAP_IMPLAUSIBLE),
+        ({"orderbooks": {}}, Reason.BOOK_MISSING),
+        ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", None, "0.16")}}, Reason.SIDE_EMPTY),
+        ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", "0.14", None)}}, Reason.SIDE_EMPTY),
+        ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", "0.11", "0.16")}}, Reason.SPREAD_WIDE),
+        ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", "0.27", "0.29")}}, Reason.EDGE_SMALL),
+        ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", "0.07", "0.09")}}, Reason.PRICE_LOW),
+        ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", "0.84", "0.86")}}, Reason.GAP_IMPLAUSIBLE),
         ({"held": {f"{EVENT}-M2": Count(Decimal(200))}}, Reason.TARGET_HELD),
     ],
 )
@@ -149,15 +149,15 @@ def test_a_market_that_is_not_active_is_not_traded(view: EventView, status: Mark
 
 def test_only_the_size_of_the_best_level_is_bought(view: EventView) -> None:
     ticker = f"{EVENT}-M2"
-    thin = replace(view, books={**view.books, ticker: book(ticker, "0.14", "0.16", size=3)})
+    thin = replace(view, orderbooks={**view.orderbooks, ticker: orderbook(ticker, "0.14", "0.16", size=3)})
     assert third(thin).count == 3
-    empty = replace(view, books={**view.books, ticker: book(ticker, "0.14", "0.16", size=0)})
+    empty = replace(view, orderbooks={**view.orderbooks, ticker: orderbook(ticker, "0.14", "0.16", size=0)})
     assert third(empty).action is Action.HOLD
 
 
 def test_held_contracts_are_not_bought_again(view: EventView) -> None:
     ticker = f"{EVENT}-M2"
-    deep = replace(view, books={ticker: book(ticker, "0.14", "0.16", size=1000)})
+    deep = replace(view, orderbooks={ticker: orderbook(ticker, "0.14", "0.16", size=1000)})
     whole = third(deep).count
     part = third(replace(deep, held={ticker: Count(Decimal(10))})).count
     assert part == whole - 10

@@ -10,11 +10,11 @@ import typer
 
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import Cell, show
-from milkbot.db import books, marks
+from milkbot.db import ledger, marks
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.domain.profit import profit, unrealized
-from milkbot.settings import OF_THE_BOOKS
+from milkbot.settings import LEDGER_SETTINGS
 
 # An average has as many digits as a price of the exchange.
 _AVERAGE = Decimal("0.0001")
@@ -24,13 +24,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 def positions(as_json: Json = False) -> None:
     """Show what is held in this mode, as the fills fold to it. `bid` is what a contract could last be sold for."""
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
+    settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     with open_database(settings, "positions") as engine, transaction(engine) as session:
-        found = books.held_positions(session, settings.trading_mode)
+        found = ledger.held_positions(session, settings.trading_mode)
         seen = marks.newest_marks(session, settings.trading_mode, found)
         rows = []
         for row in found:
-            position = books.to_position(row)
+            position = ledger.to_position(row)
             count = abs(row.signed_count)
             rows.append(
                 (
@@ -55,16 +55,16 @@ def pnl(as_json: Json = False) -> None:
 
     Days are UTC. What is open counts at the best bid that was last seen; without one it is not known, and left empty.
     """
-    settings = settings_of_host("cli", quiet=True, needed=OF_THE_BOOKS)
+    settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     mode, now = settings.trading_mode, SystemClock().now()
     with open_database(settings, "pnl") as engine, transaction(engine) as session:
         rows: list[tuple[Cell, ...]] = []
         for name, since in _periods(now):
             made = marks.made_since(session, mode, since)
             rows.append((name, since, made.closed, made.settled, made.fees, made.net, None))
-        held = books.held_positions(session, mode)
+        held = ledger.held_positions(session, mode)
         seen = marks.newest_marks(session, mode, held)
-        still = profit((books.to_position(row), seen.get(row.ticker)) for row in held)
+        still = profit((ledger.to_position(row), seen.get(row.ticker)) for row in held)
     missing = ", ".join(still.unmarked)
     rows.append(("open", None, None, None, None, None, None if missing else still.unrealized))
     columns = ("period", "since", "closed", "settled", "fees", "net", "unrealized")

@@ -1,4 +1,4 @@
-"""Repository of the books: fills, the positions that they fold to, settlements and balances."""
+"""Repository of the ledger: fills, the positions that they fold to, settlements and balances."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def save_fill(session: Session, values: dict[str, Any]) -> bool:
 
 
 def order_of_venue_id(session: Session, venue_order_id: str) -> Order | None:
-    """The order behind the exchange's id, None for one that the books do not know."""
+    """The order behind the exchange's id, None for one that the ledger does not know."""
     return session.scalars(select(Order).where(Order.venue_order_id == venue_order_id)).first()
 
 
