@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from milkbot.domain.fees import BALANCE_STEP, FeeSchedule
-from milkbot.domain.orders import BookSide
+from milkbot.domain.fees import BALANCE_STEP, TAKER_RATE, FeeSchedule
+from milkbot.domain.orders import BookSide, Leg, leg_of
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import CASH_STEP, ONE, ZERO, Cash, Count, Price, round_floor, round_up
 
@@ -53,6 +53,15 @@ def fill_fee(revenue: Decimal, model_fee: Decimal, carried: Decimal, rounding: R
     overpaid = carried + rounding_fee
     rebate = round_floor(min(overpaid, trade_fee + rounding_fee), rounding.balance)
     return FillFee(Cash(trade_fee), Cash(rounding_fee), Cash(rebate), Cash(overpaid - rebate))
+
+
+def worst_case_cost(side: str, limit: Decimal) -> Cash:
+    """The most dollars that one contract of an order may cost: its leg at the limit, and a taker's fee.
+
+    `limit` is of the YES leg, whatever the side.
+    """
+    leg_price = limit if leg_of(side) is Leg.YES else ONE - limit
+    return Cash(leg_price + TAKER_RATE * limit * (ONE - limit))
 
 
 def order_fees(fills: Iterable[Fill], schedule: FeeSchedule, rounding: Rounding = DIRECT) -> tuple[FillFee, ...]:

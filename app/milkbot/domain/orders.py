@@ -35,6 +35,7 @@ __all__ = [
     "TimeInForce",
     "client_order_id",
     "event_of",
+    "leg_of",
 ]
 
 OURS = "mb-"
@@ -53,6 +54,11 @@ class Leg(StrEnum):
 
     YES = "yes"
     NO = "no"
+
+
+def leg_of(side: str) -> Leg:
+    """The leg that an order of that side buys: a bid buys YES, an ask buys NO."""
+    return Leg.YES if side == BookSide.BID else Leg.NO
 
 
 class TimeInForce(StrEnum):
@@ -85,8 +91,8 @@ class OrderIntent:
 
     @property
     def leg(self) -> Leg:
-        """The leg that this order buys: a bid buys YES, an ask buys NO."""
-        return Leg.YES if self.side is BookSide.BID else Leg.NO
+        """The leg that this order buys."""
+        return leg_of(self.side)
 
     @property
     def leg_price(self) -> Price:

@@ -11,10 +11,10 @@ from milkbot.db import ledger, terms
 from milkbot.db import orders as order_rows
 from milkbot.db.ops import Order
 from milkbot.domain.cities import city_of_series
-from milkbot.domain.fees import TAKER_RATE
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import UNRESOLVED, BookSide, Leg, OrderState
-from milkbot.domain.units import ONE, ZERO, Cash, Count
+from milkbot.domain.order_fees import worst_case_cost
+from milkbot.domain.orders import UNRESOLVED, OrderState, leg_of
+from milkbot.domain.units import ZERO, Cash, Count
 from milkbot.risk.exposure import EventLedger, Holding, OpenOrder
 from milkbot.risk.portfolio import Exposure, Stake
 
@@ -46,7 +46,6 @@ def current_exposure(session: Session, mode: TradingMode, cash: Cash, blocked_ev
 
 
 def rest_of(order: Order, filled: Decimal) -> OpenOrder:
-    """What of an order may fill still, at its limit and with the highest fee."""
-    leg, leg_price = (Leg.YES, order.price) if order.side == BookSide.BID else (Leg.NO, ONE - order.price)
-    fee = TAKER_RATE * order.price * (ONE - order.price)
-    return OpenOrder(order.ticker, leg, Count(order.count - filled), Cash(leg_price + fee))
+    """What of an order may fill still, each contract at its worst case."""
+    each = worst_case_cost(order.side, order.price)
+    return OpenOrder(order.ticker, leg_of(order.side), Count(order.count - filled), each)

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from tests.unit.domain.strategies import COUNTS, FILLS, PRICES, START
 
 from milkbot.domain.fees import BALANCE_STEP, FeeSchedule, FeeType
-from milkbot.domain.order_fees import DIRECT, NON_DIRECT, FillFee, Rounding, dearest, fill_fee, order_fees
+from milkbot.domain.order_fees import (
+    DIRECT,
+    NON_DIRECT,
+    FillFee,
+    Rounding,
+    dearest,
+    fill_fee,
+    order_fees,
+    worst_case_cost,
+)
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import Cash, Count, Price, complement, count, price
@@ -150,6 +159,11 @@ def test_no_split_into_fills_costs_more_than_the_upper_bound(contracts: int, lim
 def test_the_upper_bound_of_a_fee_is_close_to_the_formula(contracts: Count, at: Price) -> None:
     most, exact = dearest(contracts, at, PLAIN), PLAIN.model(contracts, at, is_taker=True)
     assert exact < most <= exact + (contracts + 1) * Decimal("0.000001") + 2 * BALANCE_STEP
+
+
+@pytest.mark.parametrize(("side", "cost"), [(BookSide.BID, "0.3147"), (BookSide.ASK, "0.7147")])
+def test_a_contract_costs_at_worst_its_leg_at_the_limit_and_a_takers_fee(side: BookSide, cost: str) -> None:
+    assert worst_case_cost(side, price("0.30")) == Decimal(cost)
 
 
 def fill(side: BookSide, contracts: str, at: str, number: int) -> Fill:

@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 from milkbot.db import cash as cash_rows
 from milkbot.db import orders as order_rows
 from milkbot.db.ops import Order
-from milkbot.domain.fees import TAKER_RATE
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import BookSide
-from milkbot.domain.units import ONE, ZERO, Cash
+from milkbot.domain.order_fees import worst_case_cost
+from milkbot.domain.units import ZERO, Cash
 from milkbot.trader.reconcile.findings import FindingKind, Found
 
 TOLERANCE: Final = Cash(Decimal("0.10"))
@@ -25,12 +24,11 @@ TOLERANCE: Final = Cash(Decimal("0.10"))
 
 def held_back(orders: Iterable[Order], filled: dict[int, Decimal]) -> Cash:
     """Dollars that the exchange may hold back, or have taken, for orders that are open: each at its worst."""
-    total = ZERO
-    for order in orders:
-        leg_price = order.price if order.side == BookSide.BID else ONE - order.price
-        fee = TAKER_RATE * order.price * (ONE - order.price)
-        total += max(ZERO, order.count - filled.get(order.id, ZERO)) * (leg_price + fee)
-    return Cash(total)
+    rests = (
+        max(ZERO, order.count - filled.get(order.id, ZERO)) * worst_case_cost(order.side, order.price)
+        for order in orders
+    )
+    return Cash(sum(rests, ZERO))
 
 
 @dataclass(frozen=True, slots=True)
