@@ -8,7 +8,6 @@ from decimal import Decimal
 from milkbot.domain.units import Cash, Count
 from milkbot.risk.limits import Limits
 from milkbot.settings import Settings
-from milkbot.trader.decide.quoting import OrderStyle, QuoteRules
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -30,20 +29,4 @@ def limits_of(settings: Settings) -> Limits:
         orderbook_age=timedelta(seconds=settings.max_snapshot_age_sec),
         forecast_age=timedelta(hours=settings.max_forecast_age_hours),
         clock_skew=timedelta(seconds=settings.max_clock_skew_sec),
-    )
-
-
-def quote_rules_of(settings: Settings) -> QuoteRules:
-    """How orders are sent, and the bounds of those that rest."""
-    return QuoteRules(
-        style=OrderStyle(settings.order_style),
-        expiry=timedelta(seconds=settings.quote_expiry_sec),
-        max_age=timedelta(seconds=settings.quote_max_age_sec),
-        close_guard=timedelta(minutes=settings.quote_close_guard_min),
-        pause_guard=timedelta(minutes=settings.quote_pause_guard_min),
-        max_forecast_move_f=settings.quote_max_forecast_move_f,
-        max_spread=Decimal(settings.spread_max_cents) / 100,
-        min_edge=settings.min_edge_after_costs,
-        max_drift=Decimal(settings.quote_max_drift_cents) / 100,
-        max_chase=Decimal(settings.quote_max_chase_cents) / 100,
     )

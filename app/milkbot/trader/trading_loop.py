@@ -23,9 +23,9 @@ from milkbot.settings import Settings
 from milkbot.trader import breakers, metrics
 from milkbot.trader.decide import resting
 from milkbot.trader.decide.decider import AccountState, Decider, ReadyOrder
+from milkbot.trader.decide.rules import quote_rules_of
 from milkbot.trader.invariants import catalogue, events
 from milkbot.trader.invariants.context import QueryContext
-from milkbot.trader.limits import quote_rules_of
 from milkbot.trader.observe import observation
 from milkbot.trader.orders import kill_file, order_group
 from milkbot.trader.orders.manager import Cancel, OrderManager
@@ -175,7 +175,7 @@ class TradingLoop:
         return order_group.ensure(self._engine, self._venue, self._settings, self._clock.now())
 
     def _withdraw(self, report: TickReport, cancels: Sequence[Cancel], confirm_lock: Callable[[], None]) -> None:
-        report.counts["canceled"] += resting.withdraw(self._orders, cancels, confirm_lock, report.tick_id)
+        report.counts["canceled"] += self._orders.cancel_each(cancels, confirm_lock, report.tick_id)
 
     def _pause_at(self) -> datetime | None:
         """When the exchange pauses next; asked only where something may rest until then."""

@@ -1,8 +1,8 @@
-"""The orders of ours that rest: which markets they hold, whether each may stay, and taking away those that may not."""
+"""The orders of ours that rest: which markets they hold, and which of them may not remain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,13 +15,13 @@ from milkbot.db import quotes as quote_rows
 from milkbot.db.ops import Order
 from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import OURS, BookSide, Leg, OrderState
+from milkbot.domain.orders import OURS, Leg, OrderState, leg_of
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ONE, Price, complement
 from milkbot.trader.decide.proposals import Candidate
 from milkbot.trader.decide.quoting import QuoteRules
 from milkbot.trader.decide.requote import Quote, Scene, Withdrawal, judge
-from milkbot.trader.orders.manager import Cancel, OrderManager
+from milkbot.trader.orders.manager import Cancel
 from milkbot.venue.values import VenueOrder
 
 CHASE_WINDOW: Final = timedelta(hours=6)
@@ -47,11 +47,6 @@ def own_orders(session: Session, mode: TradingMode, pause_at: datetime | None, n
         for (ticker, side), price in first.items()
     }
     return OwnOrders(markets, anchors, pause_at)
-
-
-def leg_of(side: str) -> Leg:
-    """The leg that an order of that side buys."""
-    return Leg.YES if side == BookSide.BID else Leg.NO
 
 
 def left_behind(resting: Iterable[VenueOrder]) -> list[Cancel]:
@@ -86,15 +81,6 @@ def to_withdraw(
         if reason is not None:
             cancels.append(_cancel(order, order.venue_order_id, reason))
     return cancels
-
-
-def withdraw(orders: OrderManager, cancels: Iterable[Cancel], confirm_lock: Callable[[], None], tick_id: int) -> int:
-    """Cancel them one by one, each only while the lock is held; returns how many the exchange was told to."""
-    told = 0
-    for cancel in cancels:
-        confirm_lock()
-        told += orders.cancel(cancel, tick_id)
-    return told
 
 
 def _cancel(order: Order, venue_order_id: str, reason: Withdrawal) -> Cancel:

@@ -19,7 +19,6 @@ from milkbot.sizing.fraction import SizingRules, target_count
 from milkbot.trader.decide.quoting import QuoteRules, is_guarded, quote_price
 from milkbot.weather.values import HighForecast
 
-NAME = "normal-by-lead"
 VERSION = 1
 
 # Hours after the start of the climate day (local standard time) at which the maximum usually falls.
@@ -85,7 +84,7 @@ class EventView:
     forecast: HighForecast | None
     observed_max_f: float | None
     orderbooks: dict[str, OrderBook]
-    held: dict[str, Count]
+    held: Mapping[str, Count]
     open_orders: frozenset[str] = frozenset()
     anchors: Mapping[tuple[str, Leg], Price] = field(default_factory=dict)
     pause_at: datetime | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -130,6 +131,14 @@ class OrderManager:
                         )
         failpoints.reach("cancel.recorded")
         return True
+
+    def cancel_each(self, cancels: Iterable[Cancel], confirm_lock: Callable[[], None], tick_id: int) -> int:
+        """Cancel them in turn, each only while the lock is held; returns how many the exchange was told to."""
+        told = 0
+        for cancel in cancels:
+            confirm_lock()
+            told += self.cancel(cancel, tick_id)
+        return told
 
 
 def state_of_answer(intent: OrderIntent, placed: PlacedOrder) -> OrderState:

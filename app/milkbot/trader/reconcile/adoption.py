@@ -15,9 +15,8 @@ from milkbot.db import orders as order_rows
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OURS, TimeInForce
 from milkbot.domain.units import ZERO, Count
-from milkbot.trader.decide.strategy import NAME as STRATEGY
-from milkbot.trader.reconcile.bookkeeping import NO_STRATEGY
 from milkbot.trader.reconcile.findings import FindingKind, Found
+from milkbot.trader.strategies import NO_STRATEGY, NORMAL_BY_LEAD
 from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.values import VenueOrder
 
@@ -90,7 +89,7 @@ def _insert(session: Session, mode: TradingMode, order: VenueOrder, at: datetime
         event_ticker=parsed.event_ticker,
         city_code=parsed.city.code,
         climate_day=parsed.climate_day,
-        strategy=STRATEGY if origin is Origin.FOUND else NO_STRATEGY,
+        strategy=NORMAL_BY_LEAD if origin is Origin.FOUND else NO_STRATEGY,
         side=order.side,
         price=order.price,
         count=Count(max(order.initial_count, order.fill_count + order.remaining_count)),

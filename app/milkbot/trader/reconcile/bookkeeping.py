@@ -15,12 +15,9 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.positions import Fill, Position, execution_order
 from milkbot.domain.settlement import payment
 from milkbot.domain.units import ZERO, Cash, Price
-from milkbot.trader.decide.strategy import NAME as STRATEGY
+from milkbot.trader.strategies import NO_STRATEGY, NORMAL_BY_LEAD
 from milkbot.trader.tickers import ParsedTicker, parse_ticker
 from milkbot.venue.values import VenueSettlement
-
-# The rollups' name for fills of orders that are not ours.
-NO_STRATEGY = "unknown"
 
 
 def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, at: datetime) -> int:
@@ -192,12 +189,12 @@ def _paid(position: Position, yes_value: Price) -> dict[str, Decimal]:
 
 def _touch(session: Session, mode: TradingMode, parsed: ParsedTicker, moment: datetime) -> None:
     """Note the rollup buckets of a fact. A fill may be of our strategy or of none, and change from this to that."""
-    day = parsed.climate_day
+    day, names = parsed.climate_day, (NORMAL_BY_LEAD, NO_STRATEGY)
     ticks.touch(
         session,
         [
             {"trading_mode": mode, "bucket": "city", "key": parsed.city.code, "day": day},
-            *({"trading_mode": mode, "bucket": "strategy", "key": key, "day": day} for key in (STRATEGY, NO_STRATEGY)),
+            *({"trading_mode": mode, "bucket": "strategy", "key": key, "day": day} for key in names),
             {"trading_mode": mode, "bucket": "equity", "key": "", "day": moment.astimezone(UTC).date()},
         ],
     )

@@ -1,0 +1,46 @@
+"""The rules of the strategy and of quotes, in its own units, from the settings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from milkbot.domain.units import Cash
+from milkbot.risk.limits import Limits
+from milkbot.risk.portfolio import Exposure
+from milkbot.settings import Settings
+from milkbot.sizing.fraction import SizingRules
+from milkbot.trader.decide.quoting import OrderStyle, QuoteRules
+from milkbot.trader.decide.strategy import StrategyRules
+
+
+def quote_rules_of(settings: Settings) -> QuoteRules:
+    """How orders are sent, and the bounds of those that rest."""
+    return QuoteRules(
+        style=OrderStyle(settings.order_style),
+        expiry=timedelta(seconds=settings.quote_expiry_sec),
+        max_age=timedelta(seconds=settings.quote_max_age_sec),
+        close_guard=timedelta(minutes=settings.quote_close_guard_min),
+        pause_guard=timedelta(minutes=settings.quote_pause_guard_min),
+        max_forecast_move_f=settings.quote_max_forecast_move_f,
+        max_spread=Decimal(settings.spread_max_cents) / 100,
+        min_edge=settings.min_edge_after_costs,
+        max_drift=Decimal(settings.quote_max_drift_cents) / 100,
+        max_chase=Decimal(settings.quote_max_chase_cents) / 100,
+    )
+
+
+def strategy_rules_of(settings: Settings, limits: Limits, exposure: Exposure, factor: Decimal) -> StrategyRules:
+    """The bounds of one tick's decisions. `factor`: the share of the usual size that the holds in force leave."""
+    quotes = quote_rules_of(settings)
+    return StrategyRules(
+        min_edge=settings.min_edge_after_costs,
+        min_price=settings.min_price,
+        max_spread=limits.spread,
+        max_gap=settings.max_model_market_gap,
+        max_orderbook_age=limits.orderbook_age,
+        max_forecast_age=limits.forecast_age,
+        sizing=SizingRules(settings.kelly_fraction * factor, limits.trade, limits.position),
+        wealth=Cash(min(settings.bankroll, exposure.cash + exposure.total)),
+        quotes=quotes if quotes.rests else None,
+    )

@@ -1,0 +1,46 @@
+"""The row of a signal: what was decided of a market, by which snapshots, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from milkbot.domain.modes import TradingMode
+from milkbot.trader.decide.proposals import Candidate
+from milkbot.trader.decide.strategy import Action
+from milkbot.trader.observe.observation import Observed
+from milkbot.trader.observe.snapshots import SnapshotIds
+from milkbot.trader.strategies import NORMAL_BY_LEAD
+
+
+def signal_row(
+    mode: TradingMode, tick_id: int, snapshots: SnapshotIds, candidate: Candidate, now: datetime
+) -> dict[str, Any]:
+    """The columns of the candidate's signal."""
+    decision, seen = candidate.decision, candidate.seen
+    return {
+        "trading_mode": mode,
+        "tick_id": tick_id,
+        "weather_snapshot_id": snapshots.weather[seen.event.ticker],
+        "market_snapshot_id": snapshots.market[decision.ticker],
+        "ticker": decision.ticker,
+        "event_ticker": seen.event.ticker,
+        "city_code": seen.city.code,
+        "climate_day": seen.event.climate_day,
+        "strategy_name": NORMAL_BY_LEAD,
+        "decision": f"{decision.action}_{decision.leg}" if decision.action is Action.BUY else str(decision.action),
+        "p_yes": decision.p_yes,
+        "forecast_sd_f": decision.sd_f,
+        "edge": decision.edge,
+        "price": decision.price,
+        "count": decision.count,
+        "reasons": {"codes": [str(reason) for reason in decision.reasons]},
+        "created_at": now,
+    }
+
+
+def touched_buckets(mode: TradingMode, observed: Sequence[Observed]) -> list[dict[str, Any]]:
+    """The rollup buckets that count decisions."""
+    days = sorted({seen.event.climate_day for seen in observed})
+    return [{"trading_mode": mode, "bucket": "strategy", "key": NORMAL_BY_LEAD, "day": day} for day in days]

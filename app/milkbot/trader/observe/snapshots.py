@@ -1,0 +1,72 @@
+"""The snapshots of a tick in the database: the weather of each event, and the top of each market's order book."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from milkbot.db import ticks
+from milkbot.domain.markets import Market
+from milkbot.domain.modes import TradingMode
+from milkbot.trader.observe.observation import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotIds:
+    """Ids of the stored snapshots: of the weather by event ticker, of the market by its ticker."""
+
+    weather: dict[str, int]
+    market: dict[str, int]
+
+
+def store(
+    session: Session, observed: Sequence[Observed], *, tick_id: int, mode: TradingMode, captured_at: datetime
+) -> SnapshotIds:
+    """Write the snapshots of a tick."""
+    common = {"trading_mode": mode, "tick_id": tick_id}
+    weather_ids = ticks.save_weather(session, [{**common, **_weather_row(seen, captured_at)} for seen in observed])
+    market_ids = ticks.save_markets(
+        session,
+        [{**common, **_market_row(seen, market, captured_at)} for seen in observed for market in seen.event.markets],
+    )
+    by_event = {seen.event.ticker: row_id for seen, row_id in zip(observed, weather_ids, strict=True)}
+    return SnapshotIds(by_event, market_ids)
+
+
+def _weather_row(seen: Observed, captured_at: datetime) -> dict[str, Any]:
+    forecast = seen.weather.forecast
+    return {
+        "city_code": seen.city.code,
+        "climate_day": seen.event.climate_day,
+        "captured_at": forecast.fetched_at if forecast else captured_at,
+        "issued_at": forecast.issued_at if forecast else None,
+        "forecast_high_f": forecast.high_f if forecast else None,
+        "observed_max_f": seen.weather.observed_max_f,
+        "current_f": seen.weather.current_f,
+        "source": "nws",
+    }
+
+
+def _market_row(seen: Observed, market: Market, captured_at: datetime) -> dict[str, Any]:
+    orderbook = seen.orderbooks.get(market.ticker)
+    bid = orderbook.best_yes_bid if orderbook else None
+    ask = orderbook.best_yes_ask if orderbook else None
+    return {
+        "ticker": market.ticker,
+        "event_ticker": market.event_ticker,
+        "city_code": seen.city.code,
+        "captured_at": orderbook.captured_at if orderbook else captured_at,
+        "status": market.status,
+        "strike_type": market.strike.kind,
+        "floor_strike": market.strike.floor,
+        "cap_strike": market.strike.cap,
+        "close_time": market.close_time,
+        "yes_bid": bid.price if bid else None,
+        "yes_bid_size": bid.count if bid else None,
+        "yes_ask": ask.price if ask else None,
+        "yes_ask_size": ask.count if ask else None,
+    }
