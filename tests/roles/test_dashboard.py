@@ -30,6 +30,7 @@ from milkbot.load_settings import load_settings
 from milkbot.risk.portfolio import Exposure
 from milkbot.textfile import Page, recorded_run
 from milkbot.trader import metrics as tick_metrics
+from milkbot.trader.counts import TickCounts
 from milkbot.trader.report import TickReport
 
 NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
@@ -65,7 +66,7 @@ def _of_a_tick() -> str:
         open_orders=Counter(),
         realized_today=Cash(ZERO),
         ticks_today=Counter(),
-        counts_today=Counter(),
+        counts_today=TickCounts(),
     )
     return _text(tick_metrics.page_of(settings, report, tick_metrics.ClientTraffic(Traffic(), Traffic(), 0.1), summary))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -27,6 +27,7 @@ from milkbot.risk.breakers import (
     trips,
 )
 from milkbot.settings import Settings
+from milkbot.trader.counts import TickCounts
 from milkbot.trader.decide.strategy import Reason
 from milkbot.trader.orders import kill_file
 
@@ -84,16 +85,14 @@ def read_facts(session: Session, settings: Settings, now: datetime, tick_id: int
         return Loss(risk_facts.lost_since(session, mode, start), start)
 
     unfinished = since(Breaker.DATABASE_FAILURES, now - UNFINISHED_WINDOW)
-    counts = risk_facts.newest_counts(
-        session, mode, since(Breaker.BLIND, now - _BLIND_WINDOW), settings.max_blind_ticks
-    )
+    rows = risk_facts.newest_counts(session, mode, since(Breaker.BLIND, now - _BLIND_WINDOW), settings.max_blind_ticks)
     return Facts(
         day=loss(Breaker.DAILY_LOSS, midnight),
         week=loss(Breaker.WEEKLY_LOSS, now - WEEK),
         month=loss(Breaker.MONTHLY_LOSS, now - MONTH),
         rejects=risk_facts.rejects_since(session, mode, since(Breaker.REJECTS, now - REJECTS_WINDOW)),
         unfinished_ticks=risk_facts.unfinished_ticks_since(session, mode, unfinished, but=tick_id),
-        blind_ticks=blind_ticks(counts),
+        blind_ticks=blind_ticks(TickCounts.of_row(row) for row in rows),
         kill_file=kill_file.found(settings.kill_file),
         order_group=_triggered_group(session, mode, acknowledged.get(source_of(Breaker.ORDER_GROUP))),
     )
@@ -115,12 +114,11 @@ def thresholds_of(settings: Settings) -> Thresholds:
     )
 
 
-def blind_ticks(counts: Iterable[Mapping[str, int]]) -> int:
+def blind_ticks(ticks_counted: Iterable[TickCounts]) -> int:
     """How many of the newest ticks, from the newest on, looked at markets and had fresh inputs for none of them."""
     blind = 0
-    for count in counts:
-        decisions = count.get("decisions", 0)
-        if not decisions or sum(count.get(f"reason {reason}", 0) for reason in _BLIND_REASONS) < decisions:
+    for counts in ticks_counted:
+        if not counts.decisions or sum(counts.reasons[reason] for reason in _BLIND_REASONS) < counts.decisions:
             break
         blind += 1
     return blind

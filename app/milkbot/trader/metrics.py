@@ -31,6 +31,7 @@ from milkbot.risk.limits import DenialCode
 from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
 from milkbot.textfile import Page, save
+from milkbot.trader.counts import TickCounts
 from milkbot.trader.decide.strategy import Reason
 from milkbot.trader.exposure import current_exposure
 from milkbot.trader.limits import limits_of
@@ -68,7 +69,7 @@ class LedgerSummary:
     open_orders: Counter[str]
     realized_today: Cash
     ticks_today: Counter[str]
-    counts_today: Counter[str]
+    counts_today: TickCounts
     held_by: frozenset[str] = frozenset()
 
 
@@ -107,7 +108,7 @@ def read_summary(session: Session, settings: Settings, now: datetime) -> LedgerS
         open_orders=Counter(order.state for order in order_rows.open_orders(session, mode)),
         realized_today=ledger.realized_since(session, mode, midnight),
         ticks_today=ticks_today,
-        counts_today=counts_today,
+        counts_today=TickCounts.of_row(counts_today),
         held_by=frozenset(hold.source for hold in holds.holds(session, mode, now)),
     )
 
@@ -130,8 +131,8 @@ def _add_tick(page: Page, report: TickReport) -> None:
     duration = (ended - report.started_at).total_seconds()
     page.gauge("milkbot_tick_duration_seconds", "How long it took.", duration)
     page.gauge("milkbot_tick_outcome", "1 for how it ended.", _one_of(Outcome, report.outcome), by="outcome")
-    page.gauge("milkbot_tick_events", "Events that it saw.", report.counts["events"])
-    reasons = _by(Reason, report.counts, "reason ")
+    page.gauge("milkbot_tick_events", "Events that it saw.", report.counts.events or 0)
+    reasons = _by(Reason, report.counts.reasons)
     page.gauge("milkbot_tick_decisions", "Markets that it decided on, by the first reason.", reasons, by="reason")
     page.gauge("milkbot_blocked_events", "Events that may take no new risk.", report.blocked_events)
     issued = {city: moment.timestamp() for city, moment in sorted(report.forecasts.items())}
@@ -197,21 +198,21 @@ def _add_day(page: Page, summary: LedgerSummary) -> None:
     counts = summary.counts_today
     ended = {**_by(Outcome, summary.ticks_today), _KILLED: float(summary.ticks_today[_KILLED])}
     page.counter("milkbot_ticks", "Ticks of the UTC day, by how they ended.", ended, by="outcome")
-    orders = _by(OrderState, counts, "orders ")
+    orders = _by(OrderState, counts.orders)
     page.counter("milkbot_orders", "Orders sent in the UTC day, by the state that this left.", orders, by="state")
-    denied = _by(DenialCode, counts, "denied ")
+    denied = _by(DenialCode, counts.denied)
     page.counter("milkbot_denials", "Orders that the risk engine refused in the UTC day.", denied, by="code")
-    for name, text in (
-        ("fills", "Fills found in the UTC day."),
-        ("settlements", "Settlements found in the UTC day."),
-        ("mismatches", "Positions in the UTC day that were not what the exchange holds."),
-        ("canceled", "Orders canceled in the UTC day that a dead tick had left resting."),
+    for name, text, number in (
+        ("fills", "Fills found in the UTC day.", counts.fills),
+        ("settlements", "Settlements found in the UTC day.", counts.settlements),
+        ("mismatches", "Positions in the UTC day that were not what the exchange holds.", counts.mismatches),
+        ("canceled", "Orders canceled in the UTC day that a dead tick had left resting.", counts.canceled),
     ):
-        page.counter(f"milkbot_{name}", text, counts[name])
+        page.counter(f"milkbot_{name}", text, number or 0)
 
 
-def _by(names: type[StrEnum], counts: Mapping[str, int], prefix: str = "") -> dict[str, float]:
-    return {str(name): float(counts.get(f"{prefix}{name}", 0)) for name in names}
+def _by(names: type[StrEnum], counted: Mapping[str, int]) -> dict[str, float]:
+    return {str(name): float(counted.get(name, 0)) for name in names}
 
 
 def _one_of(names: type[StrEnum], chosen: StrEnum) -> dict[str, float]:

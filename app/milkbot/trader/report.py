@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from milkbot.trader.counts import TickCounts
 
 
 class Outcome(StrEnum):
@@ -28,11 +29,11 @@ class TickReport:
     outcome: Outcome = Outcome.FAILED
     message: str | None = None
     finished_at: datetime | None = None
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: TickCounts = field(default_factory=TickCounts)
     blocked_events: int = 0
     forecasts: dict[str, datetime] = field(default_factory=dict)
 
     def line(self) -> str:
         """One sentence for the log and the terminal."""
-        shown = ", ".join(f"{name} {number}" for name, number in sorted(self.counts.items()))
+        shown = ", ".join(f"{name} {number}" for name, number in sorted(self.counts.row().items()))
         return f"tick {self.tick_id} {self.outcome}: {shown or 'nothing to do'}"

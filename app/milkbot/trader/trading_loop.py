@@ -123,7 +123,7 @@ class TradingLoop:
         if self._sends:
             now = self._clock.now()
             told = kill_file.obey(self._engine, self._venue, self._settings, reconciled.resting, now)
-            report.counts["canceled"] += told
+            report.counts.add_canceled(told)
         if not (status.trading_active and self._quotes.rests):
             self._withdraw(report, resting.left_behind(reconciled.resting), confirm_lock)
         if not status.trading_active:
@@ -155,7 +155,7 @@ class TradingLoop:
             self._withdraw(report, gone, confirm_lock)
         if self._sends and decided.orders:
             self._send(report, decided.orders, confirm_lock)
-            report.counts["fills"] += self._reconciler.fills_only()
+            report.counts.add_fills(self._reconciler.fills_only())
         self._report_health(observed)
         return Outcome.COMPLETED
 
@@ -163,9 +163,8 @@ class TradingLoop:
         if not self._sends:
             return Reconciled(Cash(self._settings.bankroll))
         found = self._reconciler.run(report.tick_id)
-        report.counts.update(
-            {"fills": found.new_fills, "settlements": found.new_settlements, "mismatches": found.mismatches}
-        )
+        counts = report.counts
+        counts.fills, counts.settlements, counts.mismatches = found.new_fills, found.new_settlements, found.mismatches
         self._check_invariants(report)
         return found
 
@@ -175,7 +174,7 @@ class TradingLoop:
         return order_group.ensure(self._engine, self._venue, self._settings, self._clock.now())
 
     def _withdraw(self, report: TickReport, cancels: Sequence[Cancel], confirm_lock: Callable[[], None]) -> None:
-        report.counts["canceled"] += self._orders.cancel_each(cancels, confirm_lock, report.tick_id)
+        report.counts.add_canceled(self._orders.cancel_each(cancels, confirm_lock, report.tick_id))
 
     def _pause_at(self) -> datetime | None:
         """When the exchange pauses next; asked only where something may rest until then."""
@@ -193,7 +192,7 @@ class TradingLoop:
             findings.store(session, self._mode, report.tick_id, broken, (FindingKind.INVARIANT,), now)
             if not any(one.subject == "chain-is-whole" for one in broken):
                 events.move_mark(session, self._mode, now)
-        report.counts["invariants broken"] += len(broken)
+        report.counts.invariants_broken = len(broken)
         failpoints.reach("catalogue.committed")
 
     def _send(self, report: TickReport, orders: Sequence[ReadyOrder], confirm_lock: Callable[[], None]) -> None:
@@ -206,12 +205,12 @@ class TradingLoop:
                 continue
             confirm_lock()
             outcome = self._orders.place(order.intent, order.context)
-            report.counts[f"orders {outcome}"] += 1
+            report.counts.orders[outcome] += 1
             if outcome in UNRESOLVED:
                 unresolved.add(event_ticker)
 
     def _deny_unresolved(self, report: TickReport, order: ReadyOrder) -> None:
-        report.counts[f"denied {DenialCode.EVENT_UNRESOLVED}"] += 1
+        report.counts.denied[DenialCode.EVENT_UNRESOLVED] += 1
         with transaction(self._engine) as session:
             ticks.save_risk_event(
                 session,
@@ -262,7 +261,7 @@ class TradingLoop:
                     finished_at=report.finished_at,
                     outcome=report.outcome,
                     message=report.message,
-                    counts=dict(report.counts),
+                    counts=report.counts.row(),
                 )
                 ticks.report_health(
                     session,
@@ -279,5 +278,5 @@ class TradingLoop:
         skew, unknown = venue.clock_skew_seconds, venue.unknown_fields
         traffic = metrics.ClientTraffic(venue.traffic, self._weather.traffic, skew, unknown)
         metrics.publish(self._settings, self._engine, report, traffic)
-        log.info("tick finished", outcome=report.outcome, message=report.message, **report.counts)
+        log.info("tick finished", outcome=report.outcome, message=report.message, **report.counts.row())
         structlog.contextvars.clear_contextvars()

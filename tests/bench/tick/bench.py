@@ -186,7 +186,7 @@ def measured(origin: str, keys: Keys, series: str, database: Any, ticks: int) ->
                 statements,
                 used,
                 waited,
-                sum(count for name, count in report.counts.items() if name.startswith("orders ")),
+                report.counts.orders.total(),
             )
 
 

@@ -90,7 +90,7 @@ def test_a_broken_invariant_stops_trading(stage: Stage) -> None:
     stage.later(minutes=30)
     stage.wire.requests.clear()
     report = stage.tick()
-    assert report.counts["invariants broken"] == 1
+    assert report.counts.invariants_broken == 1
     assert stage.wire.creates == []
     (told,) = stage.rows("SELECT severity, message FROM ops.risk_events WHERE event_type = 'invariant'")
     assert told["severity"] == "critical"

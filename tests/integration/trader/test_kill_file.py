@@ -59,7 +59,7 @@ def test_kill_file_halts_triggers_the_group_and_cancels_manual_orders(stage: Sta
     stage.later(minutes=5)
     report = stage.tick()
     assert report.message == "trading state is halted"
-    assert report.counts["canceled"] >= 1
+    assert report.counts.canceled
     assert still_resting(stage) == []
     assert [request for request in stage.wire.creates if b"by-hand" not in request.content] == []
     acts = [row["act"] for row in stage.rows("SELECT act FROM ops.order_groups ORDER BY id")]

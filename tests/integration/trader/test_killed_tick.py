@@ -38,13 +38,13 @@ def test_tick_killed_before_the_send_blocks_its_event_until_the_order_is_proved_
     assert stage.exchange.order_count() == 0
 
     stage.later(seconds=30)
-    assert stage.tick().counts["denied event_unresolved"] > 0
+    assert stage.tick().counts.denied["event_unresolved"] > 0
     assert state_of(stage, order) == "pending"
     in_event = "SELECT count(*) FROM ops.orders WHERE event_ticker = :event_ticker"
     assert stage.value(in_event, **order) == 1
 
     stage.later(seconds=31)
-    assert stage.tick().counts["denied event_unresolved"] == 0
+    assert stage.tick().counts.denied["event_unresolved"] == 0
     assert state_of(stage, order) == "rejected"
     assert stage.value(in_event, **order) > 1
 

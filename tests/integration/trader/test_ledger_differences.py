@@ -102,7 +102,7 @@ def test_order_missing_from_the_ledger_halts_trading_and_is_canceled(stage: Stag
     report = stage.tick()
     assert findings(stage) == [("lost_order", "halted", True)]
     assert events_traded(stage) == set()
-    assert report.counts["canceled"] == 1, "what is ours and rests unwatched is taken away"
+    assert report.counts.canceled == 1, "what is ours and rests unwatched is taken away"
     assert stage.exchange.simulator.state.orders[order_id].status is VenueOrderStatus.CANCELED
     stage.later(minutes=5)
     report = stage.tick()
@@ -118,7 +118,7 @@ def test_position_that_differs_from_the_exchanges_takes_no_new_risk(stage: Stage
     stage.later(minutes=5)
     stage.wire.requests.clear()
     report = stage.tick()
-    assert report.counts["mismatches"] == 1
+    assert report.counts.mismatches == 1
     found, ticker = row["signed_count"], row["ticker"]
     said = [f"{ticker}: our fills fold to {found + 1}, the exchange holds {found}"]
     assert notes(stage, "position_mismatch") == said
@@ -127,7 +127,7 @@ def test_position_that_differs_from_the_exchanges_takes_no_new_risk(stage: Stage
     assert sides == [{"ours": {"count": str(found + 1)}, "theirs": {"count": str(found)}}]
     stage.act("UPDATE ops.positions SET signed_count = signed_count - 1 WHERE ticker = :ticker", **row)
     stage.later(minutes=5)
-    assert stage.tick().counts["mismatches"] == 0
+    assert stage.tick().counts.mismatches == 0
     assert stage.value("SELECT count(*) FROM ops.findings WHERE closed_by IS DISTINCT FROM 'evidence'") == 0
 
 
@@ -148,7 +148,7 @@ def test_manual_trade_is_recorded_as_manual(stage: Stage) -> None:
                 created_at=stage.exchange.now(),
             )
         )
-    assert stage.tick().counts["mismatches"] == 0
+    assert stage.tick().counts.mismatches == 0
     booked = stage.rows(
         "SELECT placed.origin, placed.state FROM ops.fills JOIN ops.orders AS placed ON placed.id = order_id"
     )
@@ -179,9 +179,9 @@ def test_ledger_of_another_mode_has_no_effect(stage: Stage, exchange: Exchange, 
     assert held, "the demo books must hold something to hide"
     with staged(exchange, database, TRADING_MODE="shadow") as shadow:
         report = shadow.tick()
-    assert report.counts["denied event_unresolved"] == 0
-    assert report.counts["denied trading_halted"] == 0
-    assert report.counts["reason target_held"] == 0
+    assert report.counts.denied["event_unresolved"] == 0
+    assert report.counts.denied["trading_halted"] == 0
+    assert report.counts.reasons["target_held"] == 0
     assert report.message is None
     assert stage.rows("SELECT * FROM ops.orders ORDER BY id") == demo
     assert stage.rows("SELECT * FROM ops.positions ORDER BY ticker") == held

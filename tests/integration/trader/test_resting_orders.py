@@ -110,7 +110,7 @@ def test_stale_quote_is_renewed_in_the_tick_after_its_cancel(exchange: Exchange,
         quoting.later(seconds=31)
         quoting.wire.requests.clear()
         report = quoting.tick()
-        assert report.counts["canceled"] > 0
+        assert report.counts.canceled
         gone = [row for row in ours(quoting, "ticker, state, state_reason") if row["state_reason"] == "quote_stale"]
         assert gone
         again = {json.loads(request.content)["ticker"] for request in quoting.wire.creates}
@@ -138,7 +138,7 @@ def test_change_to_immediate_orders_cancels_the_resting_ones(quoting: Stage) -> 
     assert resting(quoting)
     with staged(quoting.exchange, quoting.database, TRADING_SERIES=SERIES) as immediate:
         immediate.later(minutes=1)
-        assert immediate.tick().counts["canceled"] > 0
+        assert immediate.tick().counts.canceled
         assert [o for o in resting(immediate) if o.created_at < immediate.exchange.now()] == []
 
 

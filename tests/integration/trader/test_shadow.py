@@ -22,7 +22,7 @@ def shadow(exchange: Exchange, database: TestDatabase) -> Iterator[Stage]:
 
 def test_shadow_sends_nothing_and_reads_no_account(shadow: Stage) -> None:
     report = shadow.tick()
-    assert report.counts["reason edge"] > 0, "a world without an edge would prove nothing"
+    assert report.counts.reasons["edge"] > 0, "a world without an edge would prove nothing"
     assert {request.method for request in shadow.wire.requests} == {"GET"}
     assert [request.url.path for request in shadow.wire.requests if "/portfolio/" in request.url.path] == []
     assert not any(name.startswith("kalshi-access") for request in shadow.wire.requests for name in request.headers)

@@ -52,7 +52,7 @@ def test_the_metrics_equal_the_ledger(stage: Stage) -> None:
     assert found['milkbot_risk_dollars{limit="open_risk"}'] == pytest.approx(_worst(stage))
     assert found['milkbot_risk_limit_dollars{limit="open_risk"}'] == 100
     assert found["milkbot_cash_dollars"] == float(stage.value("SELECT cash FROM ops.balance_snapshots"))
-    assert found["milkbot_tick_events"] == report.counts["events"]
+    assert found["milkbot_tick_events"] == report.counts.events
     decided = sum(value for name, value in found.items() if name.startswith("milkbot_tick_decisions{"))
     assert decided == stage.value("SELECT count(*) FROM ops.signals")
     fees = float(stage.value("SELECT sum(fee) FROM ops.fills"))
@@ -110,8 +110,8 @@ def test_a_halt_and_its_denials_are_counted(stage: Stage) -> None:
     found = _metrics(stage)
     assert found['milkbot_trading_state{state="halted"}'] == 1
     assert found['milkbot_trading_state{state="active"}'] == 0
-    assert report.counts["denied trading_halted"] > 0
-    assert _metrics(stage)['milkbot_denials_total{code="trading_halted"}'] == (report.counts["denied trading_halted"])
+    assert report.counts.denied["trading_halted"] > 0
+    assert _metrics(stage)['milkbot_denials_total{code="trading_halted"}'] == (report.counts.denied["trading_halted"])
 
 
 def test_a_loss_of_the_day_is_shown_against_its_limit(stage: Stage) -> None:

@@ -27,7 +27,7 @@ def _published(directory: Path, report: TickReport, traffic: ClientTraffic) -> d
 
 def test_a_tick_that_lost_its_database_is_counted_as_failed(tmp_path: Path) -> None:
     report = TickReport(1, NOW, finished_at=NOW + timedelta(seconds=3))
-    report.counts["reason edge_small"] = 2
+    report.counts.reasons["edge_small"] = 2
     found = _published(tmp_path, report, ClientTraffic(Traffic(), Traffic(), None))
     assert found['milkbot_tick_outcome{mode="shadow",outcome="failed"}'] == 1
     assert found['milkbot_tick_outcome{mode="shadow",outcome="completed"}'] == 0

@@ -55,7 +55,7 @@ def _store(
     session: Session, report: TickReport, mode: TradingMode, candidate: Candidate, code: DenialCode, now: datetime
 ) -> None:
     decision = candidate.decision
-    report.counts[f"denied {code}"] += 1
+    report.counts.denied[code] += 1
     ticks.save_risk_event(
         session,
         trading_mode=mode,

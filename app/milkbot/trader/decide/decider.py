@@ -208,6 +208,5 @@ def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> I
 
 
 def _count(report: TickReport, observed: Sequence[Observed], candidates: Sequence[Candidate]) -> None:
-    report.counts.update(events=len(observed), decisions=len(candidates))
-    for candidate in candidates:
-        report.counts[f"reason {candidate.decision.reasons[0]}"] += 1
+    report.counts.events, report.counts.decisions = len(observed), len(candidates)
+    report.counts.reasons.update(candidate.decision.reasons[0] for candidate in candidates)

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.cities import city_of_series
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, Strike, StrikeType
+from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import Leg
 from milkbot.domain.units import Cash, Count, count, price
 from milkbot.risk.engine import MarketFacts

@@ -1,0 +1,81 @@
+"""What a tick counts, and the form in which the database keeps it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+_REASON: Final = "reason "
+_DENIED: Final = "denied "
+_ORDERS: Final = "orders "
+
+
+@dataclass(slots=True)
+class TickCounts:
+    """Numbers of one tick, or of several added up. None: no tick came to the step that counts it.
+
+    `reasons` are decisions by their first reason, `denied` by code, `orders` by the state that sending them left.
+    """
+
+    fills: int | None = None
+    settlements: int | None = None
+    mismatches: int | None = None
+    invariants_broken: int | None = None
+    canceled: int | None = None
+    events: int | None = None
+    decisions: int | None = None
+    reasons: Counter[str] = field(default_factory=Counter)
+    denied: Counter[str] = field(default_factory=Counter)
+    orders: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, int]) -> Self:
+        """The counts of a stored row, also of one that another release wrote: names that are not known are ignored."""
+        return cls(
+            fills=row.get("fills"),
+            settlements=row.get("settlements"),
+            mismatches=row.get("mismatches"),
+            invariants_broken=row.get("invariants broken"),
+            canceled=row.get("canceled"),
+            events=row.get("events"),
+            decisions=row.get("decisions"),
+            reasons=_after(_REASON, row),
+            denied=_after(_DENIED, row),
+            orders=_after(_ORDERS, row),
+        )
+
+    def row(self) -> dict[str, int]:
+        """What is stored and printed: the names and numbers of all that was counted."""
+        numbers = {
+            "fills": self.fills,
+            "settlements": self.settlements,
+            "mismatches": self.mismatches,
+            "invariants broken": self.invariants_broken,
+            "canceled": self.canceled,
+            "events": self.events,
+            "decisions": self.decisions,
+        }
+        return {
+            **{name: number for name, number in numbers.items() if number is not None},
+            **_before(_REASON, self.reasons),
+            **_before(_DENIED, self.denied),
+            **_before(_ORDERS, self.orders),
+        }
+
+    def add_fills(self, number: int) -> None:
+        """Count fills that were found after the first ones."""
+        self.fills = (self.fills or 0) + number
+
+    def add_canceled(self, number: int) -> None:
+        """Count orders that the exchange was told to cancel."""
+        self.canceled = (self.canceled or 0) + number
+
+
+def _before(prefix: str, counted: Counter[str]) -> dict[str, int]:
+    return {f"{prefix}{name}": number for name, number in counted.items()}
+
+
+def _after(prefix: str, row: Mapping[str, int]) -> Counter[str]:
+    return Counter({name.removeprefix(prefix): number for name, number in row.items() if name.startswith(prefix)})
