@@ -85,6 +85,7 @@ def _lint() -> Part:
         ("ruff", "check"),
         ("ruff", "format", "--check"),
         ("mypy",),
+        ("lint-imports", "--no-cache", "--no-logo"),
         (*vermin, *host_python()),
         ("yamllint", "--strict", "."),
         ("ansible-lint", "--offline"),
