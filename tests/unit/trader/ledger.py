@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from milkbot.db import books, cash, findings, holds, order_groups, quotes, terms, ticks
+from milkbot.db import cash, findings, holds, ledger, order_groups, quotes, terms, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db.cash import CashTotals
 from milkbot.db.evidence_tables import Finding
@@ -42,7 +42,7 @@ from milkbot.venue.values import (
 DEMO = TradingMode.DEMO
 
 _REPOSITORIES: Final[Mapping[ModuleType, str]] = {
-    books: (
+    ledger: (
         "adopt_fills close_position correct_settlement fills_of fills_of_orders_since held_positions newest_fill_time "
         "newest_settlement_time order_of_venue_id position_of save_balance save_correction save_fill save_position "
         "save_settlement set_realized settlement_of"
@@ -223,12 +223,12 @@ class Ledger:
     def fills_of(self, mode: TradingMode, ticker: str) -> list[FillRow]:
         assert mode is DEMO
         found = [fill for fill in self.fills if fill.ticker == ticker]
-        return sorted(found, key=lambda row: execution_order(books.to_fill(row)))
+        return sorted(found, key=lambda row: execution_order(ledger.to_fill(row)))
 
     def fills_of_orders_since(self, mode: TradingMode, since: datetime) -> list[Fill]:
         assert mode is DEMO
         recent = {fill.venue_order_id for fill in self.fills if fill.filled_at >= since}
-        found = (books.to_fill(fill) for fill in self.fills if fill.venue_order_id in recent)
+        found = (ledger.to_fill(fill) for fill in self.fills if fill.venue_order_id in recent)
         return sorted(found, key=execution_order)
 
     def set_realized(self, fill_id: int, realized: Cash) -> None:

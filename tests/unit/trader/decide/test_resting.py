@@ -12,10 +12,10 @@ import pytest
 from tests.fakes import FakeClock
 from tests.unit.trader.ledger import DEMO, Account, Ledger
 
-from milkbot.domain.books import Level, OrderBook
 from milkbot.domain.cities import city_of_series
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, PriceRange, Strike, StrikeType
+from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import BookSide, Leg, OrderState
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Count, Price
@@ -138,7 +138,7 @@ def test_an_order_of_the_no_leg_is_judged_by_the_probability_of_no(ledger: Ledge
     ("decision", "seen", "reason"),
     [
         (None, SEEN, "market_unseen"),
-        (YES, replace(SEEN, books={}), "market_unseen"),
+        (YES, replace(SEEN, orderbooks={}), "market_unseen"),
         (YES, replace(SEEN, weather=replace(WEATHER, forecast=None)), "market_unseen"),
         (replace(YES, p_yes=None), SEEN, "market_unseen"),
         (replace(YES, p_yes=0.42), SEEN, "edge_gone"),
@@ -208,12 +208,12 @@ def test_orders_are_canceled_while_the_lock_is_held_and_only_taken_ones_are_coun
     orders = OrderManager(ledger.engine, account, FakeClock(NOW), DEMO)
     cancels = resting.left_behind([LISTED, replace(LISTED, client_order_id="mb-2", order_id="venue-2")])
     held: list[int] = []
-    assert resting.withdraw(orders, cancels, lambda: held.append(len(account.asked)), 5) == 2
+    assert orders.cancel_each(cancels, lambda: held.append(len(account.asked)), 5) == 2
     assert held == [0, 1]
     assert account.asked == [("cancel_order", "venue-1", 3), ("cancel_order", "venue-2", 3)]
     assert [note["tick_id"] for note in ledger.risk_events] == [5, 5]
     account.refuses["cancel_order"] = CancelFailedError("HTTP 500")
-    assert resting.withdraw(orders, cancels, lambda: None, 5) == 0
+    assert orders.cancel_each(cancels, lambda: None, 5) == 0
 
 
 def test_nothing_is_canceled_once_the_lock_is_lost(ledger: Ledger, account: Account) -> None:
@@ -222,5 +222,5 @@ def test_nothing_is_canceled_once_the_lock_is_lost(ledger: Ledger, account: Acco
 
     orders = OrderManager(ledger.engine, account, FakeClock(NOW), DEMO)
     with pytest.raises(DatabaseUnavailableError):
-        resting.withdraw(orders, resting.left_behind([LISTED]), lost, 5)
+        orders.cancel_each(resting.left_behind([LISTED]), lost, 5)
     assert account.asked == []
