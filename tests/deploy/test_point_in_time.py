@@ -136,7 +136,7 @@ def _closed(platform: Platform) -> Iterator[None]:
         platform.ssh(f"rmdir {REPOSITORY} && mv {REPOSITORY}.away {REPOSITORY}")
 
 
-def test_a_failing_archive_is_recorded_and_writing_goes_on(platform: Platform) -> None:
+def test_a_failing_archive_is_recorded_and_writing_continues(platform: Platform) -> None:
     failing = "SELECT last_failed_time > last_archived_time FROM pg_stat_archiver"
     with _closed(platform):
         _sql(platform, "SELECT pg_current_xact_id(); SELECT pg_switch_wal()")

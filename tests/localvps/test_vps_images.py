@@ -25,7 +25,7 @@ def _break_off(*_arguments: object, **_options: object) -> str:
     raise VpsError("mmdebstrap died")
 
 
-def test_a_failed_build_leaves_no_image_and_the_next_starts_anew(
+def test_a_failed_build_leaves_no_image_and_the_next_starts_from_scratch(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "run", _break_off)

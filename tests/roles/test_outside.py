@@ -155,7 +155,7 @@ def test_each_fault_of_the_site_fails_its_row(serve: Serve, name: str, answer: d
 
 
 @pytest.mark.parametrize("text", [None, "no certificate\n"], ids=["absent", "no certificate"])
-def test_an_authority_that_cannot_be_read_is_named_with_its_fix(tmp_path: Path, text: str | None) -> None:
+def test_an_authority_that_cannot_be_read_is_named_with_its_remedy(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "ca.pem"
     if text is not None:
         file.write_text(text, "ascii")

@@ -55,7 +55,7 @@ def test_every_test_directory_is_in_a_part() -> None:
     assert directories - words - by_molecule == set()
 
 
-def test_an_image_without_a_mirror_is_left_out_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_without_a_mirror_is_omitted_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(distribution: str) -> tuple[str, str]:
         if distribution == "ubuntu":
             raise VpsError("no mirror of ubuntu is configured")

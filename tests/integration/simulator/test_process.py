@@ -113,7 +113,7 @@ def test_platform_clients_read_the_simulated_services(tmp_path: Path) -> None:
             )
 
 
-def test_history_ends_on_the_wall_clock_and_stays_there_after_a_restart(tmp_path: Path) -> None:
+def test_history_ends_on_the_wall_clock_and_remains_there_after_a_restart(tmp_path: Path) -> None:
     account = make_account(tmp_path)
     with simulator(tmp_path, account, "--history-days", "1") as served:
         clock = served.clock()

@@ -300,7 +300,7 @@ def test_resume_ends_only_the_holds_that_the_operator_saw(ledger: Ledger) -> Non
     assert ledger.state()[0] == "reducing"
 
 
-def test_a_loss_after_the_acknowledgement_counts_anew(ledger: Ledger) -> None:
+def test_a_loss_after_the_acknowledgement_counts_again(ledger: Ledger) -> None:
     ledger.lose(50, HOUR, "B1.5")
     ledger.trip()
     ledger.resume()

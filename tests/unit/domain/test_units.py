@@ -62,7 +62,7 @@ def test_both_legs_of_a_contract_cost_a_dollar(price: units.Price) -> None:
 
 
 @given(st.decimals(0, 1000, places=6), st.sampled_from(["0.01", "0.001", "0.0001"]))
-def test_rounding_stays_within_a_step_and_on_the_right_side(value: Decimal, step_text: str) -> None:
+def test_rounding_is_within_a_step_and_on_the_right_side(value: Decimal, step_text: str) -> None:
     step = Decimal(step_text)
     down, up = units.round_down(value, step), units.round_up(value, step)
     assert down <= value <= up

@@ -18,5 +18,5 @@ def test_event_city_and_day_of_a_bracket_are_read_from_its_ticker() -> None:
 @pytest.mark.parametrize(
     "ticker", ["KXFED-26SEP-T4.00", "KXHIGHNY", "KXHIGHNY-SOMEDAY-B1.5", "KXHIGHNY-26AUG32-B1", ""]
 )
-def test_ticker_of_a_market_that_is_not_ours_is_not_parsed(ticker: str) -> None:
+def test_ticker_of_another_series_is_not_parsed(ticker: str) -> None:
     assert parse_ticker(ticker) is None

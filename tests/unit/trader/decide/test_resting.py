@@ -110,7 +110,7 @@ def withdrawn(
     return resting.to_withdraw(ledger.engine, DEMO, candidates, rules, allowed, pause_at, NOW)
 
 
-def test_orders_placed_by_hand_are_never_taken_away() -> None:
+def test_manual_orders_are_never_withdrawn() -> None:
     by_hand = replace(LISTED, client_order_id="by-hand", order_id="venue-2")
     unnamed = replace(LISTED, client_order_id="", order_id="venue-3")
     alike = replace(LISTED, client_order_id="a-mb-1", order_id="venue-4")
@@ -118,12 +118,12 @@ def test_orders_placed_by_hand_are_never_taken_away() -> None:
     assert resting.left_behind([by_hand, LISTED, unnamed]) == [Cancel("mb-1", "venue-1", 3, TICKER, "not_wanted")]
 
 
-def test_a_good_order_stays(ledger: Ledger) -> None:
+def test_a_good_order_is_kept(ledger: Ledger) -> None:
     rest(ledger)
     assert withdrawn(ledger) == []
 
 
-def test_a_good_order_of_the_no_leg_stays(ledger: Ledger) -> None:
+def test_a_good_order_of_the_no_leg_is_kept(ledger: Ledger) -> None:
     """An ask at 0.43 buys NO for 0.57; NO is worth 0.65."""
     rest(ledger, side="ask", price=Decimal("0.43"))
     assert withdrawn(ledger, NO) == []
@@ -147,14 +147,14 @@ def test_an_order_of_the_no_leg_is_judged_by_the_probability_of_no(ledger: Ledge
         (replace(YES, leg=Leg.NO), SEEN, "price_moved"),
     ],
 )
-def test_an_order_whose_market_changed_is_taken_away(
+def test_an_order_whose_market_changed_is_withdrawn(
     ledger: Ledger, decision: Decision | None, seen: Observed, reason: str
 ) -> None:
     rest(ledger)
     assert withdrawn(ledger, decision, seen) == [Cancel("mb-1", "venue-1", 3, TICKER, reason)]
 
 
-def test_an_order_is_taken_away_for_what_happens_around_its_market(ledger: Ledger) -> None:
+def test_an_order_is_withdrawn_for_events_around_its_market(ledger: Ledger) -> None:
     rest(ledger)
 
     def reasons(**given: Any) -> list[str]:
@@ -180,9 +180,7 @@ def test_an_order_is_judged_by_the_forecast_that_it_was_decided_by(
     [{"venue_order_id": None}, {"state": OrderState.UNKNOWN}, {"state": OrderState.PENDING}],
     ids=["no id", "unknown", "pending"],
 )
-def test_an_order_that_the_exchange_has_not_confirmed_is_left_to_the_evidence(
-    ledger: Ledger, values: dict[str, Any]
-) -> None:
+def test_an_unconfirmed_order_is_not_withdrawn(ledger: Ledger, values: dict[str, Any]) -> None:
     """The first one is passed over, not the rest."""
     rest(ledger, **values)
     rest(ledger, "mb-2", state=OrderState.PARTIALLY_FILLED)

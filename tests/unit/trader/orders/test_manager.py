@@ -62,7 +62,7 @@ def orders(ledger: Ledger, account: Account) -> OrderManager:
     return OrderManager(ledger.engine, account, FakeClock(NOW), DEMO)
 
 
-def test_the_intent_is_committed_whole_before_the_order_is_sent_once(
+def test_the_complete_intent_is_committed_before_the_order_is_sent_once(
     ledger: Ledger, account: Account, orders: OrderManager
 ) -> None:
     """The stand-in refuses every call to the exchange while a transaction is open."""
@@ -118,7 +118,7 @@ def test_each_step_of_an_order_is_a_failpoint(orders: OrderManager, points: Call
     assert points() == ["intent.committed", "create.answered", "outcome.committed"]
 
 
-def test_the_log_names_the_order_and_what_became_of_it(account: Account, orders: OrderManager) -> None:
+def test_the_log_names_the_order_and_its_outcome(account: Account, orders: OrderManager) -> None:
     account.refuses["create_order"] = UNKNOWN
     with capture_logs() as logs:
         orders.place(INTENT, CONTEXT)
@@ -135,7 +135,7 @@ def test_the_log_names_the_order_and_what_became_of_it(account: Account, orders:
 
 
 @pytest.mark.parametrize("state", [OrderState.RESTING, OrderState.PARTIALLY_FILLED])
-def test_an_order_that_the_exchange_took_away_is_canceled(
+def test_an_order_is_canceled_once_the_exchange_confirms_it(
     ledger: Ledger, account: Account, orders: OrderManager, state: OrderState
 ) -> None:
     row = ledger.add_order(state, client_order_id="mb-1", venue_order_id="venue-1")
@@ -148,7 +148,7 @@ def test_an_order_that_the_exchange_took_away_is_canceled(
     assert other.state == state
 
 
-def test_an_order_that_was_over_at_the_exchange_is_left_to_the_evidence(
+def test_an_order_that_had_ended_at_the_exchange_is_resolved_by_the_next_listing(
     ledger: Ledger, account: Account, orders: OrderManager
 ) -> None:
     row = ledger.add_order(OrderState.RESTING, client_order_id="mb-1", venue_order_id="venue-1")
@@ -178,7 +178,7 @@ def test_a_cancel_that_failed_changes_nothing_and_is_not_counted(
 
 
 @pytest.mark.parametrize(("ticker", "city"), [(TICKER, "NYC"), ("KXFED-26SEP-T4.00", None)])
-def test_why_an_order_goes_is_stored_before_the_exchange_is_told(
+def test_the_reason_of_a_cancel_is_stored_before_the_cancel_is_sent(
     ledger: Ledger, account: Account, orders: OrderManager, ticker: str, city: str | None
 ) -> None:
     account.refuses["cancel_order"] = CancelFailedError("HTTP 500")
@@ -201,5 +201,5 @@ def test_each_step_of_a_cancel_is_a_failpoint(orders: OrderManager, points: Call
     assert points() == ["cancel.committed", "cancel.answered", "cancel.recorded"]
 
 
-def test_a_fill_of_more_than_was_asked_is_a_whole_fill() -> None:
+def test_a_fill_of_more_than_was_ordered_counts_as_a_complete_fill() -> None:
     assert state_of_answer(INTENT, PlacedOrder("v", "mb-1", Count(Decimal(11)), NONE, SENT)) is OrderState.FILLED

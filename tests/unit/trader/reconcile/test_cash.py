@@ -44,14 +44,14 @@ def add_fill(ledger: Ledger, order_id: int, count: str) -> None:
         (BookSide.ASK, "0.05", "9.53325"),
     ],
 )
-def test_an_open_order_holds_back_the_price_of_its_own_leg_and_the_fee(
+def test_an_open_order_reserves_the_price_of_its_own_leg_and_the_fee(
     ledger: Ledger, side: BookSide, price: str, worst: str
 ) -> None:
     add_order(ledger, side, price, "10")
     assert cash.held_back(ledger.orders, {}) == Decimal(worst)
 
 
-def test_open_orders_of_both_legs_hold_back_their_sum(ledger: Ledger) -> None:
+def test_open_orders_of_both_legs_reserve_their_sum(ledger: Ledger) -> None:
     add_order(ledger, BookSide.BID, "0.40", "10")
     add_order(ledger, BookSide.ASK, "0.40", "10")
     assert cash.held_back(ledger.orders, {}) == Decimal("10.336")
@@ -61,7 +61,7 @@ def test_open_orders_of_both_legs_hold_back_their_sum(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("filled", "worst"), [("0", "4.168"), ("4", "2.5008"), ("9.5", "0.2084"), ("10", "0"), ("11", "0")]
 )
-def test_only_what_is_not_filled_yet_holds_cash_back(ledger: Ledger, filled: str, worst: str) -> None:
+def test_only_the_unfilled_part_of_an_order_reserves_cash(ledger: Ledger, filled: str, worst: str) -> None:
     order_id = add_order(ledger, BookSide.BID, "0.40", "10")
     assert cash.held_back(ledger.orders, {order_id: Decimal(filled), 99: Decimal(1)}) == Decimal(worst)
 
@@ -104,7 +104,7 @@ def test_cash_within_ten_cents_of_what_open_orders_explain_is_no_finding(reporte
         ("980.11", "0.1100 dollars more than our books: 980.1100, expected 980.0000"),
     ],
 )
-def test_cash_beyond_that_is_a_finding_with_both_sides(reported: str, said: str) -> None:
+def test_unexplained_cash_is_a_finding_with_both_sides(reported: str, said: str) -> None:
     view = CashView(dollars(reported), dollars("-20"), dollars("4"), NOW)
     assert cash.judge(view, dollars("1000")) == [
         Found(
