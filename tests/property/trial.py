@@ -18,7 +18,7 @@ from milkbot.db import order_events
 from milkbot.db.session import transaction
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.errors import DatabaseUnavailableError, MilkbotError
-from milkbot.simulator.engine.book import SelfTrade
+from milkbot.simulator.engine.orderbook import SelfTrade
 from milkbot.simulator.engine.rejects import RejectError
 from milkbot.simulator.engine.request import OrderRequest
 from milkbot.simulator.engine.trading import place

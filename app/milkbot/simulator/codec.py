@@ -12,8 +12,8 @@ from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.positions import Fill, Position
 from milkbot.domain.units import Cash, Count, Price
-from milkbot.simulator.engine.book import Resting, SelfTrade
 from milkbot.simulator.engine.irregular import Irregular
+from milkbot.simulator.engine.orderbook import Resting, SelfTrade
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.engine.records import Account, AccountFill, Holding, Market, Order, OrderGroup, Settled, Trade
 from milkbot.simulator.engine.state import Record
@@ -63,7 +63,7 @@ def market_to(market: Market) -> Body:
     """A market with its book."""
     return {
         "strike": market.plan.strikes.index(market.strike),
-        "book": [[r.owner, r.ref, r.is_bid, r.cents, r.lots, r.sequence, r.is_house] for r in market.book],
+        "book": [[r.owner, r.ref, r.is_bid, r.cents, r.lots, r.sequence, r.is_house] for r in market.orderbook],
         "marks": market.marks,
         "stepped_at": _text(market.stepped_at),
         "holders": market.holders,
@@ -81,7 +81,7 @@ def market_from(ticker: str, body: Body, plan: EventPlan) -> Market:
     """The reverse of market_to."""
     market = Market(ticker, plan, plan.strikes[body["strike"]])
     for row in body["book"]:
-        market.book.add(Resting(*row))
+        market.orderbook.add(Resting(*row))
     market.marks = body["marks"]
     market.stepped_at = _moment(body["stepped_at"])
     market.holders = body["holders"]

@@ -66,7 +66,7 @@ class Store:
         for key, body in self._records(OrderGroup):
             state.groups[key] = codec.group_from(body)
         state.irregular = {key for key, market in state.markets.items() if market.irregular.is_pending(now)}
-        resting = {order.ref for market in state.markets.values() for order in market.book if not order.is_house}
+        resting = {order.ref for market in state.markets.values() for order in market.orderbook if not order.is_house}
         state.resting = {key: order for key, order in state.orders.items() if key in resting}
         state.fills = [codec.fill_from(body) for _, body in self._records(AccountFill)]
         state.settlements = [codec.settled_from(body) for _, body in self._records(Settled)]

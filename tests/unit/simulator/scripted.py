@@ -10,8 +10,8 @@ from typing import Any
 from milkbot.domain.cities import City, city_of_series
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.orders import BookSide, TimeInForce
-from milkbot.simulator.engine.book import SelfTrade
 from milkbot.simulator.engine.lifecycle import advance
+from milkbot.simulator.engine.orderbook import SelfTrade
 from milkbot.simulator.engine.plan import EventPlan, Quote, Take
 from milkbot.simulator.engine.records import Account, Market, Order
 from milkbot.simulator.engine.request import OrderRequest

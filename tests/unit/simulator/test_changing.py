@@ -41,7 +41,7 @@ def refused(desk: Desk, order: Order, contracts: str, at: str, **more: Any) -> s
 
 
 def queue(desk: Desk) -> list[str]:
-    return [resting.ref for resting in desk.market().book.bids if not resting.is_house]
+    return [resting.ref for resting in desk.market().orderbook.bids if not resting.is_house]
 
 
 def test_a_smaller_size_keeps_the_place_in_the_queue(desk: Desk) -> None:

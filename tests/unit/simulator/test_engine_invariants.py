@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.unit.simulator.scripted import DETERMINED, MIDDLE, Desk
 
 from milkbot.domain.orders import TimeInForce
-from milkbot.simulator.engine.book import SelfTrade
 from milkbot.simulator.engine.collateral import available
+from milkbot.simulator.engine.orderbook import SelfTrade
 from milkbot.simulator.engine.rejects import RejectError
 
 orders = st.tuples(
@@ -49,7 +49,7 @@ def test_cash_and_contracts_balance_whatever_is_sent(steps: list[tuple[object, .
         except RejectError:
             continue
         market = desk.state.markets[MIDDLE]
-        bids, asks = market.book.levels(is_bid=True), market.book.levels(is_bid=False)
+        bids, asks = market.orderbook.levels(is_bid=True), market.orderbook.levels(is_bid=False)
         assert not bids or not asks or bids[0][0] < asks[0][0]
         assert sum(market.holders.values()) == 0
         for account in desk.state.accounts.values():

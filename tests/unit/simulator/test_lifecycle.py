@@ -94,7 +94,7 @@ def test_close_removes_resting_orders_and_refuses_even_cancels() -> None:
     assert error.value.code == "market_inactive"
     assert (order.status, order.updated_at) == (VenueOrderStatus.CANCELED, CLOSES)
     assert available(desk.state, desk.alice) == 100
-    assert not list(desk.market().book)
+    assert not list(desk.market().orderbook)
 
 
 def test_one_long_step_gives_the_same_result_as_many_short_ones() -> None:

@@ -18,10 +18,10 @@ def test_taken_quote_does_not_come_back_before_it_changes() -> None:
     desk.order("bid", "10", "0.50", time_in_force=IOC)
     desk.pass_time(timedelta(minutes=30))
 
-    assert desk.market().book.levels(is_bid=False) == []
+    assert desk.market().orderbook.levels(is_bid=False) == []
 
     desk.quote(40, 50, contracts=10)
-    assert desk.market().book.levels(is_bid=False) == [(50, 1000)]
+    assert desk.market().orderbook.levels(is_bid=False) == [(50, 1000)]
 
 
 def test_a_price_touched_for_a_moment_fills_a_resting_order() -> None:
@@ -47,7 +47,7 @@ def test_crowd_takes_the_best_price_first() -> None:
     desk.pass_time(timedelta(minutes=6))
 
     assert order.filled_lots == 500
-    assert desk.market().book.levels(is_bid=True) == [(40, 800)]
+    assert desk.market().orderbook.levels(is_bid=True) == [(40, 800)]
     assert desk.market().volume == 700
 
 

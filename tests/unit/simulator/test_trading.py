@@ -9,9 +9,9 @@ import pytest
 from tests.unit.simulator.scripted import CLOSES, LOW, MIDDLE, OPENS, Desk
 
 from milkbot.domain.orders import TimeInForce
-from milkbot.simulator.engine.book import SelfTrade
 from milkbot.simulator.engine.changing import cancel, cancel_all
 from milkbot.simulator.engine.collateral import available, reserved_total
+from milkbot.simulator.engine.orderbook import SelfTrade
 from milkbot.simulator.engine.rejects import RejectError
 from milkbot.simulator.engine.trading import RECENT
 from milkbot.venue.values import VenueOrderStatus

@@ -130,7 +130,7 @@ def _check(state: State, account: Account, order: Order, request: AmendRequest) 
 
 def _shrink(market: Market, order: Order, lots: int) -> None:
     order.remaining_lots = lots
-    for resting in market.book:
+    for resting in market.orderbook:
         if resting.ref == order.order_id:
             resting.lots = lots
 
@@ -138,10 +138,10 @@ def _shrink(market: Market, order: Order, lots: int) -> None:
 def _requeue(state: State, account: Account, market: Market, order: Order, cents: int, lots: int) -> int:
     """Take the order out and place it anew at the end of its queue. Returns the lots that it filled on the way."""
     before = (order.cents, order.remaining_lots, order.sequence)
-    market.book.remove([order.order_id])
+    market.orderbook.remove([order.order_id])
     del state.resting[order.order_id]
     order.cents, order.remaining_lots, order.sequence = cents, lots, state.next_sequence()
-    crossing = market.book.crossing(
+    crossing = market.orderbook.crossing(
         account.key_id, is_bid=order.is_bid, cents=cents, lots=lots, self_trade=order.self_trade
     )
     try:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from milkbot.domain.markets import MarketStatus
 from milkbot.domain.units import ONE, ZERO, Cash, Price
-from milkbot.simulator.engine.book import Crossing, Match, Resting
 from milkbot.simulator.engine.lifecycle import close, outcome, payout
 from milkbot.simulator.engine.matching import execute
+from milkbot.simulator.engine.orderbook import Crossing, Match, Resting
 from milkbot.simulator.engine.pause import Outage, resumes_at
 from milkbot.simulator.engine.records import Market, Order
 from milkbot.simulator.engine.rejects import bad_request
@@ -91,7 +91,7 @@ def resume(state: State) -> None:
 def fill_resting(state: State, order: Order, lots: int) -> None:
     """Let a stranger trade against a resting order at its price, past everyone before it in the queue."""
     market = state.markets[order.ticker]
-    own = next(resting for resting in market.book if resting.ref == order.order_id)
+    own = next(resting for resting in market.orderbook if resting.ref == order.order_id)
     crossing = Crossing((Match(own, min(lots, order.remaining_lots)),), (), stopped=False)
     execute(state, market, STRANGER, None, crossing, state.now)
 
@@ -99,7 +99,7 @@ def fill_resting(state: State, order: Order, lots: int) -> None:
 def thin_out(market: Market, *, is_bid: bool, cents: int, lots: int, parts: int) -> None:
     """Leave `lots` of the house's offers that an incoming order would meet, and cut each into that many pieces."""
     kept: list[Resting] = []
-    for resting in market.book.side(is_bid=not is_bid):
+    for resting in market.orderbook.side(is_bid=not is_bid):
         reachable = resting.cents <= cents if is_bid else resting.cents >= cents
         if not (resting.is_house and reachable):
             kept.append(resting)
@@ -109,9 +109,9 @@ def thin_out(market: Market, *, is_bid: bool, cents: int, lots: int, parts: int)
         sizes = [left // parts + (1 if piece < left % parts else 0) for piece in range(parts)]
         kept += [replace(resting, lots=size) for size in sizes if size]
     if is_bid:
-        market.book.asks = kept
+        market.orderbook.asks = kept
     else:
-        market.book.bids = kept
+        market.orderbook.bids = kept
 
 
 def another_high(market: Market) -> int:

@@ -121,7 +121,7 @@ def close(state: State, market: Market, at: datetime) -> None:
     """Take all orders out of a market and end its trading."""
     for order_id in market.user_orders():
         state.cancel(state.orders[order_id], at)
-    market.book.remove([resting.ref for resting in market.book])
+    market.orderbook.remove([resting.ref for resting in market.orderbook])
     market.marks = {}
     market.updated_at = at
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from milkbot.simulator.engine import groups
-from milkbot.simulator.engine.book import Crossing, Resting
 from milkbot.simulator.engine.ledger import book_fill
+from milkbot.simulator.engine.orderbook import Crossing, Resting
 from milkbot.simulator.engine.records import Market, Order, Trade
 from milkbot.simulator.engine.state import State
 
@@ -25,11 +25,11 @@ def execute(state: State, market: Market, owner: str, order: Order | None, cross
             maker = state.orders[resting.ref]
             book_fill(state, maker, resting.cents, match.lots, at, is_taker=False)
             traded_groups += _counted(state, maker, match.lots, at)
-    market.book.apply(crossing)
+    market.orderbook.apply(crossing)
     groups.enforce(state, traded_groups, at)
     for own in crossing.own_removed:
         if own.is_house:
-            market.book.remove([own.ref])
+            market.orderbook.remove([own.ref])
         else:
             state.cancel(state.orders[own.ref], at)
     state.touch(market)

@@ -11,8 +11,8 @@ from milkbot.domain.markets import MarketStatus, Strike
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.positions import Fill, Position
 from milkbot.domain.units import ZERO, Cash
-from milkbot.simulator.engine.book import Book, SelfTrade
 from milkbot.simulator.engine.irregular import Irregular
+from milkbot.simulator.engine.orderbook import OrderBook, SelfTrade
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.venue.values import VenueOrderStatus
 
@@ -133,7 +133,7 @@ class Market:
     ticker: str
     plan: EventPlan
     strike: Strike
-    book: Book = field(default_factory=Book)
+    orderbook: OrderBook = field(default_factory=OrderBook)
     marks: dict[str, int] = field(default_factory=dict)
     """Stamp of each house quote that was posted, taken or not."""
     stepped_at: datetime | None = None
@@ -186,7 +186,7 @@ class Market:
 
     def user_orders(self) -> Iterable[str]:
         """Order ids of accounts that rest here."""
-        return [resting.ref for resting in self.book if not resting.is_house]
+        return [resting.ref for resting in self.orderbook if not resting.is_house]
 
 
 @dataclass(slots=True)

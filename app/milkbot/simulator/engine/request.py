@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.units import COUNT_STEP, ZERO
-from milkbot.simulator.engine.book import SelfTrade
+from milkbot.simulator.engine.orderbook import SelfTrade
 from milkbot.simulator.engine.rejects import invalid_order, invalid_price, invalid_size
 from milkbot.simulator.engine.units import LOTS_PER_CONTRACT
 

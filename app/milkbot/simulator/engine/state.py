@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from milkbot.simulator.engine.book import Resting
+from milkbot.simulator.engine.orderbook import Resting
 from milkbot.simulator.engine.pause import Outage, resumes_at
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.engine.records import Account, AccountFill, Market, Order, OrderGroup, Settled, Trade
@@ -90,7 +90,7 @@ class State:
     def rest(self, order: Order) -> None:
         """Put an account's order into its book."""
         self.resting[order.order_id] = order
-        self.markets[order.ticker].book.add(
+        self.markets[order.ticker].orderbook.add(
             Resting(
                 order.account, order.order_id, order.is_bid, order.cents, order.remaining_lots, order.sequence, False
             )
@@ -103,7 +103,7 @@ class State:
         order.status = VenueOrderStatus.CANCELED
         order.updated_at = at
         self.resting.pop(order.order_id, None)
-        self.markets[order.ticker].book.remove([order.order_id])
+        self.markets[order.ticker].orderbook.remove([order.order_id])
         self.touch(order)
         self.touch(self.markets[order.ticker])
         return lots

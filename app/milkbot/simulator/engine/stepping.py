@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from milkbot.domain.markets import MarketStatus
-from milkbot.simulator.engine.book import Resting, SelfTrade
 from milkbot.simulator.engine.matching import execute
+from milkbot.simulator.engine.orderbook import Resting, SelfTrade
 from milkbot.simulator.engine.plan import House, Quote
 from milkbot.simulator.engine.records import Market
 from milkbot.simulator.engine.state import State
@@ -25,7 +25,7 @@ def refresh(state: State, house: House, market: Market, until: datetime) -> None
         return
     until = min(until, plan.closes_at - LAST_STEP)
     after = market.stepped_at or plan.opens_at
-    if any(not resting.is_house for resting in market.book):
+    if any(not resting.is_house for resting in market.orderbook):
         for moment in house.moments(plan, market.ticker, after, until):
             _step(state, house, market, moment)
     latest = house.latest_moment(plan, market.ticker, until)
@@ -46,7 +46,7 @@ def _step(state: State, house: House, market: Market, at: datetime) -> None:
     if not state.is_paused(at) and market.status(at) is MarketStatus.ACTIVE:
         _requote(state, market, house.quotes(market.plan, market.strike, at, market.holders), at)
         for take in house.takes(market.plan, market.strike, at, market.stepped_at):
-            crossing = market.book.crossing(
+            crossing = market.orderbook.crossing(
                 take.owner, is_bid=take.is_bid, cents=take.cents, lots=take.lots, self_trade=SelfTrade.MAKER
             )
             execute(state, market, take.owner, None, crossing, at)
@@ -57,16 +57,16 @@ def _step(state: State, house: House, market: Market, at: datetime) -> None:
 def _requote(state: State, market: Market, quotes: list[Quote], at: datetime) -> None:
     """Withdraw quotes that changed, then post the new ones through the same matching as everyone's orders."""
     wanted = {quote.key: quote.stamp for quote in quotes}
-    market.book.remove(key for key, stamp in market.marks.items() if wanted.get(key) != stamp)
+    market.orderbook.remove(key for key, stamp in market.marks.items() if wanted.get(key) != stamp)
     fresh = [quote for quote in quotes if market.marks.get(quote.key) != quote.stamp]
     market.marks = wanted
     for quote in fresh:
-        crossing = market.book.crossing(
+        crossing = market.orderbook.crossing(
             quote.owner, is_bid=quote.is_bid, cents=quote.cents, lots=quote.lots, self_trade=SelfTrade.MAKER
         )
         execute(state, market, quote.owner, None, crossing, at)
         left = quote.lots - crossing.lots
         if left:
-            market.book.add(
+            market.orderbook.add(
                 Resting(quote.owner, quote.key, quote.is_bid, quote.cents, left, state.next_sequence(), True)
             )

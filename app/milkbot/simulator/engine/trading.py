@@ -9,10 +9,10 @@ from milkbot.domain.markets import MarketStatus
 from milkbot.domain.orders import TimeInForce
 from milkbot.domain.units import ZERO
 from milkbot.simulator.engine import groups, rejects
-from milkbot.simulator.engine.book import Crossing
 from milkbot.simulator.engine.collateral import available, reserved, reserved_total, signed_lots
 from milkbot.simulator.engine.ledger import cash_change, position_of, preview
 from milkbot.simulator.engine.matching import execute
+from milkbot.simulator.engine.orderbook import Crossing
 from milkbot.simulator.engine.records import Account, Market, Order
 from milkbot.simulator.engine.request import OrderRequest, check
 from milkbot.simulator.engine.state import State
@@ -32,7 +32,7 @@ def place(state: State, account: Account, request: OrderRequest) -> Order:
     if request.order_group_id:
         groups.open_group(state, account, request.order_group_id)
     lots = _allowed_lots(account, request)
-    crossing = market.book.crossing(
+    crossing = market.orderbook.crossing(
         account.key_id, is_bid=request.is_bid, cents=request.cents, lots=lots, self_trade=request.self_trade
     )
     if request.post_only and (crossing.matches or crossing.own_removed or crossing.stopped):

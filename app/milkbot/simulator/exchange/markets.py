@@ -15,7 +15,7 @@ from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.filters import MarketFilter, Window, names, statuses
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
 
-MOST_BOOKS = 100
+MOST_ORDERBOOKS = 100
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Depth = Annotated[int, Query(le=100)]
@@ -60,11 +60,11 @@ def router(desk: Desk) -> APIRouter:
             return JSONResponse({"markets": [render.market(m, state.now) for m in shown], "cursor": after})
 
     @routes.get("/markets/orderbooks")
-    def books(request: Request, tickers: Annotated[list[str] | None, Query()] = None) -> JSONResponse:
+    def orderbooks(request: Request, tickers: Annotated[list[str] | None, Query()] = None) -> JSONResponse:
         with desk.public(request):
-            if not tickers or len(tickers) > MOST_BOOKS:
-                raise bad_request(f"tickers holds {len(tickers or [])} names, expected 1 to {MOST_BOOKS}")
-            rows = [{"ticker": name, "orderbook_fp": render.book(desk.market(name), 0)} for name in tickers]
+            if not tickers or len(tickers) > MOST_ORDERBOOKS:
+                raise bad_request(f"tickers holds {len(tickers or [])} names, expected 1 to {MOST_ORDERBOOKS}")
+            rows = [{"ticker": name, "orderbook_fp": render.orderbook(desk.market(name), 0)} for name in tickers]
             return JSONResponse({"orderbooks": rows})
 
     @routes.get("/markets/trades")
@@ -92,9 +92,9 @@ def router(desk: Desk) -> APIRouter:
             return JSONResponse({"market": render.market(_known(desk.market(ticker), ticker), state.now)})
 
     @routes.get("/markets/{ticker}/orderbook")
-    def book(request: Request, ticker: str, depth: Depth = 0) -> JSONResponse:
+    def orderbook(request: Request, ticker: str, depth: Depth = 0) -> JSONResponse:
         with desk.public(request):
-            return JSONResponse({"orderbook_fp": render.book(desk.market(ticker), depth)})
+            return JSONResponse({"orderbook_fp": render.orderbook(desk.market(ticker), depth)})
 
     return routes
 

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.units import Count, Price
-from milkbot.simulator.engine.book import SelfTrade
 from milkbot.simulator.engine.changing import KEEP, AmendRequest
+from milkbot.simulator.engine.orderbook import SelfTrade
 from milkbot.simulator.engine.rejects import bad_request
 from milkbot.simulator.engine.request import OrderRequest
 

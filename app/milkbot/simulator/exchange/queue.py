@@ -53,7 +53,7 @@ def router(desk: Desk) -> APIRouter:
 def _ahead(desk: Desk, state: State, order: Order) -> int:
     desk.market(order.ticker)
     lots = 0
-    for resting in state.markets[order.ticker].book.side(is_bid=order.is_bid):
+    for resting in state.markets[order.ticker].orderbook.side(is_bid=order.is_bid):
         if resting.ref == order.order_id:
             break
         lots += resting.lots

@@ -60,7 +60,7 @@ def market(subject: Market, now: datetime) -> Body:
     """A market with its quotes. An empty side has size 0 and a price that means nothing."""
     plan, strike = subject.plan, subject.strike
     status = subject.status(now)
-    bids, asks = subject.book.levels(is_bid=True), subject.book.levels(is_bid=False)
+    bids, asks = subject.orderbook.levels(is_bid=True), subject.orderbook.levels(is_bid=False)
     bid, bid_lots = bids[0] if bids else (0, 0)
     ask, ask_lots = asks[0] if asks else (100, 0)
     expiration = text.moment(plan.determined_at + timedelta(days=7))
@@ -116,10 +116,10 @@ def market(subject: Market, now: datetime) -> Body:
     return body
 
 
-def book(subject: Market | None, depth: int) -> Body:
+def orderbook(subject: Market | None, depth: int) -> Body:
     """Bids of both legs, ascending, best last; depth 0 is all of it. An unknown market has an empty book."""
-    yes = subject.book.levels(is_bid=True) if subject else []
-    no = [(100 - cents, lots) for cents, lots in subject.book.levels(is_bid=False)] if subject else []
+    yes = subject.orderbook.levels(is_bid=True) if subject else []
+    no = [(100 - cents, lots) for cents, lots in subject.orderbook.levels(is_bid=False)] if subject else []
     return {"yes_dollars": _levels(yes, depth), "no_dollars": _levels(no, depth)}
 
 

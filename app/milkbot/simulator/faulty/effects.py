@@ -37,7 +37,7 @@ def before_create(state: State, fired: Iterable[Fired], market: Market | None, a
         return
     shown = sum(
         resting.lots
-        for resting in market.book.side(is_bid=not asked.is_bid)
+        for resting in market.orderbook.side(is_bid=not asked.is_bid)
         if resting.is_house and (resting.cents <= asked.cents if asked.is_bid else resting.cents >= asked.cents)
     )
     kept = int(min(shown, asked.lots) * one.rule.share)

@@ -56,7 +56,7 @@ class Crossing:
 
 
 @dataclass(slots=True)
-class Book:
+class OrderBook:
     """Resting orders, best first on either side."""
 
     bids: list[Resting] = field(default_factory=list)
