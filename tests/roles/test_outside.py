@@ -159,7 +159,7 @@ def test_an_authority_that_cannot_be_read_is_named_with_its_remedy(tmp_path: Pat
     file = tmp_path / "ca.pem"
     if text is not None:
         file.write_text(text, "ascii")
-    where = {"domain": "nowhere.invalid", "address": "127.0.0.1", "origin": "127.0.0.1"}
+    where: dict[str, Any] = {"domain": "nowhere.invalid", "address": "127.0.0.1", "origin": "127.0.0.1"}
     done = ask("verify/library/outside.py", **where, ssh_port=1, closed_ports=[1], release="r1", ca_file=str(file))
     assert done["failed"]
     for words in ("verify_ca_file", str(file), "or leave it empty"):
