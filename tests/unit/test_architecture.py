@@ -13,7 +13,7 @@ PACKAGE = ROOT / "app" / "milkbot"
 PACKAGES = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 MODULES = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
 PURE = {"domain", "forecast", "risk", "sizing"}
-"""These use no module beside the packages either."""
+"""These use no top-level module either."""
 EVERYTHING = "everything"
 
 
@@ -57,5 +57,5 @@ def test_a_contract_forbids_what_the_table_does_not_allow(package: str) -> None:
     assert CONTRACTS.get(frozenset(full({package})), set()) == full(forbidden)
 
 
-def test_modules_beside_the_packages_import_only_domain_and_db() -> None:
+def test_top_level_modules_import_only_domain_and_db() -> None:
     assert CONTRACTS[frozenset(full(MODULES))] == full(PACKAGES - {"db", "domain"})
