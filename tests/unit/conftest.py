@@ -1,15 +1,10 @@
-"""Profiles of Hypothesis for the unit tests."""
+"""A profile of Hypothesis for the mutation run."""
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-# A mutant is tried thousands of times in all: few examples, the same ones each time, and no clock.
+# A mutant is tried thousands of times in all: few examples, and the same ones each time.
 settings.register_profile(
-    "mutation",
-    max_examples=25,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
+    "mutation", settings.get_profile("any-machine"), max_examples=25, derandomize=True, database=None
 )
