@@ -53,7 +53,7 @@ def obey(ledger: Ledger, account: Account, settings: Settings, *resting: VenueOr
     return kill_file.obey(ledger.engine, account, settings, resting, NOW)
 
 
-def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+def test_an_absent_file_is_not_found(tmp_path: Path) -> None:
     assert kill_file.found(tmp_path / "HALT") is None
     (tmp_path / "file").touch()
     assert kill_file.found(tmp_path / "file" / "HALT") is None
@@ -66,7 +66,7 @@ def test_a_file_is_found_whatever_it_is(tmp_path: Path) -> None:
     assert kill_file.found(tmp_path / "link") == f"the kill file {tmp_path}/link exists"
 
 
-def test_a_file_that_cannot_be_looked_for_counts_as_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_checked_counts_as_present(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_: Path) -> NoReturn:
         raise PermissionError(13, "Permission denied")
 

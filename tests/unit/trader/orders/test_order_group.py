@@ -89,7 +89,7 @@ def test_a_group_that_the_exchange_triggered_is_recorded_as_triggered(ledger: Le
     [{}, {BREAKER: EARLIER - timedelta(seconds=1)}, {"operator": NOW}],
     ids=["never", "before the trigger", "another hold"],
 )
-def test_a_triggered_group_stays_closed_until_an_operator_acknowledges_it(
+def test_a_triggered_group_remains_closed_until_the_operator_acknowledges_it(
     ledger: Ledger, account: Account, acknowledged: dict[str, datetime]
 ) -> None:
     acted(ledger, Act.TRIGGERED, limit=1000)
@@ -129,7 +129,7 @@ def trigger(ledger: Ledger, account: Account) -> bool:
 
 
 @pytest.mark.parametrize("act", [None, Act.TRIGGERED])
-def test_no_group_or_a_triggered_one_is_not_triggered(ledger: Ledger, account: Account, act: Act | None) -> None:
+def test_only_an_active_group_is_triggered(ledger: Ledger, account: Account, act: Act | None) -> None:
     if act is not None:
         acted(ledger, act)
     before = len(ledger.group_acts)
@@ -138,7 +138,7 @@ def test_no_group_or_a_triggered_one_is_not_triggered(ledger: Ledger, account: A
 
 
 @pytest.mark.parametrize("act", [Act.CREATED, Act.RESET])
-def test_a_trigger_is_stored_and_halts_before_the_exchange_is_told(ledger: Ledger, account: Account, act: Act) -> None:
+def test_a_trigger_is_stored_and_halts_before_it_is_sent(ledger: Ledger, account: Account, act: Act) -> None:
     acted(ledger, act)
     account.refuses["trigger_order_group"] = OrderGroupError("HTTP 500")
     with pytest.raises(OrderGroupError):
@@ -150,6 +150,6 @@ def test_a_trigger_is_stored_and_halts_before_the_exchange_is_told(ledger: Ledge
     assert ledger.published == [NOW]
 
 
-def test_a_trigger_that_the_exchange_took_is_reported(ledger: Ledger, account: Account) -> None:
+def test_an_accepted_trigger_is_reported(ledger: Ledger, account: Account) -> None:
     acted(ledger, Act.CREATED)
     assert trigger(ledger, account) is True

@@ -48,7 +48,7 @@ def known(ledger: Ledger, **values: str | None) -> Order:
     return ledger.add_order(OrderState.RESTING, **{"client_order_id": "mb-9", "venue_order_id": "venue-9", **values})
 
 
-def test_an_order_placed_by_hand_is_taken_in_as_manual(ledger: Ledger) -> None:
+def test_a_manual_order_is_adopted_as_manual(ledger: Ledger) -> None:
     """Its own name may be anything, so the books give it one."""
     (found,) = adopt(ledger, BY_HAND)
     (row,) = ledger.orders
@@ -73,7 +73,7 @@ def test_an_order_placed_by_hand_is_taken_in_as_manual(ledger: Ledger) -> None:
     )
 
 
-def test_an_order_of_ours_that_was_lost_is_taken_in_under_its_name(ledger: Ledger) -> None:
+def test_a_lost_order_is_adopted_under_its_name(ledger: Ledger) -> None:
     (found,) = adopt(ledger, OURS)
     (row,) = ledger.orders
     assert (row.client_order_id, row.venue_order_id, row.origin) == ("mb-1", "venue-1", "found")
@@ -82,7 +82,7 @@ def test_an_order_of_ours_that_was_lost_is_taken_in_under_its_name(ledger: Ledge
     assert found.message == "order venue-1 is not in our books; it is ours by its name and is in them now"
 
 
-def test_an_order_is_taken_in_whole(ledger: Ledger) -> None:
+def test_an_order_is_adopted_with_all_its_fields(ledger: Ledger) -> None:
     adopt(ledger, BY_HAND)
     (row,) = ledger.orders
     assert (row.ticker, row.event_ticker, row.city_code) == (TICKER, "KXHIGHNY-26AUG03", "NYC")
@@ -92,14 +92,14 @@ def test_an_order_is_taken_in_whole(ledger: Ledger) -> None:
     assert row.state == OrderState.PENDING
 
 
-def test_an_order_without_a_name_or_a_time_is_taken_in_now(ledger: Ledger) -> None:
+def test_an_order_without_a_name_or_a_time_is_adopted_as_of_now(ledger: Ledger) -> None:
     (found,) = adopt(ledger, replace(BY_HAND, client_order_id="", created_at=None))
     assert found.theirs["client_order_id"] is None
     assert ledger.orders[0].created_at == NOW
 
 
 @pytest.mark.parametrize(("initial", "filled", "remaining", "count"), [(10, 4, 6, 10), (0, 4, 6, 10), (12, 4, 6, 12)])
-def test_an_order_is_taken_in_at_the_largest_size_that_it_had(
+def test_an_order_is_adopted_at_the_largest_size_that_it_had(
     ledger: Ledger, initial: int, filled: int, remaining: int, count: int
 ) -> None:
     size, part, rest = (Count(Decimal(number)) for number in (initial, filled, remaining))
@@ -107,14 +107,14 @@ def test_an_order_is_taken_in_at_the_largest_size_that_it_had(
     assert ledger.orders[0].count == count
 
 
-def test_an_order_that_is_listed_twice_is_taken_in_once(ledger: Ledger) -> None:
+def test_an_order_that_is_listed_twice_is_adopted_once(ledger: Ledger) -> None:
     assert len(adopt(ledger, BY_HAND, BY_HAND)) == 1
     assert len(ledger.orders) == 1
     assert adopt(ledger, BY_HAND) == []
 
 
 @pytest.mark.parametrize("values", [{"venue_order_id": "venue-1"}, {"client_order_id": "mb-1", "venue_order_id": None}])
-def test_an_order_that_the_books_know_by_either_name_is_not_taken_in(
+def test_an_order_that_the_ledger_knows_by_either_id_is_not_adopted(
     ledger: Ledger, values: dict[str, str | None]
 ) -> None:
     known(ledger, **values)

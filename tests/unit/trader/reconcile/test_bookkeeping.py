@@ -77,7 +77,7 @@ def paid(ledger: Ledger) -> list[object]:
     return figures(ledger.settlements[TICKER], "result signed_count cost revenue realized_pnl")
 
 
-def test_a_fill_is_stored_whole(ledger: Ledger) -> None:
+def test_a_fill_is_stored_with_all_its_fields(ledger: Ledger) -> None:
     ledger.add_order(OrderState.FILLED, venue_order_id="order-bought")
     assert book(ledger, BOUGHT) == 1
     (row,) = ledger.fills
@@ -92,7 +92,7 @@ def test_a_fill_whose_order_is_unknown_waits_for_it(ledger: Ledger) -> None:
     assert ledger.fills[0].order_id is None
 
 
-def test_a_position_is_stored_whole(ledger: Ledger) -> None:
+def test_a_position_is_stored_with_all_its_fields(ledger: Ledger) -> None:
     book(ledger, BOUGHT)
     row = ledger.positions[TICKER]
     assert figures(row, "trading_mode ticker event_ticker city_code") == [DEMO, TICKER, EVENT, "NYC"]
@@ -106,7 +106,7 @@ def test_a_repeated_fill_is_recorded_once(ledger: Ledger) -> None:
     assert ledger.positions[TICKER].signed_count == 20
 
 
-def test_a_fill_of_another_series_is_passed_over_alone(ledger: Ledger) -> None:
+def test_a_fill_of_another_series_is_skipped_alone(ledger: Ledger) -> None:
     assert book(ledger, FED, MORE) == 1
     assert [row.venue_fill_id for row in ledger.fills] == ["more"]
 
@@ -134,19 +134,19 @@ def test_a_position_of_nothing_is_closed(ledger: Ledger) -> None:
     assert ledger.positions[TICKER].is_closed is True
 
 
-def test_a_fill_touches_the_rollups_of_its_market_and_its_day(ledger: Ledger) -> None:
+def test_a_fill_marks_the_rollups_of_its_market_and_its_day(ledger: Ledger) -> None:
     book(ledger, BOUGHT)
     assert ledger.touched == TRADED
 
 
-def test_a_repeated_fill_touches_nothing(ledger: Ledger) -> None:
+def test_a_repeated_fill_marks_nothing(ledger: Ledger) -> None:
     book(ledger, BOUGHT)
     ledger.touched.clear()
     book(ledger, BOUGHT)
     assert ledger.touched == set()
 
 
-def test_a_late_fill_touches_the_day_of_what_it_changes(ledger: Ledger) -> None:
+def test_a_late_fill_marks_the_day_that_it_changes(ledger: Ledger) -> None:
     """What was sold the next day realizes something else."""
     sold = replace(SOLD, filled_at=NEXT_DAY, count=Count(Decimal(10)))
     book(ledger, BOUGHT, sold)
@@ -155,7 +155,7 @@ def test_a_late_fill_touches_the_day_of_what_it_changes(ledger: Ledger) -> None:
     assert ("equity", "", NEXT_DAY.date()) in ledger.touched
 
 
-def test_a_settlement_is_stored_whole_and_closes_its_position(ledger: Ledger) -> None:
+def test_a_settlement_is_stored_with_all_its_fields_and_closes_its_position(ledger: Ledger) -> None:
     book(ledger, *ALL)
     assert settle(ledger, WON, at=NEXT_DAY + timedelta(hours=1)) == 1
     row = ledger.settlements[TICKER]
@@ -174,13 +174,13 @@ def test_a_repeated_settlement_counts_once(ledger: Ledger) -> None:
     assert ledger.risk_events == []
 
 
-def test_a_settlement_of_another_series_is_passed_over_alone(ledger: Ledger) -> None:
+def test_a_settlement_of_another_series_is_skipped_alone(ledger: Ledger) -> None:
     fed = replace(WON, ticker="KXFED-26SEP-T4.00", settled_at=NOON)
     assert settle(ledger, fed, WON) == 1
     assert ledger.settlements.keys() == {TICKER}
 
 
-def test_a_settlement_touches_the_rollups_of_its_market_and_its_day(ledger: Ledger) -> None:
+def test_a_settlement_marks_the_rollups_of_its_market_and_its_day(ledger: Ledger) -> None:
     settle(ledger, WON)
     assert ledger.touched == {*TRADED - {("equity", "", DAY)}, ("equity", "", NEXT_DAY.date())}
 

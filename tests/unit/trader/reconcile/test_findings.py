@@ -39,7 +39,7 @@ def test_a_finding_is_stored_with_both_sides(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("found", [CASH, LOST])
-def test_a_finding_of_no_market_of_ours_blocks_no_event(ledger: Ledger, found: Found) -> None:
+def test_a_finding_of_another_series_blocks_no_event(ledger: Ledger, found: Found) -> None:
     store(ledger, found)
     assert ledger.findings[0].event_ticker is None
     assert ledger.risk_events[0]["city_code"] is None
@@ -85,12 +85,12 @@ def test_a_finding_that_is_found_again_is_reported_once(ledger: Ledger) -> None:
     ("found", "severity"),
     [(LOST, "critical"), (Found(FindingKind.ORDER_OVERDUE, "mb-1", "overdue"), "critical"), (CASH, "warning")],
 )
-def test_what_halts_or_is_overdue_is_critical(ledger: Ledger, found: Found, severity: str) -> None:
+def test_a_finding_that_halts_or_is_overdue_is_critical(ledger: Ledger, found: Found, severity: str) -> None:
     store(ledger, found)
     assert ledger.risk_events[0]["severity"] == severity
 
 
-def test_what_halts_sets_a_hold_that_the_operator_ends(ledger: Ledger) -> None:
+def test_a_finding_that_halts_sets_a_hold_that_the_operator_ends(ledger: Ledger) -> None:
     store(ledger, LOST)
     reason = "lost_order: an order was lost"
     assert ledger.holds == [
@@ -105,7 +105,7 @@ def test_an_effect_of_its_own_goes_before_that_of_the_kind(ledger: Ledger) -> No
     assert ledger.holds == []
 
 
-def test_what_is_found_no_more_is_closed_by_evidence(ledger: Ledger) -> None:
+def test_a_finding_that_is_no_longer_found_is_closed_by_evidence(ledger: Ledger) -> None:
     store(ledger, POSITION, CASH)
     later = NOW + timedelta(minutes=5)
     store(ledger, CASH, at=later)
@@ -120,7 +120,7 @@ def test_another_subject_or_another_kind_does_not_keep_a_finding_open(ledger: Le
     assert [row.closed_at is None for row in ledger.findings] == [False, False, True]
 
 
-def test_what_was_not_looked_for_is_not_closed(ledger: Ledger) -> None:
+def test_a_finding_that_was_not_checked_is_not_closed(ledger: Ledger) -> None:
     store(ledger, POSITION)
     store(ledger, looked_for=())
     store(ledger, looked_for=frozenset(FindingKind) - {FindingKind.POSITION_MISMATCH})

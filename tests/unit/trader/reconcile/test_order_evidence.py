@@ -114,7 +114,7 @@ def test_an_order_that_ended_at_its_expiry_has_expired(ledger: Ledger, ended: in
     assert (row.state, row.state_event) == (OrderState.CANCELED, event)
 
 
-def test_an_order_that_goes_on_after_its_expiry_has_not_expired(ledger: Ledger) -> None:
+def test_an_order_that_is_open_after_its_expiry_has_not_expired(ledger: Ledger) -> None:
     row = sent(ledger, OrderState.RESTING, expires_at=SENT)
     look(ledger, FILLED)
     assert (row.state, row.state_event) == (OrderState.FILLED, OrderEvent.FILLED)
@@ -130,14 +130,14 @@ def test_an_order_that_a_fresh_list_lacks_does_not_exist(ledger: Ledger, was: Or
 
 
 @pytest.mark.parametrize("was", [OrderState.PENDING, OrderState.UNKNOWN])
-def test_an_order_of_unknown_outcome_stays_unknown_without_proof(ledger: Ledger, was: OrderState) -> None:
+def test_an_order_of_unknown_outcome_remains_unknown_without_proof(ledger: Ledger, was: OrderState) -> None:
     row = sent(ledger, was)
     seen = look(ledger, as_of=SENT + timedelta(seconds=59), at=SENT + DEADLINE - timedelta(seconds=1))
     assert (seen.unresolved, seen.found) == ([row], [])
     assert row.state == was
 
 
-def test_an_order_is_not_given_up_while_its_market_has_an_unlisted_one(ledger: Ledger) -> None:
+def test_an_order_is_not_rejected_while_its_market_has_an_unlisted_one(ledger: Ledger) -> None:
     row = sent(ledger, OrderState.UNKNOWN)
     assert look(ledger, unlisted=TICKER).unresolved == [row]
     assert row.state == OrderState.UNKNOWN
@@ -146,13 +146,13 @@ def test_an_order_is_not_given_up_while_its_market_has_an_unlisted_one(ledger: L
 
 
 @pytest.mark.parametrize("was", [OrderState.RESTING, OrderState.PARTIALLY_FILLED])
-def test_an_order_that_the_exchange_had_is_never_given_up_for_absent(ledger: Ledger, was: OrderState) -> None:
+def test_an_order_that_the_exchange_had_never_counts_as_absent(ledger: Ledger, was: OrderState) -> None:
     row = sent(ledger, was, venue_order_id="venue-1")
     assert look(ledger).unresolved == [row]
     assert row.state == was
 
 
-def test_an_order_that_stays_unexplained_for_the_deadline_is_overdue(ledger: Ledger) -> None:
+def test_an_order_unexplained_at_the_deadline_is_overdue(ledger: Ledger) -> None:
     row = sent(ledger, OrderState.UNKNOWN)
     seen = look(ledger, as_of=SENT, at=SENT + DEADLINE)
     assert seen.unresolved == [row]
@@ -169,7 +169,7 @@ def test_an_order_that_stays_unexplained_for_the_deadline_is_overdue(ledger: Led
     ]
 
 
-def test_every_open_order_is_looked_at(ledger: Ledger) -> None:
+def test_every_open_order_is_checked(ledger: Ledger) -> None:
     sent(ledger, OrderState.UNKNOWN, client_order_id="mb-2")
     row = sent(ledger, OrderState.UNKNOWN)
     look(ledger, FILLED)
@@ -186,7 +186,7 @@ def test_every_open_order_is_looked_at(ledger: Ledger) -> None:
         (OrderState.REJECTED, replace(OVER, fill_count=TEN), OrderState.CANCELED, OrderEvent.FOUND_CANCELED),
     ],
 )
-def test_an_order_that_is_over_in_the_books_and_not_at_the_exchange_is_a_finding(
+def test_an_order_over_in_the_ledger_but_open_at_the_exchange_is_a_finding(
     ledger: Ledger, was: OrderState, listed: VenueOrder, state: OrderState, event: str
 ) -> None:
     row = sent(ledger, was)
@@ -221,12 +221,12 @@ def test_a_list_that_proves_nothing_does_not_reopen_an_order(
     assert (row.state, row.state_reason) == (was, "before")
 
 
-def test_an_order_that_ends_in_this_look_is_not_found_to_contradict(ledger: Ledger) -> None:
+def test_an_order_that_ends_during_the_reading_is_no_finding(ledger: Ledger) -> None:
     sent(ledger, OrderState.RESTING)
     assert look(ledger, OVER, as_of=NOW) == Evidence()
 
 
-def test_listed_orders_without_a_name_are_nobodys(ledger: Ledger) -> None:
+def test_listed_orders_without_a_name_are_matched_to_none(ledger: Ledger) -> None:
     row = sent(ledger, OrderState.CANCELED, client_order_id="")
     assert look(ledger, replace(FILLED, client_order_id="")) == Evidence()
     assert row.state == OrderState.CANCELED

@@ -98,7 +98,7 @@ def test_an_account_that_agrees_takes_one_pass_and_keeps_its_balance(ledger: Led
     ]
 
 
-def test_a_pass_takes_in_orders_fills_and_settlements(ledger: Ledger, account: Account) -> None:
+def test_a_pass_records_orders_fills_and_settlements(ledger: Ledger, account: Account) -> None:
     order = sent(ledger, OrderState.UNKNOWN, timedelta(minutes=1))
     account.listed = account.resting = [LISTED]
     account.filled, account.settled = [FILL], [SETTLED]
@@ -109,7 +109,7 @@ def test_a_pass_takes_in_orders_fills_and_settlements(ledger: Ledger, account: A
     assert ledger.settlements[TICKER].recorded_at == NOW
 
 
-def test_an_order_placed_by_hand_is_a_finding_at_once(ledger: Ledger, account: Account) -> None:
+def test_a_manual_order_is_a_finding_at_once(ledger: Ledger, account: Account) -> None:
     account.resting = [replace(LISTED, client_order_id="by-hand")]
     found = run(ledger, account)
     assert kinds(ledger) == [("manual_order", True)]
@@ -158,7 +158,7 @@ def test_an_order_is_overdue_after_the_deadline_which_is_ten_minutes(
     assert kinds(ledger) == ([("order_overdue", True)] if overdue else [])
 
 
-def test_an_order_is_not_given_up_while_the_queue_of_its_market_shows_one(ledger: Ledger, account: Account) -> None:
+def test_an_order_is_not_rejected_while_the_queue_of_its_market_shows_one(ledger: Ledger, account: Account) -> None:
     order = sent(ledger, OrderState.UNKNOWN, timedelta(minutes=2))
     account.in_queue = [("venue-9", TICKER)]
     assert run(ledger, account).blocked_events == {EVENT}
@@ -199,7 +199,7 @@ def test_positions_that_still_differ_are_a_finding(ledger: Ledger, account: Acco
     assert (found.mismatches, found.blocked_events) == (1, frozenset({EVENT}))
 
 
-def test_cash_that_does_not_add_up_is_read_again_and_a_finding(ledger: Ledger, account: Account) -> None:
+def test_cash_that_does_not_add_up_is_read_again_before_it_is_a_finding(ledger: Ledger, account: Account) -> None:
     ledger.capital = Cash(Decimal(1100))
     assert run(ledger, account).mismatches == 1
     assert account.asked.count(("positions",)) == 2
@@ -207,7 +207,7 @@ def test_cash_that_does_not_add_up_is_read_again_and_a_finding(ledger: Ledger, a
     assert ledger.findings[0].theirs["at"] == NOW.isoformat()
 
 
-def test_cash_that_open_orders_hold_back_is_no_finding_and_stored(ledger: Ledger, account: Account) -> None:
+def test_cash_reserved_by_open_orders_is_stored_and_no_finding(ledger: Ledger, account: Account) -> None:
     ledger.capital, ledger.moved = Cash(Decimal(1024)), Cash(Decimal(-20))
     sent(ledger, OrderState.RESTING, timedelta(minutes=1), venue_order_id="venue-1")
     account.listed = account.resting = [LISTED]
@@ -225,7 +225,7 @@ def test_both_passes_count(ledger: Ledger, account: Account) -> None:
     assert kinds(ledger) == [("manual_order", True), ("position_mismatch", True)]
 
 
-def test_what_the_first_pass_alone_found_stays_open_through_the_second(ledger: Ledger, account: Account) -> None:
+def test_a_finding_of_the_first_pass_remains_open_in_the_second(ledger: Ledger, account: Account) -> None:
     account.held = [HELD]
     sent(ledger, OrderState.REJECTED, timedelta(minutes=5))
     account.resting = [LISTED]
@@ -233,7 +233,7 @@ def test_what_the_first_pass_alone_found_stays_open_through_the_second(ledger: L
     assert kinds(ledger) == [("order_state", True), ("position_mismatch", True)]
 
 
-def test_a_later_run_closes_what_it_finds_no_more_but_not_a_broken_invariant(ledger: Ledger, account: Account) -> None:
+def test_a_later_run_closes_findings_that_are_gone_but_no_broken_invariant(ledger: Ledger, account: Account) -> None:
     account.held = [HELD]
     run(ledger, account)
     ledger.save_finding(kind=FindingKind.INVARIANT, subject="cash-adds-up", closed_at=None)
@@ -242,7 +242,7 @@ def test_a_later_run_closes_what_it_finds_no_more_but_not_a_broken_invariant(led
     assert kinds(ledger) == [("position_mismatch", False), ("invariant", True)]
 
 
-def test_what_the_lists_proved_is_kept_though_the_second_pass_fails(
+def test_evidence_of_the_first_pass_is_kept_when_the_second_fails(
     ledger: Ledger, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account.held = [HELD]

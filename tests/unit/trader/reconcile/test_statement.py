@@ -150,7 +150,7 @@ def test_the_order_behind_a_fill_is_not_read_again_where_it_is_known(
     assert [asked for asked in lists_read(account) if asked[1] is not None] == []
 
 
-def test_an_order_is_told_by_its_newest_list(ledger: Ledger, account: Account) -> None:
+def test_an_order_is_as_its_newest_list_shows_it(ledger: Ledger, account: Account) -> None:
     sent(ledger, timedelta(hours=2))
     newer = replace(LISTED, fill_count=TEN)
     account.listed, account.resting = [LISTED], [newer]
@@ -158,7 +158,7 @@ def test_an_order_is_told_by_its_newest_list(ledger: Ledger, account: Account) -
 
 
 @pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.UNKNOWN])
-def test_the_queue_is_read_before_an_order_is_given_up(ledger: Ledger, account: Account, state: OrderState) -> None:
+def test_the_queue_is_read_before_an_order_is_rejected(ledger: Ledger, account: Account, state: OrderState) -> None:
     sent(ledger, timedelta(seconds=60), state, venue_order_id=None)
     account.in_queue = [("venue-9", TICKER)]
     assert read(ledger, account).unlisted == {TICKER}
@@ -178,7 +178,7 @@ def test_an_order_in_the_queue_that_is_known_explains_itself(ledger: Ledger, acc
     [(59, OrderState.UNKNOWN, False), (60, OrderState.RESTING, False), (60, OrderState.UNKNOWN, True)],
     ids=["too young", "not unknown", "listed"],
 )
-def test_the_queue_is_not_read_for_an_order_that_is_not_given_up(
+def test_the_queue_is_read_only_for_an_order_to_be_rejected(
     ledger: Ledger, account: Account, ago: int, state: OrderState, *, listed: bool
 ) -> None:
     sent(ledger, timedelta(seconds=ago), state, venue_order_id="venue-1" if state is OrderState.RESTING else None)
