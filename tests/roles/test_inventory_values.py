@@ -214,11 +214,21 @@ def test_a_missing_secret_is_named() -> None:
 
 def test_variables_of_other_programs_are_accepted() -> None:
     assert (
-        said(ansible_host="x", my_own=1, __lock_taken=1, version="v1", inventory_hostname="x", region="{{ 1 }}") != []
+        said(ansible_host="x", my_own=1, __lock_shown=1, version="v1", inventory_hostname="x", region="{{ 1 }}") != []
     )
-    assert said(ansible_host="x", my_own=1, __lock_taken=1, version="v1", inventory_hostname="x") == []
+    assert said(ansible_host="x", my_own=1, __lock_shown=1, version="v1", inventory_hostname="x") == []
     # A template reads it.
     assert said(zone="eu", milkbot_domain="{{ zone }}.example.com")[0].startswith("milkbot_domain = ")
+
+
+def test_a_fact_that_an_earlier_play_of_the_run_set_is_no_fault() -> None:
+    assert said(lock_taken={"holder": {}}, release_id="one") == []
+
+
+def test_a_fact_of_a_role_is_refused_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(INVENTORY, "load_extra_vars", lambda _loader: {"release_id": "one"})
+    (line,) = said(lock_taken={"holder": {}}, release_id="one")
+    assert line.startswith("release_id = (unknown variable): ")
 
 
 def test_playbooks_on_the_host_are_refused_only_for_a_misspelt_variable() -> None:

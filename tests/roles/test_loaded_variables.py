@@ -13,7 +13,7 @@ PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 # What the order of the tasks does not show: a name that is read only where another one says that it was set.
 SET_WHERE_READ = {
     ("site", "__recovery_fetched"): "_recovery_chosen reads it only once __recovery_restored is there",
-    ("site", "__dumps_brought"): "_recovery_chosen reads it only once __recovery_restored is there",
+    ("site", "dumps_brought"): "_recovery_chosen reads it only once __recovery_restored is there",
     ("update", "__update_schema_before"): "return_schema.yml runs only when __update_migrated",
     ("update", "__update_staged"): "return_schema.yml runs only when __update_migrated",
     ("update", "__update_backup"): "return_schema.yml runs only when __update_migrated",

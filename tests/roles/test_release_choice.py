@@ -17,7 +17,7 @@ def _release(name: str, **known: Any) -> dict[str, Any]:
 def _asked(expression: str, *releases: dict[str, Any], commit: str = LATER, **given: Any) -> Any:
     chosen = {"content": "same", "commit": commit, "paths": ["app", "uv.lock"]}
     known = {"releases": list(releases), "live": next((entry["id"] for entry in releases if entry["live"]), "")}
-    return evaluate(expression, __release_known=known, __release_chosen=chosen, __release_commit=commit, **given)
+    return evaluate(expression, release_known=known, release_chosen=chosen, __release_commit=commit, **given)
 
 
 def test_a_commit_with_the_same_shipped_content_reuses_the_release() -> None:
@@ -26,12 +26,12 @@ def test_a_commit_with_the_same_shipped_content_reuses_the_release() -> None:
 
 
 def test_the_reason_why_nothing_is_deployed_names_both_commits_and_what_is_shipped() -> None:
-    said = _asked("_release_nothing", _release("one", live=True), __release_id="one")
+    said = _asked("release_nothing_to_deploy", _release("one", live=True), release_id="one")
     assert said.startswith(
         "Nothing to deploy: one runs already, and commit bbbbbbbbbbbb ships the same files (app, uv.lock)."
     )
     assert "site.yml" in said
-    same = _asked("_release_nothing", _release("one", live=True), __release_id="one", commit=COMMIT)
+    same = _asked("release_nothing_to_deploy", _release("one", live=True), release_id="one", commit=COMMIT)
     assert same == "Nothing to deploy: one runs already."
 
 

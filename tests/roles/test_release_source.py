@@ -334,7 +334,7 @@ def test_an_archive_holds_the_bytes_that_were_committed(tmp_path: Path) -> None:
     checkout = Checkout.make(tmp_path / "checkout", FILES | SCRIPT)
     commit = checkout.git("rev-parse", "HEAD")
     given = {
-        "__release_chosen": {"tarball": "", "paths": ["deployment", "app"]},
+        "release_chosen": {"tarball": "", "paths": ["deployment", "app"]},
         "__release_commit": commit,
         "release_source": "archive",
         "release_repository": str(checkout.path),

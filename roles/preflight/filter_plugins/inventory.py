@@ -59,7 +59,10 @@ def faults(inventory: Mapping[str, Any]) -> list[Fault]:
     missing = [
         judge.missing(option) for name, option in documented.items() if option.required and name not in inventory
     ]
-    unread = names.unread(raw, known, specs.constants(_ROLES), specs.role_names(_ROLES))
+    # A host's variables hold the facts of an earlier play too. The command line would override such a fact.
+    facts = specs.facts(_ROLES) - load_extra_vars(DataLoader()).keys()
+    given = {name: value for name, value in raw.items() if name not in facts}
+    unread = names.unread(given, known, specs.constants(_ROLES), specs.role_names(_ROLES))
     return [*unread, *missing, *values.faults, *wrong, *cross.disagreements(values)]
 
 

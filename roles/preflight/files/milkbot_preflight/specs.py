@@ -98,6 +98,12 @@ def constants(roles: Path) -> frozenset[str]:
 
 
 @cache
+def facts(roles: Path) -> frozenset[str]:
+    """Variables that the roles' own tasks set for other roles: an earlier play of the run may have set them."""
+    return frozenset(name for path in roles.glob("*/meta/facts.yml") for name in _read(path))
+
+
+@cache
 def command_line(roles: Path) -> dict[str, str]:
     """Variables that are given by -e on the command line, and what each is for."""
     found: dict[str, str] = _read(roles / "preflight/files/command_line.yml")
