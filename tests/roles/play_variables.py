@@ -34,7 +34,7 @@ _MAGIC = {
     *("ansible_user", "ansible_ssh_private_key_file", "ansible_managed", "item", "ansible_parent_role_names"),
     *("ansible_check_mode", "ansible_inventory_sources", "ansible_run_tags", "ansible_skip_tags", "ansible_port"),
 }
-_CONDITIONS = ("when", "changed_when", "failed_when", "until")
+CONDITIONS = ("when", "changed_when", "failed_when", "until")
 _TEMPLATES = (
     "args",
     "loop",
@@ -64,15 +64,17 @@ class Missing:
 
 @dataclass(slots=True)
 class _Names:
-    """Names in an expression: what is read, what is tested for being there, and files that are templates of more."""
+    """Names in an expression: what is read, tested for being there, or given, and files that are templates of more."""
 
     read: set[str] = field(default_factory=set)
     guarded: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
     templates: set[str] = field(default_factory=set)
 
     def __ior__(self, other: _Names) -> Self:
         self.read |= other.read
         self.guarded |= other.guarded
+        self.given |= other.given
         self.templates |= other.templates
         return self
 
@@ -114,14 +116,15 @@ def names_in(text: str, *, expression: bool = False) -> _Names:
             kind, *rest = [str(argument.value) for argument in call.args if isinstance(argument, nodes.Const)]
             if kind == "ansible.builtin.template":
                 found.templates |= set(rest)
-                # What a template is given with its name, it need not look for.
-                found.guarded |= {
+                found.given |= {
                     pair.key.value
                     for named in call.kwargs
                     if named.key == "template_vars" and isinstance(named.value, nodes.Dict)
                     for pair in named.value.items
                     if isinstance(pair.key, nodes.Const)
                 }
+    # What a template is given with its name, it need not look for.
+    found.guarded |= found.given
     found.read = set(meta.find_undeclared_variables(tree))
     return found
 
@@ -272,7 +275,7 @@ class Reader:
         found = _Names()
         for attribute in _TEMPLATES:
             found |= _names(getattr(task, attribute, None))
-        for attribute in _CONDITIONS:
+        for attribute in CONDITIONS:
             for condition in _as_list(getattr(task, attribute, None)):
                 if isinstance(condition, str):
                     found |= names_in(condition, expression=True)
