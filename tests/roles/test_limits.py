@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from tests.roles.diagnosis import module
-from tests.roles.rendering import ROLES, ROOT, plugin
+from tests.roles.rendering import ROLES, ROOT, evaluate, plugin
 
 from milkbot_health.settings import Limits, read, table
 
@@ -35,6 +35,14 @@ def test_the_limit_of_a_late_tick_follows_the_timers_interval() -> None:
     assert FILTER({}, 20, 15)["tick_late_seconds"] == 3 * 20 * 60
     assert FILTER({"tick_fail_intervals": 2}, 20, 15)["tick_late_seconds"] == 2 * 20 * 60
     assert FILTER({}, 5, 30)["rollup_late_seconds"] == 3 * 30 * 60
+
+
+def test_a_play_without_the_role_systemd_takes_that_roles_default_intervals() -> None:
+    defaults = yaml.safe_load((ROLES / "systemd/defaults/main.yml").read_text("utf-8"))
+    assert evaluate("_milkbot_intervals") == defaults
+    text = (ROLES / "milkbot/vars/main.yml").read_text("utf-8")
+    for name in ("systemd_trader_interval_minutes", "systemd_rollups_interval_minutes"):
+        assert f"{name} | default(_milkbot_intervals.{name})" in text
 
 
 def test_an_unknown_limit_is_refused_by_its_name() -> None:
