@@ -20,7 +20,6 @@ _FAILING = (
     "runuser -u postgres -- psql -XAt -d postgres -c "
     '"SELECT last_failed_time > last_archived_time FROM pg_stat_archiver"'
 )
-_SERVICES = "milkbot-analytics milkbot-dashboard"
 _CERTIFICATE = "/etc/ssl/certs/milkbot.test.pem"
 _KEY = "/etc/ssl/private/milkbot.test.key"
 _APART = "systemd-run --quiet --collect --unit={}"

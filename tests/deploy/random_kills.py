@@ -24,7 +24,6 @@ from tests.deploy.platform import ROOT, Platform, Versions, said
 from tests.deploy.running import complaints, otherwise
 
 _ROWS = ("configuration of nginx", "settings of PostgreSQL", "files of the units", "firewall")
-_QUICK = {"systemd_watch_seconds": 3, "release_keep": 100, "release_keep_free_gb": 0}
 _FIRST = 60.0
 _DAY_OF_MINUTES = 1440
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "test-results"
 _SHELL_TOPS = ("bin", ".ci", "tools", "tests", "deployment", "roles")
-_SHELLS = (b"#!/bin/sh", b"#!/bin/bash", b"#!/usr/bin/env bash")
 # Folders of a role whose Python Ansible brings to the host.
 _ON_HOST = ("files", "library", "module_utils")
 _DESTROY = ("molecule", "destroy", "--no-command-borders")

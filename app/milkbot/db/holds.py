@@ -15,8 +15,6 @@ from milkbot.db.risk_tables import HoldAcknowledgement, TradingHold
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import STATE_OF, Effect, Hold, StateRecord, TradingState, in_force
 
-OPERATOR = "operator"
-
 
 def holds(session: Session, mode: TradingMode, now: datetime) -> tuple[Hold, ...]:
     """The holds of a mode that are in force, strongest first."""

@@ -14,7 +14,6 @@ LOGS = Path("/var/log/milkbot")
 BACKUPS = Path("/var/backups/milkbot")
 BACKUP_STATE = Path("/var/lib/milkbot-backup")
 RESERVE = BACKUPS / ".reserve"
-SCRIPTS = HOME / "deployment/scripts"
 LIMITS = HOME / "deployment/limits.json"
 NGINX_SITE = Path("/etc/nginx/sites-available/milkbot.conf")
 

@@ -176,12 +176,6 @@ def _files_restore(machine: Machine) -> str:
     return ""
 
 
-def _forget(machine: Machine) -> None:
-    """What the plain ways left."""
-    machine.ssh(f"rm -f {PLAIN}")
-    machine.ssh("runuser -u postgres -- dropdb --if-exists --force plain")
-
-
 _WAYS: dict[str, tuple[str, Callable[[Machine], str]]] = {
     "usual": ("nothing else", _nothing),
     "backup": ("`backup-database.sh daily`", _backup),
