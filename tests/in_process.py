@@ -18,12 +18,12 @@ from milkbot.simulator.accounts import read_accounts
 from milkbot.simulator.core import FullWorld, Simulator
 from milkbot.simulator.engine.records import Account, Order
 from milkbot.simulator.faulty.gate import PATIENCE, ReplyLateError, ReplyLostError
-from milkbot.simulator.server import build_app
+from milkbot.simulator.server import EXCHANGE_PREFIX, build_app
 from milkbot.simulator.sim_clock import ClockMode
 from milkbot.simulator.store import Store
 from milkbot.simulator.world.simulated import SimulatedWorld
 from milkbot.venue.client import KalshiClient
-from milkbot.venue.signing import load_credentials
+from milkbot.venue.signing import load_credentials, sign
 
 ORIGIN = "http://exchange.test"
 ONCE = Backoff(attempts=1, base_seconds=0.0, longest_seconds=0.0)
@@ -78,6 +78,14 @@ class Venue:
         """Another client of the same account."""
         credentials = load_credentials(KEY_ID, self.keys.private_key)
         return KalshiClient(f"{ORIGIN}/trade-api/v2", credentials, self, self.wire, **{"backoff": ONCE, **options})
+
+    def ask(self, method: str, path: str, **rest: Any) -> httpx2.Response:
+        """A signed request of a kind that the client does not send."""
+        milliseconds = int(self.now().timestamp() * 1000)
+        headers = sign(load_credentials(KEY_ID, self.keys.private_key), milliseconds, method, EXCHANGE_PREFIX + path)
+        return httpx2.Client(transport=self.wire).request(
+            method, f"{ORIGIN}{EXCHANGE_PREFIX}{path}", headers=headers, **rest
+        )
 
     @property
     def account(self) -> Account:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tests.contract.openapi import ExchangeDocument
 
 from milkbot.validation import reason
-from milkbot.venue.wire import batches, exchange, groups, history, markets, orders, portfolio
+from milkbot.venue.wire import exchange, groups, history, markets, orders, portfolio
 from milkbot.venue.wire.base import WireModel, known_names
 
 SPEC = "spec/kalshi_openapi_3.28.0_reassembled.yaml"
@@ -19,7 +19,6 @@ REPLIES: dict[type[WireModel], str] = {
     portfolio.MarketPosition: "MarketPosition",
     portfolio.Order: "Order",
     portfolio.OrderReply: "GetOrderResponse",
-    portfolio.QueuePosition: "GetOrderQueuePositionResponse",
     portfolio.QueuePositions: "GetOrderQueuePositionsResponse",
     portfolio.QueuedOrder: "OrderQueuePosition",
     portfolio.Fill: "Fill",
@@ -46,9 +45,6 @@ REPLIES: dict[type[WireModel], str] = {
     history.Cutoff: "GetHistoricalCutoffResponse",
     orders.CreatedOrder: "CreateOrderV2Response",
     orders.CanceledOrder: "CancelOrderV2Response",
-    orders.AmendedOrder: "AmendOrderV2Response",
-    orders.DecreasedOrder: "DecreaseOrderV2Response",
-    batches.BatchReply: "BatchCreateOrdersV2Response",
     groups.CreatedGroup: "CreateOrderGroupResponse",
     groups.ListedGroup: "OrderGroup",
     groups.GroupList: "GetOrderGroupsResponse",
@@ -56,17 +52,11 @@ REPLIES: dict[type[WireModel], str] = {
 }
 REQUESTS: dict[type[WireModel], str] = {
     orders.CreateOrder: "CreateOrderV2Request",
-    orders.AmendOrder: "AmendOrderV2Request",
-    orders.DecreaseOrder: "DecreaseOrderV2Request",
     groups.CreateGroup: "CreateOrderGroupRequest",
 }
-BEYOND_THE_DOCUMENT = {
+BEYOND_THE_DOCUMENT: dict[type[WireModel], set[str]] = {
     exchange.ErrorBody: {"service"},  # dropped on 2026-08-06
-    orders.CreatedOrder: {"error"},  # rows of a batch carry it, null where all went well
-    orders.CanceledOrder: {"error"},
 }
-SINCE_OCTOBER: dict[type[WireModel], set[str]] = {orders.AmendOrder: {"expiration_time"}}
-"""Fields of requests that the recorded document of August does not have yet."""
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +87,7 @@ def test_a_request_has_all_required_fields_and_no_unknown_one(
     document: ExchangeDocument, model: type[WireModel], schema: str
 ) -> None:
     names, demanded = document.fields(schema)
-    assert set(model.model_fields) - SINCE_OCTOBER.get(model, set()) <= names
+    assert set(model.model_fields) <= names
     assert demanded <= required(model)
 
 
@@ -110,7 +100,7 @@ def test_each_missing_field_is_named(model: type[WireModel]) -> None:
 
 
 def test_every_model_of_the_wire_is_compared_with_the_document() -> None:
-    modules = (batches, exchange, groups, history, markets, orders, portfolio)
+    modules = (exchange, groups, history, markets, orders, portfolio)
     found = {
         thing
         for module in modules
@@ -120,6 +110,5 @@ def test_every_model_of_the_wire_is_compared_with_the_document() -> None:
     without_schema = {
         "_Nested", "_Plain",  # two of the three forms of an error, from recordings
         "Candle", "Candlestick",  # two tiers write them differently; the recordings decide
-        "RowHead", "CanceledRow",  # rows of batches are written inline in the document
     }  # fmt: skip
     assert {model.__name__ for model in found} - without_schema == {m.__name__ for m in {**REPLIES, **REQUESTS}}

@@ -34,7 +34,7 @@ class OrderOutcomeUnknownError(MilkbotError):
 
 
 class CancelFailedError(MilkbotError):
-    """A cancel or decrease was refused, or its answer was lost: the order may still rest whole. Reconcile first."""
+    """A cancel was refused, or its answer was lost: the order may still rest whole. Reconcile first."""
 
 
 class OrderGroupError(MilkbotError):

@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from milkbot.domain.orders import OrderIntent
-from milkbot.domain.units import ZERO, Count
 from milkbot.http import Reply, TransportError
 from milkbot.validation import reason
 from milkbot.venue.errors import OrderNotSentError, OrderOutcomeUnknownError, OrderRejectedError
-from milkbot.venue.values import AmendedOrder, PlacedOrder
-from milkbot.venue.wire import orders as wire_orders
+from milkbot.venue.values import PlacedOrder
 from milkbot.venue.wire.base import UnknownFields, from_unix_ms
 from milkbot.venue.wire.exchange import ErrorBody, error_body
 from milkbot.venue.wire.orders import CreatedOrder
@@ -44,20 +42,6 @@ def accepted(intent: OrderIntent, wire: CreatedOrder) -> PlacedOrder:
         remaining_count=wire.remaining_count,
         accepted_at=from_unix_ms(wire.ts_ms),
     )
-
-
-def amended(order_id: str, ticker: str, reply: Reply, unknown_fields: UnknownFields | None = None) -> AmendedOrder:
-    """The amended order. Raises OrderRejectedError (it stands as it did) or OrderOutcomeUnknownError."""
-    if not reply.ok:
-        raise failure(order_id, ticker, reply)
-    try:
-        wire = wire_orders.AmendedOrder.from_wire(reply.json(), unknown_fields)
-        fills = Count(ZERO) if wire.fill_count is None else wire.fill_count
-        amended_at = from_unix_ms(wire.ts_ms)
-    except (ValueError, OverflowError) as error:
-        said = f"HTTP {reply.status} to an amend without a readable order: {reason(error)}"
-        raise unknown(order_id, ticker, said) from error
-    return AmendedOrder(wire.order_id, wire.client_order_id, fills, wire.remaining_count, amended_at)
 
 
 def no_reply(order: str, ticker: str, error: TransportError) -> OrderNotSentError | OrderOutcomeUnknownError:

@@ -80,17 +80,6 @@ class PlacedOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class AmendedOrder:
-    """An amend that was done. `fill_count` is what the amend itself filled; `remaining_count` None: as before."""
-
-    order_id: str
-    client_order_id: str | None
-    fill_count: Count
-    remaining_count: Count | None
-    amended_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class OrderGroup:
     """A group of orders with a limit on contracts traded in any 15 seconds. One that was triggered takes no order.
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import httpx2
 import pytest
 from tests.exchange import Keys
 from tests.in_process import Venue, opened_venue
@@ -18,6 +19,7 @@ from milkbot.errors import MilkbotError
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import FaultPlan
 from milkbot.simulator.world.draws import Draws
+from milkbot.venue.calls.orders import order_body
 
 STEPS = 150
 
@@ -45,14 +47,15 @@ def act(venue: Venue, draws: Draws, step: int) -> None:
         elif choice < 0.65:
             venue.client.cancel_order(some, 0)
         elif choice < 0.7:
-            venue.client.create_orders([resting(f"mb-{step}-{part}", "1", at, ticker=ticker) for part in range(3)])
+            batch = [order_body(resting(f"mb-{step}-{part}", "1", at, ticker=ticker)) for part in range(3)]
+            venue.ask("POST", "/portfolio/events/orders/batched", json={"orders": batch})
         elif choice < 0.75:
             venue.client.cancel_all()
         elif choice < 0.9:
             venue.client.fills()
         else:
             venue.client.orders()
-    except MilkbotError:
+    except (MilkbotError, httpx2.TransportError):
         return
     finally:
         venue.sleep(draws.between(1, 120))

@@ -12,37 +12,42 @@ from tests.in_process import Venue, opened_venue
 from tests.unit.simulator.intents import resting, taking
 from tests.unit.simulator.scripted import MIDDLE, OPENS, ScriptedWorld
 
-from milkbot.domain.orders import BookSide
-from milkbot.domain.units import count, price
+from milkbot.domain.units import count
 from milkbot.simulator.exchange.archive import LIVE
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import rule
-from milkbot.venue.errors import OrderRejectedError, VenueReadError
+from milkbot.venue.errors import OrderRejectedError
 from milkbot.venue.values import PlacedOrder
+
+ORDERS = "/portfolio/events/orders"
+
+
+def queue_position(venue: Venue, order: PlacedOrder) -> Decimal:
+    reply = venue.ask("GET", f"/portfolio/orders/{order.order_id}/queue_position")
+    return Decimal(reply.json()["queue_position_fp"])
 
 
 def test_a_queue_position_counts_better_prices_and_earlier_orders(venue: Venue) -> None:
     first = venue.client.create_order(resting("mb-1", "4", "0.45"))
     second = venue.client.create_order(resting("mb-2", "3", "0.45"))
     behind = venue.client.create_order(resting("mb-3", "1", "0.40"))
-    positions = [venue.client.queue_position(placed.order_id) for placed in (first, second, behind)]
+    positions = [queue_position(venue, placed) for placed in (first, second, behind)]
     assert positions == [0, 4, 17]
     assert venue.client.queued([MIDDLE]) == [(placed.order_id, MIDDLE) for placed in (first, second, behind)]
     assert venue.client.queued(["KXHIGHNY-26AUG03-T99"]) == []
     venue.client.cancel_order(first.order_id, 0)
-    assert venue.client.queue_position(second.order_id) == 0
-    with pytest.raises(VenueReadError, match="404"):
-        venue.client.queue_position(first.order_id)
+    assert queue_position(venue, second) == 0
+    assert venue.ask("GET", f"/portfolio/orders/{first.order_id}/queue_position").status_code == 404
 
 
 def test_amend_and_decrease_report_the_order_as_the_exchange_has_it(venue: Venue) -> None:
     placed = venue.client.create_order(resting(contracts="6"))
-    amended = venue.client.amend_order(
-        placed.order_id, ticker=MIDDLE, side=BookSide.BID, price=price("0.46"), count=count(5), exchange_index=0
-    )
-    assert (amended.fill_count, amended.remaining_count) == (count(0), count(5))
-    assert venue.client.decrease_order(placed.order_id, 0, by=count(2)) == 3
-    assert venue.client.decrease_order(placed.order_id, 0, to=count(1)) == 1
+    path = f"{ORDERS}/{placed.order_id}"
+    change = {"ticker": MIDDLE, "side": "bid", "price": "0.4600", "count": "5.00", "exchange_index": 0}
+    amended = venue.ask("POST", f"{path}/amend", json=change).json()
+    assert (amended["fill_count"], amended["remaining_count"]) == ("0.00", "5.00")
+    for asked, left in (({"reduce_by": "2.00"}, "3.00"), ({"reduce_to": "1.00"}, "1.00")):
+        assert venue.ask("POST", f"{path}/decrease", json=asked).json()["remaining_count"] == left
     found = venue.client.order(placed.order_id)
     assert (found.price, found.remaining_count, found.status.value) == (Decimal("0.46"), count(1), "resting")
 
@@ -73,22 +78,6 @@ def test_triggering_a_group_cancels_its_orders_and_refuses_new_ones(venue: Venue
     venue.client.trigger_order_group(group_id)
     assert {order.status for order in venue.client.orders()} == {"canceled", "executed"}
     assert venue.client.order_group_ids() == [group_id]
-
-
-def test_batches_report_the_outcome_of_each_order(venue: Venue) -> None:
-    found = venue.client.create_orders([resting("mb-1"), resting("mb-2", at="0.005"), taking("mb-3", "1")])
-    assert [type(each).__name__ for each in found] == ["PlacedOrder", "OrderRejectedError", "PlacedOrder"]
-    ids = [each.order_id for each in found if isinstance(each, PlacedOrder)]
-    assert venue.client.cancel_orders([*ids, "unknown"]) == [4, 0, 0]
-    assert [order.status for order in venue.orders] == ["canceled", "executed"]
-
-
-def test_batches_are_split_to_fit_the_write_bucket(venue: Venue) -> None:
-    intents = [resting(f"mb-{number}", "0.01", "0.01") for number in range(12)]
-    started = venue.now()
-    assert all(isinstance(each, PlacedOrder) for each in venue.client.create_orders(intents))
-    assert venue.now() - started == pytest.approx(timedelta(seconds=0.2), abs=timedelta(milliseconds=1))
-    assert len(venue.orders) == 12
 
 
 def test_old_orders_and_fills_are_in_the_historical_lists_alone(tmp_path: Path, keys: Keys) -> None:

@@ -7,7 +7,6 @@ from datetime import datetime
 from urllib.parse import quote
 
 from milkbot.domain.positions import Fill
-from milkbot.domain.units import Count
 from milkbot.venue import convert
 from milkbot.venue.calls.base import Calls, same
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
@@ -44,11 +43,6 @@ class PortfolioCalls(Calls):
         """One order by the exchange's id. Raises VenueReadError also where the exchange has none of that id."""
         path = f"/portfolio/orders/{quote(order_id, safe='')}"
         return self._one(path, portfolio.OrderReply, lambda wire: convert.order(wire.order))
-
-    def queue_position(self, order_id: str) -> Count:
-        """Contracts that must trade before this order does. Raises VenueReadError for one that does not rest."""
-        path = f"/portfolio/orders/{quote(order_id, safe='')}/queue_position"
-        return self._one(path, portfolio.QueuePosition, lambda wire: wire.queue_position_fp)
 
     def queued(self, tickers: Collection[str]) -> list[tuple[str, str]]:
         """The orders of ours that stand in the order books of these markets: the exchange's id and the market of each.

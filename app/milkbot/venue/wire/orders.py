@@ -35,9 +35,9 @@ class CreateOrder(WireModel):
 
 
 class CreatedOrder(WireModel):
-    """The answer to a create, alone or in a batch. A success of the retired endpoint has no order id."""
+    """The answer to a create. A success of the retired endpoint has no order id."""
 
-    UNREAD = frozenset({"average_fill_price", "average_fee_paid", "error"})
+    UNREAD = frozenset({"average_fill_price", "average_fee_paid"})
 
     order_id: str = Field(min_length=1)
     client_order_id: str | None = None
@@ -47,57 +47,9 @@ class CreatedOrder(WireModel):
 
 
 class CanceledOrder(WireModel):
-    """The answer to a cancel, or a row of one in a batch: how many contracts no longer rest."""
-
-    UNREAD = frozenset({"client_order_id", "ts_ms", "error"})
-
-    order_id: str = Field(min_length=1)
-    reduced_by: CountText
-
-
-class AmendOrder(WireModel):
-    """POST .../amend. `count` is the new total, what is filled already included; `expiration_time` 0 takes it away."""
-
-    ticker: str = Field(min_length=1)
-    side: BookSide
-    price: PriceText
-    count: CountText
-    client_order_id: str | None = Field(default=None, min_length=1, max_length=64)
-    updated_client_order_id: str | None = Field(default=None, min_length=1, max_length=64)
-    exchange_index: int = 0
-    expiration_time: int | None = None
-
-
-class AmendedOrder(WireModel):
-    """The answer to an amend: the counts are absent where neither size nor fills changed."""
-
-    UNREAD = frozenset({"average_fill_price", "average_fee_paid"})
-
-    order_id: str = Field(min_length=1)
-    client_order_id: str | None = None
-    fill_count: CountText | None = None
-    remaining_count: CountText | None = None
-    ts_ms: int
-
-
-class DecreaseOrder(WireModel):
-    """POST .../decrease: exactly one of the two."""
-
-    reduce_by: CountText | None = None
-    reduce_to: CountText | None = None
-    exchange_index: int = 0
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.reduce_by is None) == (self.reduce_to is None):
-            raise ValueError(f"give either by or to; they are {self.reduce_by} and {self.reduce_to}")
-        return self
-
-
-class DecreasedOrder(WireModel):
-    """The answer to a decrease: what still rests."""
+    """The answer to a cancel: how many contracts no longer rest."""
 
     UNREAD = frozenset({"client_order_id", "ts_ms"})
 
     order_id: str = Field(min_length=1)
-    remaining_count: CountText
+    reduced_by: CountText

@@ -57,12 +57,6 @@ class OrderReply(WireModel):
     order: Order
 
 
-class QueuePosition(WireModel):
-    """GET /portfolio/orders/{id}/queue_position."""
-
-    queue_position_fp: CountText
-
-
 class QueuedOrder(WireModel):
     """One of GET /portfolio/orders/queue_positions."""
 
