@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.positions import Position
 from milkbot.domain.units import ZERO, Cash, Price
-
-
-def mark(position: Position, orderbook: OrderBook | None) -> Price | None:
-    """What one contract of the held leg could be sold for: the best bid for that leg.
-
-    None without an order book or without a bid, and for a flat position: a missing price stays missing.
-    """
-    if orderbook is None or position.signed_count == ZERO:
-        return None
-    level = orderbook.best_yes_bid if position.signed_count > ZERO else orderbook.best_no_bid
-    return level.price if level is not None else None
 
 
 def unrealized(position: Position, bid: Price | None) -> Cash | None:

@@ -4,43 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-from tests.unit.domain.strategies import START
-
-from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.positions import Position
-from milkbot.domain.profit import Profit, mark, profit, unrealized
-from milkbot.domain.units import Cash, Count, Price, cash, count, price
+from milkbot.domain.profit import Profit, profit, unrealized
+from milkbot.domain.units import Cash, Count, Price, cash, price
 
 
 def position(signed: str, cost: str, *, ticker: str = "T", fees: str = "0", realized: str = "0") -> Position:
     return Position(ticker, Count(Decimal(signed)), cash(cost), cash(fees), cash(realized))
-
-
-def level(at: str) -> tuple[Level, ...]:
-    return (Level(price(at), count(100)), Level(price("0.01"), count(900)))
-
-
-BOOK = OrderBook("T", level("0.40"), level("0.55"), START)
-
-
-def test_a_leg_is_valued_at_its_own_bid() -> None:
-    assert mark(position("10", "3"), BOOK) == Decimal("0.40")
-    assert mark(position("-10", "7"), BOOK) == Decimal("0.55")
-
-
-@pytest.mark.parametrize(
-    ("held", "orderbook"),
-    [
-        (position("10", "3"), None),
-        (position("10", "3"), OrderBook("T", (), level("0.55"), START)),
-        (position("-10", "7"), OrderBook("T", level("0.40"), (), START)),
-        (position("0", "0"), BOOK),
-    ],
-    ids=["no book", "no YES bid", "no NO bid", "nothing held"],
-)
-def test_without_a_bid_a_position_has_no_price(held: Position, orderbook: OrderBook | None) -> None:
-    assert mark(held, orderbook) is None
 
 
 def test_unrealized_profit_is_the_bid_less_the_cost() -> None:
