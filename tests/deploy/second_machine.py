@@ -16,7 +16,7 @@ from tests.deploy.platform import ROOT, Platform, run
 VPS = str(ROOT / "bin/vps")
 
 # A store as an operator would have it: an account of its own that may use sftp and nothing else.
-_STORE = """
+STORE = """
 set -e
 useradd --create-home --home-dir /srv/store --shell /usr/sbin/nologin store
 mkdir -p /srv/store/.ssh /srv/store/milkbot
@@ -51,7 +51,7 @@ def machine(name: str) -> Iterator[str]:
 def store_machine(name: str) -> Iterator[dict[str, Any]]:
     """A machine that keeps backups; yields the variables by which another one reaches it."""
     with machine(name) as address:
-        run(VPS, "ssh", name, _STORE)
+        run(VPS, "ssh", name, STORE)
         key = run(VPS, "ssh", name, "cat /root/store-key")
         yield {
             "backup_offsite_enabled": True,

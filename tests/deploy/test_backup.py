@@ -9,22 +9,11 @@ from typing import Any
 
 import pytest
 from tests.deploy.platform import Platform, said
+from tests.deploy.second_machine import STORE
 
 SCRIPTS = "/opt/milkbot/deployment/scripts"
 BACKUPS = "/var/backups/milkbot"
 STATE = "/var/lib/milkbot-backup"
-
-# A store as an operator would have it: an account of its own that may use sftp and nothing else.
-STORE = """
-set -e
-useradd --create-home --home-dir /srv/store --shell /usr/sbin/nologin store
-mkdir -p /srv/store/.ssh /srv/store/milkbot
-ssh-keygen -q -t ed25519 -N '' -f /root/store-key
-{ printf 'restrict,command="internal-sftp" '; cat /root/store-key.pub; } >/srv/store/.ssh/authorized_keys
-chown -R store: /srv/store
-printf 'Match User store\\n    ForceCommand internal-sftp\\n' >/etc/ssh/sshd_config.d/store.conf
-systemctl reload ssh
-"""
 NO_STORE = """
 userdel --remove store
 rm -f /root/store-key* /root/identity.txt /etc/ssh/sshd_config.d/store.conf
