@@ -105,6 +105,7 @@ class Ledger:
         def call(session: Session, *arguments: Any, **named: Any) -> Any:
             bound = signature.bind(session, *arguments, **named).arguments
             assert session.in_transaction(), f"{real.__name__} outside of a transaction"
+            assert session.bind is self.engine, f"{real.__name__} on another database"
             self._sessions.add(session)
             values = {**bound, **bound.get("values", {}), **named}
             for name in ("mode", "trading_mode"):
