@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,10 @@ SURVIVOR = Survivor("risk.engine._is_old", "return age is None or age > limit", 
 
 class _Shown:
     stdout = DIFF
+
+
+class _Ended:
+    returncode = 0
 
 
 @pytest.fixture
@@ -88,7 +93,7 @@ def test_a_run_that_mutmut_could_not_start_is_reported(
     class Failed:
         returncode, stdout, stderr = 1, "failed to collect stats", ""
 
-    monkeypatch.setattr(workspace, "prepare", lambda: None)
+    monkeypatch.setattr(workspace, "prepare", lambda **_: None)
     monkeypatch.setattr(workspace, "mutmut", lambda *_: Failed())
     assert cli.main([]) == 1
     assert "mutmut ended with 1:\nfailed to collect stats" in capsys.readouterr().out
@@ -100,4 +105,19 @@ def test_the_folder_has_the_code_and_the_tests_of_what_is_mutated(tmp_path: Path
     for package in workspace.PACKAGES:
         assert (work / "src" / "milkbot" / package / "__init__.py").is_file()
         assert list((work / "tests" / "unit" / package).glob("test_*.py"))
-    assert "only_mutate" in (work / "pyproject.toml").read_text(encoding="utf-8")
+    configuration = tomllib.loads((work / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    assert set(configuration["only_mutate"]) >= {"src/milkbot/risk/*.py", "src/milkbot/trader/orders/manager.py"}
+    for mutated in configuration["only_mutate"]:
+        assert list(work.glob(mutated)), "faults are put into files that are there"
+    for selected in configuration["pytest_add_cli_args_test_selection"]:
+        assert (work / selected).exists(), "its tests are there"
+
+
+def test_a_run_may_be_of_a_few_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(workspace, "prepare", lambda *, mutated: asked.append(mutated))
+    monkeypatch.setattr(workspace, "mutmut", lambda *_: _Ended())
+    monkeypatch.setattr(results, "read", lambda: Results(95, (), 0))
+    assert cli.main(["--only", "trader/orders/*.py", "--only", "risk/limits.py"]) == 0
+    assert cli.main([]) == 0
+    assert asked == [["trader/orders/*.py", "risk/limits.py"], workspace.MUTATED]

@@ -19,9 +19,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run every mutant, print the score and the survivors that docs/mutation-testing.md does not judge."""
     parser = argparse.ArgumentParser(prog="python -m mutation", description=main.__doc__)
     parser.add_argument("--again", action="store_true", help="read the results of the last run instead")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="PATTERN",
+        help="put faults into these files below app/milkbot alone, for example trader/orders/*.py",
+    )
     options = parser.parse_args(arguments)
     if not options.again:
-        workspace.prepare()
+        workspace.prepare(mutated=options.only or workspace.MUTATED)
         run = workspace.mutmut("run", "--max-children", "2")
         if run.returncode != 0:
             print(f"mutation: mutmut ended with {run.returncode}:\n{(run.stdout + run.stderr)[-_TOLD:]}")

@@ -8,10 +8,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "test-results" / "mutation"
 PACKAGES = ("domain", "risk")
+"""What faults are put into, below app/milkbot; of the order path only what was measured and judged."""
+MUTATED = (*(f"{package}/*.py" for package in PACKAGES), "trader/orders/manager.py")
+TESTS = (*PACKAGES, "trader/orders", "trader/reconcile", "trader/decide/test_resting.py")
+# Besides the code and its tests: what these tests read and import.
+_NEEDED = ("docs/risk.md", "tests/conftest.py", "tests/fakes.py", "tests/unit/conftest.py")
 
 _CONFIGURATION = """\
 [tool.pytest.ini_options]
@@ -29,20 +38,19 @@ use_git_change_detection = false
 """
 
 
-def prepare(work: Path = WORK) -> None:
-    """Make the folder anew from the checkout."""
+def prepare(work: Path = WORK, mutated: Sequence[str] = MUTATED) -> None:
+    """Make the folder anew from the checkout. `mutated` are patterns of files below app/milkbot."""
     shutil.rmtree(work, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "app" / "milkbot", work / "src" / "milkbot", ignore=ignored)
-    for package in PACKAGES:
-        shutil.copytree(ROOT / "tests" / "unit" / package, work / "tests" / "unit" / package, ignore=ignored)
+    for folder in (*PACKAGES, "trader"):
+        shutil.copytree(ROOT / "tests" / "unit" / folder, work / "tests" / "unit" / folder, ignore=ignored)
     (work / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "risk.md", work / "docs")
-    for conftest in ("tests/conftest.py", "tests/unit/conftest.py"):
-        shutil.copy(ROOT / conftest, work / conftest)
+    for file in _NEEDED:
+        shutil.copy(ROOT / file, work / file)
     configuration = _CONFIGURATION.format(
-        mutated=json.dumps([f"src/milkbot/{package}/*.py" for package in PACKAGES]),
-        tests=json.dumps([f"tests/unit/{package}" for package in PACKAGES]),
+        mutated=json.dumps([f"src/milkbot/{pattern}" for pattern in mutated]),
+        tests=json.dumps([f"tests/unit/{selected}" for selected in TESTS]),
     )
     (work / "pyproject.toml").write_text(configuration, encoding="utf-8")
 
