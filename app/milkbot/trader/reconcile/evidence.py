@@ -113,6 +113,7 @@ def _contradiction(
     if old is new or (old, new) not in TRANSITIONS or listing.as_of - order.updated_at < ABSENCE_PROOF:
         return
     message = f"order {order.client_order_id} was {old} in our books, and the exchange says {new}"
+    ours = {"state": old, "since": order.updated_at.isoformat(), "reason": order.state_reason}
     order_rows.move(session, order, new, at=listing.at, reason="found", venue_order_id=seen.order_id, event=_FOUND[new])
     adopt_fills(session, mode, order)
     if new is not OrderState.CANCELED or seen.fill_count > ZERO:
@@ -120,7 +121,7 @@ def _contradiction(
             FindingKind.ORDER_STATE,
             order.client_order_id,
             message,
-            ours={"state": old, "since": order.updated_at.isoformat(), "reason": order.state_reason},
+            ours=ours,
             theirs={"status": seen.status, "order_id": seen.order_id, "fill_count": str(seen.fill_count)},
             ticker=order.ticker,
         )

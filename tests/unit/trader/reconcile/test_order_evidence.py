@@ -197,8 +197,7 @@ def test_an_order_over_in_the_ledger_but_open_at_the_exchange_is_a_finding(
     assert [fill.order_id for fill in ledger.fills] == [row.id]
     assert (found.kind, found.subject, found.ticker) == (FindingKind.ORDER_STATE, "mb-1", TICKER)
     assert found.message == f"order mb-1 was {was} in our books, and the exchange says {state}"
-    assert found.ours["state"] == was
-    assert found.ours.keys() == {"state", "since", "reason"}
+    assert found.ours == {"state": was, "since": SENT.isoformat(), "reason": "before"}
     assert found.theirs == {"status": listed.status, "order_id": "venue-1", "fill_count": str(listed.fill_count)}
 
 
