@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.platform import ROOT, run
+from tests.deploy.platform import PLAY_PATIENCE, ROOT, run
 
 VPS = str(ROOT / "bin/vps")
 INVENTORY = Path("inventories/production")
 _ALL = INVENTORY / "group_vars/all"
 # What stands in the README and in the inventory for the reader's own server.
 EXAMPLE_ADDRESS, EXAMPLE_KEY = "203.0.113.10", "~/.ssh/milkbot_production"
-_PATIENCE = 3600
 NO_VERSION = "v9.9.9"
 
 # The reader's editor: fills in what the README says that is his.
@@ -109,7 +108,7 @@ class Reader:
             cwd=self.clone,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
-            timeout=_PATIENCE,
+            timeout=PLAY_PATIENCE,
         )
         if done.returncode == 0 and _kept_for_the_shell(command):
             self.shell.append(command)
