@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tests.deploy.broken import crowd, failing, held
+from tests.deploy.platform import POSTGRES_UNIT
 
 _ENV = "/etc/milkbot/health.env"
 _LIMITS = "/opt/milkbot/deployment/limits.json"
@@ -146,7 +147,7 @@ OF_ITSELF = {"alert run", "alert channels", "dead man's switch"}
 CASES = [
     # units
     Case(
-        "postgresql@15-main.service",
+        f"{POSTGRES_UNIT}.service",
         "systemctl stop postgresql",
         f"systemctl start postgresql; sleep 2; {_TICK}",
         said="inactive",
@@ -383,8 +384,8 @@ CASES = [
     ),
     Case(
         "settings of PostgreSQL",
-        _psql("ALTER SYSTEM SET listen_addresses = '*'") + "; systemctl restart postgresql@15-main",
-        _psql("ALTER SYSTEM RESET listen_addresses") + "; systemctl restart postgresql@15-main",
+        _psql("ALTER SYSTEM SET listen_addresses = '*'") + f"; systemctl restart {POSTGRES_UNIT}",
+        _psql("ALTER SYSTEM RESET listen_addresses") + f"; systemctl restart {POSTGRES_UNIT}",
         said="overridden: listen_addresses = * by /var/lib/postgresql",
     ),
     Case(

@@ -13,10 +13,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import yaml
+
+from localvps import recipes
+
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "milkbot.test"
 # Long enough for a service that dies after its start to be seen dying.
 WATCH_SECONDS = 30
+IMAGE = os.environ.get("MILKBOT_MOLECULE_IMAGE") or recipes.DEFAULT
+_OF_IMAGE = yaml.safe_load((ROOT / f"roles/milkbot/vars/{IMAGE}.yml").read_text(encoding="utf-8"))
+POSTGRES_VERSION: int = _OF_IMAGE["_milkbot_postgres_version"]
+POSTGRES_UNIT = f"postgresql@{POSTGRES_VERSION}-main"
 # A playbook of a minute takes many on a machine that does much else.
 PLAY_PATIENCE = 3600
 

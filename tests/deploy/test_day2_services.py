@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 from tests.deploy.load import asking
-from tests.deploy.platform import DOMAIN, Platform, said
+from tests.deploy.platform import DOMAIN, IMAGE, POSTGRES_UNIT, POSTGRES_VERSION, Platform, said
 from tests.deploy.stopping import Boundary, cases, changing, stopping
 
 SERVICES = ("milkbot-analytics", "milkbot-dashboard")
@@ -66,13 +66,15 @@ def _installed(platform: Platform, packages: Iterable[str]) -> dict[str, str]:
     return dict(line.split() for line in shown.splitlines())
 
 
-UPGRADED = ("postgresql-15", "postgresql-client-15", "libpq5", "nginx", "nginx-common", "libssl3", "openssl")
+LIBSSL = "libssl3" if IMAGE == "debian-12" else "libssl3t64"
+SERVER = (f"postgresql-{POSTGRES_VERSION}", f"postgresql-client-{POSTGRES_VERSION}", "libpq5")
+UPGRADED = (*SERVER, "nginx", "nginx-common", LIBSSL, "openssl")
 
 
 @pytest.mark.matrix
 def test_an_upgrade_installs_the_newest_packages_and_fails_no_request(platform: Platform) -> None:
     newest = _older(platform, *UPGRADED)
-    platform.ssh("systemctl is-active --quiet milkbot-analytics milkbot-dashboard nginx postgresql@15-main")
+    platform.ssh(f"systemctl is-active --quiet milkbot-analytics milkbot-dashboard nginx {POSTGRES_UNIT}")
     before, server, nginx = platform.state(), _postgres(platform), platform.ssh("cat /run/nginx.pid")
     shown = platform.play("upgrade.yml", "--check")
     assert shown.returncode == 0, said(shown)
@@ -101,7 +103,7 @@ def test_an_upgrade_installs_the_newest_packages_and_fails_no_request(platform: 
 
 @pytest.mark.matrix
 def test_a_held_package_keeps_its_version_and_the_others_are_upgraded(platform: Platform) -> None:
-    held, others = ("nginx", "nginx-common"), ("libssl3", "openssl")
+    held, others = ("nginx", "nginx-common"), (LIBSSL, "openssl")
     newest = _older(platform, *held, *others)
     older = _installed(platform, held)
     platform.ssh(f"apt-mark hold {' '.join(held)}")

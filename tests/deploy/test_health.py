@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.deploy.health_cases import CASES, OF_ITSELF, Case
-from tests.deploy.platform import Platform, said
+from tests.deploy.platform import POSTGRES_UNIT, Platform, said
 from tests.roles.conftest import make_pair
 from tests.roles.receiver import Receiver, receiving
 
@@ -22,7 +22,7 @@ STATE = "/var/lib/milkbot-health/state.json"
 SECRET = secrets.token_hex(8)
 FILES = ("/etc/milkbot/health.env", "/etc/milkbot/health-channels.json")
 LOAD = (
-    "systemctl daemon-reload; systemctl reload nginx ssh postgresql@15-main; "
+    f"systemctl daemon-reload; systemctl reload nginx ssh {POSTGRES_UNIT}; "
     "systemctl restart milkbot-analytics.service milkbot-dashboard.service milkbot-trader.timer milkbot-rollups.timer"
 )
 RESERVE = "/var/backups/milkbot/.reserve"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from tests.deploy.platform import DOMAIN, Platform, said
+from tests.deploy.platform import DOMAIN, POSTGRES_UNIT, Platform, said
 from tests.deploy.random_kills import kills
 from tests.deploy.running import complaints, otherwise
 from tests.deploy.stopping import changing, stopping_once_done
@@ -121,7 +121,7 @@ class Edit(NamedTuple):
 
 EDITS = (
     Edit(
-        f"{_SQL} \"ALTER SYSTEM SET listen_addresses = '*'\" && systemctl restart postgresql@15-main",
+        f"{_SQL} \"ALTER SYSTEM SET listen_addresses = '*'\" && systemctl restart {POSTGRES_UNIT}",
         "running listen_addresses",
         "settings of PostgreSQL",
     ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localvps.errors import VpsError
 from testrun import runner
 from testrun.outcome import Counts, Outcome, read_counts, summary
-from testrun.parts import Part, build, images_without_mirror, names
+from testrun.parts import ROOT, Part, build, images_without_mirror, names
 
 if TYPE_CHECKING:
     import pytest
@@ -67,6 +68,17 @@ def test_an_image_without_a_mirror_is_omitted_with_its_reason(monkeypatch: pytes
         for part in ("molecule", "browser", "deploy", "production")
         for version in ("22.04", "24.04")
     }
+
+
+def test_tests_on_machines_name_no_version_of_postgresql() -> None:
+    # They run on every image, and each has another one.
+    version = re.compile(r"postgresql(?:-client)?[-@][0-9]|postgresql/[0-9]|[0-9]-main")
+    files = [
+        path for part in ("deploy", "infra", "production", "e2e") for path in (ROOT / "tests" / part).rglob("*.py")
+    ]
+    found = {path.name: version.findall(path.read_text(encoding="utf-8")) for path in files}
+    assert len(found) > 20
+    assert {name: versions for name, versions in found.items() if versions} == {}
 
 
 def test_the_machine_of_a_part_that_runs_alone_is_destroyed() -> None:
