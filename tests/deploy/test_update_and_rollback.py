@@ -55,7 +55,7 @@ UNBUILT = {
 
 
 def test_an_update_and_a_rollback_fail_no_request(platform: Platform) -> None:
-    first = platform.live()
+    first, unloaded = platform.live(), otherwise(platform)
     commit = platform.versions.commit("Another version", {})
     with (
         watching(platform.address, DOMAIN, platform.authority, count=4) as dashboards,
@@ -84,7 +84,8 @@ def test_an_update_and_a_rollback_fail_no_request(platform: Platform) -> None:
     ]
     assert platform.record(second)["result"] == "bad"
     assert platform.state()["timers"] == "active\nactive"
-    assert otherwise(platform) == []
+    # Another test may have left a file's date behind; these two runs leave nothing.
+    assert otherwise(platform) == unloaded
 
 
 def test_a_commit_that_changes_only_the_inventory_deploys_nothing(platform: Platform) -> None:
