@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.trader.decide.quotes import NOW, RULES, at
 
 from milkbot.domain.markets import Market, MarketStatus, PriceRange, Strike, StrikeType
 from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import Leg, TimeInForce
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Count, Price
-from milkbot.trader.decide.quoting import OrderStyle, QuoteRules, is_guarded, quote_price, sending
+from milkbot.trader.decide.quoting import OrderStyle, is_guarded, quote_price, sending
 from milkbot.trader.decide.requote import Quote, Scene, Withdrawal, judge
-
-NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
-RULES = QuoteRules(
-    style=OrderStyle.RESTING,
-    expiry=timedelta(minutes=15),
-    max_age=timedelta(minutes=10),
-    close_guard=timedelta(minutes=30),
-    pause_guard=timedelta(minutes=15),
-    max_forecast_move_f=1.0,
-    max_spread=Decimal("0.04"),
-    min_edge=Decimal("0.03"),
-    max_drift=Decimal("0.02"),
-    max_chase=Decimal("0.03"),
-)
-
-
-def at(text: str) -> Price:
-    return Price(Decimal(text))
 
 
 def orderbook(bid: str = "0.40", ask: str = "0.43") -> OrderBook:

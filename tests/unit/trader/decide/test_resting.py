@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from tests.fakes import FakeClock
+from tests.unit.trader.decide.quotes import NOW, RULES, at
 from tests.unit.trader.ledger import DEMO, Account, Ledger
 
 from milkbot.domain.cities import city_of_series
@@ -18,7 +19,7 @@ from milkbot.domain.markets import Event, Market, MarketStatus, PriceRange, Stri
 from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import BookSide, Leg, OrderState
 from milkbot.domain.trading_state import TradingState
-from milkbot.domain.units import Count, Price
+from milkbot.domain.units import Count
 from milkbot.errors import DatabaseUnavailableError
 from milkbot.trader.decide import resting
 from milkbot.trader.decide.proposals import Candidate
@@ -30,25 +31,8 @@ from milkbot.venue.errors import CancelFailedError
 from milkbot.venue.values import VenueOrder, VenueOrderStatus
 from milkbot.weather.values import HighForecast
 
-NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
 EVENT, TICKER = "KXHIGHNY-26AUG03", "KXHIGHNY-26AUG03-B86.5"
 TEN = Count(Decimal(10))
-RULES = QuoteRules(
-    style=OrderStyle.RESTING,
-    expiry=timedelta(minutes=15),
-    max_age=timedelta(minutes=10),
-    close_guard=timedelta(minutes=30),
-    pause_guard=timedelta(minutes=15),
-    max_forecast_move_f=1.0,
-    max_spread=Decimal("0.04"),
-    min_edge=Decimal("0.03"),
-    max_drift=Decimal("0.02"),
-    max_chase=Decimal("0.03"),
-)
-
-
-def at(text: str) -> Price:
-    return Price(Decimal(text))
 
 
 MARKET = Market(
