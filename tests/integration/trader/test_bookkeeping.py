@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 from tests.exchange import TRADER
 from tests.postgres import TestDatabase
+from tests.traded_day import ALL, BOUGHT, NEXT_DAY, TICKER, fill
 
 from milkbot.db import ledger
 from milkbot.domain.modes import TradingMode
@@ -23,30 +24,9 @@ from milkbot.domain.units import Cash, Count, Price
 from milkbot.trader.reconcile.bookkeeping import record_fills, record_settlements
 from milkbot.venue.values import VenueSettlement
 
-TICKER = "KXHIGHNY-26AUG03-B86.5"
-NOON = datetime(2026, 8, 3, 16, 0, tzinfo=UTC)
-NEXT_DAY = NOON + timedelta(days=1)
 DEMO = TradingMode.DEMO
 
 
-def fill(name: str, minutes: int, side: BookSide, count: str, price: str) -> Fill:
-    return Fill(
-        fill_id=name,
-        order_id=f"order-{name}",
-        ticker=TICKER,
-        side=side,
-        count=Count(Decimal(count)),
-        price=Price(Decimal(price)),
-        fee=Cash(Decimal("0.10")),
-        is_taker=True,
-        filled_at=NOON + timedelta(minutes=minutes),
-    )
-
-
-BOUGHT = fill("bought", 0, BookSide.BID, "10", "0.40")
-MORE = fill("more", 5, BookSide.BID, "10", "0.60")
-SOLD = fill("sold", 10, BookSide.ASK, "15", "0.70")
-ALL = (BOUGHT, MORE, SOLD)
 WON = VenueSettlement(
     ticker=TICKER,
     event_ticker="KXHIGHNY-26AUG03",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 
 import pytest
+from tests.traded_day import ALL, BOUGHT, EVENT, MORE, NEXT_DAY, NOON, SOLD, TICKER
 from tests.unit.trader.ledger import DEMO, Ledger
 
 from milkbot.domain.orders import BookSide, OrderState
@@ -16,30 +17,9 @@ from milkbot.domain.units import Cash, Count, Price
 from milkbot.trader.reconcile import bookkeeping
 from milkbot.venue.values import VenueSettlement
 
-TICKER, EVENT = "KXHIGHNY-26AUG03-B86.5", "KXHIGHNY-26AUG03"
 DAY = date(2026, 8, 3)
-NOON = datetime(2026, 8, 3, 16, 0, tzinfo=UTC)
-NEXT_DAY = NOON + timedelta(days=1)
 
 
-def fill(name: str, minutes: int, side: BookSide, count: str, price: str) -> Fill:
-    return Fill(
-        fill_id=name,
-        order_id=f"order-{name}",
-        ticker=TICKER,
-        side=side,
-        count=Count(Decimal(count)),
-        price=Price(Decimal(price)),
-        fee=Cash(Decimal("0.10")),
-        is_taker=True,
-        filled_at=NOON + timedelta(minutes=minutes),
-    )
-
-
-BOUGHT = fill("bought", 0, BookSide.BID, "10", "0.40")
-MORE = fill("more", 5, BookSide.BID, "10", "0.60")
-SOLD = fill("sold", 10, BookSide.ASK, "15", "0.70")
-ALL = (BOUGHT, MORE, SOLD)
 FED = replace(BOUGHT, fill_id="fed", ticker="KXFED-26SEP-T4.00")
 WON = VenueSettlement(
     ticker=TICKER,
