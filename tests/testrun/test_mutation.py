@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,16 @@ def test_the_folder_has_the_code_and_the_tests_of_what_is_mutated(tmp_path: Path
         assert list(work.glob(mutated)), "faults are put into files that are there"
     for selected in configuration["pytest_add_cli_args_test_selection"]:
         assert (work / selected).exists(), "its tests are there"
+
+
+def test_the_folder_has_every_module_that_its_tests_import(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    workspace.prepare(work)
+    texts = [test.read_text(encoding="utf-8") for test in (work / "tests").rglob("*.py")]
+    imported = {name for text in texts for name in re.findall(r"^from (tests\.[\w.]+) import", text, re.MULTILINE)}
+    assert "tests.traded_day" in imported
+    missing = {name for name in imported if not list(work.glob(f"{name.replace('.', '/')}*"))}
+    assert not missing, "a run ends before its first mutant without them"
 
 
 def test_a_run_may_be_of_a_few_files_alone(monkeypatch: pytest.MonkeyPatch) -> None:

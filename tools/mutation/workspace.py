@@ -19,8 +19,8 @@ PACKAGES = ("domain", "risk")
 """What faults are put into, below app/milkbot; of the order path only what was measured and judged."""
 MUTATED = (*(f"{package}/*.py" for package in PACKAGES), "trader/orders/manager.py")
 TESTS = (*PACKAGES, "trader/orders", "trader/reconcile", "trader/decide/test_resting.py")
-# Besides the code and its tests: what these tests read and import.
-_NEEDED = ("docs/risk.md", "tests/conftest.py", "tests/fakes.py", "tests/unit/conftest.py")
+# Besides the code and its tests: what these tests read and import. Of the shared modules of the tests all are copied.
+_NEEDED = ("docs/risk.md", "tests/*.py", "tests/unit/conftest.py")
 
 _CONFIGURATION = """\
 [tool.pytest.ini_options]
@@ -46,8 +46,8 @@ def prepare(work: Path = WORK, mutated: Sequence[str] = MUTATED) -> None:
     for folder in (*PACKAGES, "trader"):
         shutil.copytree(ROOT / "tests" / "unit" / folder, work / "tests" / "unit" / folder, ignore=ignored)
     (work / "docs").mkdir()
-    for file in _NEEDED:
-        shutil.copy(ROOT / file, work / file)
+    for file in (found for pattern in _NEEDED for found in ROOT.glob(pattern)):
+        shutil.copy(file, work / file.relative_to(ROOT))
     configuration = _CONFIGURATION.format(
         mutated=json.dumps([f"src/milkbot/{pattern}" for pattern in mutated]),
         tests=json.dumps([f"tests/unit/{selected}" for selected in TESTS]),
