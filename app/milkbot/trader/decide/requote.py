@@ -12,7 +12,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from milkbot.domain.orderbook import OrderBook
-from milkbot.domain.orders import Leg
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Price
 from milkbot.trader.decide.quoting import QuoteRules, is_guarded
@@ -41,8 +40,6 @@ class Withdrawal(StrEnum):
 class Quote:
     """An order of ours that rests. `price` is of its own leg; `forecast_f` is what it was decided by, if known."""
 
-    ticker: str
-    leg: Leg
     price: Price
     placed_at: datetime
     forecast_f: float | None

@@ -76,7 +76,7 @@ def to_withdraw(
             continue
         leg = leg_of(order.side)
         price = Price(order.price) if leg is Leg.YES else complement(Price(order.price))
-        quote = Quote(order.ticker, leg, price, order.created_at, forecast_f)
+        quote = Quote(price, order.created_at, forecast_f)
         reason = judge(quote, _scene(seen.get(order.ticker), leg, pause_at), rules, allowed, now)
         if reason is not None:
             cancels.append(_cancel(order, order.venue_order_id, reason))

@@ -39,7 +39,7 @@ MARKET = Market(
     result="",
     expiration_value="",
 )
-QUOTE = Quote("T", Leg.YES, at("0.40"), NOW - timedelta(minutes=5), 86.0)
+QUOTE = Quote(at("0.40"), NOW - timedelta(minutes=5), 86.0)
 SCENE = Scene(MARKET.close_time, NOW + timedelta(days=2), orderbook(), 86.0, Decimal("0.50"), at("0.40"))
 
 
