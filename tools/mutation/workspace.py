@@ -22,6 +22,9 @@ TESTS = (*PACKAGES, "trader/orders", "trader/reconcile", "trader/decide/test_res
 # Besides the code and its tests: what these tests read and import. Of the shared modules of the tests all are copied.
 _NEEDED = ("docs/risk.md", "tests/*.py", "tests/unit/conftest.py")
 
+# pytest starts anew for each mutant: the plugins that collect all garbage at its end take half of that time.
+_UNUSED = ("cacheprovider", "logging", "threadexception", "unraisableexception")
+# The constant is in seconds: on a busy machine a run of a few tests waits for longer than mutmut's one.
 _CONFIGURATION = """\
 [tool.pytest.ini_options]
 pythonpath = ["src", "."]
@@ -33,7 +36,8 @@ source_paths = ["src"]
 only_mutate = {mutated}
 also_copy = ["docs"]
 pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["--hypothesis-profile=mutation", "-p", "no:cacheprovider"]
+pytest_add_cli_args = {options}
+timeout_constant = 4.0
 use_git_change_detection = false
 """
 
@@ -51,6 +55,7 @@ def prepare(work: Path = WORK, mutated: Sequence[str] = MUTATED) -> None:
     configuration = _CONFIGURATION.format(
         mutated=json.dumps([f"src/milkbot/{pattern}" for pattern in mutated]),
         tests=json.dumps([f"tests/unit/{selected}" for selected in TESTS]),
+        options=json.dumps(["--hypothesis-profile=mutation", *(f"-pno:{plugin}" for plugin in _UNUSED)]),
     )
     (work / "pyproject.toml").write_text(configuration, encoding="utf-8")
 
