@@ -9,4 +9,4 @@ if ! [ -x /usr/bin/python3 ]; then
     exit 1
 fi
 # Isolated, and without byte code: it reads and does not write.
-exec /usr/bin/python3 -I -B "$here/../diagnose" "$@"
+exec /usr/bin/python3 -I -B "$here/../hostcheck" diagnose "$@"

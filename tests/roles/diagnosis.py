@@ -1,16 +1,15 @@
-"""The program of deployment/diagnose, which stands apart from the packages, and collections to judge."""
+"""The program of deployment/hostcheck, which stands apart from the packages, and collections to judge."""
 
 from __future__ import annotations
 
 import json
-import sys
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from tests.roles.rendering import ROOT
 
-PROGRAM = ROOT / "deployment/diagnose"
+PROGRAM = ROOT / "deployment/hostcheck"
 AT = "2026-11-25T12:00:00Z"
 
 # What broken parts say.
@@ -49,10 +48,7 @@ _WELL = {
 
 def module(name: str) -> ModuleType:
     """A module of the program."""
-    for path in (str(PROGRAM), str(ROOT / "roles/lock/module_utils")):
-        if path not in sys.path:
-            sys.path.insert(0, path)
-    return import_module(f"milkbot_diagnose.{name}")
+    return import_module(f"milkbot_hostcheck.{name}")
 
 
 def rows(*given: dict[str, Any]) -> str:
@@ -121,7 +117,7 @@ def collection(texts: dict[str, str] | None = None, codes: dict[str, int] | None
 
 def judged(texts: dict[str, str] | None = None, codes: dict[str, int] | None = None) -> list[Any]:
     """What is wrong there."""
-    return list(module("program").judged(collection(texts, codes)))
+    return list(module("diagnose").judged(collection(texts, codes)))
 
 
 def df(percent: int, place: str = "/") -> str:

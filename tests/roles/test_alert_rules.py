@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from tests.roles.promql import ALERTS, promtool, rules
 
-from milkbot_health.settings import table
+from milkbot_hostcheck.settings import table
 
 HOST = 'instance="milkbot.ai"'
 NODE = f'{{{HOST},job="node"}}'

@@ -58,7 +58,19 @@ def _steps() -> list[dict[str, Any]]:
 
 
 def test_every_role_runs_in_a_play() -> None:
-    later = {"milkbot", "notify", "verify", "update", "rollback", "restart", "upgrade", "rotate", "drift", "dumps"}
+    later = {
+        "milkbot",
+        "notify",
+        "verify",
+        "update",
+        "rollback",
+        "restart",
+        "upgrade",
+        "rotate",
+        "drift",
+        "dumps",
+        "diagnose",
+    }
     assert {step["ansible.builtin.import_role"]["name"] for step in _steps()} == set(ROLE_NAMES) - later
 
 

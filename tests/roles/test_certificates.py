@@ -10,11 +10,11 @@ import pytest
 from tests.roles.conftest import make_pair
 from tests.roles.rendering import evaluate, plugin, render
 
-from milkbot_health import certificate
-from milkbot_health.asking import Answer
-from milkbot_health.host import Host
-from milkbot_health.memory import Memory
-from milkbot_health.settings import Settings
+from milkbot_hostcheck.alerting.memory import Memory
+from milkbot_hostcheck.asking import Answer
+from milkbot_hostcheck.checks import certificate
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.settings import Settings
 
 TRUST = plugin("preflight/filter_plugins/trust.py")
 PROGRAM = plugin("nginx/files/certificate.py")

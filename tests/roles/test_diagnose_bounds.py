@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from tests.patience import PATIENCE
 from tests.roles.diagnosis import PROGRAM, collection, judged, module
-from tests.roles.rendering import ROOT
 
 BOUNDED = module("bounded")
 COLLECTION = module("collection")
@@ -99,7 +98,7 @@ def test_an_archive_gives_the_same_diagnosis_as_its_host() -> None:
     whole = collection({"postgres/answers": "no\n"}, {"postgres/answers": 2, "host/kernel": 127})
     packed = COLLECTION.pack(whole, "the page")
     again = COLLECTION.unpack(packed, "it")
-    program = module("program")
+    program = module("diagnose")
     assert program.judged(again) == program.judged(whole)
     assert again.facts == dict(whole.facts)
     assert again.code("host/kernel") == 127
@@ -130,11 +129,9 @@ def test_a_file_that_is_no_archive_is_refused(wrong: Any, tmp_path: Path) -> Non
 
 
 def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The program as it is installed on a host: beside the lock's own module."""
-    code = f"import sys; sys.path[:0] = {[str(PROGRAM), str(ROOT / 'roles/lock/module_utils')]!r}\n"
-    code += "from milkbot_diagnose.program import main; sys.exit(main(sys.argv[1:]))"
+    """The program as it is installed on a host."""
     return subprocess.run(
-        [sys.executable, "-I", "-B", "-c", code, *arguments],
+        [sys.executable, "-I", "-B", str(PROGRAM), "diagnose", *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -162,7 +159,7 @@ def test_a_page_fits_on_a_screen() -> None:
     many = {
         "units/properties": "\n\n".join(
             f"Id={name}\nLoadState=loaded\nActiveState=failed\nResult=exit-code\nUnitFileState=disabled"
-            for name in module("places").UNITS
+            for name in module("paths").UNITS
         ),
         "network/firewall": "Status: inactive\n",
         "network/reach": "KALSHI_API_BASE example.com: the name does not resolve\n" + "x" * 500,
@@ -181,7 +178,7 @@ def test_a_page_fits_on_a_screen() -> None:
 
 
 def test_an_archive_is_private_and_never_overwrites_a_file(tmp_path: Path) -> None:
-    program = module("program")
+    program = module("diagnose")
     path = tmp_path / "x.tar.gz"
     assert program._store(b"it", str(path)) == ""  # noqa: SLF001
     assert path.stat().st_mode & 0o777 == 0o600

@@ -15,7 +15,7 @@ def test_a_healthy_host_has_no_diagnosis() -> None:
 
 def test_a_host_without_data_has_no_diagnosis() -> None:
     empty = module("collection").Collection({}, {})
-    assert module("program").judged(empty) == []
+    assert module("diagnose").judged(empty) == []
 
 
 def test_garbage_in_one_answer_leaves_the_other_diagnoses() -> None:
@@ -110,7 +110,7 @@ def test_a_user_without_rights_is_pointed_to_root_and_gets_no_diagnosis() -> Non
     }
     given = collection(seen, {"cron/root": 1, "network/firewall": 1})
     asked = module("collection").Collection(given.answers, {**given.facts, "root": False})
-    assert module("program").judged(asked) == []
+    assert module("diagnose").judged(asked) == []
     assert "run it as root" in module("page").page(asked, [])[1]
 
 

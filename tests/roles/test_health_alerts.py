@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from milkbot_health import memory, message
-from milkbot_health.alerts import PATIENT, Kind, News, Policy, Records, step
-from milkbot_health.row import Row, State, fail, ok, unknown, warn
+from milkbot_hostcheck.alerting import memory, message
+from milkbot_hostcheck.alerting.alerts import PATIENT, Kind, News, Policy, Records, step
+from milkbot_hostcheck.row import Row, State, fail, ok, unknown, warn
 
 HOUR = 3600.0
 FAILS = Policy(frozenset({State.FAIL}), 4 * HOUR)
@@ -228,7 +228,7 @@ def test_the_state_of_alerts_is_kept_elsewhere_when_the_disk_is_full(files: tupl
 _SAVES = """
 import sys
 from pathlib import Path
-from milkbot_health import memory
+from milkbot_hostcheck.alerting import memory
 files = Path(sys.argv[1]), Path(sys.argv[2])
 for number in range(10**9):
     memory.save(memory.Memory(at=float(number), seen={"filler": "x" * 20000, "number": number}), files)
@@ -237,11 +237,12 @@ for number in range(10**9):
 
 def test_a_kill_never_leaves_half_a_state_file(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     chance = random.Random(7)
-    package = str(Path(memory.__file__).parents[1])
+    package = str(Path(memory.__file__).parents[2])
     for _ in range(8):
         command = [sys.executable, "-c", _SAVES, *map(str, files)]
         with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": package}) as running:
             while not files[0].exists():
+                assert running.poll() is None
                 time.sleep(0.01)
             time.sleep(0.05 + chance.random() / 10)
             running.send_signal(signal.SIGKILL)

@@ -12,8 +12,8 @@ import pytest
 from tests.roles.receiver import Receiver, receiving
 from tests.roles.rendering import ROLES
 
-from milkbot_health import ping, tell
-from milkbot_health.row import Row, fail, ok
+from milkbot_hostcheck.alerting import ping, tell
+from milkbot_hostcheck.row import Row, fail, ok
 
 SECRET = "hush-hush-42"
 MESSAGE = {"title": "milkbot: a check FAILS on here", "body": "FAIL: x", "type": "failure"}

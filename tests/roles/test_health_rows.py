@@ -20,12 +20,22 @@ import yaml
 from tests.deploy.health_cases import CASES, OF_ITSELF
 from tests.roles.rendering import ROLES, ROOT, render
 
-from milkbot_health import backups, deploys, endpoints, machine, runner, trading, units, updates
-from milkbot_health.asking import Answer
-from milkbot_health.host import Host
-from milkbot_health.memory import Memory
-from milkbot_health.row import COLUMNS, Row, State, by_limits, ok, plain, span, worst
-from milkbot_health.settings import Limits, Settings, SettingsError, read, read_channels, table
+from milkbot_hostcheck.alerting.memory import Memory
+from milkbot_hostcheck.asking import Answer
+from milkbot_hostcheck.checks import (
+    CHECKS,
+    backups,
+    check_everything,
+    deploys,
+    endpoints,
+    machine,
+    trading,
+    units,
+    updates,
+)
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.row import COLUMNS, Row, State, by_limits, ok, plain, span, worst
+from milkbot_hostcheck.settings import Limits, Settings, SettingsError, read, read_channels, table
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -146,7 +156,7 @@ def test_a_check_that_breaks_or_hangs_hides_no_other() -> None:
         return []
 
     host = Host(Settings(limits=Limits(answer_seconds=0.2)))
-    found = runner.check_everything(host, {"breaks": breaks, "hangs": hangs, "works": lambda _: [ok("a", "well")]})
+    found = check_everything(host, {"breaks": breaks, "hangs": hangs, "works": lambda _: [ok("a", "well")]})
     ended.set()
     assert [row.line() for row in found["works"]] == [ok("a", "well").line()]
     assert "RuntimeError: of the test" in found["breaks"][0].value
@@ -434,7 +444,7 @@ def test_a_failed_tick_does_not_fail_the_timers_row(monkeypatch: pytest.MonkeyPa
 
 def _of_the_world(check: str, url: str) -> Row:
     settings = Settings(exchange_url=url, weather_url=url, limits=Limits(answer_seconds=2))
-    (row,) = runner.CHECKS[check](Host(settings))
+    (row,) = CHECKS[check](Host(settings))
     return row
 
 
@@ -476,5 +486,5 @@ def test_an_exchange_is_reachable_whatever_its_answer(status: int, state: State)
 
 
 def test_a_host_without_an_exchange_has_no_row_of_it() -> None:
-    checks = {name: runner.CHECKS[name] for name in ("exchange", "weather service")}
-    assert runner.check_everything(Host(Settings()), checks) == {"exchange": [], "weather service": []}
+    checks = {name: CHECKS[name] for name in ("exchange", "weather service")}
+    assert check_everything(Host(Settings()), checks) == {"exchange": [], "weather service": []}

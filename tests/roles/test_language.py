@@ -12,7 +12,7 @@ import yaml
 from tests.roles.diagnosis import module
 from tests.roles.rendering import ROOT, render
 
-from milkbot_health.asking import ask
+from milkbot_hostcheck.asking import ask
 
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 # Not what another script sources, nor what hands over to a Python program.

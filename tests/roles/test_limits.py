@@ -13,7 +13,7 @@ from ansible.errors import AnsibleFilterError
 from tests.roles.diagnosis import module
 from tests.roles.rendering import ROLES, ROOT, evaluate, plugin
 
-from milkbot_health.settings import Limits, read, table
+from milkbot_hostcheck.settings import Limits, read, table
 
 FILTER = plugin("milkbot/filter_plugins/limits.py").FilterModule().filters()["limits_table"]
 JOBS = plugin("../deployment/monitoring/job-metrics.py")
@@ -75,7 +75,6 @@ def test_prometheus_gets_every_limit_of_the_host(tmp_path: Path) -> None:
 def test_each_role_that_has_a_timer_or_a_reader_of_the_table_installs_it() -> None:
     for file in (
         "health/vars/main.yml",
-        "diagnose/vars/main.yml",
         "monitoring/vars/main.yml",
         "systemd/tasks/install.yml",
     ):
@@ -99,7 +98,7 @@ def test_every_limit_that_a_rule_uses_is_in_the_table() -> None:
 
 
 def test_every_limit_that_a_program_uses_is_in_the_table() -> None:
-    texts = [path.read_text("utf-8") for path in (ROOT / "deployment/diagnose").rglob("*.py")]
+    texts = [path.read_text("utf-8") for path in (ROOT / "deployment/hostcheck").rglob("*.py")]
     doctor = (ROOT / "app/milkbot/cli/doctor.py").read_text("utf-8")
     asked = {name for text in texts for name in re.findall(r'\.limit\("(\w+)"\)', text)}
     asked |= set(re.findall(r'"(\w+_(?:warn|fail|late)_\w+)"', doctor))
@@ -120,8 +119,7 @@ def test_a_limit_that_is_written_a_second_time_is_found() -> None:
 
 
 def test_no_program_has_a_limit_of_its_own() -> None:
-    places = [*(ROOT / "deployment/diagnose").rglob("*.py")]
-    places += [path for part in ("cli", "analytics") for path in (ROOT / "app/milkbot" / part).rglob("*.py")]
-    places += [path for path in (ROOT / "deployment/health").rglob("*.py") if path.name != "settings.py"]
+    places = [path for part in ("cli", "analytics") for path in (ROOT / "app/milkbot" / part).rglob("*.py")]
+    places += [path for path in (ROOT / "deployment/hostcheck").rglob("*.py") if path.name != "settings.py"]
     spelt = {str(path.relative_to(ROOT)): _NUMBER_BY_NAME.findall(path.read_text("utf-8")) for path in places}
     assert {path: found for path, found in spelt.items() if found} == {}

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from tests.roles.rendering import ROLES, ROOT
 
-from milkbot_health import effect, loaded
-from milkbot_health.row import State
+from milkbot_hostcheck import loaded
+from milkbot_hostcheck.checks import effect
+from milkbot_hostcheck.row import State
 
 OURS = "/etc/postgresql/15/main/conf.d/milkbot.conf"
 SYSTEM = "/var/lib/postgresql/15/main/postgresql.auto.conf"
@@ -21,7 +22,7 @@ SYSTEM = "/var/lib/postgresql/15/main/postgresql.auto.conf"
 
 def test_the_roles_and_the_health_check_share_one_file() -> None:
     shared = ROLES / "milkbot/module_utils/milkbot_loaded.py"
-    assert shared.resolve() == ROOT / "deployment/health/milkbot_health/loaded.py"
+    assert shared.resolve() == ROOT / "deployment/hostcheck/milkbot_hostcheck/loaded.py"
 
 
 def test_no_role_uses_a_handler_that_a_killed_run_would_lose() -> None:

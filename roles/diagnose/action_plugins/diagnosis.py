@@ -33,8 +33,7 @@ found: {description: "Names of what is wrong, the root of the rest first.", retu
 """
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PROGRAM = _ROOT / "deployment/diagnose"
-_LOCK = _ROOT / "roles/lock/module_utils/milkbot_lock.py"
+_PROGRAM = _ROOT / "deployment/hostcheck"
 _MARK = "milkbot-diagnosis:"
 
 # A file that has no place on any disk takes the program; Python imports from it as from any other.
@@ -44,7 +43,7 @@ memory = os.memfd_create("milkbot-diagnose")
 with open(memory, "wb", closefd=False) as file:
     file.write(base64.b64decode(sys.stdin.read()))
 sys.path.insert(0, "/proc/%d/fd/%d" % (os.getpid(), memory))
-from milkbot_diagnose.program import collected_archive
+from milkbot_hostcheck.diagnose import collected_archive
 print("MARK" + base64.b64encode(collected_archive(int(sys.argv[1]))).decode())
 """
 
@@ -61,10 +60,11 @@ class ActionModule(ActionBase):
         said = self._ask(hours)
         if isinstance(said, dict):
             return said
-        sys.path[:0] = [path for path in (str(_PROGRAM), str(_LOCK.parent)) if path not in sys.path]
-        program = importlib.import_module("milkbot_diagnose.program")
-        collection_module = importlib.import_module("milkbot_diagnose.collection")
-        page = importlib.import_module("milkbot_diagnose.page")
+        if str(_PROGRAM) not in sys.path:
+            sys.path.insert(0, str(_PROGRAM))
+        program = importlib.import_module("milkbot_hostcheck.diagnose")
+        collection_module = importlib.import_module("milkbot_hostcheck.collection")
+        page = importlib.import_module("milkbot_hostcheck.page")
         name = (task_vars or {}).get("inventory_hostname", "host")
         try:
             collection = collection_module.unpack(said, f"what {name} sent")
@@ -103,5 +103,4 @@ def _packed() -> bytes:
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(_PROGRAM.rglob("*.py")):
             packed.write(path, str(path.relative_to(_PROGRAM)))
-        packed.write(_LOCK, _LOCK.name)
     return held.getvalue()

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-_SETTINGS = Path(__file__).resolve().parents[3] / "deployment/health/milkbot_health/settings.py"
+_SETTINGS = Path(__file__).resolve().parents[3] / "deployment/hostcheck/milkbot_hostcheck/settings.py"
 
 
 def _settings() -> ModuleType:

@@ -23,7 +23,7 @@ from milkbot.analytics.service.application import create_app
 from milkbot.db.session import DatabaseAddress, make_engine
 from milkbot.domain.cities import cities
 from milkbot.domain.orders import BookSide
-from milkbot_health.settings import table
+from milkbot_hostcheck.settings import table
 
 PRIVATE = ("order-", "fill-", "mb-", "signal", "client_order", "venue")
 

@@ -11,7 +11,7 @@ from tests.cli import Milkbot
 from tests.exchange import Keys, environment, make_keys, simulator_process
 from tests.postgres import TestDatabase
 
-from milkbot_health.settings import table
+from milkbot_hostcheck.settings import table
 
 
 @pytest.fixture(scope="session")

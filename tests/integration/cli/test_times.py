@@ -19,8 +19,8 @@ from tests.postgres import TestDatabase
 from tests.roles.diagnosis import module
 
 collection = module("collection")
-nginx = module("judges.nginx")
-asked_of_database = module("collectors.database")
+nginx = module("causes.nginx")
+asked_of_database = module("collect.database")
 
 ZONES = ["Europe/Berlin", "America/New_York"]
 STARTED = datetime(2026, 7, 3, 16, 0, 5, tzinfo=UTC)

@@ -1,0 +1,1 @@
+../../roles/notify/files/channels.py

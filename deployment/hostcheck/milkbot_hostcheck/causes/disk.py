@@ -1,0 +1,153 @@
+"""Disks that are full, broken, or may not be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from milkbot_hostcheck import paths
+from milkbot_hostcheck.collection import Collection
+from milkbot_hostcheck.diagnosis import Diagnosis, judge
+
+_OF_NO_MATTER = ("/dev", "/sys", "/proc", "/run", "/snap", "/boot/efi")
+_MEGABYTE = 1 << 10
+# PostgreSQL may start on a full disk, and then let nobody in.
+_NO_ROOM = r"No space left on device|could not write init file"
+_TELL_OF_IT = ("postgres/log", "postgres/answers")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A line of df; sizes in kilobytes, or in inodes."""
+
+    place: str
+    total: int
+    free: int
+    percent: int
+
+    def megabytes(self) -> str:
+        return f"{self.place}: {self.percent} % of {self.total // _MEGABYTE} MB used, {self.free // _MEGABYTE} MB free"
+
+
+def mounts(collection: Collection, name: str) -> Iterator[Mount]:
+    """What df says of the file systems that hold something of ours."""
+    for line in collection.text(name).splitlines()[1:]:
+        fields = line.split(None, 6)
+        if len(fields) < 7 or not (fields[2].isdigit() and fields[4].isdigit() and fields[5].endswith("%")):
+            continue
+        place, percent = fields[6], int(fields[5].rstrip("%"))
+        if not any(place == top or place.startswith(f"{top}/") for top in _OF_NO_MATTER):
+            yield Mount(place, int(fields[2]), int(fields[4]), percent)
+
+
+def full_mounts(collection: Collection) -> list[Mount]:
+    limit = collection.limit("disk_fail_percent")
+    return [mount for mount in mounts(collection, "disk/space") if mount.percent >= limit or mount.free == 0]
+
+
+@judge()
+def disk_full(collection: Collection) -> Diagnosis | None:
+    full = full_mounts(collection)
+    limit = collection.limit("disk_warn_percent")
+    nearly = [mount for mount in mounts(collection, "disk/space") if mount.percent >= limit]
+    if not nearly and not full:
+        return None
+    worst = max(full or nearly, key=lambda mount: mount.percent)
+    said = [line for name in _TELL_OF_IT for line in collection.lines(name, _NO_ROOM)][-1:] if full else []
+    stopped = collection.code("postgres/answers") in (1, 2, 3)
+    start = f"systemctl start {paths.postgres_unit_of(collection.units())}"
+    return Diagnosis(
+        "disk-full",
+        f"The disk of {worst.place} is {'full' if full else 'nearly full'}",
+        (*(mount.megabytes() for mount in (full or nearly)[:3]), *said),
+        f"most of it: {_biggest(collection, worst.place)}",
+        (
+            *_room(collection, worst.place),
+            f"du -xh --max-depth=2 {worst.place} | sort -h | tail -n 20   # then remove what grew",
+            *([start] if full and stopped else []),
+        ),
+        serious=bool(full),
+    )
+
+
+def _biggest(collection: Collection, place: str) -> str:
+    """The directories that hold most, each without those above it that say no more."""
+    top = place.rstrip("/") + "/"
+    sizes = []
+    for line in collection.lines("disk/biggest"):
+        size, _, path = line.partition("\t")
+        if size.isdigit() and path.startswith(top) and path != top:
+            sizes.append((int(size), path))
+    sizes.sort(reverse=True)
+    shown = [
+        f"{path} {size // _MEGABYTE} MB"
+        for size, path in sizes
+        if not any(inner.startswith(f"{path}/") and below > size * 0.8 for below, inner in sizes)
+    ]
+    return ", ".join(shown[:4]) or "see disk/biggest.txt"
+
+
+def _room(collection: Collection, place: str) -> Iterator[str]:
+    """What gives room at once, and loses nothing that is needed."""
+    if str(paths.RESERVE) in collection.text("backups/files") and str(paths.RESERVE).startswith(place):
+        yield f"rm {paths.RESERVE}   # kept for this moment"
+    if "/var/log".startswith(place):
+        yield "journalctl --vacuum-size=100M"
+    if "/var/cache/apt".startswith(place):
+        yield "apt-get clean"
+
+
+@judge()
+def inodes_full(collection: Collection) -> Diagnosis | None:
+    limit = collection.limit("inode_warn_percent")
+    nearly = [mount for mount in mounts(collection, "disk/inodes") if mount.percent >= limit and mount.total > 0]
+    if not nearly:
+        return None
+    worst = max(nearly, key=lambda mount: mount.percent)
+    full = worst.percent >= collection.limit("inode_fail_percent")
+    return Diagnosis(
+        "inodes-full",
+        f"The disk of {worst.place} has {'no' if full else 'hardly any'} room for more files, whatever its bytes say",
+        (f"{worst.place}: {worst.percent} % of {worst.total} inodes used, {worst.free} free",),
+        "some program leaves small files and never removes them",
+        (f"du -x --inodes --max-depth=4 {worst.place} | sort -n | tail -n 20   # then remove what grew",),
+        serious=full,
+    )
+
+
+@judge()
+def disk_errors(collection: Collection) -> Diagnosis | None:
+    said = collection.lines(
+        "journal/kernel-trouble", r"I/O error|EXT4-fs error|XFS .*corrupt|Remounting filesystem read-only"
+    )
+    if not said:
+        return None
+    return Diagnosis(
+        "disk-errors",
+        "The kernel tells of errors of a disk",
+        tuple(said[-3:]),
+        "the provider's volume fails, or its connection does",
+        (
+            "journalctl -k -n 100   # tell the provider",
+            "/opt/milkbot/deployment/scripts/backup-database.sh daily   # then off this host",
+        ),
+    )
+
+
+@judge("disk-errors")
+def disk_read_only(collection: Collection) -> Diagnosis | None:
+    for line in collection.lines("disk/mounts"):
+        fields = line.split()
+        if (
+            len(fields) >= 4
+            and fields[1] in ("/", "/var", "/opt", "/var/lib/postgresql")
+            and "ro" in fields[3].split(",")
+        ):
+            return Diagnosis(
+                "disk-read-only",
+                f"{fields[1]} may not be written",
+                (line,),
+                "the kernel does this after an error of the disk, or somebody mounted it so",
+                ("journalctl -k -n 100", f"mount -o remount,rw {fields[1]}"),
+            )
+    return None

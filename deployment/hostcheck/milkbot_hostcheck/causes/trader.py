@@ -1,0 +1,146 @@
+"""The trader: its timer, its state, its last tick."""
+
+from __future__ import annotations
+
+from milkbot_hostcheck import paths
+from milkbot_hostcheck.causes.services import last_error
+from milkbot_hostcheck.collection import Collection, seconds_of
+from milkbot_hostcheck.diagnosis import DATABASE, MACHINE, NETWORK, RELEASE, SETTINGS, Diagnosis, judge
+
+_APPLY = "ansible-playbook -i INVENTORY site.yml --tags systemd"
+
+
+def _mode(collection: Collection) -> str:
+    return collection.settings().get("TRADING_MODE", "shadow")
+
+
+@judge("deploy-lock-dead")
+def timer_stopped(collection: Collection) -> Diagnosis | None:
+    stopped = {
+        name: unit for name in paths.TIMERS if (unit := collection.unit(name)) and unit.get("ActiveState") != "active"
+    }
+    if not stopped:
+        return None
+    running = next((row for row in collection.rows("release/lock") if row.get("held") and not row.get("dead")), None)
+    name, unit = next(iter(stopped.items()))
+    masked = unit.get("LoadState") == "masked"
+    return Diagnosis(
+        "timer-stopped",
+        (
+            f"{' and '.join(stopped)} {'does' if len(stopped) == 1 else 'do'} not run: "
+            f"{'no tick is made' if name == paths.TIMERS[0] else 'the figures grow old'}"
+        ),
+        tuple(
+            f"{name} is {unit.get('ActiveState')} since {unit.get('StateChangeTimestamp') or 'the start'}"
+            for name, unit in stopped.items()
+        ),
+        "a run holds it, and starts it again at its end"
+        if running
+        else "its unit is masked"
+        if masked
+        else "somebody stopped it",
+        (
+            # The mask has taken the place of our file.
+            *((f"systemctl unmask {name}", _APPLY) if masked else ()),
+            f"systemctl enable --now {' '.join(stopped)}",
+        ),
+        serious=running is None,
+    )
+
+
+@judge()
+def trading_halted(collection: Collection) -> Diagnosis | None:
+    for row in collection.rows("postgres/trading"):
+        until = seconds_of(str(row.get("until") or ""))
+        if (
+            row.get("trading_mode") != _mode(collection)
+            or row.get("state") == "active"
+            or (until is not None and until <= collection.now)
+        ):
+            continue
+        halted = row["state"] == "halted"
+        return Diagnosis(
+            "trading-halted" if halted else "trading-reduced",
+            f"Trading is {'halted' if halted else 'reduced: it only lowers risk'}",
+            (f"{row['state']} since {row.get('since')} by {row.get('set_by')}: {row.get('reason')}",),
+            "an operator, a restore or a breaker did it; that reason has to be mended first",
+            ("milkbot positions; milkbot orders", 'milkbot resume --reason "..."'),
+            serious=halted,
+        )
+    return None
+
+
+@judge(DATABASE, SETTINGS)
+def not_armed(collection: Collection) -> Diagnosis | None:
+    arming = next(iter(collection.rows("postgres/arming")), None)
+    if _mode(collection) != "live" or arming is None or arming.get("armed"):
+        return None
+    return Diagnosis(
+        "not-armed",
+        "Live trading is not armed",
+        (f"armed until: {arming.get('until') or 'never'}",),
+        "arming ends by itself; nothing is sent until an operator does it again",
+        ("milkbot arm-live",),
+    )
+
+
+@judge(
+    MACHINE, DATABASE, SETTINGS, RELEASE, NETWORK, "exchange-silent", "exchange-refuses", "simulator-down", "clock-off",
+    "not-armed", "timer-stopped", "deploy-lock-dead",
+)  # fmt: skip
+def tick_fails(collection: Collection) -> Diagnosis | None:
+    unit = collection.unit(paths.ONESHOTS[0])
+    code = unit.get("ExecMainStatus", "0")
+    newest = next(iter(collection.rows("postgres/ticks")), {})
+    began = seconds_of(str(newest.get("started_at", "")))
+    late = began is not None and collection.now - began > collection.limit("tick_late_seconds")
+    failed = unit.get("ActiveState") == "failed" or unit.get("Result", "success") != "success"
+    if not (failed or late):
+        return None
+    evidence = [*last_error(collection, paths.ONESHOTS[0])] if failed else []
+    if newest.get("outcome") == "failed":
+        evidence.append(f"the newest tick in the books failed: {str(newest.get('message'))[:160]}")
+    if late:
+        evidence.append(f"the newest tick in the books began {(collection.now - (began or 0)) / 60:.0f} minutes ago")
+    causes = {
+        "69": "the exchange or the weather service does not answer; nothing was sent",
+        "71": "the database does not answer; nothing was sent",
+        "77": "live trading is not armed",
+        "78": "the settings are wrong",
+    }
+    return Diagnosis(
+        "tick-fails",
+        f"The trader's ticks fail (exit {code})" if failed else "No tick has begun for long",
+        tuple(evidence[:3]) or (f"milkbot-trader.service: {unit.get('Result')}, exit {code}",),
+        causes.get(code, "see journal/milkbot-trader.service.txt"),
+        ("milkbot doctor", "journalctl -u milkbot-trader -n 50"),
+    )
+
+
+@judge(MACHINE, DATABASE, SETTINGS, RELEASE, "timer-stopped", "deploy-lock-dead")
+def rollups_fail(collection: Collection) -> Diagnosis | None:
+    unit = collection.unit(paths.ONESHOTS[1])
+    if unit.get("ActiveState") != "failed" and unit.get("Result", "success") == "success":
+        return None
+    return Diagnosis(
+        "rollups-fail",
+        f"The rollups fail (exit {unit.get('ExecMainStatus')})",
+        last_error(collection, paths.ONESHOTS[1]) or (f"milkbot-rollups.service: {unit.get('Result')}",),
+        "the dashboard's figures grow old; trading does not need them",
+        ("journalctl -u milkbot-rollups -n 50", "systemctl start milkbot-rollups.service"),
+    )
+
+
+@judge(NETWORK, "exchange-silent")
+def orders_unknown(collection: Collection) -> Diagnosis | None:
+    rows = [row for row in collection.rows("postgres/unknown-orders") if row.get("trading_mode") == _mode(collection)]
+    if not rows:
+        return None
+    return Diagnosis(
+        "orders-unknown",
+        f"The outcome of {len(rows)} order{'s' if len(rows) > 1 else ''} is not known",
+        tuple(f"{row['client_order_id']} ({row['ticker']}): {str(row.get('state_reason'))[:120]}" for row in rows[:2]),
+        "an answer of the exchange was lost; the next ticks find out, and the event is blocked meanwhile",
+        ("milkbot orders   # after two ticks; what stays unknown: ask the exchange",),
+        serious=False,
+    )

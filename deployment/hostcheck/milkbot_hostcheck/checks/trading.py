@@ -1,0 +1,151 @@
+"""What the books say: the trading state, orders whose outcome is unknown, the last tick and the last rollup."""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from milkbot_hostcheck.asking import ask
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.row import Row, State, fail, ok, overdue, plain, span, unknown, warn
+
+NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "last rollup")
+_MINUTE = 60.0
+# Beside what the database may take: the runner waits for two programs in turn, and a little.
+_TIMER_SECONDS = 1.0
+
+
+def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
+    """`facts` are what facts.sql printed, by what each is about; one that is missing could not be read."""
+    yield _state(host, facts.get("states"))
+    if host.settings.trading_mode == "live":
+        yield _armed(facts.get("armed"))
+    yield _unknown(host, facts.get("unknown"))
+    yield findings(facts)
+    settings, limits = host.settings, host.settings.limits
+    # A table without a row prints nothing, and neither does one that cannot be read: then its neighbour is missing too.
+    readable = "states" in facts
+    tick_limit = limits.tick_fail_intervals * settings.trader_interval_minutes * _MINUTE
+    yield _due("milkbot-trader.timer", tick_limit, host, _tick(host, facts.get("tick"), tick_limit, readable=readable))
+    rollup_limit = limits.rollup_fail_intervals * settings.rollups_interval_minutes * _MINUTE
+    yield _due(
+        "milkbot-rollups.timer", rollup_limit, host, _rollup(host, facts.get("rollup"), rollup_limit, readable=readable)
+    )
+
+
+def _state(host: Host, found: dict[str, Any] | None) -> Row:
+    name, limit = "trading state", "active"
+    if found is None:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    mode = host.settings.trading_mode
+    mine = next((row for row in found["rows"] if row["mode"] == mode), None)
+    others = ", ".join(f"{row['mode']} is {row['state']}" for row in found["rows"] if row["mode"] != mode)
+    also = f" ({others})" if others else ""
+    if mine is None:
+        return ok(name, f"{mode or 'this mode'} is active{also}", limit)
+    value = f"{mode} is {mine['state'].upper()} for {span(mine['age'])}, by {mine['by']}: {mine['reason']}{also}"
+    return warn(name, plain(value), "look at milkbot positions, then: milkbot resume --reason ...", limit)
+
+
+def _armed(found: dict[str, Any] | None) -> Row:
+    name, mend = "live arming", "milkbot arm-live"
+    if found is None:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    left = found["left"]
+    if left is None or left <= 0:
+        return fail(name, "live trading is not armed: no order is sent", mend, "armed")
+    if left < 2 * 3600:
+        return warn(name, f"ends in {span(left)}", mend, "armed")
+    return ok(name, f"armed for {span(left)} more", "armed")
+
+
+def _unknown(host: Host, found: dict[str, Any] | None) -> Row:
+    name, deadline = "UNKNOWN orders", host.settings.limits.unknown_fail_minutes * _MINUTE
+    limit = f"none, fails when one is older than {span(deadline)}"
+    mend = "ticks find it out: journalctl -u milkbot-trader -n 50; if it stays, look at the exchange's own site, then: "
+    mend += "milkbot orders resolve"
+    if found is None:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    if not found["count"]:
+        return ok(name, "none", limit)
+    value = plain(f"{found['count']}, the oldest for {span(found['oldest'])}, such as {found['first']}")
+    return fail(name, value, mend, limit) if found["oldest"] > deadline else warn(name, value, mend, limit)
+
+
+def findings(facts: dict[str, dict[str, Any]]) -> Row:
+    """What the books and the exchange do not agree on. A release from before findings keeps none."""
+    name, limit, found = "findings", "none, fails when one halts", facts.get("findings")
+    if found is None and "states" not in facts:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    if found is None or not found["count"]:
+        return ok(name, "none", limit)
+    value = plain(f"{found['count']}, the oldest for {span(found['oldest'])}: {found['first']}")
+    mend = "milkbot reconcile --list"
+    return fail(name, value, mend, limit) if found["halting"] else warn(name, value, mend, limit)
+
+
+def _tick(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:
+    name, limit = "last tick", f"within {span(late)}, not failed"
+    mend = "systemctl list-timers milkbot-trader.timer; journalctl -u milkbot-trader -n 50"
+    if found is None:
+        return _never(host, name, late, limit, mend, readable=readable)
+    age, outcome = found["age"], found["outcome"] or "not ended"
+    value = f"{span(age)} ago: {outcome}"
+    if age < -_MINUTE:
+        return fail(name, f"is {span(-age)} in the future: the clock went back", "timedatectl; chronyc tracking", limit)
+    if age > late:
+        return overdue(name, value, mend, limit)
+    if outcome == "failed":
+        return fail(name, plain(f"{value}: {found['message'] or 'no reason was left'}"), mend, limit)
+    return ok(name, value, limit)
+
+
+def _rollup(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:
+    name, limit = "last rollup", f"within {span(late)}"
+    mend = "systemctl list-timers milkbot-rollups.timer; journalctl -u milkbot-rollups -n 50"
+    if found is None:
+        return _never(host, name, late, limit, mend, readable=readable)
+    value = f"{span(found['age'])} ago"
+    return overdue(name, value, mend, limit) if found["age"] > late else ok(name, value, limit)
+
+
+def _due(timer: str, late: float, host: Host, row: Row) -> Row:
+    """The row, unless it says late of what the timer has not had the time for since it was started.
+
+    A restore, an update and a boot start it anew: what is old then is no fault before the limit has passed again.
+    """
+    if row.state is not State.FAIL or not row.overdue:
+        return row
+    since, following = _timer(timer)
+    if since is None or host.now - since > late:
+        return row
+    comes = "" if following is None else f", the next run in {span(following - host.now)}"
+    return ok(row.name, f"{row.value}; {timer} was started {span(host.now - since)} ago{comes}", row.limit)
+
+
+def _timer(timer: str) -> tuple[float | None, float | None]:
+    """Since when it is active, and when it runs next; None for what is not known."""
+    properties = "--property=ActiveState,ActiveEnterTimestamp,NextElapseUSecRealtime"
+    answer = ask(["systemctl", "show", properties, timer], _TIMER_SECONDS)
+    known = dict(line.split("=", 1) for line in answer.output.splitlines() if "=" in line)
+    if known.get("ActiveState") != "active":
+        return None, None
+    return moment(known.get("ActiveEnterTimestamp", "")), moment(known.get("NextElapseUSecRealtime", ""))
+
+
+def moment(text: str) -> float | None:
+    """A time of systemd's as seconds of the epoch; programs are asked in UTC. None where it says none."""
+    try:
+        return float(calendar.timegm(time.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC")))
+    except ValueError:
+        return None
+
+
+def _never(host: Host, name: str, late: float, limit: str, mend: str, *, readable: bool) -> Row:
+    if not readable:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    if host.now - host.installed_at() <= late:
+        return ok(name, "none yet, and none is due", limit)
+    return overdue(name, f"there was never one in mode {host.settings.trading_mode or 'unknown'}", mend, limit)

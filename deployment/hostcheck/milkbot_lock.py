@@ -1,0 +1,1 @@
+../../roles/lock/module_utils/milkbot_lock.py
