@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "test-results" / "mutation"
 PACKAGES = ("domain", "risk")
-"""What faults are put into, below app/milkbot; of the order path only what was measured and judged."""
-MUTATED = (*(f"{package}/*.py" for package in PACKAGES), "trader/orders/manager.py")
+ORDER_PATH = ("orders/manager", "reconcile/adoption", "reconcile/cash")
+"""Modules of the trader: what was measured and judged."""
+MUTATED = (*(f"{package}/*.py" for package in PACKAGES), *(f"trader/{module}.py" for module in ORDER_PATH))
+"""What faults are put into, below app/milkbot."""
 TESTS = (*PACKAGES, "trader/orders", "trader/reconcile", "trader/decide/test_resting.py")
 # Besides the code and its tests: what these tests read and import. Of the shared modules of the tests all are copied.
 _NEEDED = ("docs/risk.md", "tests/*.py", "tests/unit/conftest.py")
