@@ -1,13 +1,16 @@
-"""The program of deployment/hostcheck, which stands apart from the packages, and collections to judge."""
+"""Collections of facts for the diagnosis to judge."""
 
 from __future__ import annotations
 
 import json
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from tests.roles.rendering import ROOT
+
+from milkbot_hostcheck.asking import Answer
+from milkbot_hostcheck.collection import Collection
+from milkbot_hostcheck.diagnose import judged as judged_by
+from milkbot_hostcheck.diagnosis import Diagnosis
 
 PROGRAM = ROOT / "deployment/hostcheck"
 AT = "2026-11-25T12:00:00Z"
@@ -46,11 +49,6 @@ _WELL = {
 }
 
 
-def module(name: str) -> ModuleType:
-    """A module of the program."""
-    return import_module(f"milkbot_hostcheck.{name}")
-
-
 def rows(*given: dict[str, Any]) -> str:
     return "".join(f"{json.dumps(row)}\n" for row in given)
 
@@ -71,7 +69,7 @@ def properties(**changed: dict[str, str]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def collection(texts: dict[str, str] | None = None, codes: dict[str, int] | None = None) -> Any:
+def collection(texts: dict[str, str] | None = None, codes: dict[str, int] | None = None) -> Collection:
     """A collection in which all is well, and what is given instead."""
     well = {
         "units/properties": properties(),
@@ -108,16 +106,15 @@ def collection(texts: dict[str, str] | None = None, codes: dict[str, int] | None
         "nginx/sites": "lrwxrwxrwx 1 root root 38 milkbot.conf -> /etc/nginx/sites-available/milkbot.conf\n",
         "probes/api": "status 200 in 0.01 s\n",
     } | (texts or {})
-    answer = module("bounded").Answer
     codes = codes or {}
-    answers = {name: answer(text, codes.get(name, 0)) for name, text in well.items()}
-    answers |= {name: answer("", code) for name, code in codes.items() if name not in answers}
-    return module("collection").Collection(answers, {"at": AT, "host": "vps", "root": True})
+    answers = {name: Answer(codes.get(name, 0), text) for name, text in well.items()}
+    answers |= {name: Answer(code) for name, code in codes.items() if name not in answers}
+    return Collection(answers, {"at": AT, "host": "vps", "root": True})
 
 
-def judged(texts: dict[str, str] | None = None, codes: dict[str, int] | None = None) -> list[Any]:
+def judged(texts: dict[str, str] | None = None, codes: dict[str, int] | None = None) -> list[Diagnosis]:
     """What is wrong there."""
-    return list(module("diagnose").judged(collection(texts, codes)))
+    return judged_by(collection(texts, codes))
 
 
 def df(percent: int, place: str = "/") -> str:

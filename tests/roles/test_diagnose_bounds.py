@@ -16,26 +16,25 @@ from typing import Any
 
 import pytest
 from tests.patience import PATIENCE
-from tests.roles.diagnosis import PROGRAM, collection, judged, module
+from tests.roles.diagnosis import PROGRAM, collection, judged
 
-BOUNDED = module("bounded")
-COLLECTION = module("collection")
-PAGE = module("page")
+from milkbot_hostcheck import asking, diagnose, page, paths
+from milkbot_hostcheck import collection as archives
 
 
 def test_a_command_that_hangs_is_ended_at_its_limit() -> None:
     began = time.monotonic()
     # Its child holds the pipe as well.
-    answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", "echo before; sleep 1200 & sleep 1200"], seconds=0.5))
+    answer = asking.run(asking.Ask("x", ["sh", "-c", "echo before; sleep 1200 & sleep 1200"], seconds=0.5))
     assert time.monotonic() - began < PATIENCE
-    assert answer.code == BOUNDED.TIMED_OUT
+    assert answer.code == asking.TIMED_OUT
     assert answer.text.startswith("before\n")
-    assert "no end within 0.5 seconds" in answer.text
+    assert "no answer within 0.5 s" in answer.text
 
 
 def test_a_command_that_leaves_a_child_behind_ends() -> None:
     began = time.monotonic()
-    answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", "sleep 1200 & echo done $!"], seconds=1.0))
+    answer = asking.run(asking.Ask("x", ["sh", "-c", "sleep 1200 & echo done $!"], seconds=1.0))
     assert time.monotonic() - began < PATIENCE
     with suppress(ProcessLookupError):
         os.kill(int(answer.text.split()[1]), signal.SIGKILL)
@@ -43,8 +42,8 @@ def test_a_command_that_leaves_a_child_behind_ends() -> None:
 
 
 def test_the_collection_continues_without_a_missing_program() -> None:
-    answers = BOUNDED.ask_all([BOUNDED.Ask("a", ["no-such-program"]), BOUNDED.Ask("b", ["echo", "here"])], 10)
-    assert answers["a"].code == BOUNDED.NOT_FOUND
+    answers = asking.Answers([asking.Ask("a", ["no-such-program"]), asking.Ask("b", ["echo", "here"])]).all(10)
+    assert answers["a"].code == asking.NOT_FOUND
     assert answers["b"].text == "here\n"
 
 
@@ -56,27 +55,27 @@ def test_the_collection_continues_past_a_question_that_raises_or_hangs() -> None
         return ""
 
     began = time.monotonic()
-    looks = [BOUNDED.Look("a", lambda: str(1 / 0)), BOUNDED.Look("b", hangs, 0.3), BOUNDED.Look("c", lambda: "well")]
-    answers = BOUNDED.ask_all(looks, PATIENCE)
+    looks = [asking.Look("a", lambda: str(1 / 0)), asking.Look("b", hangs, 0.3), asking.Look("c", lambda: "well")]
+    answers = asking.Answers(looks).all(PATIENCE)
     assert time.monotonic() - began < PATIENCE
     ended.set()
-    assert (answers["a"].code, answers["b"].code, answers["c"].code) == (1, BOUNDED.TIMED_OUT, 0)
+    assert (answers["a"].code, answers["b"].code, answers["c"].code) == (1, asking.TIMED_OUT, 0)
     assert "ZeroDivisionError" in answers["a"].text
 
 
 def test_the_whole_collection_ends_at_its_limit() -> None:
     began = time.monotonic()
-    asked = [BOUNDED.Ask(str(number), ["sleep", "60"], seconds=60) for number in range(8)]
-    answers = BOUNDED.ask_all(asked, 1.0, at_once=2)
+    asked = [asking.Ask(str(number), ["sleep", "60"], seconds=60) for number in range(8)]
+    answers = asking.Answers(asked).all(1.0, at_once=2)
     assert time.monotonic() - began < 200  # one after the other they sleep for 240
-    assert {answer.code for answer in answers.values()} == {BOUNDED.TIMED_OUT}
+    assert {answer.code for answer in answers.values()} == {asking.TIMED_OUT}
 
 
 @pytest.mark.parametrize("kept", ["beginning", "end"])
 def test_output_is_cut_at_whole_lines(kept: str) -> None:
     beginning = kept == "beginning"
     script = "for n in $(seq 1000); do echo secret-of-line-$n; done"
-    answer = BOUNDED.run(BOUNDED.Ask("x", ["sh", "-c", script], limit=1000, keep_beginning=beginning))
+    answer = asking.run(asking.Ask("x", ["sh", "-c", script], limit=1000, keep_beginning=beginning))
     assert answer.cut
     lines = answer.text.splitlines()
     assert 0 < len(answer.text) <= 1000
@@ -87,7 +86,7 @@ def test_output_is_cut_at_whole_lines(kept: str) -> None:
 def test_an_archive_is_limited_in_size() -> None:
     long = "a line of a log\n" * 200_000
     whole = collection({"journal/a": long, "journal/b": long, "disk/mounts": "short\n"})
-    cut = COLLECTION.bounded(whole, 1_000_000)
+    cut = archives.bounded(whole, 1_000_000)
     assert sum(len(answer.text) for answer in cut.answers.values()) <= 1_000_000
     assert cut.text("disk/mounts") == "short\n"
     assert cut.answers["journal/a"].cut
@@ -96,10 +95,9 @@ def test_an_archive_is_limited_in_size() -> None:
 
 def test_an_archive_gives_the_same_diagnosis_as_its_host() -> None:
     whole = collection({"postgres/answers": "no\n"}, {"postgres/answers": 2, "host/kernel": 127})
-    packed = COLLECTION.pack(whole, "the page")
-    again = COLLECTION.unpack(packed, "it")
-    program = module("diagnose")
-    assert program.judged(again) == program.judged(whole)
+    packed = archives.pack(whole, "the page")
+    again = archives.unpack(packed, "it")
+    assert diagnose.judged(again) == diagnose.judged(whole)
     assert again.facts == dict(whole.facts)
     assert again.code("host/kernel") == 127
     with tarfile.open(fileobj=io.BytesIO(packed)) as opened:
@@ -110,7 +108,7 @@ def test_an_archive_gives_the_same_diagnosis_as_its_host() -> None:
 @pytest.mark.parametrize("wrong", [b"", b"no gzip", b"\x1f\x8b\x08", "cut", "empty tar", "bomb"])
 def test_a_file_that_is_no_archive_is_refused(wrong: Any, tmp_path: Path) -> None:
     if wrong == "cut":
-        wrong = COLLECTION.pack(collection(), "")[:-100]
+        wrong = archives.pack(collection(), "")[:-100]
     elif wrong in ("empty tar", "bomb"):
         held = io.BytesIO()
         with tarfile.open(fileobj=held, mode="w:gz", compresslevel=1) as made:
@@ -141,7 +139,7 @@ def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_an_archive_can_be_diagnosed_on_another_machine(tmp_path: Path) -> None:
     path = tmp_path / "x.tar.gz"
-    path.write_bytes(COLLECTION.pack(collection({"network/firewall": "Status: inactive\n"}), ""))
+    path.write_bytes(archives.pack(collection({"network/firewall": "Status: inactive\n"}), ""))
     done = _program(str(path))
     assert done.returncode == 0, done.stderr
     assert "vps  2026-11-25T12:00:00Z" in done.stdout
@@ -159,7 +157,7 @@ def test_a_page_fits_on_a_screen() -> None:
     many = {
         "units/properties": "\n\n".join(
             f"Id={name}\nLoadState=loaded\nActiveState=failed\nResult=exit-code\nUnitFileState=disabled"
-            for name in module("paths").UNITS
+            for name in paths.UNITS
         ),
         "network/firewall": "Status: inactive\n",
         "network/reach": "KALSHI_API_BASE example.com: the name does not resolve\n" + "x" * 500,
@@ -168,9 +166,9 @@ def test_a_page_fits_on_a_screen() -> None:
         "disk/space": "\n" + "".join(f"/dev/vd{n} ext4 100000 99999 1 99% /mnt/{n}\n" for n in range(30)),
     }
     found = judged(many, {"postgres/answers": 2})
-    shown = PAGE.page(collection(many, {"postgres/answers": 2}), found, "/x/y.tar.gz")
+    shown = page.page(collection(many, {"postgres/answers": 2}), found, "/x/y.tar.gz")
     assert len(found) > 8
-    assert sum(max(1, -(-len(line) // PAGE.WIDTH)) for line in shown) <= PAGE.LINES
+    assert sum(max(1, -(-len(line) // page.WIDTH)) for line in shown) <= page.LINES
     assert shown[2].startswith("1. ")
     assert shown[-1].endswith("/x/y.tar.gz")
     # None is left out without a word.
@@ -178,10 +176,9 @@ def test_a_page_fits_on_a_screen() -> None:
 
 
 def test_an_archive_is_private_and_never_overwrites_a_file(tmp_path: Path) -> None:
-    program = module("diagnose")
     path = tmp_path / "x.tar.gz"
-    assert program._store(b"it", str(path)) == ""  # noqa: SLF001
+    assert diagnose._store(b"it", str(path)) == ""  # noqa: SLF001
     assert path.stat().st_mode & 0o777 == 0o600
-    assert "exists already" in program._store(b"other", str(path))  # noqa: SLF001
+    assert "exists already" in diagnose._store(b"other", str(path))  # noqa: SLF001
     assert path.read_bytes() == b"it"
-    assert "cannot be written" in program._store(b"it", str(tmp_path / "no" / "x"))  # noqa: SLF001
+    assert "cannot be written" in diagnose._store(b"it", str(tmp_path / "no" / "x"))  # noqa: SLF001

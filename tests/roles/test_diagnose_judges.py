@@ -79,9 +79,9 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "postgresql-silent",
-        {"postgres/answers": "psql: no end within 8 seconds; it was stopped\n"},
+        {"postgres/answers": "psql: no answer within 8 s; it was stopped\n"},
         {"postgres/answers": 124},
-        "no end within",
+        "no answer within",
         "restart",
     ),
     (

@@ -7,9 +7,8 @@ import json
 import urllib.parse
 
 import pytest
-from tests.roles.diagnosis import module
 
-MASKING = module("masking")
+from milkbot_hostcheck import masking
 
 ENV = """\
 POSTGRES_PASSWORD="pa\\"ss\\\\word $1"
@@ -23,7 +22,7 @@ PASSWORD = 'pa"ss\\word $1'
 
 
 def _masked(text: str, *files: str) -> str:
-    masked: str = MASKING.masker({secret for file in (ENV, *files) for secret in MASKING.secrets_in(file)})(text)
+    masked: str = masking.masker({secret for file in (ENV, *files) for secret in masking.secrets_in(file)})(text)
     return masked
 
 
@@ -45,7 +44,7 @@ def test_a_known_password_is_masked_in_every_encoding(form: str) -> None:
     assert "ss\\word" not in masked
     assert "ss%5Cword" not in masked
     assert base64.b64encode(PASSWORD.encode()).decode() not in masked
-    assert MASKING.HIDDEN in masked
+    assert masking.HIDDEN in masked
     assert "was refused" in masked
 
 
@@ -76,7 +75,7 @@ def test_a_known_password_is_masked_in_every_encoding(form: str) -> None:
 def test_a_secret_of_unknown_value_is_masked_by_its_form(line: str, secret: str) -> None:
     masked = _masked(line)
     assert secret not in masked
-    assert MASKING.HIDDEN in masked
+    assert masking.HIDDEN in masked
 
 
 @pytest.mark.parametrize(
@@ -97,14 +96,14 @@ def test_lines_that_the_diagnosis_reads_are_not_masked(line: str) -> None:
 
 def test_a_password_that_is_a_common_word_does_not_mask_unit_names() -> None:
     masked = _masked("POSTGRES_PASSWORD=milkbot\nmilkbot-trader.service failed", "POSTGRES_PASSWORD=milkbot")
-    assert masked == f"POSTGRES_PASSWORD={MASKING.HIDDEN}\nmilkbot-trader.service failed"
+    assert masked == f"POSTGRES_PASSWORD={masking.HIDDEN}\nmilkbot-trader.service failed"
 
 
 def test_the_lines_of_a_private_key_are_masked() -> None:
     lines = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "BKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"]
     key = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
-    mask = MASKING.masker(MASKING.secrets_of_key(key))
-    assert mask(f"a log that was wrapped: {lines[1]}") == f"a log that was wrapped: {MASKING.HIDDEN}"
+    mask = masking.masker(masking.secrets_of_key(key))
+    assert mask(f"a log that was wrapped: {lines[1]}") == f"a log that was wrapped: {masking.HIDDEN}"
     assert lines[0] not in mask("".join(lines))
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from tests.roles.diagnosis import BLOCKED, DOWN, FAILED, STOPPED, collection, df, judged, module, pair, properties, rows
+from tests.roles.diagnosis import BLOCKED, DOWN, FAILED, STOPPED, collection, df, judged, pair, properties, rows
+
+from milkbot_hostcheck import asking, diagnose, page
+from milkbot_hostcheck.collection import Collection
 
 
 def test_a_healthy_host_has_no_diagnosis() -> None:
     assert judged() == []
-    shown = module("page").page(collection(), [])
+    shown = page.page(collection(), [])
     assert "Nothing wrong was found." in shown
     assert "release 20261120T000000Z-bbbbbbbbbbbb" in shown[0]
 
 
 def test_a_host_without_data_has_no_diagnosis() -> None:
-    empty = module("collection").Collection({}, {})
-    assert module("diagnose").judged(empty) == []
+    empty = Collection({}, {})
+    assert diagnose.judged(empty) == []
 
 
 def test_garbage_in_one_answer_leaves_the_other_diagnoses() -> None:
@@ -87,9 +90,7 @@ def test_the_deeper_of_two_causes_is_named_first() -> None:
     assert names == ["inodes-full", "access-refused", "firewall-off", "nginx-config", "cron-broken"]
 
 
-@pytest.mark.parametrize(
-    "code", [module("bounded").NOT_FOUND, module("bounded").CANNOT_RUN, module("bounded").TIMED_OUT]
-)
+@pytest.mark.parametrize("code", [asking.NOT_FOUND, asking.CANNOT_RUN, asking.TIMED_OUT])
 def test_an_unanswered_question_is_no_diagnosis(code: int) -> None:
     silent = dict.fromkeys(
         ("cron/root", "network/firewall", "nginx/test", "logins/password", "config/check", "network/reach"),
@@ -109,9 +110,9 @@ def test_a_user_without_rights_is_pointed_to_root_and_gets_no_diagnosis() -> Non
         "network/firewall": "ERROR: You need to be root to run this script\n",
     }
     given = collection(seen, {"cron/root": 1, "network/firewall": 1})
-    asked = module("collection").Collection(given.answers, {**given.facts, "root": False})
-    assert module("diagnose").judged(asked) == []
-    assert "run it as root" in module("page").page(asked, [])[1]
+    asked = Collection(given.answers, {**given.facts, "root": False})
+    assert diagnose.judged(asked) == []
+    assert "run it as root" in page.page(asked, [])[1]
 
 
 def test_yesterdays_full_disk_does_not_explain_todays_hanging_database() -> None:

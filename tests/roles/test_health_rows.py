@@ -362,7 +362,7 @@ def test_the_last_known_updates_are_shown_while_apt_is_too_slow(
     host_of_updates: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = Host(Settings(unattended=False), Memory(seen={"updates": {"marks": [1.0, 2.0], "names": ["nginx"]}}))
-    monkeypatch.setattr(updates, "ask", lambda *_: Answer(124, "", "no answer within 8 s", late=True))
+    monkeypatch.setattr(updates, "ask", lambda *_: Answer(124, "", "apt-get: no answer within 8 s; it was stopped"))
     (row,) = updates.pending(host)
     assert (row.known, row.value) == (True, "1 pending: nginx; upgrade.yml alone installs nginx")
     assert host.note["updates"]["marks"] == [1.0, 2.0]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.roles.diagnosis import module
 from tests.roles.rendering import ROOT, render
 
 from milkbot_hostcheck.asking import ask
@@ -51,5 +50,3 @@ def test_the_health_check_and_the_diagnosis_read_programs_in_one_language(monkey
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     assert re.search(r"^LC_ALL=C\b", ask(["env"], 5).output, re.MULTILINE)
-    bounded = module("bounded")
-    assert re.search(r"^LC_ALL=C\b", bounded.run(bounded.Ask("environment", ["env"])).text, re.MULTILINE)

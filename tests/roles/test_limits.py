@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from tests.roles.diagnosis import module
 from tests.roles.rendering import ROLES, ROOT, evaluate, plugin
 
+from milkbot_hostcheck.asking import Answer
+from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.settings import Limits, read, table
 
 FILTER = plugin("milkbot/filter_plugins/limits.py").FilterModule().filters()["limits_table"]
@@ -58,11 +59,9 @@ def test_the_health_check_reads_what_the_roles_write(tmp_path: Path) -> None:
 
 
 def test_diagnose_uses_the_hosts_limits_or_else_the_defaults() -> None:
-    collection = module("collection")
-    answer = module("bounded").Answer
-    given = collection.Collection({"config/limits": answer(json.dumps(FILTER({}, 20, 15)) + "\n")})
+    given = Collection({"config/limits": Answer(0, json.dumps(FILTER({}, 20, 15)) + "\n")})
     assert given.limit("tick_late_seconds") == 3600
-    assert collection.Collection({}).limit("tick_late_seconds") == table({})["tick_late_seconds"]
+    assert Collection({}).limit("tick_late_seconds") == table({})["tick_late_seconds"]
 
 
 def test_prometheus_gets_every_limit_of_the_host(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from milkbot_hostcheck.bounded import Answer
+from milkbot_hostcheck.asking import Answer
 from milkbot_hostcheck.settings import table
 
 INDEX, PAGE = "index.json", "diagnosis.txt"
@@ -119,7 +119,7 @@ def bounded(collection: Collection, longest: int = LONGEST) -> Collection:
         allowed = allowed * 3 // 4
     for name, answer in answers.items():
         if len(answer.text) > allowed:
-            answers[name] = replace(answer, text=answer.text[-allowed:].partition("\n")[2], cut=True)
+            answers[name] = replace(answer, output=answer.text[-allowed:].partition("\n")[2], complaint="", cut=True)
     return replace(collection, answers=answers)
 
 
@@ -165,7 +165,7 @@ def unpack(archive: bytes, name: str) -> Collection:
                     texts[member.name.partition("/")[2]] = file.read().decode("utf-8", "replace")
         index = json.loads(texts[INDEX])
         answers = {
-            key: Answer(texts[f"{key}.txt"], entry["code"], entry["seconds"], entry["cut"], entry["command"])
+            key: Answer(entry["code"], texts[f"{key}.txt"], "", entry["seconds"], entry["cut"], entry["command"])
             for key, entry in index["answers"].items()
         }
         return Collection(answers, index["facts"])

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from milkbot_hostcheck import known_secrets
-from milkbot_hostcheck.bounded import Answer, ask_all
+from milkbot_hostcheck.asking import Answer, Answers
 from milkbot_hostcheck.causes import JUDGES
 from milkbot_hostcheck.collect import questions
 from milkbot_hostcheck.collection import Collection, NoArchiveError, bounded, pack, read_archive
@@ -31,10 +31,11 @@ _DIRECTORIES_SHOWN = 60
 def collect(hours: int = 6) -> Collection:
     """What this host says, without its secrets."""
     began = time.time()
-    answers = _summed(ask_all(questions(hours), SECONDS))
+    answers = _summed(Answers(questions(hours)).all(SECONDS))
     mask = masker(known_secrets.of_this_host())
     hidden = {
-        name: replace(answer, text=mask(answer.text), command=mask(answer.command)) for name, answer in answers.items()
+        name: replace(answer, output=mask(answer.text), complaint="", command=mask(answer.command))
+        for name, answer in answers.items()
     }
     facts = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
@@ -49,9 +50,9 @@ def collect(hours: int = 6) -> Collection:
 def _summed(answers: dict[str, Answer]) -> dict[str, Answer]:
     """Of all directories only the biggest are kept."""
     whole = answers.pop("disk/all-directories")
-    rows = [line for line in whole.text.splitlines() if line.partition("\t")[0].isdigit()]
+    rows = [line for line in whole.output.splitlines() if line.partition("\t")[0].isdigit()]
     rows.sort(key=lambda line: -int(line.partition("\t")[0]))
-    answers["disk/biggest"] = replace(whole, text="\n".join(rows[:_DIRECTORIES_SHOWN]) + "\n")
+    answers["disk/biggest"] = replace(whole, output="\n".join(rows[:_DIRECTORIES_SHOWN]) + "\n")
     return answers
 
 

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from milkbot_hostcheck.bounded import NOT_FOUND, TIMED_OUT
+from milkbot_hostcheck.asking import NOT_FOUND, TIMED_OUT
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import Diagnosis
 

@@ -16,11 +16,11 @@ from tests.cli import Done, finished, start_milkbot
 from tests.exchange import Keys, environment
 from tests.facts import Facts
 from tests.postgres import TestDatabase
-from tests.roles.diagnosis import module
 
-collection = module("collection")
-nginx = module("causes.nginx")
-asked_of_database = module("collect.database")
+from milkbot_hostcheck import collection
+from milkbot_hostcheck.asking import Ask
+from milkbot_hostcheck.causes import nginx
+from milkbot_hostcheck.collect import database as asked_of_database
 
 ZONES = ["Europe/Berlin", "America/New_York"]
 STARTED = datetime(2026, 7, 3, 16, 0, 5, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_resume_shows_the_times_of_a_hold_in_utc(run: Run) -> None:
 
 def test_diagnose_reads_database_times_in_utc(zone: str, database: TestDatabase) -> None:
     assert zone in ZONES
-    (asked,) = [one for one in asked_of_database.questions() if one.name == "postgres/ticks"]
+    (asked,) = [one for one in asked_of_database.questions() if isinstance(one, Ask) and one.name == "postgres/ticks"]
     query = asked.command[-1]
     command = ["psql", "-XqAt", f"--host={database.socket_directory}", f"--dbname={database.name}", "-c", query]
     variables = {**os.environ, **asked.environment, "PGUSER": "milkbot"}

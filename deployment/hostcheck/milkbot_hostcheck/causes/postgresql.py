@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import CANNOT_RUN, NOT_FOUND
+from milkbot_hostcheck.asking import CANNOT_RUN, NOT_FOUND
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import DISK, MACHINE, Diagnosis, judge
 

@@ -37,7 +37,7 @@ def rows(host: Host) -> Iterator[Row]:
     limits, file = host.settings.limits, f"/etc/ssl/certs/{host.settings.domain}.pem"
     name, mend = "certificate", _WHAT_TO_DO.get(source(), _WHAT_TO_DO["origin"])
     answer = ask(["openssl", "x509", "-noout", "-enddate", "-in", file], host.seconds)
-    if answer.late or answer.code == 127:
+    if answer.late or answer.not_run:
         yield unknown(name, answer.why(), f"openssl x509 -noout -enddate -in {file}")
         return
     if answer.code != 0:

@@ -26,7 +26,7 @@ def nginx(host: Host) -> Iterator[Row]:
 def _nginx(host: Host) -> Row:
     limit = "valid, and loaded since its last change"
     dump = ask(["nginx", "-T", "-q"], host.seconds)
-    if dump.late or dump.code == 127:
+    if dump.late or dump.not_run:
         return unknown(_PAGE, dump.why(), "nginx -t")
     if dump.code != 0:
         value = f"not valid, and the next start of nginx fails: {dump.why()}"
@@ -147,7 +147,7 @@ def ssh(host: Host) -> Iterator[Row]:
 def _ssh(host: Host) -> Row:
     limit = "valid, loaded, its port let in"
     answer = ask(["sshd", "-T"], host.seconds)
-    if answer.late or answer.code == 127 or _SSH_WANTS in answer.complaint:
+    if answer.late or answer.not_run or _SSH_WANTS in answer.complaint:
         return unknown(_SSH, answer.why(), "sshd -T")
     if answer.code != 0:
         value = f"not valid, and the next start of sshd fails: {answer.why()}"

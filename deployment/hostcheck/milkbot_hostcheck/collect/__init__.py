@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from milkbot_hostcheck.bounded import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look
 from milkbot_hostcheck.collect import (
     configuration,
     database,

@@ -8,7 +8,7 @@ import pwd
 from pathlib import Path
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look
 from milkbot_hostcheck.collect.files import beginning_of, look_at
 
 _ENV_FILES = [

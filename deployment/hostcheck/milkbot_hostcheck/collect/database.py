@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look
 from milkbot_hostcheck.collect.files import end_of
 from milkbot_hostcheck.collect.queries import OF_CLUSTER, OF_DATABASE
 from milkbot_hostcheck.collection import parse_settings

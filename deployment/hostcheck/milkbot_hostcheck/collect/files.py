@@ -6,7 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from milkbot_hostcheck.bounded import Look
+from milkbot_hostcheck.asking import Look
 
 
 def end_of(path: Path, longest: int = 100_000) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from milkbot_hostcheck.bounded import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look
 
 _DU = ["nice", "-n", "19", "du", "-xk", "--max-depth=3"]
 # Disks of this machine. One that comes by a network may hang, and is not this machine's to clear.

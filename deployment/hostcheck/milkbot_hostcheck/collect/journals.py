@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import ENVIRONMENT, Ask, Look, run
+from milkbot_hostcheck.asking import ENVIRONMENT, Ask, Look, run
 
 _JOURNAL = ["journalctl", "--no-pager", "--utc", "--output=short-iso", "--quiet"]
 FAILURE = re.compile(

@@ -8,7 +8,7 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import CANNOT_RUN, NOT_FOUND, Ask, Look, run
+from milkbot_hostcheck.asking import CANNOT_RUN, NOT_FOUND, Ask, Look, run
 from milkbot_hostcheck.collection import parse_settings
 
 _APART = "mount -t tmpfs none /run && exec ufw status verbose"

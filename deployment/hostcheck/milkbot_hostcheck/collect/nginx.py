@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import ENVIRONMENT, Ask, Look, run
+from milkbot_hostcheck.asking import ENVIRONMENT, Ask, Look, run
 from milkbot_hostcheck.collect.files import look_at_end
 
 # A test of the configuration makes the pid file and the logs that are not there: here in a view of its own.

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import Ask, Look, run
+from milkbot_hostcheck.asking import Ask, Look, run
 from milkbot_hostcheck.collection import parse_settings
 
 _SECONDS = 5.0

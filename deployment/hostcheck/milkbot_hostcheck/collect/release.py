@@ -8,7 +8,7 @@ from pathlib import Path
 
 import milkbot_lock
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look
 from milkbot_hostcheck.collect.files import look_at_end
 
 _MODULES = [

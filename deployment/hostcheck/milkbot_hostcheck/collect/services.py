@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.bounded import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look
 
 _PROPERTIES = (
     "Id,LoadState,LoadError,ActiveState,SubState,Result,UnitFileState,ExecMainStatus,ExecMainCode,ExecMainStartTimestamp,"
