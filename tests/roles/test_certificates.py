@@ -13,7 +13,9 @@ from tests.roles.rendering import evaluate, plugin, render
 from milkbot_hostcheck.alerting.memory import Memory
 from milkbot_hostcheck.asking import Answer
 from milkbot_hostcheck.checks import certificate
+from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.paths import RENEWAL
 from milkbot_hostcheck.settings import Settings
 
 TRUST = plugin("preflight/filter_plugins/trust.py")
@@ -102,9 +104,12 @@ def test_a_failing_renewal_is_reported_before_the_certificate_expires(
     (tmp_path / "certificate.json").write_text(json.dumps({"source": source}), "utf-8")
     monkeypatch.setattr(certificate, "SETTINGS", tmp_path / "certificate.json")
     monkeypatch.setattr(certificate, "FAILED", tmp_path / "failed")
-    monkeypatch.setattr(certificate, "ask", lambda *_: Answer(0, shown, ""))
+    timer, service = shown.split("\n\n")
+    unit = RENEWAL.get(source, "none")
+    units = f"Id={unit}.timer\n{timer}\n\nId={unit}.service\n{service}"
+    facts = Collection({"units/properties": Answer(0, units)})
     if failed:
         (tmp_path / "failed").write_text(failed, "utf-8")
-    found = list(certificate.renewal(Host(Settings(), Memory(seen={}))))
+    found = list(certificate.renewal(Host(Settings(), Memory(seen={}), facts=facts)))
     assert [(row.state.value, row.value) for row in found] == rows
     assert all(row.mend for row in found if row.state.value == "fail")

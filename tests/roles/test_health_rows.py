@@ -33,7 +33,10 @@ from milkbot_hostcheck.checks import (
     units,
     updates,
 )
+from milkbot_hostcheck.collect import units as units_of_host
+from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.paths import APT_TIMERS
 from milkbot_hostcheck.row import COLUMNS, Row, State, by_limits, ok, plain, span, worst
 from milkbot_hostcheck.settings import Limits, Settings, SettingsError, read, read_channels, table
 
@@ -286,8 +289,8 @@ def test_every_units_label_fits_into_the_table(unit: str) -> None:
 
 def test_a_timers_service_is_the_one_that_its_file_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "milkbot-wal-full.timer").write_text("[Timer]\nUnit=milkbot-wal@full.service\n", "utf-8")
-    monkeypatch.setattr(units, "UNITS", tmp_path)
-    assert units.oneshots() == ["milkbot-rollups.service", "milkbot-trader.service", "milkbot-wal@full.service"]
+    monkeypatch.setattr(units_of_host, "UNITS", tmp_path)
+    assert units_of_host.oneshots() == ["milkbot-rollups.service", "milkbot-trader.service", "milkbot-wal@full.service"]
 
 
 FACTS: dict[str, dict[str, Any]] = {"states": {"rows": []}}
@@ -373,40 +376,38 @@ def test_the_last_known_updates_are_shown_while_apt_is_too_slow(
 
 @pytest.mark.parametrize(("days", "state"), [(1, State.OK), (4, State.WARN), (8, State.FAIL)])
 @pytest.mark.usefixtures("host_of_updates")
-def test_an_old_unattended_run_is_reported(monkeypatch: pytest.MonkeyPatch, days: int, state: State) -> None:
-    def answer(*_: Any) -> Answer:
-        return Answer(
-            0, "\n\n".join(f"Id={timer}\nActiveState=active\nUnitFileState=enabled" for timer in updates.TIMERS), ""
-        )
-
-    monkeypatch.setattr(updates, "ask", answer)
-    (row,) = updates.unattended(Host(Settings(), now=updates.STAMP.stat().st_mtime + days * DAY))
+def test_an_old_unattended_run_is_reported(days: int, state: State) -> None:
+    known = _units(*(f"Id={timer}\nActiveState=active\nUnitFileState=enabled" for timer in APT_TIMERS))
+    (row,) = updates.unattended(Host(Settings(), facts=known, now=updates.STAMP.stat().st_mtime + days * DAY))
     assert row.state is state
 
 
-def test_a_timer_of_the_updates_that_is_off_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timer_of_the_updates_that_is_off_fails_at_once() -> None:
     states = {"apt-daily.timer": "inactive disabled", "apt-daily-upgrade.timer": "active enabled"}
     blocks = [
         f"Id={unit}\nActiveState={a}\nUnitFileState={b}"
         for unit, (a, b) in ((unit, words.split()) for unit, words in states.items())
     ]
-    said = "\n\n".join(blocks)
-    monkeypatch.setattr(updates, "ask", lambda *_: Answer(0, said, ""))
-    (row,) = updates.unattended(Host(Settings()))
+    (row,) = updates.unattended(Host(Settings(), facts=_units(*blocks)))
     assert row.state is State.FAIL
     assert row.value.startswith("apt-daily.timer is inactive and disabled")
     (row,) = updates.unattended(Host(Settings(unattended=False)))
     assert row.state is State.OK
 
 
-def _timed(monkeypatch: pytest.MonkeyPatch, now: float, started: float, state: str = "active") -> None:
-    """systemd's answer on a timer that was started `started` seconds ago and runs next in half a minute."""
+def _units(*blocks: str) -> Collection:
+    """systemd's answer on units."""
+    return Collection({"units/properties": Answer(0, "\n\n".join(blocks))})
+
+
+def _timed(now: float, started: float, state: str = "active") -> Collection:
+    """systemd's answer on the timers, started `started` seconds ago, which run next in half a minute."""
 
     def said(seconds: float) -> str:
-        return time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(now + seconds))
+        return time.strftime("%a %Y-%m-%d %H:%M:%S.000000 UTC", time.gmtime(now + seconds))
 
     known = f"ActiveState={state}\nActiveEnterTimestamp={said(-started)}\nNextElapseUSecRealtime={said(30)}\n"
-    monkeypatch.setattr(trading, "ask", lambda *_: Answer(0, known, ""))
+    return _units(*(f"Id=milkbot-{name}.timer\n{known}" for name in ("trader", "rollups")))
 
 
 @pytest.mark.parametrize(
@@ -415,17 +416,17 @@ def _timed(monkeypatch: pytest.MonkeyPatch, now: float, started: float, state: s
 )
 @pytest.mark.parametrize("name", ["last tick", "last rollup"])
 def test_nothing_is_late_before_it_was_due_since_its_timer_started(
-    monkeypatch: pytest.MonkeyPatch, started: float, state: str, judged: str, name: str
+    started: float, state: str, judged: str, name: str
 ) -> None:
     now = 1_700_000_000.0
-    _timed(monkeypatch, now, started, state)
     facts: dict[str, dict[str, Any]] = {
         "states": {"rows": []},
         "unknown": {"count": 0},
         "tick": {"age": 7200.0, "outcome": "completed", "message": None},
         "rollup": {"age": 7200.0},
     }
-    host = Host(Settings(trading_mode="demo", rollups_interval_minutes=5), now=now)
+    settings = Settings(trading_mode="demo", rollups_interval_minutes=5)
+    host = Host(settings, now=now, facts=_timed(now, started, state))
     (row,) = [row for row in trading.rows(host, facts) if row.name == name]
     assert row.state.value == judged
     if judged == "ok":
@@ -433,12 +434,13 @@ def test_nothing_is_late_before_it_was_due_since_its_timer_started(
         assert "the next run in 30 s" in row.value
 
 
-def test_a_failed_tick_does_not_fail_the_timers_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_tick_does_not_fail_the_timers_row() -> None:
     now = 1_700_000_000.0
-    _timed(monkeypatch, now, 20)
     failed = {"age": 10.0, "outcome": "failed", "message": "no exchange"}
     facts: dict[str, dict[str, Any]] = {"states": {"rows": []}, "unknown": {"count": 0}, "tick": failed}
-    (row,) = [row for row in trading.rows(Host(Settings(), now=now), facts) if row.name == "last tick"]
+    (row,) = [
+        row for row in trading.rows(Host(Settings(), now=now, facts=_timed(now, 20)), facts) if row.name == "last tick"
+    ]
     assert row.state is State.FAIL
 
 

@@ -15,13 +15,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from milkbot_hostcheck.asking import Answer
+from milkbot_hostcheck.asking import CANNOT_RUN, Answer
 from milkbot_hostcheck.settings import table
 
 INDEX, PAGE = "index.json", "diagnosis.txt"
 LONGEST = 16_000_000
 _LONGEST_UNPACKED = 64_000_000
 _SETTING = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+
+
+_NOT_ASKED = Answer(CANNOT_RUN, "", "it was not asked")
 
 
 class NoArchiveError(Exception):
@@ -34,6 +37,10 @@ class Collection:
 
     answers: Mapping[str, Answer]
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def answer(self, name: str) -> Answer:
+        """The whole answer; of what was not asked one that says so."""
+        return self.answers.get(name, _NOT_ASKED)
 
     def text(self, name: str) -> str:
         return self.answers[name].text if name in self.answers else ""

@@ -18,8 +18,11 @@ from typing import NoReturn
 
 from milkbot_hostcheck.alerting import alerts, memory, message, ping, tell
 from milkbot_hostcheck.alerting.saying import complain
+from milkbot_hostcheck.asking import Answers
 from milkbot_hostcheck.checks import check_everything
 from milkbot_hostcheck.checks.deploys import lock_age, lock_holder
+from milkbot_hostcheck.collect import of_the_health_check
+from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.host import Host, live_release
 from milkbot_hostcheck.row import Row, State, worst
 from milkbot_hostcheck.settings import Channels, Settings, SettingsError, read, read_channels
@@ -79,7 +82,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.alert and not _alone():
         complain("another check that alerts is at work; it was left alone")
         return BUSY
-    host = Host(settings, memory.load(), alerts=options.alert, release=live_release())
+    facts = Collection(Answers(of_the_health_check(), settings.limits.answer_seconds))
+    host = Host(settings, memory.load(), alerts=options.alert, release=live_release(), facts=facts)
     checks = check_everything(host)
     rows = [row for found in checks.values() for row in found]
     _show(host, rows, options)

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from milkbot_hostcheck.alerting.memory import Memory
+from milkbot_hostcheck.collection import Collection
+from milkbot_hostcheck.paths import CURRENT
 from milkbot_hostcheck.settings import Settings
 
-CURRENT = Path("/opt/milkbot/current")
 # The role makes it once: what is due from then on has a beginning.
 INSTALLED = Path("/var/lib/milkbot-health/installed")
 
 
 @dataclass(frozen=True)
 class Host:
-    """Given to every check. `note` is what this check saw, for the next one; each check writes keys of its own."""
+    """Given to every check. `facts` are what the host's programs answer, each asked once.
+
+    `note` is what this check saw, for the next one; each check writes keys of its own.
+    """
 
     settings: Settings
     memory: Memory = field(default_factory=Memory)
@@ -25,6 +29,7 @@ class Host:
     now: float = field(default_factory=time.time)
     release: str = ""
     note: dict[str, Any] = field(default_factory=dict)
+    facts: Collection = field(default_factory=lambda: Collection({}))
 
     @property
     def seconds(self) -> float:

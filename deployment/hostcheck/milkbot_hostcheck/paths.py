@@ -18,13 +18,13 @@ LIMITS = HOME / "deployment/limits.json"
 NGINX_SITE = Path("/etc/nginx/sites-available/milkbot.conf")
 
 SERVICES = ["milkbot-analytics.service", "milkbot-dashboard.service"]
+SOCKETS = ["milkbot-analytics.socket", "milkbot-dashboard.socket"]
 ONESHOTS = ["milkbot-trader.service", "milkbot-rollups.service"]
 TIMERS = ["milkbot-trader.timer", "milkbot-rollups.timer"]
 SIMULATOR = "milkbot-simulator.service"
 UNITS = [
     *SERVICES,
-    "milkbot-analytics.socket",
-    "milkbot-dashboard.socket",
+    *SOCKETS,
     *TIMERS,
     *ONESHOTS,
     SIMULATOR,
@@ -33,6 +33,9 @@ UNITS = [
     "ufw.service",
     "ssh.service",
 ]
+APT_TIMERS = ["apt-daily.timer", "apt-daily-upgrade.timer"]
+# By the source of the certificate: the timer and the service that renew it.
+RENEWAL = {"letsencrypt": "certbot", "self-signed": "milkbot-certificate"}
 PORTS = {"milkbot-analytics": 8000, "milkbot-dashboard": 8501}
 
 # Files that may hold secrets: read for their values, which are then hidden everywhere.

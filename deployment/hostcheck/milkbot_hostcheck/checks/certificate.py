@@ -9,6 +9,7 @@ from pathlib import Path
 
 from milkbot_hostcheck.asking import ask
 from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.paths import RENEWAL
 from milkbot_hostcheck.row import Row, by_limits, fail, ok, plain, unknown
 
 _DAY = 86400.0
@@ -16,8 +17,7 @@ _DAY = 86400.0
 SETTINGS = Path("/etc/milkbot/certificate.json")
 FAILED = Path("/var/lib/milkbot-certificate/failed")
 PROGRAM = "/opt/milkbot/deployment/scripts/certificate.py"
-# By the source: what renews it, and what to do when that fails.
-RENEWAL = {"letsencrypt": "certbot", "self-signed": "milkbot-certificate"}
+# By the source: what to do when its renewal fails.
 _WHAT_TO_DO = {
     "origin": "renew it: nginx_certificate and its key in the vault, then site.yml --tags nginx",
     "letsencrypt": f"systemctl start certbot.service; journalctl -u certbot -n 50; {PROGRAM} ensure",
@@ -57,14 +57,10 @@ def renewal(host: Host) -> Iterator[Row]:
     found, name, limit = source(), "certificate renewal", "the timer is active, and its last run succeeded"
     if (unit := RENEWAL.get(found)) is None:
         return
-    asked = ["systemctl", "show", "--property=ActiveState,UnitFileState,Result", f"{unit}.timer", f"{unit}.service"]
-    answer = ask(asked, host.seconds)
-    if answer.late or answer.code != 0:
-        yield unknown(name, answer.why(), " ".join(asked))
+    timer, service = (host.facts.unit(f"{unit}.{kind}") for kind in ("timer", "service"))
+    if not timer:
+        yield unknown(name, host.facts.answer("units/properties").why(), f"systemctl status {unit}.timer")
         return
-    timer, service = (
-        dict(line.split("=", 1) for line in part.splitlines()) for part in answer.output.split("\n\n")[:2]
-    )
     if FAILED.exists():
         value = f"the new certificate was refused: {plain(FAILED.read_text(encoding='utf-8', errors='replace'))}"
     elif service.get("Result") != "success":

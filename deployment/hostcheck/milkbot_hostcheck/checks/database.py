@@ -9,7 +9,8 @@ from typing import Any
 
 from milkbot_hostcheck.asking import Answer, ask
 from milkbot_hostcheck.checks import trading
-from milkbot_hostcheck.host import CURRENT, Host
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.paths import CURRENT
 from milkbot_hostcheck.row import Row, State, by_limits, fail, ok, plain, span, unknown
 
 _FACTS = Path(__file__).with_name("facts.sql")

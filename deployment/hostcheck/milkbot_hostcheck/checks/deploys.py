@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from milkbot_hostcheck.asking import ask
-from milkbot_hostcheck.host import CURRENT, Host
+from milkbot_hostcheck import paths
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.paths import CURRENT
 from milkbot_hostcheck.row import Row, by_limits, fail, ok, plain, span, unknown, warn
 
 LOCK = Path("/run/lock/milkbot-deploy.json")
 # The playbooks' own judgement of the lock; the role backup installs it for restore-database.sh.
 _LOCK_PROGRAM = Path("/opt/milkbot/deployment/scripts/deploy-lock.py")
-_SERVICES = ("milkbot-analytics.service", "milkbot-dashboard.service")
 _MAPPED = re.compile(r"/opt/milkbot/releases/([^/]+)/.*?( \(deleted\))?$", re.MULTILINE)
 
 
@@ -45,11 +45,12 @@ def _running(host: Host) -> Row:
         "the live release",
         "systemctl restart UNIT, or finish what was begun: update.yml",
     )
-    answer = ask(["systemctl", "show", "--property=MainPID", "--value", *_SERVICES], host.seconds)
-    if answer.code != 0:
-        return unknown(name, answer.why(), "systemctl status 'milkbot-*'")
+    units = {unit: host.facts.unit(unit) for unit in paths.SERVICES}
+    if not all(units.values()):
+        return unknown(name, host.facts.answer("units/properties").why(), "systemctl status 'milkbot-*'")
     wrong = []
-    for unit, pid in zip(_SERVICES, answer.output.split(), strict=True):
+    for unit, known in units.items():
+        pid = known.get("MainPID", "0")
         if pid == "0":
             continue  # its own row says that it does not run
         try:

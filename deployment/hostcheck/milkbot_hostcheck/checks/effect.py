@@ -8,7 +8,8 @@ from pathlib import Path
 
 from milkbot_hostcheck import loaded
 from milkbot_hostcheck.asking import ask
-from milkbot_hostcheck.checks.units import UNITS, oneshots, services_of, timers
+from milkbot_hostcheck.checks.units import services_of
+from milkbot_hostcheck.collect.units import next_processes, oneshots, timers
 from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.row import Row, fail, ok, plain, unknown, warn
 
@@ -31,10 +32,7 @@ def _nginx(host: Host) -> Row:
     if dump.code != 0:
         value = f"not valid, and the next start of nginx fails: {dump.why()}"
         return fail(_PAGE, value, "nginx -t; correct that file, then systemctl reload nginx", limit)
-    shown = ask([*loaded.SHOW, "nginx.service"], host.seconds)
-    if shown.code != 0:
-        return unknown(_PAGE, shown.why(), "systemctl status nginx")
-    read_at = loaded.nginx_read_at(loaded.units(shown.output)[0])
+    read_at = loaded.nginx_read_at(host.facts.unit("nginx.service"))
     if read_at == 0:
         return unknown(_PAGE, "no worker of nginx runs", "systemctl status nginx")
     if new := loaded.unread(loaded.nginx_reads(dump.output), read_at):
@@ -83,12 +81,10 @@ def units(host: Host) -> Iterator[Row]:
 
 def _units(host: Host) -> Row:
     always = [*services_of(host), *timers()]
-    names = [*always, *oneshots(), *sorted(path.name for path in UNITS.glob("milkbot-*-next.service"))]
-    answer = ask([*loaded.SHOW, *names], host.seconds)
-    if answer.code != 0:
-        return unknown(_UNITS, answer.why(), "systemctl status")
-    found = dict(zip(names, loaded.units(answer.output), strict=True))
-    return judge_units(found, always)
+    found = host.facts.units()
+    if not found:
+        return unknown(_UNITS, host.facts.answer("units/properties").why(), "systemctl status")
+    return judge_units({name: found[name] for name in [*always, *oneshots(), *next_processes()]}, always)
 
 
 def judge_units(found: Mapping[str, loaded.Known], always: Iterable[str]) -> Row:
@@ -155,10 +151,9 @@ def _ssh(host: Host) -> Row:
     if shut := ssh_shut(answer.output, _rules()):
         mend = "ufw allow PORT/tcp before you log out; then set ufw_ssh_ports in the inventory"
         return fail(_SSH, f"the firewall has no rule for its port {_listed(shut)}: nobody can log in", mend, limit)
-    shown = ask([*loaded.SHOW, _SSH_UNIT], host.seconds)
-    if shown.code != 0:
-        return unknown(_SSH, shown.why(), f"systemctl status {_SSH_UNIT}")
-    unit = loaded.units(shown.output)[0]
+    unit = host.facts.unit(_SSH_UNIT)
+    if not unit:
+        return unknown(_SSH, host.facts.answer("units/properties").why(), f"systemctl status {_SSH_UNIT}")
     files = [_SSH_DIR / "sshd_config", *_SSH_DIR.glob("sshd_config.d/*.conf")]
     if unit["ActiveState"] == "active" and (new := loaded.unread(files, loaded.moment(unit["StateChangeTimestamp"]))):
         return warn(_SSH, f"not loaded yet: {_listed(new)}", "sshd -t && systemctl reload ssh", limit)

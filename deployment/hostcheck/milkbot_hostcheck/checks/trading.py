@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import calendar
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from milkbot_hostcheck.asking import ask
 from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.loaded import moment
 from milkbot_hostcheck.row import Row, State, fail, ok, overdue, plain, span, unknown, warn
 
 NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "last rollup")
 _MINUTE = 60.0
-# Beside what the database may take: the runner waits for two programs in turn, and a little.
-_TIMER_SECONDS = 1.0
 
 
 def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
@@ -118,29 +114,19 @@ def _due(timer: str, late: float, host: Host, row: Row) -> Row:
     """
     if row.state is not State.FAIL or not row.overdue:
         return row
-    since, following = _timer(timer)
+    since, following = _timer(host.facts.unit(timer))
     if since is None or host.now - since > late:
         return row
     comes = "" if following is None else f", the next run in {span(following - host.now)}"
     return ok(row.name, f"{row.value}; {timer} was started {span(host.now - since)} ago{comes}", row.limit)
 
 
-def _timer(timer: str) -> tuple[float | None, float | None]:
+def _timer(known: Mapping[str, str]) -> tuple[float | None, float | None]:
     """Since when it is active, and when it runs next; None for what is not known."""
-    properties = "--property=ActiveState,ActiveEnterTimestamp,NextElapseUSecRealtime"
-    answer = ask(["systemctl", "show", properties, timer], _TIMER_SECONDS)
-    known = dict(line.split("=", 1) for line in answer.output.splitlines() if "=" in line)
     if known.get("ActiveState") != "active":
         return None, None
-    return moment(known.get("ActiveEnterTimestamp", "")), moment(known.get("NextElapseUSecRealtime", ""))
-
-
-def moment(text: str) -> float | None:
-    """A time of systemd's as seconds of the epoch; programs are asked in UTC. None where it says none."""
-    try:
-        return float(calendar.timegm(time.strptime(text, "%a %Y-%m-%d %H:%M:%S UTC")))
-    except ValueError:
-        return None
+    since, following = (moment(known.get(name, "")) for name in ("ActiveEnterTimestamp", "NextElapseUSecRealtime"))
+    return since or None, following or None
 
 
 def _never(host: Host, name: str, late: float, limit: str, mend: str, *, readable: bool) -> Row:

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import calendar
-import re
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from milkbot_hostcheck.asking import ask
+from milkbot_hostcheck import loaded, paths
+from milkbot_hostcheck.collect.units import UNITS, oneshots, timers
 from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.row import COLUMNS, Row, fail, ok, plain, span, unknown, warn
 
-UNITS = Path("/etc/systemd/system")
-SOCKETS = ("milkbot-analytics.socket", "milkbot-dashboard.socket")
-SERVICES = ("milkbot-analytics.service", "milkbot-dashboard.service", "nginx.service", "cron.service")
-TIMERS = ("milkbot-trader.timer", "milkbot-rollups.timer")
-OPTIONAL = "milkbot-simulator.service"
-_PROPERTIES = (
-    "Id,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,NRestarts,NeedDaemonReload,"
-    "NextElapseUSecRealtime,NextElapseUSecMonotonic"
-)
+SERVICES = (*paths.SERVICES, "nginx.service", "cron.service")
 # A unit that is started by nobody's wish, but by another unit's or a generator's, has no "enabled" of its own.
 _STARTED_AT_BOOT = ("enabled", "enabled-runtime", "static", "indirect", "generated", "alias", "linked")
 # `milkbot tick`: what its exit code says (docs/operations.md).
@@ -32,44 +21,22 @@ _TICK_MEANS = {
 }
 _OURS = ("milkbot", "postgresql", "nginx", "cron", "ssh", "ufw", "systemd-timesyncd", "chrony", "pgbackrest")
 
-_STARTS = re.compile(r"^Unit=(\S+)$", re.MULTILINE)
-
 Known = dict[str, str]
-
-
-def timers() -> list[str]:
-    """Ours that have to run: those of the platform, and whatever else the roles installed."""
-    return sorted({*TIMERS, *(path.name for path in UNITS.glob("milkbot-*.timer"))})
 
 
 def services_of(host: Host) -> list[str]:
     """What has to be active all the time; the simulator where it is installed."""
-    simulator = [OPTIONAL] if (UNITS / OPTIONAL).exists() else []
-    return [host.settings.postgres_unit, *SOCKETS, *SERVICES, *simulator]
-
-
-def oneshots() -> list[str]:
-    """What the timers start: what their files name, else the service of their own name."""
-    return [_started_by(timer) for timer in timers()]
-
-
-def _started_by(timer: str) -> str:
-    try:
-        named = _STARTS.search((UNITS / timer).read_text(encoding="utf-8"))
-    except OSError:
-        named = None
-    return named[1] if named else timer.replace(".timer", ".service")
+    simulator = [paths.SIMULATOR] if (UNITS / paths.SIMULATOR).exists() else []
+    return [host.settings.postgres_unit, *paths.SOCKETS, *SERVICES, *simulator]
 
 
 def rows(host: Host) -> Iterator[Row]:
     services = services_of(host)
-    asked = [*services, *timers(), *oneshots()]
-    answer = ask(["systemctl", "show", f"--property={_PROPERTIES}", *asked], host.seconds)
-    if answer.code != 0:
-        yield unknown("units", answer.why(), "systemctl status; journalctl -b -u init.scope -n 50")
+    found = host.facts.units()
+    if not found:
+        why = host.facts.answer("units/properties").why()
+        yield unknown("units", why, "systemctl status; journalctl -b -u init.scope -n 50")
         return
-    known = [dict(line.split("=", 1) for line in block.splitlines()) for block in answer.output.split("\n\n")]
-    found = dict(zip(asked, known, strict=True))
     for name in services:
         yield _unit(name, found[name])
     for name in timers():
@@ -105,8 +72,7 @@ def _timer(name: str, known: Known, now: float) -> Row:
         return fail(name, "active, but never runs again", mend, "a next run")
     if not at:
         return ok(name, "active, the next run is set", row.limit)
-    next_at = calendar.timegm(time.strptime(at, "%a %Y-%m-%d %H:%M:%S %Z"))
-    return Row(name, row.state, f"next run in {span(next_at - now)}", row.limit, row.mend)
+    return Row(name, row.state, f"next run in {span(loaded.moment(at) - now)}", row.limit, row.mend)
 
 
 def label(unit: str) -> str:
@@ -143,8 +109,7 @@ def _restarts(host: Host, counted: dict[str, int]) -> Row:
 
 def others(host: Host) -> Iterator[Row]:
     """Whatever has failed and has no row of its own."""
-    command = ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager", "--full"]
-    answer = ask(command, host.seconds)
+    answer = host.facts.answer("units/failed")
     if answer.code != 0:
         yield unknown("other units", answer.why(), "systemctl --failed")
         return

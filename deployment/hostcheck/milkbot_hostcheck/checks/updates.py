@@ -9,9 +9,9 @@ from typing import Any
 
 from milkbot_hostcheck.asking import ask
 from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.paths import APT_TIMERS
 from milkbot_hostcheck.row import Row, by_limits, fail, ok, plain, span, unknown, warn
 
-TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 # apt.systemd.daily sets its time after each run of unattended-upgrades that succeeded.
 STAMP = Path("/var/lib/apt/periodic/upgrade-stamp")
 # Whatever changes what is installed, or what could be, changes one of these.
@@ -32,11 +32,11 @@ def unattended(host: Host) -> Iterator[Row]:
         yield ok(name, f"switched off (packages_unattended); {_BY_HAND}")
         return
     fix = "site.yml --tags packages"
-    answer = ask(["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *TIMERS], host.seconds)
-    if answer.code != 0:
-        yield unknown(name, answer.why(), f"systemctl status {' '.join(TIMERS)}")
+    known = [host.facts.unit(timer) for timer in APT_TIMERS]
+    if not all(known):
+        why = host.facts.answer("units/properties").why()
+        yield unknown(name, why, f"systemctl status {' '.join(APT_TIMERS)}")
         return
-    known = [dict(line.split("=", 1) for line in block.splitlines()) for block in answer.output.split("\n\n")]
     stopped = [one for one in known if (one.get("ActiveState"), one.get("UnitFileState")) != ("active", "enabled")]
     for one in stopped[:1]:
         value = f"{one.get('Id')} is {one.get('ActiveState')} and {one.get('UnitFileState') or 'not installed'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from milkbot_hostcheck.asking import Ask, Look
+from milkbot_hostcheck.asking import Question
 from milkbot_hostcheck.collect import (
     configuration,
     database,
@@ -12,11 +12,16 @@ from milkbot_hostcheck.collect import (
     nginx,
     probes,
     release,
-    services,
+    units,
 )
 
 
-def questions(hours: int) -> list[Ask | Look]:
+def of_the_health_check() -> list[Question]:
+    """Those that rows read. Each is asked when the first row needs it."""
+    return [*units.questions()]
+
+
+def questions(hours: int) -> list[Question]:
     """All of them, the slow ones first; journals are read that many hours back."""
     return [
         *release.questions(),
@@ -24,7 +29,7 @@ def questions(hours: int) -> list[Ask | Look]:
         *journals.questions(hours),
         *database.questions(),
         *network.questions(),
-        *services.questions(),
+        *units.questions(),
         *configuration.questions(),
         *nginx.questions(),
         *probes.questions(),

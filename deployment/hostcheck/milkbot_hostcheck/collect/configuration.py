@@ -8,7 +8,7 @@ import pwd
 from pathlib import Path
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.asking import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look, Question
 from milkbot_hostcheck.collect.files import beginning_of, look_at
 
 _ENV_FILES = [
@@ -38,7 +38,7 @@ print("checked")
 """
 
 
-def questions() -> list[Ask | Look]:
+def questions() -> list[Question]:
     shown = [path for path in paths.files(paths.SHOWN_FILES) if not _is_key(path)]
     python = str(paths.CURRENT / "venv/bin/python")
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.asking import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look, Question
 from milkbot_hostcheck.collect.files import end_of
 from milkbot_hostcheck.collect.queries import OF_CLUSTER, OF_DATABASE
 from milkbot_hostcheck.collection import parse_settings
@@ -16,7 +16,7 @@ _OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2000 -c default_transactio
 _LOGIN = {"PGCONNECT_TIMEOUT": "4", "PGOPTIONS": _OPTIONS, "PGAPPNAME": "milkbot diagnose"}
 
 
-def questions() -> list[Ask | Look]:
+def questions() -> list[Question]:
     return [
         _psql("postgres/answers", "postgres", "SELECT 'up since ' || pg_postmaster_start_time()", plain=True),
         *(_psql(f"postgres/{name}", "postgres", query) for name, query in OF_CLUSTER.items()),
@@ -37,7 +37,7 @@ def _psql(name: str, database: str, query: str, *, plain: bool = False) -> Ask:
     return Ask(name, command, 8, user="postgres", environment=_LOGIN)
 
 
-def _logins() -> list[Ask | Look]:
+def _logins() -> list[Question]:
     """Whether each comes in as its service does: by the socket as who it is, and by the password of .env."""
     by_socket = [("milkbot", "milkbot_trader"), ("milkbot", "milkbot_rollups"), ("milkbot-analytics", "milkbot_api")]
     asked: list[Ask | Look] = [

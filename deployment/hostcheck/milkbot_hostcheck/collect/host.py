@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from milkbot_hostcheck.asking import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look, Question
 
 _DU = ["nice", "-n", "19", "du", "-xk", "--max-depth=3"]
 # Disks of this machine. One that comes by a network may hang, and is not this machine's to clear.
@@ -15,7 +15,7 @@ _UPGRADES = ["apt", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcach
 _PS = ["ps", "-eo", "pid,ppid,user:20,stat,etimes,rss,pcpu,args", "--sort=-rss"]
 
 
-def questions() -> list[Ask | Look]:
+def questions() -> list[Question]:
     return [
         Ask("disk/all-directories", [*_DU, *_disks()], 25, 4_000_000),
         Ask("host/upgrades", _UPGRADES, 20),

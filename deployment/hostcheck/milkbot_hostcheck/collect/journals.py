@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.asking import ENVIRONMENT, Ask, Look, run
+from milkbot_hostcheck.asking import ENVIRONMENT, Ask, Look, Question, run
 
 _JOURNAL = ["journalctl", "--no-pager", "--utc", "--output=short-iso", "--quiet"]
 FAILURE = re.compile(
@@ -22,7 +22,7 @@ _BEFORE, _AFTER = 30, 150
 _SECONDS = 15.0
 
 
-def questions(hours: int) -> list[Ask | Look]:
+def questions(hours: int) -> list[Question]:
     since = f"--since=-{hours}h"
     units = [*paths.UNITS, paths.postgres_unit()]
     tails = [

@@ -8,14 +8,14 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.asking import CANNOT_RUN, NOT_FOUND, Ask, Look, run
+from milkbot_hostcheck.asking import CANNOT_RUN, NOT_FOUND, Ask, Look, Question, run
 from milkbot_hostcheck.collection import parse_settings
 
 _APART = "mount -t tmpfs none /run && exec ufw status verbose"
 _UFW = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _APART]
 
 
-def questions() -> list[Ask | Look]:
+def questions() -> list[Question]:
     return [
         Look("network/reach", _reach, 30),
         Ask("network/listening", ["ss", "-Htulpn"]),

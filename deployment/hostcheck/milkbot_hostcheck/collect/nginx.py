@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.asking import ENVIRONMENT, Ask, Look, run
+from milkbot_hostcheck.asking import ENVIRONMENT, Ask, Look, Question, run
 from milkbot_hostcheck.collect.files import look_at_end
 
 # A test of the configuration makes the pid file and the logs that are not there: here in a view of its own.
@@ -18,7 +18,7 @@ _CERTIFICATE = re.compile(r"^\s*ssl_certificate\s+(\S+?);", re.MULTILINE)
 _KEY = re.compile(r"^\s*ssl_certificate_key\s+(\S+?);", re.MULTILINE)
 
 
-def questions() -> list[Ask | Look]:
+def questions() -> list[Question]:
     logs = sorted(Path("/var/log/nginx").glob("*error.log"))
     return [
         Ask("nginx/test", _TEST, 15, 400_000, keep_beginning=True),

@@ -11,13 +11,13 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.asking import Ask, Look, run
+from milkbot_hostcheck.asking import Ask, Look, Question, run
 from milkbot_hostcheck.collection import parse_settings
 
 _SECONDS = 5.0
 
 
-def questions() -> list[Ask | Look]:
+def questions() -> list[Question]:
     return [
         Look("probes/api", lambda: _service("milkbot-analytics", "/v1/health")),
         Look("probes/dashboard", lambda: _service("milkbot-dashboard", "/_stcore/health")),

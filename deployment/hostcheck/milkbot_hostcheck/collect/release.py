@@ -8,7 +8,7 @@ from pathlib import Path
 
 import milkbot_lock
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.asking import Ask, Look
+from milkbot_hostcheck.asking import Ask, Look, Question
 from milkbot_hostcheck.collect.files import look_at_end
 
 _MODULES = [
@@ -20,7 +20,7 @@ _MODULES = [
 _IMPORT = "import importlib,sys; [importlib.import_module(name) for name in sys.argv[1:]]; print('OK')"
 
 
-def questions() -> list[Ask | Look]:
+def questions() -> list[Question]:
     python = str(paths.CURRENT / "venv/bin/python")
     program = str(paths.CURRENT / "venv/bin/milkbot")
     return [
