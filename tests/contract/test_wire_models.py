@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tests.contract.openapi import ExchangeDocument
 
 from milkbot.validation import reason
-from milkbot.venue.wire import exchange, groups, history, markets, orders, portfolio
+from milkbot.venue.wire import exchange, groups, markets, orders, portfolio
 from milkbot.venue.wire.base import WireModel, known_names
 
 SPEC = "spec/kalshi_openapi_3.28.0_reassembled.yaml"
@@ -42,7 +42,6 @@ REPLIES: dict[type[WireModel], str] = {
     exchange.AccountLimits: "GetAccountApiLimitsResponse",
     exchange.Bucket: "BucketLimit",
     exchange.ErrorBody: "ErrorResponse",
-    history.Cutoff: "GetHistoricalCutoffResponse",
     orders.CreatedOrder: "CreateOrderV2Response",
     orders.CanceledOrder: "CancelOrderV2Response",
     groups.CreatedGroup: "CreateOrderGroupResponse",
@@ -100,7 +99,7 @@ def test_each_missing_field_is_named(model: type[WireModel]) -> None:
 
 
 def test_every_model_of_the_wire_is_compared_with_the_document() -> None:
-    modules = (exchange, groups, history, markets, orders, portfolio)
+    modules = (exchange, groups, markets, orders, portfolio)
     found = {
         thing
         for module in modules

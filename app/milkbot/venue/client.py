@@ -6,7 +6,6 @@ from milkbot.domain.clock import Clock
 from milkbot.http import TIMEOUT_SECONDS, Backoff, Traffic, Transport
 from milkbot.venue.calls.exchange import ExchangeCalls
 from milkbot.venue.calls.groups import GroupCalls
-from milkbot.venue.calls.history import HistoryCalls
 from milkbot.venue.calls.markets import MarketCalls
 from milkbot.venue.calls.orders import OrderCalls
 from milkbot.venue.calls.portfolio import PortfolioCalls
@@ -14,7 +13,7 @@ from milkbot.venue.signing import ApiCredentials
 from milkbot.venue.transport import BACKOFF, MAX_SKEW_SECONDS, VenueSession
 
 
-class KalshiClient(ExchangeCalls, MarketCalls, PortfolioCalls, HistoryCalls, OrderCalls, GroupCalls):
+class KalshiClient(ExchangeCalls, MarketCalls, PortfolioCalls, OrderCalls, GroupCalls):
     """One account at one exchange. Reads raise VenueReadError after bounded retries; writes are sent exactly once.
 
     A reply whose Date is more than `max_skew_seconds` from our clock makes every read raise ClockSkewError and lets no

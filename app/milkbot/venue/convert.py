@@ -12,14 +12,13 @@ from milkbot.domain import markets as domain
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.orderbook import OrderBook, best_first
 from milkbot.domain.orders import BookSide
-from milkbot.domain.positions import Fill, execution_order
+from milkbot.domain.positions import Fill
 from milkbot.domain.units import ONE, ZERO, Cash, Price, price
 from milkbot.validation import reason
 from milkbot.venue import values
 from milkbot.venue.rate_limits import Limit
 from milkbot.venue.schedule import Pause, Schedule, Week
 from milkbot.venue.wire import exchange as wire_exchange
-from milkbot.venue.wire import history as wire_history
 from milkbot.venue.wire import markets as wire_markets
 from milkbot.venue.wire import portfolio as wire_portfolio
 from milkbot.venue.wire.base import UnknownFields
@@ -160,11 +159,6 @@ def fill(wire: wire_portfolio.Fill) -> Fill:
     )
 
 
-def in_time(found: Iterable[Fill]) -> list[Fill]:
-    """Oldest first, whatever order they came in."""
-    return sorted(found, key=execution_order)
-
-
 def settlement(wire: wire_portfolio.Settlement) -> values.VenueSettlement:
     """A settled market. Raises ValueError for a scalar result without its value."""
     return values.VenueSettlement(
@@ -185,11 +179,6 @@ def settlement(wire: wire_portfolio.Settlement) -> values.VenueSettlement:
 def account_limits(wire: wire_exchange.AccountLimits) -> values.AccountLimits:
     """The account's tier with its buckets."""
     return values.AccountLimits(wire.usage_tier, _limit(wire.read), _limit(wire.write))
-
-
-def cutoff(wire: wire_history.Cutoff) -> values.HistoricalCutoff:
-    """Where the live lists begin."""
-    return values.HistoricalCutoff(wire.market_settled_ts, wire.trades_created_ts, wire.orders_updated_ts)
 
 
 def schedule(wire: wire_exchange.ScheduleReply) -> Schedule:

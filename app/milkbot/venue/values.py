@@ -94,15 +94,6 @@ class OrderGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoricalCutoff:
-    """What is older than these moments is in the historical lists: by settlement, by trade, by the order's end."""
-
-    markets: datetime
-    trades: datetime
-    orders: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class AccountLimits:
     """The account's tier and what it may ask, in tokens."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.exchange import Keys
@@ -25,6 +26,11 @@ ORDERS = "/portfolio/events/orders"
 def queue_position(venue: Venue, order: PlacedOrder) -> Decimal:
     reply = venue.ask("GET", f"/portfolio/orders/{order.order_id}/queue_position")
     return Decimal(reply.json()["queue_position_fp"])
+
+
+def archived(venue: Venue, what: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = venue.ask("GET", f"/historical/{what}").json()[what]
+    return found
 
 
 def test_a_queue_position_counts_better_prices_and_earlier_orders(venue: Venue) -> None:
@@ -86,11 +92,11 @@ def test_old_orders_and_fills_are_in_the_historical_lists_alone(tmp_path: Path, 
     with opened_venue(tmp_path, keys, world, OPENS) as venue:
         venue.client.create_order(taking())
         recent = venue.client.fills()
-        assert venue.client.historical_fills(since=OPENS) == []
+        assert archived(venue, "fills") == archived(venue, "orders") == []
         venue.advance_to(OPENS + LIVE + timedelta(days=2))
         assert (venue.client.orders(), venue.client.fills(), venue.client.positions()) == ([], [], [])
-        assert venue.client.historical_fills(since=OPENS) == recent
-        assert [order.client_order_id for order in venue.client.historical_orders(since=OPENS)] == ["mb-1"]
+        assert [row["fill_id"] for row in archived(venue, "fills")] == [fill.fill_id for fill in recent]
+        assert [row["client_order_id"] for row in archived(venue, "orders")] == ["mb-1"]
         assert len(venue.client.settlements()) == 1
 
 

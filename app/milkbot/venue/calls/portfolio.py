@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from urllib.parse import quote
 
-from milkbot.domain.positions import Fill
+from milkbot.domain.positions import Fill, execution_order
 from milkbot.venue import convert
 from milkbot.venue.calls.base import Calls, same
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
@@ -56,8 +56,7 @@ class PortfolioCalls(Calls):
     def fills(self, *, since: datetime | None = None) -> list[Fill]:
         """Executions, oldest first. The same one may come again: it is unique by `fill_id`."""
         rows = self._rows("/portfolio/fills", "fills", since=since)
-        rows = self._rows("/portfolio/fills", "fills", since=since)
-        return convert.in_time(self._parsed(rows, portfolio.Fill, convert.fill))
+        return sorted(self._parsed(rows, portfolio.Fill, convert.fill), key=execution_order)
 
     def settlements(self, *, since: datetime | None = None) -> list[VenueSettlement]:
         """Markets that settled while we held them. One that was corrected comes again, settled at a later time."""
