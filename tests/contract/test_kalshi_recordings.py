@@ -41,10 +41,6 @@ def market_list(body: dict[str, list[object]]) -> int:
     return len([markets.Market.model_validate(row) for row in body["markets"]])
 
 
-def candlesticks(body: dict[str, list[object]]) -> int:
-    return len([markets.Candlestick.model_validate(row) for row in body["candlesticks"]])
-
-
 def positions(body: list[dict[str, list[object]]]) -> int:
     return len([portfolio.MarketPosition.model_validate(row) for page in body for row in page["market_positions"]])
 
@@ -62,19 +58,19 @@ def orders_and_errors(body: dict[str, object]) -> int:
     return len(found)
 
 
+# Prices of the past, which nothing reads.
+UNREAD = {"candlesticks_weather.json", "historical_candlesticks.json"}
 # Reader of each file, and how many objects it must find there.
 READERS: dict[str, tuple[Callable[..., int], int]] = {
     "portfolio_balance_demo.json": (one(portfolio.Balance), 1),
     "portfolio_positions_demo.json": (positions, 14),
-    "candlesticks_weather.json": (candlesticks, 4),
-    "historical_candlesticks.json": (candlesticks, 4),
     "event_single.json": (single_event, 1),
     "events_mixed.json": (events, 4),
     "events_settled.json": (events, 2),
     "historical_markets_rain.json": (market_list, 3),
     "market_single.json": (lambda body: market_list({"markets": [body["market"]]}), 1),
     "markets_resolved.json": (market_list, 2),
-    "orderbook.json": (one(markets.OrderBookReply), 1),
+    "orderbook.json": (lambda body: one(markets.TickerBook)({"ticker": "T", **body}), 1),
     "orders_and_errors.json": (orders_and_errors, 3),
 }
 
@@ -85,7 +81,7 @@ def load(path: Path) -> object:
 
 def test_every_recording_of_the_current_form_is_read(shared_data: Path) -> None:
     files = [file for folder in CURRENT for file in sorted((shared_data / "api_kalshi" / folder).iterdir())]
-    found = {file.name: READERS[file.name][0](load(file)) for file in files}
+    found = {file.name: READERS[file.name][0](load(file)) for file in files if file.name not in UNREAD}
     assert found == {name: number for name, (_, number) in READERS.items()}
 
 
@@ -146,8 +142,8 @@ def test_a_settled_bracket_resolves_by_its_strike(shared_data: Path) -> None:
 
 def test_fractional_sizes_of_the_order_book_are_exact(shared_data: Path) -> None:
     recorded = load(shared_data / "api_kalshi/2026-07_fairline/orderbook.json")
-    sides = markets.OrderBookReply.model_validate(recorded).orderbook_fp
-    orderbook = convert.orderbook(markets.TickerBook(ticker="T", orderbook_fp=sides), FakeClock().now())
+    assert isinstance(recorded, dict)
+    orderbook = convert.orderbook(markets.TickerBook.model_validate({"ticker": "T", **recorded}), FakeClock().now())
     assert [(level.price, level.count) for level in orderbook.yes_bids][-1] == (Decimal("0.01"), Decimal("1209.98"))
     assert orderbook.best_yes_ask is not None
     assert orderbook.best_yes_ask.price == Decimal("0.89")

@@ -29,7 +29,6 @@ REPLIES: dict[type[WireModel], str] = {
     markets.PriceRange: "PriceRange",
     markets.Event: "EventData",
     markets.EventReply: "GetEventResponse",
-    markets.OrderBookReply: "GetMarketOrderbookResponse",
     markets.TickerBook: "MarketOrderbookFp",
     markets.BookSides: "OrderbookCountFp",
     exchange.ExchangeStatus: "ExchangeStatus",
@@ -106,8 +105,5 @@ def test_every_model_of_the_wire_is_compared_with_the_document() -> None:
         for thing in vars(module).values()
         if isinstance(thing, type) and issubclass(thing, WireModel) and thing.__module__ == module.__name__
     }
-    without_schema = {
-        "_Nested", "_Plain",  # two of the three forms of an error, from recordings
-        "Candle", "Candlestick",  # two tiers write them differently; the recordings decide
-    }  # fmt: skip
+    without_schema = {"_Nested", "_Plain"}  # two of the three forms of an error, from recordings
     assert {model.__name__ for model in found} - without_schema == {m.__name__ for m in {**REPLIES, **REQUESTS}}

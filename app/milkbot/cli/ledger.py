@@ -13,7 +13,7 @@ from milkbot.cli.tables import Cell, show
 from milkbot.db import ledger, marks
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
-from milkbot.domain.profit import profit, unrealized
+from milkbot.domain.profit import total_unrealized, unrealized
 from milkbot.settings import LEDGER_SETTINGS
 
 # An average has as many digits as a price of the exchange.
@@ -64,9 +64,9 @@ def pnl(as_json: Json = False) -> None:
             rows.append((name, since, made.closed, made.settled, made.fees, made.net, None))
         held = ledger.held_positions(session, mode)
         seen = marks.newest_marks(session, mode, held)
-        still = profit((ledger.to_position(row), seen.get(row.ticker)) for row in held)
-    missing = ", ".join(still.unmarked)
-    rows.append(("open", None, None, None, None, None, None if missing else still.unrealized))
+        still, unmarked = total_unrealized((ledger.to_position(row), seen.get(row.ticker)) for row in held)
+    missing = ", ".join(unmarked)
+    rows.append(("open", None, None, None, None, None, None if missing else still))
     columns = ("period", "since", "closed", "settled", "fees", "net", "unrealized")
     show(f"Profit and loss, {mode}", columns, rows, as_json=as_json, below=("fees", "since"))
     if missing:

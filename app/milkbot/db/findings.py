@@ -27,12 +27,6 @@ def finding_by_id(session: Session, finding_id: int) -> Finding | None:
     return session.get(Finding, finding_id)
 
 
-def recent_findings(session: Session, mode: TradingMode, limit: int) -> Sequence[Finding]:
-    """The newest findings of a mode, closed ones too, newest first."""
-    wanted = select(Finding).where(Finding.trading_mode == mode).order_by(Finding.id.desc()).limit(limit)
-    return session.scalars(wanted).all()
-
-
 def closed_subjects(session: Session, mode: TradingMode, kind: str, since: datetime) -> frozenset[str]:
     """What findings of that kind were about that were closed since then."""
     wanted = select(Finding.subject).where(

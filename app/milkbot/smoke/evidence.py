@@ -93,7 +93,6 @@ def _findings(check: Checks, sample: Sample, tick_id: int) -> None:
     found = check.need(findings.open_findings, session, mode)
     ids = [row.id for row in found if row.subject == sample.name]
     check(findings.finding_by_id, session, ids[0] if ids else 0)
-    check(findings.recent_findings, session, mode, 1)
     check(findings.explained_since, session, mode, "smoke", now)
     check(findings.closed_subjects, session, mode, "smoke", now)
     check(findings.close_findings, session, ids, by="smoke", note="smoke", at=now)

@@ -23,10 +23,6 @@ class Pause:
         if self.ends_at < self.starts_at:
             raise ValueError(f"a pause from {self.starts_at.isoformat()} ends before, at {self.ends_at.isoformat()}")
 
-    def holds(self, moment: datetime) -> bool:
-        """Whether a moment lies in it."""
-        return self.starts_at <= moment < self.ends_at
-
 
 @dataclass(frozen=True, slots=True)
 class Week:
@@ -63,11 +59,6 @@ class Schedule:
         pauses = [pause for week in self.weeks for day in days for pause in week.pauses_of(day)]
         ahead = [pause for pause in _joined([*pauses, *self.maintenance]) if pause.ends_at > now]
         return ahead[0] if ahead else None
-
-    def is_open(self, moment: datetime) -> bool:
-        """Whether trading is announced for a moment."""
-        pause = self.next_pause(moment)
-        return pause is None or not pause.holds(moment)
 
 
 def _joined(pauses: list[Pause]) -> list[Pause]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from milkbot.domain.positions import Position
-from milkbot.domain.profit import Profit, profit, unrealized
-from milkbot.domain.units import Cash, Count, Price, cash, price
+from milkbot.domain.profit import total_unrealized, unrealized
+from milkbot.domain.units import Count, Price, cash, price
 
 
-def position(signed: str, cost: str, *, ticker: str = "T", fees: str = "0", realized: str = "0") -> Position:
-    return Position(ticker, Count(Decimal(signed)), cash(cost), cash(fees), cash(realized))
+def position(signed: str, cost: str, *, ticker: str = "T") -> Position:
+    return Position(ticker, Count(Decimal(signed)), cash(cost), cash("0.15"), cash("2"))
 
 
 def test_unrealized_profit_is_the_bid_less_the_cost() -> None:
@@ -26,17 +26,13 @@ def test_without_a_bid_the_unrealized_profit_is_unknown() -> None:
 
 def test_a_total_names_the_positions_of_unknown_value() -> None:
     rows: list[tuple[Position, Price | None]] = [
-        (position("10", "3", fees="0.15", realized="2"), price("0.40")),
-        (position("-4", "2", ticker="U", fees="0.05", realized="-0.5"), None),
-        (position("0", "0", ticker="V", fees="0.10", realized="1"), None),
+        (position("10", "3"), price("0.40")),
+        (position("-4", "2", ticker="U"), None),
+        (position("0", "0", ticker="V"), None),
     ]
-    total = profit(rows)
-    assert total == Profit(cash("2.5"), cash("0.30"), cash("1.0"), ("U",))
-    assert total.net is None
-    assert profit([rows[0], rows[2]]).net == Decimal(3) - Decimal("0.25") + Decimal(1)
+    assert total_unrealized(rows) == (cash("1.0"), ("U",))
+    assert total_unrealized([rows[0], rows[2]]) == (cash("1.0"), ())
 
 
 def test_without_positions_the_profit_is_zero() -> None:
-    nothing = Cash(Decimal(0))
-    assert profit([]) == Profit(nothing, nothing, nothing, ())
-    assert profit([]).net == 0
+    assert total_unrealized([]) == (cash("0"), ())

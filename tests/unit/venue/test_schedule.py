@@ -82,9 +82,9 @@ def test_hours_outside_their_validity_make_no_pause() -> None:
 
 def test_a_pause_begins_and_ends_to_the_second() -> None:
     hours, start = schedule(), utc("2026-07-23T07:00")
-    assert hours.is_open(start - timedelta(seconds=1))
-    assert not hours.is_open(start)
-    assert hours.is_open(start + timedelta(hours=2))
+    this, second = Pause(start, start + timedelta(hours=2)), timedelta(seconds=1)
+    assert [hours.next_pause(moment) for moment in (start - second, start, this.ends_at - second)] == [this] * 3
+    assert hours.next_pause(this.ends_at) == Pause(utc("2026-07-30T07:00"), utc("2026-07-30T09:00"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -86,11 +85,7 @@ class WireModel(BaseModel):
 @cache
 def known_names(model: type[WireModel]) -> frozenset[str]:
     """Every field name that a model takes or leaves knowingly."""
-    names = set(model.UNREAD)
-    for name, field in model.model_fields.items():
-        alias = field.validation_alias
-        names |= {str(choice) for choice in alias.choices} if isinstance(alias, AliasChoices) else {name}
-    return frozenset(names)
+    return model.UNREAD | model.model_fields.keys()
 
 
 def from_unix_ms(milliseconds: int) -> datetime:

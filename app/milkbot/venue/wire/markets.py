@@ -1,10 +1,10 @@
-"""Series, events, markets, order books and candlesticks."""
+"""Series, events, markets and order books."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from milkbot.venue.wire import unread
 from milkbot.venue.wire.base import CountText, Moment, Number, PriceText, WireModel
@@ -89,38 +89,8 @@ class BookSides(WireModel):
     no_dollars: Levels = ()
 
 
-class OrderBookReply(WireModel):
-    """GET /markets/{ticker}/orderbook."""
-
-    orderbook_fp: BookSides
-
-
 class TickerBook(WireModel):
     """One order book of GET /markets/orderbooks."""
 
     ticker: str
     orderbook_fp: BookSides
-
-
-def _either(name: str) -> AliasChoices:
-    return AliasChoices(f"{name}_dollars", name)
-
-
-class Candle(WireModel):
-    """Open, high, low and close of a price; absent where nothing traded. Historical replies leave `_dollars` out."""
-
-    open: PriceText | None = Field(default=None, validation_alias=_either("open"))
-    high: PriceText | None = Field(default=None, validation_alias=_either("high"))
-    low: PriceText | None = Field(default=None, validation_alias=_either("low"))
-    close: PriceText | None = Field(default=None, validation_alias=_either("close"))
-
-
-class Candlestick(WireModel):
-    """One period of a market, from the live or the historical tier."""
-
-    end_period_ts: int
-    price: Candle
-    yes_bid: Candle
-    yes_ask: Candle
-    volume: CountText = Field(validation_alias=AliasChoices("volume_fp", "volume"))
-    open_interest: CountText = Field(validation_alias=AliasChoices("open_interest_fp", "open_interest"))
