@@ -109,6 +109,15 @@ def test_fills_in_any_order_give_the_same_figures(ledger: Ledger, order: tuple[F
     ]
 
 
+def test_each_sale_realizes_its_own_part_alone(ledger: Ledger) -> None:
+    """20 cost 0.50 on average: 15 are sold at 0.70, then 5 at 0.80."""
+    last = replace(SOLD, fill_id="last", count=Count(Decimal(5)), price=Price(Decimal("0.80")), filled_at=NEXT_DAY)
+    book(ledger, *ALL, last)
+    realized = {row.venue_fill_id: row.realized_pnl for row in ledger.fills}
+    assert realized == {"bought": 0, "more": 0, "sold": 3, "last": Decimal("1.5")}
+    assert ledger.positions[TICKER].realized_pnl == Decimal("4.5")
+
+
 def test_a_position_of_nothing_is_closed(ledger: Ledger) -> None:
     book(ledger, BOUGHT, replace(SOLD, count=Count(Decimal(10))))
     assert ledger.positions[TICKER].is_closed is True
