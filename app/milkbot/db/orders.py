@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,43 +17,28 @@ from milkbot.domain.orders import OPEN, BookSide, OrderEvent, OrderIntent, Order
 from milkbot.domain.units import Count, Price
 
 
-def commit_intent(
-    session: Session,
-    intent: OrderIntent,
-    *,
-    mode: TradingMode,
-    signal_id: int | None,
-    event_ticker: str,
-    city_code: str,
-    climate_day: date,
-    strategy: str,
-    attempt: int,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class IntentContext:
+    """Where an order comes from: the decision behind it, and its market's event, city and day."""
+
+    signal_id: int | None
+    event_ticker: str
+    city_code: str
+    climate_day: date
+    strategy_name: str
+    attempt: int
+
+
+def commit_intent(session: Session, intent: OrderIntent, context: IntentContext, *, mode: TradingMode) -> int:
     """Write an order that is about to be sent; the caller commits before it touches a socket. Returns its id."""
     row = insert(Order).values(
         trading_mode=mode,
-        client_order_id=intent.client_order_id,
-        signal_id=signal_id,
-        ticker=intent.ticker,
-        event_ticker=event_ticker,
-        city_code=city_code,
-        climate_day=climate_day,
-        strategy_name=strategy,
-        side=intent.side,
-        price=intent.price,
-        count=intent.count,
-        time_in_force=intent.time_in_force,
-        exchange_index=intent.exchange_index,
-        attempt=attempt,
+        **asdict(intent),
+        **asdict(context),
         state=OrderState.PENDING,
-        created_at=intent.created_at,
+        state_event=OrderEvent.COMMITTED,
         sent_at=intent.created_at,
         updated_at=intent.created_at,
-        state_event=OrderEvent.COMMITTED,
-        expires_at=intent.expires_at,
-        post_only=intent.post_only,
-        reduce_only=intent.reduce_only,
-        order_group_id=intent.order_group_id,
     )
     return session.execute(row.returning(Order.id)).scalar_one()
 

@@ -98,18 +98,8 @@ def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
         exchange_index=0,
         created_at=sample.happened,
     )
-    order_id = check.need(
-        orders.commit_intent,
-        session,
-        intent,
-        mode=mode,
-        signal_id=signal_id,
-        event_ticker=sample.event,
-        city_code=sample.name,
-        climate_day=sample.day,
-        strategy=STRATEGY,
-        attempt=1,
-    )
+    context = orders.IntentContext(signal_id, sample.event, sample.name, sample.day, STRATEGY, attempt=1)
+    order_id = check.need(orders.commit_intent, session, intent, context, mode=mode)
     order = check.need(orders.order_by_id, session, order_id)
     check(orders.attempts, session, mode, sample.ticker, STRATEGY, sample.happened)
     check(orders.known_client_ids, session, [sample.name])

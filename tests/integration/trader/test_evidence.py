@@ -48,17 +48,8 @@ def placed(session: Session, *states: OrderState, expires_at: datetime | None = 
     intent = OrderIntent(
         "mb-1", TICKER, BookSide.BID, TEN, PRICE, TimeInForce.GOOD_TILL_CANCELED, 0, SENT, expires_at=expires_at
     )
-    order_id = order_rows.commit_intent(
-        session,
-        intent,
-        mode=DEMO,
-        signal_id=None,
-        event_ticker="KXHIGHNY-26AUG03",
-        city_code="NYC",
-        climate_day=date(2026, 8, 3),
-        strategy="s",
-        attempt=1,
-    )
+    context = order_rows.IntentContext(None, "KXHIGHNY-26AUG03", "NYC", date(2026, 8, 3), "s", 1)
+    order_id = order_rows.commit_intent(session, intent, context, mode=DEMO)
     for state in states:
         order_rows.move(session, order_rows.order_by_id(session, order_id), state, at=SENT, reason=None)
     return order_id

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from types import ModuleType
@@ -22,6 +23,7 @@ from milkbot.db import orders as order_rows
 from milkbot.db.cash import CashTotals
 from milkbot.db.evidence_tables import Finding
 from milkbot.db.ops import FillRow, Order, PositionRow, SettlementRow
+from milkbot.db.orders import IntentContext
 from milkbot.db.risk_tables import OrderGroupAct
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.modes import TradingMode
@@ -142,9 +144,8 @@ class Ledger:
 
     # --- orders
 
-    def commit_intent(self, intent: OrderIntent, *, mode: TradingMode, strategy: str, **values: Any) -> int:
-        sent = {name: getattr(intent, name) for name in intent.__slots__}
-        row = self.add_order(**sent, **values, strategy_name=strategy, state_event=OrderEvent.COMMITTED)
+    def commit_intent(self, intent: OrderIntent, context: IntentContext, *, mode: TradingMode) -> int:
+        row = self.add_order(**asdict(intent), **asdict(context), state_event=OrderEvent.COMMITTED)
         assert mode is DEMO
         return row.id
 

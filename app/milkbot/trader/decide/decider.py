@@ -32,7 +32,6 @@ from milkbot.trader.limits import limits_of
 from milkbot.trader.observe import snapshots, terms
 from milkbot.trader.observe.observation import Observed
 from milkbot.trader.observe.snapshots import SnapshotIds
-from milkbot.trader.orders.manager import IntentContext
 from milkbot.trader.orders.order_group import Group
 from milkbot.trader.report import TickReport
 from milkbot.trader.strategies import NORMAL_BY_LEAD
@@ -43,7 +42,7 @@ class ReadyOrder:
     """An order that passed the risk engine, with where it comes from."""
 
     intent: OrderIntent
-    context: IntentContext
+    context: order_rows.IntentContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +177,7 @@ class Decider:
             expires_at=how.expires_at,
             order_group_id=account.group.id,
         )
-        context = IntentContext(
+        context = order_rows.IntentContext(
             signal_id,
             seen.event.ticker,
             seen.city.code,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
 
 import structlog
 from sqlalchemy import Engine
@@ -27,18 +26,6 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class IntentContext:
-    """Where an order comes from: the decision behind it, and its market's event, city and day."""
-
-    signal_id: int | None
-    event_ticker: str
-    city_code: str
-    climate_day: date
-    strategy: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
 class Cancel:
     """An order that is to go, by its name and the exchange's, and why."""
 
@@ -58,24 +45,14 @@ class OrderManager:
         self._clock = clock
         self._mode = mode
 
-    def place(self, intent: OrderIntent, context: IntentContext) -> OrderState:
+    def place(self, intent: OrderIntent, context: order_rows.IntentContext) -> OrderState:
         """Commit the intent, send it once, record the outcome; returns the order's state.
 
         Raises DatabaseUnavailableError before anything is sent when the intent cannot be committed. If the outcome
         cannot be committed the order stays PENDING, which the next reconciliation treats as unknown.
         """
         with transaction(self._engine) as session:
-            order_id = order_rows.commit_intent(
-                session,
-                intent,
-                mode=self._mode,
-                signal_id=context.signal_id,
-                event_ticker=context.event_ticker,
-                city_code=context.city_code,
-                climate_day=context.climate_day,
-                strategy=context.strategy,
-                attempt=context.attempt,
-            )
+            order_id = order_rows.commit_intent(session, intent, context, mode=self._mode)
         failpoints.reach("intent.committed")
         placed: PlacedOrder | None = None
         reason: str | None = None

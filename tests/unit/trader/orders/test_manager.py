@@ -13,9 +13,10 @@ from tests.fakes import FakeClock
 from tests.unit.trader.ledger import DEMO, Account, Ledger
 
 from milkbot import failpoints
+from milkbot.db.orders import IntentContext
 from milkbot.domain.orders import BookSide, OrderEvent, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.units import Count, Price
-from milkbot.trader.orders.manager import Cancel, IntentContext, OrderManager, state_of_answer
+from milkbot.trader.orders.manager import Cancel, OrderManager, state_of_answer
 from milkbot.venue.errors import CancelFailedError, OrderNotSentError, OrderOutcomeUnknownError, OrderRejectedError
 from milkbot.venue.values import PlacedOrder
 
