@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import sys
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+# What the module imports on the host; here Ansible offers no import for it.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+import milkbot_lock as lock
+
 _PAUSE_SECONDS = 1.0
-
-
-def _shared() -> ModuleType:
-    """What the module imports on the host; here Ansible offers no import for it."""
-    path = Path(__file__).resolve().parents[1] / "module_utils" / "milkbot_lock.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-lock = _shared()
 
 
 def shown(answer: dict[str, Any]) -> str:
