@@ -19,7 +19,7 @@ from milkbot_hostcheck.paths import RENEWAL
 from milkbot_hostcheck.settings import Settings
 
 TRUST = plugin("preflight/filter_plugins/trust.py")
-PROGRAM = plugin("nginx/files/certificate.py")
+PROGRAM = plugin("nginx/module_utils/milkbot_certificate.py")
 ENCRYPT = {"nginx_certificate_source": "letsencrypt", "nginx_letsencrypt_email": "operator@example.com"}
 DNS = {"nginx_letsencrypt_challenge": "dns-01", "nginx_letsencrypt_dns_credentials": "token = x"}
 GOOD = "ActiveState=active\nUnitFileState=enabled\n\nActiveState=inactive\nUnitFileState=static\nResult=success\n"

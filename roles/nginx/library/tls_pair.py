@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import ssl
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.milkbot_certificate import der, served, write
 
 DOCUMENTATION = r"""
 module: tls_pair
@@ -32,40 +30,9 @@ class PairError(Exception):
     """The old pair stays; the message says why."""
 
 
-def served(domain: str) -> bytes:
-    """The certificate that a new connection gets, as DER; empty when there is no answer."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is compared, byte by byte
-    try:
-        with (
-            socket.create_connection(("127.0.0.1", 443), timeout=5) as plain,
-            context.wrap_socket(plain, server_hostname=domain) as wrapped,
-        ):
-            return wrapped.getpeercert(binary_form=True) or b""
-    except OSError:
-        return b""
-
-
-def replace(path: Path, text: str, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(file, "w", encoding="utf-8") as writing:
-        os.fchmod(file, mode)
-        writing.write(text)
-        writing.flush()
-        os.fsync(file)
-    temporary.replace(path)
-
-
-def first(pem: str) -> bytes:
-    end = "-----END CERTIFICATE-----"
-    return ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN") : pem.index(end) + len(end)])
-
-
 def put(pair: dict[Path, tuple[str, int]]) -> None:
     for path, (text, mode) in pair.items():
-        replace(path, text, mode)
+        write(path, text, mode)
 
 
 def run(*command: str) -> str:
@@ -109,7 +76,7 @@ def main() -> None:
         Path(asked["certificate_file"]): (asked["certificate"].strip() + "\n", 0o644),
         Path(asked["key_file"]): (asked["private_key"].strip() + "\n", 0o600),
     }
-    wanted = first(asked["certificate"])
+    wanted = der(asked["certificate"])
     same = all(path.exists() and path.read_text(encoding="utf-8") == text for path, (text, _) in pair.items())
     due = not same or served(asked["domain"]) != wanted
     if due and not module.check_mode:

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """The certificate that nginx serves, where this host gets it itself: from Let's Encrypt by certbot, or self-signed.
 
+The module tls_pair uses this file; on a host it is deployment/scripts/certificate.py:
+
 certificate.py placeholder   one for nginx to start with, where there is none
 certificate.py ensure        what /etc/milkbot/certificate.json asks for: obtained, renewed when it is due, served
 certificate.py deployed      certbot's deploy hook: the renewed certificate is served, or the one before stays
