@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,6 +67,19 @@ ExecStartPre=+-/usr/bin/timeout {patience} /bin/sh -c \\
 """
 
 
+@contextmanager
+def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Have that done in a thread beside the block, until the block ends and the work has."""
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 @dataclass
 class Visitor:
     """Asks all the time, and does not wait for one answer before the next question."""
@@ -76,7 +89,6 @@ class Visitor:
     asked: int = 0
     failed: list[str] = field(default_factory=list)
     slowest: float = 0.0
-    _stop: threading.Event = field(default_factory=threading.Event)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def _ask(self) -> None:
@@ -94,21 +106,11 @@ class Visitor:
             if wrong:
                 self.failed.append(wrong)
 
-    def _go_on(self) -> None:
+    def go_on(self, stop: threading.Event) -> None:
+        """Until it is told to stop, and everything that was asked is answered."""
         with ThreadPoolExecutor(256) as pool:
-            while not self._stop.wait(_PAUSE):
+            while not stop.wait(_PAUSE):
                 pool.submit(self._ask)
-
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        """Until the block ends, and everything that was asked is answered."""
-        thread = threading.Thread(target=self._go_on)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
 
 
 @dataclass
@@ -117,7 +119,6 @@ class Watch:
 
     path: Path
     away: float = 0.0
-    _stop: threading.Event = field(default_factory=threading.Event)
 
     def _listens(self) -> bool:
         with socket.socket(socket.AF_UNIX) as door:
@@ -127,23 +128,14 @@ class Watch:
                 return False
         return True
 
-    def _look(self) -> None:
+    def look(self, stop: threading.Event) -> None:
+        """Until it is told to stop."""
         last = time.monotonic()
-        while not self._stop.wait(0.02):
+        while not stop.wait(0.02):
             now = time.monotonic()
             if not self._listens():
                 self.away += now - last
             last = now
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        thread = threading.Thread(target=self._look)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
 
 
 @contextmanager
@@ -237,7 +229,7 @@ def main() -> None:
     try:
         with without_backups(Path(asked["backup_lock"]), asked["wait"]):
             began, began_at = time.monotonic(), int(time.time())
-            with visitor.asking(), watch.watching():
+            with meanwhile(visitor.go_on), meanwhile(watch.look):
                 with waiting(service, asked["socket_dir"], asked["patience"]):
                     take_away(asked["command"])
                 wait_for([service], asked["patience"])
