@@ -53,6 +53,12 @@ def rows(*given: dict[str, Any]) -> str:
     return "".join(f"{json.dumps(row)}\n" for row in given)
 
 
+def health_row(name: str, value: str, state: str = "fail", *, overdue: bool = False) -> str:
+    """A row of the health check that is not healthy."""
+    words = {"name": name, "state": state, "value": value, "limit": "", "mend": "what to do"}
+    return rows({**words, "known": True, "overdue": overdue})
+
+
 def properties(**changed: dict[str, str]) -> str:
     """Units as systemctl shows them, all well but for what is given by the unit's name with _ for - and . alike."""
     blocks = []
@@ -81,7 +87,6 @@ def collection(texts: dict[str, str] | None = None, codes: dict[str, int] | None
         "postgres/answers": "up since 2026-11-01\n",
         "postgres/databases": rows({"datname": "milkbot", "datallowconn": True, "datconnlimit": -1}),
         "postgres/roles": rows(*({"rolname": f"milkbot{name}", "rolcanlogin": True} for name in _ROLES)),
-        "postgres/schema": rows({"version_num": "0008"}),
         "release/list": rows(
             {
                 "id": "20261101T000000Z-aaaaaaaaaaaa",

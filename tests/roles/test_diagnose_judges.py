@@ -11,11 +11,14 @@ from tests.roles.diagnosis import (
     REFUSED,
     STOPPED,
     df,
+    health_row,
     judged,
     pair,
     properties,
     rows,
 )
+
+OLDER, NEWER = (f"revision {found}, the live release needs 0008" for found in ("0007", "0009"))
 
 # The first diagnosis, what is said otherwise than when all is well, exit codes, a word of the evidence, of the mend.
 CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
@@ -140,8 +143,8 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         "permission denied",
         "milkbot db smoke",
     ),
-    ("schema-mismatch", {"postgres/schema": rows({"version_num": "0007"})}, {}, "0007", "milkbot db upgrade"),
-    ("schema-mismatch", {"postgres/schema": rows({"version_num": "0009"})}, {}, "0009", "rollback.yml"),
+    ("schema-mismatch", {"health/rows": health_row("schema", OLDER)}, {}, "0007", "milkbot db upgrade"),
+    ("schema-mismatch", {"health/rows": health_row("schema", NEWER)}, {}, "0009", "rollback.yml"),
     ("blocked", {"postgres/blocked": rows(BLOCKED)}, {}, "idle in transaction", "pg_terminate_backend(7)"),
     (
         "idle-transaction",
@@ -392,28 +395,24 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "trading-halted",
-        {
-            "postgres/trading": rows(
-                {"trading_mode": "demo", "state": "halted", "reason": "the restore", "since": "2026"}
-            )
-        },
+        {"health/rows": health_row("trading state", "demo is HALTED for 3 min, by ann: the restore", "warn")},
         {},
         "the restore",
         "milkbot resume",
     ),
     (
         "not-armed",
-        {"config/opt/milkbot/.env": "TRADING_MODE=live\n", "postgres/arming": rows({"until": None, "armed": False})},
+        {"health/rows": health_row("live arming", "live trading is not armed: no order is sent")},
         {},
-        "never",
+        "not armed",
         "arm-live",
     ),
     ("tick-fails", {"units/properties": properties(milkbot_trader_service=FAILED)}, {}, "exit-code", "milkbot doctor"),
     (
         "tick-fails",
-        {"postgres/ticks": rows({"started_at": "2026-11-25T11:00:00+00:00"})},
+        {"health/rows": health_row("last tick", "60 min ago: completed", overdue=True)},
         {},
-        "60 minutes",
+        "60 min ago",
         "milkbot doctor",
     ),
     (
@@ -425,7 +424,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "orders-unknown",
-        {"postgres/unknown-orders": rows({"trading_mode": "demo", "client_order_id": "mb-1", "ticker": "T"})},
+        {"health/rows": health_row("UNKNOWN orders", "1, the oldest for 3 min, such as mb-1", "warn")},
         {},
         "mb-1",
         "milkbot orders",
@@ -434,29 +433,32 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ("cron-broken", {"units/properties": properties(cron_service=STOPPED)}, {}, "inactive", "enable --now cron"),
     (
         "backups-fail",
-        {"backups/state": rows({"kind": "daily", "result": "failed", "reason": "no room", "at": "x"})},
+        {"health/rows": health_row("daily backup", "failed: no room; there is no good one")},
         {},
         "no room",
         "backup-database.sh daily",
     ),
     (
         "backups-fail",
-        {"backups/newest": rows({"kind": "daily", "there": True, "files": 1, "newest": "a", "hours": 50.0})},
+        {
+            "health/rows": health_row("daily backup", "failed: no directory; there is no good one"),
+            "backups/directories": "ls: cannot access '/var/backups/milkbot/daily': No such file or directory\n",
+        },
         {},
-        "50 hours",
-        "backup-database.sh daily",
+        "No such file",
+        "--tags user",
     ),
     (
-        "backups-fail",
-        {"backups/log": "2026-11-25T02:00:00Z backup: failed: pg_dump\n"},
+        "row-fails",
+        {"health/rows": health_row("running code", "milkbot-analytics.service runs 20261101T000000Z")},
         {},
-        "pg_dump",
-        "backup-database.sh daily",
+        "milkbot-analytics.service runs",
+        "what to do",
     ),
     (
         "archiving-fails",
         {
-            "postgres/archiver": rows({"failing": True, "last_failed_wal": "0000001F", "failed_count": 300}),
+            "health/rows": health_row("WAL archive", "archiving of 0000001F fails; none was ever archived"),
             "postgres/log": (
                 "ERROR: [045]: WAL file '0000001F' already exists in the repo1 archive with a different checksum\n"
                 "LOG:  archive command failed with exit code 45\n"
@@ -469,7 +471,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     (
         "archiving-fails",
         {
-            "postgres/archiver": rows({"failing": True, "last_failed_wal": "0000001F", "failed_count": 3}),
+            "health/rows": health_row("WAL archive", "archiving of 0000001F fails; none was ever archived"),
             "postgres/log": (
                 "ERROR: [103]: unable to find a valid repository:\n"
                 "       repo1: [FileOpenError] unable to load info file '/archive/archive.info':\n"

@@ -12,10 +12,12 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from milkbot_hostcheck.asking import CANNOT_RUN, Answer
+from milkbot_hostcheck.row import Row, State
 from milkbot_hostcheck.settings import table
 
 INDEX, PAGE = "index.json", "diagnosis.txt"
@@ -57,6 +59,20 @@ class Collection:
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Its lines that are JSON objects: what the database and our own questions answer with."""
         return list(_objects(self.text(name)))
+
+    def health(self) -> dict[str, Row]:
+        """The rows of the health check at that time, by name."""
+        found = (Row.of_json(row) for row in self.rows("health/rows"))
+        return {row.name: row for row in found}
+
+    def failing(self, *patterns: str, warned: bool = False) -> list[Row]:
+        """The rows of those names that fail, or as well those that warn."""
+        states = (State.FAIL, State.WARN) if warned else (State.FAIL,)
+        return [
+            row
+            for row in self.health().values()
+            if row.known and row.state in states and any(fnmatchcase(row.name, pattern) for pattern in patterns)
+        ]
 
     def limit(self, name: str) -> float:
         """A limit of the host's table, by its name in docs/health.md; the usual one where the host has no table."""

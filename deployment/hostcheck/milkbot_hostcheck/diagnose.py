@@ -7,6 +7,7 @@ Exit codes: 0 collected and judged, whatever was found · 1 could not collect, o
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import socket
 import sys
@@ -16,22 +17,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from milkbot_hostcheck import known_secrets
-from milkbot_hostcheck.asking import Answer, Answers
+from milkbot_hostcheck.alerting import memory
+from milkbot_hostcheck.asking import Answer, Answers, Look
 from milkbot_hostcheck.causes import JUDGES
+from milkbot_hostcheck.causes.unexplained import unexplained
+from milkbot_hostcheck.checks import check_everything
 from milkbot_hostcheck.collect import questions
 from milkbot_hostcheck.collection import Collection, NoArchiveError, bounded, pack, read_archive
 from milkbot_hostcheck.diagnosis import Diagnosis, diagnose
+from milkbot_hostcheck.host import Host, live_release
 from milkbot_hostcheck.masking import masker
 from milkbot_hostcheck.page import everything, page
+from milkbot_hostcheck.settings import read
 
 SECONDS = 90.0
+_ROWS_SECONDS = 40.0
 _DIRECTORIES_SHOWN = 60
 
 
 def collect(hours: int = 6) -> Collection:
     """What this host says, without its secrets."""
     began = time.time()
-    answers = _summed(Answers(questions(hours)).all(SECONDS))
+    asked = Answers([*questions(hours), Look("health/rows", lambda: _rows(Collection(asked)), _ROWS_SECONDS)])
+    answers = _summed(asked.all(SECONDS))
     mask = masker(known_secrets.of_this_host())
     hidden = {
         name: replace(answer, output=mask(answer.text), complaint="", command=mask(answer.command))
@@ -47,6 +55,13 @@ def collect(hours: int = 6) -> Collection:
     return bounded(Collection(hidden, facts))
 
 
+def _rows(facts: Collection) -> str:
+    """The rows of the health check, one JSON object a line."""
+    host = Host(read(), memory.load(read_only=True), release=live_release(), facts=facts)
+    rows = [row for found in check_everything(host).values() for row in found]
+    return "".join(f"{json.dumps({**row.as_json(), 'known': row.known, 'overdue': row.overdue})}\n" for row in rows)
+
+
 def _summed(answers: dict[str, Answer]) -> dict[str, Answer]:
     """Of all directories only the biggest are kept."""
     whole = answers.pop("disk/all-directories")
@@ -58,7 +73,10 @@ def _summed(answers: dict[str, Answer]) -> dict[str, Answer]:
 
 def judged(collection: Collection) -> list[Diagnosis]:
     """What is wrong, the root of the rest first."""
-    return diagnose(collection, JUDGES)
+    found = diagnose(collection, JUDGES)
+    if not any(diagnosis.serious for diagnosis in found) and (rest := unexplained(collection)):
+        return [rest, *found]
+    return found
 
 
 def collected_archive(hours: int) -> bytes:

@@ -12,6 +12,7 @@ ENV_FILE = HOME / ".env"
 CONFIG = Path("/etc/milkbot")
 LOGS = Path("/var/log/milkbot")
 BACKUPS = Path("/var/backups/milkbot")
+BACKUP_KINDS = ("daily", "weekly", "monthly", "pre-deploy")
 BACKUP_STATE = Path("/var/lib/milkbot-backup")
 RESERVE = BACKUPS / ".reserve"
 LIMITS = HOME / "deployment/limits.json"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 # What a table's line, a log and a chat can hold.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -42,6 +44,12 @@ class Row:
         limit = f" (limit: {self.limit})" if self.limit else ""
         mend = f"  -> {self.mend}" if self.mend and self.state is not State.OK else ""
         return f"{self.state.value:<5} {self.name:<{COLUMNS}} {self.value}{limit}{mend}"
+
+    @classmethod
+    def of_json(cls, known: Mapping[str, Any]) -> Row:
+        """The row of an archive; KeyError and ValueError for what is none."""
+        name, value, limit, mend = (str(known[key]) for key in ("name", "value", "limit", "mend"))
+        return cls(name, State(known["state"]), value, limit, mend, bool(known["known"]), bool(known["overdue"]))
 
     def as_json(self) -> dict[str, str]:
         mend = self.mend if self.state is not State.OK else ""

@@ -30,13 +30,13 @@ class Memory:
     told: dict[str, Any] = field(default_factory=dict)
 
 
-def load(files: tuple[Path, Path] = FILES) -> Memory:
-    """The newest that is there. A file that cannot be read is put aside, with a word about it."""
-    found = [memory for memory in map(_load, files) if memory is not None]
+def load(files: tuple[Path, Path] = FILES, *, read_only: bool = False) -> Memory:
+    """The newest that is there. A file that cannot be read is put aside and reported, unless nothing may change."""
+    found = [memory for file in files if (memory := _load(file, read_only=read_only)) is not None]
     return max(found, key=lambda memory: memory.at or 0.0, default=Memory())
 
 
-def _load(file: Path) -> Memory | None:
+def _load(file: Path, *, read_only: bool) -> Memory | None:
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
         memory = Memory(**{entry.name: known[entry.name] for entry in fields(Memory)})
@@ -45,6 +45,8 @@ def _load(file: Path) -> Memory | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
+        if read_only:
+            return None
         complain(f"{file} cannot be read ({error}); put aside as {file.name}.broken")
         with suppress(OSError):
             file.replace(file.with_name(f"{file.name}.broken"))

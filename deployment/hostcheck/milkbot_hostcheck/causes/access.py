@@ -133,16 +133,15 @@ def rights_missing(collection: Collection) -> Diagnosis | None:
 
 @judge(*_DOWN, "database-missing", "database-closed")
 def schema_mismatch(collection: Collection) -> Diagnosis | None:
-    wanted = next((row["record"].get("schema", "") for row in collection.rows("release/list") if row.get("live")), "")
-    found = next((str(row["version_num"]) for row in collection.rows("postgres/schema")), "")
-    absent = re.search(r'relation "ops\.alembic_version" does not exist', collection.text("postgres/schema"))
-    if not wanted or not (found or absent) or found == wanted:
+    failing = collection.failing("schema")
+    if not failing:
         return None
-    older = not found or found < wanted
+    found = re.match(r"revision (\S+), the live release needs (\S+)", failing[0].value)
+    older = not found or found[1] < found[2]
     return Diagnosis(
         "schema-mismatch",
         "The schema of the database is not the one of the release that runs",
-        (f"the database is at {found or 'none'}, the release needs {wanted}",),
+        (failing[0].value,),
         "a migration did not run, or an older backup was restored"
         if older
         else "a newer release migrated it, and this one came back",

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from milkbot_hostcheck import paths
 from milkbot_hostcheck.causes.services import last_error
-from milkbot_hostcheck.collection import Collection, seconds_of
+from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import DATABASE, MACHINE, NETWORK, RELEASE, SETTINGS, Diagnosis, judge
 
 _APPLY = "ansible-playbook -i INVENTORY site.yml --tags systemd"
-
-
-def _mode(collection: Collection) -> str:
-    return collection.settings().get("TRADING_MODE", "shadow")
 
 
 @judge("deploy-lock-dead")
@@ -50,19 +46,12 @@ def timer_stopped(collection: Collection) -> Diagnosis | None:
 
 @judge()
 def trading_halted(collection: Collection) -> Diagnosis | None:
-    for row in collection.rows("postgres/trading"):
-        until = seconds_of(str(row.get("until") or ""))
-        if (
-            row.get("trading_mode") != _mode(collection)
-            or row.get("state") == "active"
-            or (until is not None and until <= collection.now)
-        ):
-            continue
-        halted = row["state"] == "halted"
+    for row in collection.failing("trading state", warned=True):
+        halted = " is HALTED" in row.value
         return Diagnosis(
             "trading-halted" if halted else "trading-reduced",
             f"Trading is {'halted' if halted else 'reduced: it only lowers risk'}",
-            (f"{row['state']} since {row.get('since')} by {row.get('set_by')}: {row.get('reason')}",),
+            (row.value,),
             "an operator, a restore or a breaker did it; that reason has to be mended first",
             ("milkbot positions; milkbot orders", 'milkbot resume --reason "..."'),
             serious=halted,
@@ -72,16 +61,15 @@ def trading_halted(collection: Collection) -> Diagnosis | None:
 
 @judge(DATABASE, SETTINGS)
 def not_armed(collection: Collection) -> Diagnosis | None:
-    arming = next(iter(collection.rows("postgres/arming")), None)
-    if _mode(collection) != "live" or arming is None or arming.get("armed"):
-        return None
-    return Diagnosis(
-        "not-armed",
-        "Live trading is not armed",
-        (f"armed until: {arming.get('until') or 'never'}",),
-        "arming ends by itself; nothing is sent until an operator does it again",
-        ("milkbot arm-live",),
-    )
+    for row in collection.failing("live arming"):
+        return Diagnosis(
+            "not-armed",
+            "Live trading is not armed",
+            (row.value,),
+            "arming ends by itself; nothing is sent until an operator does it again",
+            ("milkbot arm-live",),
+        )
+    return None
 
 
 @judge(
@@ -92,8 +80,7 @@ def tick_fails(collection: Collection) -> Diagnosis | None:
     unit = collection.unit(paths.ONESHOTS[0])
     code = unit.get("ExecMainStatus", "0")
     newest = next(iter(collection.rows("postgres/ticks")), {})
-    began = seconds_of(str(newest.get("started_at", "")))
-    late = began is not None and collection.now - began > collection.limit("tick_late_seconds")
+    late = [row for row in collection.failing("last tick") if row.overdue]
     failed = unit.get("ActiveState") == "failed" or unit.get("Result", "success") != "success"
     if not (failed or late):
         return None
@@ -101,7 +88,7 @@ def tick_fails(collection: Collection) -> Diagnosis | None:
     if newest.get("outcome") == "failed":
         evidence.append(f"the newest tick in the books failed: {str(newest.get('message'))[:160]}")
     if late:
-        evidence.append(f"the newest tick in the books began {(collection.now - (began or 0)) / 60:.0f} minutes ago")
+        evidence.append(f"the newest tick: {late[0].value}")
     causes = {
         "69": "the exchange or the weather service does not answer; nothing was sent",
         "71": "the database does not answer; nothing was sent",
@@ -133,14 +120,13 @@ def rollups_fail(collection: Collection) -> Diagnosis | None:
 
 @judge(NETWORK, "exchange-silent")
 def orders_unknown(collection: Collection) -> Diagnosis | None:
-    rows = [row for row in collection.rows("postgres/unknown-orders") if row.get("trading_mode") == _mode(collection)]
-    if not rows:
-        return None
-    return Diagnosis(
-        "orders-unknown",
-        f"The outcome of {len(rows)} order{'s' if len(rows) > 1 else ''} is not known",
-        tuple(f"{row['client_order_id']} ({row['ticker']}): {str(row.get('state_reason'))[:120]}" for row in rows[:2]),
-        "an answer of the exchange was lost; the next ticks find out, and the event is blocked meanwhile",
-        ("milkbot orders   # after two ticks; what stays unknown: ask the exchange",),
-        serious=False,
-    )
+    for row in collection.failing("UNKNOWN orders", warned=True):
+        return Diagnosis(
+            "orders-unknown",
+            "The outcome of an order is not known",
+            (row.value,),
+            "an answer of the exchange was lost; the next ticks find out, and the event is blocked meanwhile",
+            ("milkbot orders   # after two ticks; what stays unknown: ask the exchange",),
+            serious=False,
+        )
+    return None

@@ -30,20 +30,10 @@ OF_CLUSTER = {
         SELECT sourcefile, sourceline, name, setting, error FROM pg_file_settings WHERE error IS NOT NULL""",
     "statistics": """
         SELECT datname, numbackends, deadlocks, temp_bytes, conflicts, checksum_failures FROM pg_stat_database""",
-    "archiver": """
-        SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal, last_failed_time,
-            coalesce(last_failed_time > last_archived_time, last_failed_time IS NOT NULL) AS failing
-        FROM pg_stat_archiver""",
     "slots": "SELECT slot_name, active, restart_lsn, wal_status FROM pg_replication_slots",
     "wal": "SELECT count(*) AS files, sum(size) AS bytes FROM pg_ls_waldir()",
 }
 OF_DATABASE = {
-    "schema": "SELECT version_num FROM ops.alembic_version",
-    "trading": """
-        SELECT DISTINCT ON (trading_mode) trading_mode, state, reason, since, until, set_by
-        FROM ops.trading_states ORDER BY trading_mode, id DESC""",
-    "arming": """
-        SELECT max(expires_at) AS until, coalesce(max(expires_at) > now(), false) AS armed FROM ops.live_armings""",
     "ticks": """
         SELECT id, trading_mode, started_at, finished_at, outcome, left(message, 300) AS message, release
         FROM ops.ticks ORDER BY id DESC LIMIT 20""",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import milkbot_lock
@@ -33,7 +32,7 @@ def questions() -> list[Question]:
         Ask("release/files", ["ls", "-la", str(paths.HOME), str(paths.RELEASES), str(paths.CURRENT) + "/"]),
         Ask("backups/files", ["find", str(paths.BACKUPS), "-type", "f", "-printf", "%TY-%Tm-%Td %TH:%TM %s %m %p\n"]),
         Look("backups/state", _backup_state),
-        Look("backups/newest", _newest_backups),
+        Ask("backups/directories", ["ls", "-ld", *(str(paths.BACKUPS / kind) for kind in paths.BACKUP_KINDS)]),
         look_at_end("backups/log", paths.LOGS / "backup.log"),
         look_at_end("health/log", paths.LOGS / "healthcheck.log"),
         *(
@@ -98,19 +97,4 @@ def _backup_state() -> str:
         except (OSError, ValueError) as error:
             found = {"result": "failed", "reason": f"{path} cannot be read: {error}"}
         rows.append({"kind": path.stem, **found})
-    return "".join(f"{json.dumps(row)}\n" for row in rows)
-
-
-def _newest_backups() -> str:
-    """The newest file of each kind and its age in hours; a kind that has none says so."""
-    rows = []
-    for kind in ("daily", "weekly", "monthly", "pre-deploy"):
-        directory = paths.BACKUPS / kind
-        times = sorted(
-            (path.stat().st_mtime, path.name) for path in directory.glob("milkbot_*.sql.gz*") if ".gz." not in path.name
-        )
-        row: dict[str, object] = {"kind": kind, "there": directory.is_dir(), "files": len(times)}
-        if times:
-            row |= {"newest": times[-1][1], "hours": round((time.time() - times[-1][0]) / 3600, 1)}
-        rows.append(row)
     return "".join(f"{json.dumps(row)}\n" for row in rows)
