@@ -244,8 +244,10 @@ CASES = [
     *(
         Case(
             "certificate",
-            f"cp -p /etc/ssl/certs/milkbot.test.pem /run/kept.pem; cp {{{pem}}} /etc/ssl/certs/milkbot.test.pem",
-            _CERTIFICATE_BACK,
+            "cp -p /etc/ssl/certs/milkbot.test.pem /run/kept.pem; "
+            "cp -p /etc/ssl/private/milkbot.test.key /run/kept.key; "
+            f"cp {{{pem}}} /etc/ssl/certs/milkbot.test.pem; cp {{{pem}}}.key /etc/ssl/private/milkbot.test.key",
+            f"mv /run/kept.key /etc/ssl/private/milkbot.test.key; {_CERTIFICATE_BACK}",
             state=state,
             said=said,
             quick=pem == "expired",

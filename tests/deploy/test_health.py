@@ -107,8 +107,9 @@ def _filled(command: str, platform: Platform) -> str:
     """The command with the certificates that it puts in place, and the schema that it goes back to."""
     for name, days in (("expired", -1), ("ending", 20), ("new", 90)):
         if f"{{{name}}}" in command:
-            pem = base64.b64encode(make_pair(begins=-30, ends=days).certificate.encode()).decode()
-            platform.ssh(f"echo {pem} | base64 -d >/run/{name}.pem")
+            pair = make_pair(begins=-30, ends=days)
+            for file, text in ((f"{name}.pem", pair.certificate), (f"{name}.pem.key", pair.key)):
+                platform.ssh(f"echo {base64.b64encode(text.encode()).decode()} | base64 -d >/run/{file}")
             command = command.replace(f"{{{name}}}", f"/run/{name}.pem")
     schema = json.loads(platform.ssh("cat /opt/milkbot/current/release.json"))["schema"]
     return command.replace("{schema}", schema)

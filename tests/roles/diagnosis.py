@@ -8,9 +8,12 @@ from typing import Any
 from tests.roles.rendering import ROOT
 
 from milkbot_hostcheck.asking import Answer
+from milkbot_hostcheck.checks import certificate
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnose import judged as judged_by
 from milkbot_hostcheck.diagnosis import Diagnosis
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.settings import Settings
 
 PROGRAM = ROOT / "deployment/hostcheck"
 AT = "2026-11-25T12:00:00Z"
@@ -53,9 +56,9 @@ def rows(*given: dict[str, Any]) -> str:
     return "".join(f"{json.dumps(row)}\n" for row in given)
 
 
-def health_row(name: str, value: str, state: str = "fail", *, overdue: bool = False) -> str:
+def health_row(name: str, value: str, state: str = "fail", *, overdue: bool = False, cause: str = "") -> str:
     """A row of the health check that is not healthy."""
-    words = {"name": name, "state": state, "value": value, "limit": "", "mend": "what to do"}
+    words = {"name": name, "state": state, "value": value, "limit": "", "mend": "what to do", "cause": cause}
     return rows({**words, "known": True, "overdue": overdue})
 
 
@@ -127,6 +130,9 @@ def df(percent: int, place: str = "/") -> str:
     return f"Filesystem\n/dev/vda1 ext4 41000000 {410000 * percent} {410000 * (100 - percent)} {percent}% {place}\n"
 
 
-def pair(**changed: Any) -> str:
-    """A certificate with its key, all well but for what is given."""
-    return rows({**_PAIR, "details": DATES, "domains": ["milkbot.ai"], **changed})
+def certificate_row(**changed: Any) -> str:
+    """The row of a certificate with its key, all well but for what is given."""
+    pair = rows({**_PAIR, "details": DATES, "domains": ["milkbot.ai"], **changed})
+    facts = Collection({"nginx/certificates": Answer(0, pair)}, {"at": AT})
+    (row,) = certificate.rows(Host(Settings(), now=facts.now, facts=facts))
+    return rows({**row.as_json(), "known": row.known, "overdue": row.overdue})

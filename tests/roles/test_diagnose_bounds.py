@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from tests.patience import PATIENCE
-from tests.roles.diagnosis import PROGRAM, collection, judged
+from tests.roles.diagnosis import PROGRAM, collection, health_row, judged
 
 from milkbot_hostcheck import asking, diagnose, page, paths
 from milkbot_hostcheck import collection as archives
@@ -162,7 +162,7 @@ def test_a_page_fits_on_a_screen() -> None:
         "network/firewall": "Status: inactive\n",
         "network/reach": "KALSHI_API_BASE example.com: the name does not resolve\n" + "x" * 500,
         "config/check": "".join(f"trader: NAME{number} is wrong: {'long ' * 60}\n" for number in range(50)),
-        "release/lock": '{"held": true, "dead": true, "shown": "update of x"}\n',
+        "health/rows": health_row("deploy lock", "held for 3 min", "warn", cause="deploy-lock-dead"),
         "disk/space": "\n" + "".join(f"/dev/vd{n} ext4 100000 99999 1 99% /mnt/{n}\n" for n in range(30)),
     }
     found = judged(many, {"postgres/answers": 2})

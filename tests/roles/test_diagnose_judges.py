@@ -10,15 +10,17 @@ from tests.roles.diagnosis import (
     FAILED,
     REFUSED,
     STOPPED,
+    certificate_row,
     df,
     health_row,
     judged,
-    pair,
     properties,
     rows,
 )
 
 OLDER, NEWER = (f"revision {found}, the live release needs 0008" for found in ("0007", "0009"))
+
+HELD = "held for 3 min by update of ann on desk (process 7)"
 
 # The first diagnosis, what is said otherwise than when all is well, exit codes, a word of the evidence, of the mend.
 CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
@@ -236,23 +238,23 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "deploy-lock-dead",
-        {"release/lock": rows({"held": True, "dead": True, "shown": "update of a"})},
+        {"health/rows": health_row("deploy lock", HELD, "warn", cause="deploy-lock-dead")},
         {},
-        "update of a",
+        "update of ann",
         "unlock.yml",
     ),
     (
         "deploy-lock-old",
-        {"release/lock": rows({"held": True, "dead": False, "shown": "x", "since": "2026-11-25T02:00:00+00:00"})},
+        {"health/rows": health_row("deploy lock", HELD)},
         {},
-        "x",
+        "ann",
         "unlock.yml",
     ),
     (
         "deploy-running",
-        {"release/lock": rows({"held": True, "dead": False, "shown": "x", "since": "2026-11-25T11:59:00+00:00"})},
+        {"health/rows": health_row("deploy lock", HELD, "ok")},
         {},
-        "x",
+        "ann",
         "wait",
     ),
     (
@@ -329,36 +331,36 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "certificate-expired",
-        {"nginx/certificates": pair(details=DATES.replace("Feb  1 00:00:00 2027", "Nov 20 00:00:00 2026"))},
+        {"health/rows": certificate_row(details=DATES.replace("Feb  1 00:00:00 2027", "Nov 20 00:00:00 2026"))},
         {},
         "Nov 20",
         "--tags nginx",
     ),
     (
         "certificate-too-young",
-        {"nginx/certificates": pair(details=DATES.replace("Nov  1", "Nov 30"))},
+        {"health/rows": certificate_row(details=DATES.replace("Nov  1", "Nov 30"))},
         {},
         "Nov 30",
         "date -u",
     ),
     (
         "certificate-ends-soon",
-        {"nginx/certificates": pair(details=DATES.replace("Feb  1 00:00:00 2027", "Nov 30 00:00:00 2026"))},
+        {"health/rows": certificate_row(details=DATES.replace("Feb  1 00:00:00 2027", "Nov 30 00:00:00 2026"))},
         {},
         "Nov 30",
         "--tags nginx",
     ),
-    ("certificate-key-mismatch", {"nginx/certificates": pair(fits=False)}, {}, "is not that of", "--tags nginx"),
+    ("certificate-key-mismatch", {"health/rows": certificate_row(fits=False)}, {}, "is not that of", "--tags nginx"),
     (
         "certificate-missing",
-        {"nginx/certificates": pair(key_missing=True, key_readable=False)},
+        {"health/rows": certificate_row(key_missing=True, key_readable=False)},
         {},
         "/k: No such file",
         "--tags nginx",
     ),
     (
         "certificate-of-another",
-        {"nginx/certificates": pair(domains=["other.example"])},
+        {"health/rows": certificate_row(domains=["other.example"])},
         {},
         "milkbot.ai",
         "--tags nginx",
@@ -395,7 +397,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ),
     (
         "trading-halted",
-        {"health/rows": health_row("trading state", "demo is HALTED for 3 min, by ann: the restore", "warn")},
+        {"health/rows": health_row("trading state", "demo is HALTED: the restore", "warn", cause="trading-halted")},
         {},
         "the restore",
         "milkbot resume",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.roles.diagnosis import BLOCKED, DOWN, FAILED, STOPPED, collection, df, judged, pair, properties, rows
+from tests.roles.diagnosis import BLOCKED, DOWN, FAILED, STOPPED, collection, df, judged, properties, rows
 
 from milkbot_hostcheck import asking, diagnose, page
 from milkbot_hostcheck.collection import Collection
@@ -106,7 +106,6 @@ def test_an_unanswered_question_is_no_diagnosis(code: int) -> None:
 def test_a_user_without_rights_is_pointed_to_root_and_gets_no_diagnosis() -> None:
     seen = {
         "cron/root": "must be privileged to use -u\n",
-        "nginx/certificates": pair(key_readable=False),
         "network/firewall": "ERROR: You need to be root to run this script\n",
     }
     given = collection(seen, {"cron/root": 1, "network/firewall": 1})

@@ -237,11 +237,10 @@ def test_an_unreadable_state_file_never_counts_as_good(backup_row: BackupRow) ->
 def test_a_deploy_lock_of_unknown_age_counts_as_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lock = tmp_path / "lock.json"
     monkeypatch.setattr(deploys, "LOCK", lock)
-    monkeypatch.setattr(deploys, "_LOCK_PROGRAM", ROLES / "lock/module_utils/milkbot_lock.py")
     assert deploys.lock_holder() is None
     lock.write_text("not ours", "utf-8")
     held = deploys.lock_holder()
-    assert held == ({}, False)
+    assert held == ({"run": "unknown"}, False)
     assert deploys.lock_age({}, time.time() + 100) > 99
     here = f"{Path('/proc/sys/kernel/random/boot_id').read_text('ascii').strip()}"
     namespace = Path("/proc/self/ns/pid").stat().st_ino

@@ -6,7 +6,6 @@ import calendar
 import gzip
 import io
 import json
-import math
 import re
 import tarfile
 import time
@@ -74,10 +73,12 @@ class Collection:
             if row.known and row.state in states and any(fnmatchcase(row.name, pattern) for pattern in patterns)
         ]
 
+    def limits(self) -> dict[str, float]:
+        """The host's table of limits, by their names in docs/health.md; what it lacks, or without one, as usual."""
+        return {**table({}), **next(iter(self.rows("config/limits")), {})}
+
     def limit(self, name: str) -> float:
-        """A limit of the host's table, by its name in docs/health.md; the usual one where the host has no table."""
-        known = next(iter(self.rows("config/limits")), None) or table({})
-        return float(known.get(name, math.inf))
+        return float(self.limits()[name])
 
     def units(self) -> dict[str, dict[str, str]]:
         """The properties of each unit by its name."""

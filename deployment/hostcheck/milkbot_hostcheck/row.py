@@ -28,7 +28,7 @@ class Row:
     """What was looked at, how it stands, against which limit, and the mend.
 
     `known` is false for a row that could not be judged: nothing is concluded from it, no recovery either. `overdue`
-    marks a failure that is only for want of something newer.
+    marks a failure that is only for want of something newer. `cause` is the name of the diagnosis that explains it.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Row:
     mend: str = ""
     known: bool = True
     overdue: bool = False
+    cause: str = ""
 
     def line(self) -> str:
         """The row in the table: state, name in 28 columns, value with its limit, mend when it is not well."""
@@ -48,8 +49,8 @@ class Row:
     @classmethod
     def of_json(cls, known: Mapping[str, Any]) -> Row:
         """The row of an archive; KeyError and ValueError for what is none."""
-        name, value, limit, mend = (str(known[key]) for key in ("name", "value", "limit", "mend"))
-        return cls(name, State(known["state"]), value, limit, mend, bool(known["known"]), bool(known["overdue"]))
+        name, value, limit, mend, cause = (str(known[key]) for key in ("name", "value", "limit", "mend", "cause"))
+        return cls(name, State(known["state"]), value, limit, mend, bool(known["known"]), bool(known["overdue"]), cause)
 
     def as_json(self) -> dict[str, str]:
         mend = self.mend if self.state is not State.OK else ""
@@ -59,6 +60,7 @@ class Row:
             "value": self.value,
             "limit": self.limit,
             "mend": mend,
+            "cause": self.cause if self.state is not State.OK else "",
         }
 
 
@@ -72,12 +74,12 @@ def ok(name: str, value: str, limit: str = "") -> Row:
     return Row(name, State.OK, value, limit)
 
 
-def warn(name: str, value: str, mend: str, limit: str = "") -> Row:
-    return Row(name, State.WARN, value, limit, mend)
+def warn(name: str, value: str, mend: str, limit: str = "", cause: str = "") -> Row:
+    return Row(name, State.WARN, value, limit, mend, cause=cause)
 
 
-def fail(name: str, value: str, mend: str, limit: str = "") -> Row:
-    return Row(name, State.FAIL, value, limit, mend)
+def fail(name: str, value: str, mend: str, limit: str = "", cause: str = "") -> Row:
+    return Row(name, State.FAIL, value, limit, mend, cause=cause)
 
 
 def overdue(name: str, value: str, mend: str, limit: str) -> Row:
@@ -89,10 +91,12 @@ def unknown(name: str, why: str, mend: str) -> Row:
     return Row(name, State.WARN, f"cannot be judged: {why}", "", mend, known=False)
 
 
-def by_limits(name: str, number: float, limits: tuple[float, float], value: str, limit: str, mend: str) -> Row:
+def by_limits(
+    name: str, number: float, limits: tuple[float, float], value: str, limit: str, mend: str, cause: str = ""
+) -> Row:
     """A row by a number that should be small: `limits` are from where on it warns, and fails."""
     state = State.FAIL if number >= limits[1] else State.WARN if number >= limits[0] else State.OK
-    return Row(name, state, value, limit, mend)
+    return Row(name, state, value, limit, mend, cause=cause)
 
 
 def worst(rows: list[Row]) -> State:

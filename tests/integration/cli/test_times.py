@@ -19,7 +19,7 @@ from tests.postgres import TestDatabase
 
 from milkbot_hostcheck import collection
 from milkbot_hostcheck.asking import Ask
-from milkbot_hostcheck.causes import nginx
+from milkbot_hostcheck.checks import certificate
 from milkbot_hostcheck.collect import database as asked_of_database
 
 ZONES = ["Europe/Berlin", "America/New_York"]
@@ -92,4 +92,4 @@ def test_a_time_with_an_offset_is_converted(moment: str) -> None:
 @pytest.mark.usefixtures("at_home")
 def test_the_expiry_of_a_certificate_is_read_as_gmt_in_summer_too() -> None:
     row = {"details": "notAfter=Jul  3 16:00:05 2026 GMT"}
-    assert nginx.moment(row, "notAfter") == STARTED.timestamp()
+    assert certificate.date(row["details"], "notAfter") == STARTED.timestamp()

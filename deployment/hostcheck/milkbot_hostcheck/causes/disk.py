@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from milkbot_hostcheck import paths
+from milkbot_hostcheck.checks.disks import mounts, room
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import Diagnosis, judge
+from milkbot_hostcheck.row import State
 
-_OF_NO_MATTER = ("/dev", "/sys", "/proc", "/run", "/snap", "/boot/efi")
 _MEGABYTE = 1 << 10
 # PostgreSQL may start on a full disk, and then let nobody in.
 _NO_ROOM = r"No space left on device|could not write init file"
 _TELL_OF_IT = ("postgres/log", "postgres/answers")
 
 
-@dataclass(frozen=True)
-class Mount:
-    """A line of df; sizes in kilobytes, or in inodes."""
-
-    place: str
-    total: int
-    free: int
-    percent: int
-
-    def megabytes(self) -> str:
-        return f"{self.place}: {self.percent} % of {self.total // _MEGABYTE} MB used, {self.free // _MEGABYTE} MB free"
-
-
-def mounts(collection: Collection, name: str) -> Iterator[Mount]:
-    """What df says of the file systems that hold something of ours."""
-    for line in collection.text(name).splitlines()[1:]:
-        fields = line.split(None, 6)
-        if len(fields) < 7 or not (fields[2].isdigit() and fields[4].isdigit() and fields[5].endswith("%")):
-            continue
-        place, percent = fields[6], int(fields[5].rstrip("%"))
-        if not any(place == top or place.startswith(f"{top}/") for top in _OF_NO_MATTER):
-            yield Mount(place, int(fields[2]), int(fields[4]), percent)
-
-
-def full_mounts(collection: Collection) -> list[Mount]:
-    limit = collection.limit("disk_fail_percent")
-    return [mount for mount in mounts(collection, "disk/space") if mount.percent >= limit or mount.free == 0]
-
-
 @judge()
 def disk_full(collection: Collection) -> Diagnosis | None:
-    full = full_mounts(collection)
-    limit = collection.limit("disk_warn_percent")
-    nearly = [mount for mount in mounts(collection, "disk/space") if mount.percent >= limit]
+    judged = [(room(mount, collection.limits()), mount) for mount in mounts(collection, "disk/space").values()]
+    full = [mount for state, mount in judged if state is State.FAIL]
+    nearly = [mount for state, mount in judged if state is State.WARN]
     if not nearly and not full:
         return None
     worst = max(full or nearly, key=lambda mount: mount.percent)
@@ -59,7 +30,7 @@ def disk_full(collection: Collection) -> Diagnosis | None:
     return Diagnosis(
         "disk-full",
         f"The disk of {worst.place} is {'full' if full else 'nearly full'}",
-        (*(mount.megabytes() for mount in (full or nearly)[:3]), *said),
+        (*(str(mount) for mount in (full or nearly)[:3]), *said),
         f"most of it: {_biggest(collection, worst.place)}",
         (
             *_room(collection, worst.place),
@@ -100,7 +71,9 @@ def _room(collection: Collection, place: str) -> Iterator[str]:
 @judge()
 def inodes_full(collection: Collection) -> Diagnosis | None:
     limit = collection.limit("inode_warn_percent")
-    nearly = [mount for mount in mounts(collection, "disk/inodes") if mount.percent >= limit and mount.total > 0]
+    nearly = [
+        mount for mount in mounts(collection, "disk/inodes").values() if mount.percent >= limit and mount.total > 0
+    ]
     if not nearly:
         return None
     worst = max(nearly, key=lambda mount: mount.percent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from milkbot_hostcheck.checks.machine import available_memory
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import Diagnosis, judge
 
@@ -17,7 +18,8 @@ def out_of_memory(collection: Collection) -> Diagnosis | None:
     said = collection.lines("journal/last-runs", r"oom-kill|killed by the OOM killer|Out of memory")
     said += collection.lines("journal/kernel-trouble", r"oom-kill|Out of memory")
     counted = collection.lines("memory/control-groups", r"oom_kill [1-9]")
-    free, scarce = _available(collection), collection.limit("memory_fail_percent") / 100
+    memory = available_memory(collection.text("memory/meminfo"))
+    free, scarce = memory and memory[0] / memory[1], collection.limit("memory_fail_percent") / 100
     if not (killed or said or counted or (free is not None and free < scarce)):
         return None
     evidence = (
@@ -41,12 +43,6 @@ def out_of_memory(collection: Collection) -> Diagnosis | None:
         ),
         serious=bool(killed) or (free is not None and free < scarce),
     )
-
-
-def _available(collection: Collection) -> float | None:
-    found = dict(re.findall(r"^(\w+):\s+(\d+) kB", collection.text("memory/meminfo"), re.MULTILINE))
-    total, free = int(found.get("MemTotal", 0)), found.get("MemAvailable")
-    return int(free) / total if total and free is not None else None
 
 
 def _largest(collection: Collection) -> str:

@@ -2,110 +2,32 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-import time
-from typing import Any
 
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import MACHINE, Diagnosis, judge
 
 _APPLY = "ansible-playbook -i INVENTORY site.yml --tags nginx"
-_DAY = 86400
 
 
-def moment(row: dict[str, Any], name: str) -> float | None:
-    """The date of that name of a certificate, in seconds of the epoch; openssl prints it in GMT."""
-    found = re.search(rf"{name}=(\w{{3}}\s+\d+ [\d:]{{8}} \d{{4}}) GMT", str(row.get("details", "")))
-    if not found:
-        return None
-    return float(calendar.timegm(time.strptime(found[1], "%b %d %H:%M:%S %Y")))
+_CERTIFICATE = {
+    "certificate-missing": ("The certificate or its key cannot be read", "a file was removed or overwritten"),
+    "certificate-expired": ("The certificate has expired", "it was not renewed in time"),
+    "certificate-too-young": ("The certificate is not valid yet", "it begins later, or this clock is behind"),
+    "certificate-key-mismatch": ("The certificate and its key are not a pair", "only one of the two was replaced"),
+    "certificate-of-another": ("The certificate is not for this site", "it was made for another name"),
+    "certificate-ends-soon": ("The certificate ends soon", "it has to be renewed"),
+}
 
 
 @judge("clock-off")
 def certificate(collection: Collection) -> Diagnosis | None:
-    rows = collection.rows("nginx/certificates")
-    if not collection.facts.get("root"):
-        # Only root may look at the key.
-        rows = [{**row, "key_readable": True, "fits": None} for row in rows]
-    for row in rows:
-        if (found := _judged(row, collection.now, collection.limit("certificate_warn_days") * _DAY)) is not None:
-            return found
+    for row in collection.failing("certificate", warned=True):
+        title, cause = _CERTIFICATE[row.cause]
+        evidence, soon = (row.value,), row.cause == "certificate-ends-soon"
+        apply = (_APPLY,) if row.cause == "certificate-missing" else ()
+        return Diagnosis(row.cause, title, evidence, cause, (*apply, row.mend), serious=not soon)
     return None
-
-
-def _judged(row: dict[str, Any], now: float, soon: float) -> Diagnosis | None:
-    path, key = str(row["certificate"]), str(row["key"])
-    new = ("put the certificate and its key into the vault: nginx_certificate, nginx_private_key", _APPLY)
-    if (
-        row.get("certificate_missing")
-        or row.get("key_missing")
-        or not row.get("readable")
-        or not row.get("key_readable")
-    ):
-        missing = path if row.get("certificate_missing") else key if row.get("key_missing") else ""
-        what = (
-            f"{missing}: No such file"
-            if missing
-            else f"{path if not row.get('readable') else key} cannot be read as PEM"
-        )
-        return Diagnosis(
-            "certificate-missing",
-            "The certificate or its key cannot be read",
-            (what,),
-            "a file was removed or overwritten",
-            (_APPLY,),
-        )
-    if row.get("fits") is False:
-        return Diagnosis(
-            "certificate-key-mismatch",
-            "The certificate and its private key are not a pair",
-            (f"the public key of {path} is not that of {key}",),
-            "only one of the two was replaced",
-            new,
-        )
-    begins, ends = moment(row, "notBefore"), moment(row, "notAfter")
-    said = re.findall(r"^not(?:Before|After)=.*", str(row.get("details", "")), re.MULTILINE)
-    if ends is not None and now > ends:
-        return Diagnosis(
-            "certificate-expired",
-            "The certificate has expired",
-            (f"{path}: {said[-1]}",),
-            "it was not renewed in time",
-            new,
-        )
-    if begins is not None and now < begins:
-        return Diagnosis(
-            "certificate-too-young",
-            "The certificate is not valid yet",
-            (f"{path}: {said[0]}",),
-            "it begins later, or this clock is behind",
-            ("date -u   # is it right?", *new),
-        )
-    names = re.findall(r"DNS:([\w.*-]+)", str(row.get("details", "")))
-    other = [domain for domain in row.get("domains", []) if names and not any(_covers(name, domain) for name in names)]
-    if other:
-        return Diagnosis(
-            "certificate-of-another",
-            f"The certificate is not for {other[0]}",
-            (f"{path} is for {', '.join(names[:4])}",),
-            "it was made for another name",
-            new,
-        )
-    if ends is not None and ends - now < soon:
-        return Diagnosis(
-            "certificate-ends-soon",
-            f"The certificate ends in {(ends - now) / 86400:.0f} days",
-            (f"{path}: {said[-1]}",),
-            "it has to be renewed",
-            new,
-            serious=False,
-        )
-    return None
-
-
-def _covers(name: str, domain: str) -> bool:
-    return name == domain or (name.startswith("*.") and domain.partition(".")[2] == name[2:])
 
 
 @judge("certificate-missing", "certificate-key-mismatch")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.collection import Collection, seconds_of
+from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import DISK, Diagnosis, judge
+from milkbot_hostcheck.row import State
 
 _RESTART = "systemctl restart milkbot-analytics.service milkbot-dashboard.service"
 
@@ -110,27 +111,26 @@ def import_error(collection: Collection) -> Diagnosis | None:
 
 @judge()
 def deploy_lock(collection: Collection) -> Diagnosis | None:
-    row = next(iter(collection.rows("release/lock")), {})
-    if not row.get("held"):
+    row = collection.health().get("deploy lock")
+    if row is None or not row.value.startswith("held"):
         return None
-    since = seconds_of(str(row.get("since", "")))
-    old = since is None or collection.now - since > collection.limit("lock_warn_minutes") * 60
-    if row.get("dead"):
+    evidence = (f"/run/lock/milkbot-deploy.json: {row.value}",)
+    if row.cause == "deploy-lock-dead":
         return Diagnosis(
             "deploy-lock-dead",
             "A run that changed this host died and left its lock",
-            (f"/run/lock/milkbot-deploy.json: {row['shown']}; that process is gone",),
+            evidence,
             "it was killed, or its connection broke; what it had begun may be half done",
             (
                 "run the same playbook again: it takes the lock over and goes on",
                 "ansible-playbook -i INVENTORY unlock.yml -e confirm=yes   # only frees it",
             ),
         )
-    if not old:
+    if row.state is State.OK:
         return Diagnosis(
             "deploy-running",
             "A run is changing this host at this moment",
-            (f"/run/lock/milkbot-deploy.json: {row['shown']}",),
+            evidence,
             "what stands still may stand still for it: the timers are held while it works",
             ("wait for its end; then ask again",),
             serious=False,
@@ -138,7 +138,7 @@ def deploy_lock(collection: Collection) -> Diagnosis | None:
     return Diagnosis(
         "deploy-lock-old",
         "The lock of the deploys has been held for long",
-        (f"/run/lock/milkbot-deploy.json: {row['shown']}",),
+        evidence,
         "its owner is on another machine, of which nothing is known here; it may be gone",
         ("ask who that is; when nothing runs: ansible-playbook -i INVENTORY unlock.yml -e confirm=yes",),
     )

@@ -17,7 +17,8 @@ def timer_stopped(collection: Collection) -> Diagnosis | None:
     }
     if not stopped:
         return None
-    running = next((row for row in collection.rows("release/lock") if row.get("held") and not row.get("dead")), None)
+    lock = collection.health().get("deploy lock")
+    running = lock is not None and lock.value.startswith("held") and lock.cause != "deploy-lock-dead"
     name, unit = next(iter(stopped.items()))
     masked = unit.get("LoadState") == "masked"
     return Diagnosis(
@@ -40,16 +41,16 @@ def timer_stopped(collection: Collection) -> Diagnosis | None:
             *((f"systemctl unmask {name}", _APPLY) if masked else ()),
             f"systemctl enable --now {' '.join(stopped)}",
         ),
-        serious=running is None,
+        serious=not running,
     )
 
 
 @judge()
 def trading_halted(collection: Collection) -> Diagnosis | None:
     for row in collection.failing("trading state", warned=True):
-        halted = " is HALTED" in row.value
+        halted = row.cause == "trading-halted"
         return Diagnosis(
-            "trading-halted" if halted else "trading-reduced",
+            row.cause,
             f"Trading is {'halted' if halted else 'reduced: it only lowers risk'}",
             (row.value,),
             "an operator, a restore or a breaker did it; that reason has to be mended first",

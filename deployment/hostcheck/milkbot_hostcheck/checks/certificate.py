@@ -1,18 +1,19 @@
-"""How long the certificate that nginx serves is good for, and whether the next one will come."""
+"""Whether the certificate that nginx serves is one, for how long, and whether the next one will come."""
 
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from milkbot_hostcheck.asking import ask
 from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.paths import RENEWAL
-from milkbot_hostcheck.row import Row, by_limits, fail, ok, plain, unknown
+from milkbot_hostcheck.row import Row, State, by_limits, fail, ok, plain, unknown
 
-_DAY = 86400.0
+_NAME, _DAY = "certificate", 86400.0
 # As roles/nginx writes it; a certificate of the vault's has none.
 SETTINGS = Path("/etc/milkbot/certificate.json")
 FAILED = Path("/var/lib/milkbot-certificate/failed")
@@ -34,22 +35,59 @@ def source() -> str:
 
 
 def rows(host: Host) -> Iterator[Row]:
-    limits, file = host.settings.limits, f"/etc/ssl/certs/{host.settings.domain}.pem"
-    name, mend = "certificate", _WHAT_TO_DO.get(source(), _WHAT_TO_DO["origin"])
-    answer = ask(["openssl", "x509", "-noout", "-enddate", "-in", file], host.seconds)
-    if answer.late or answer.not_run:
-        yield unknown(name, answer.why(), f"openssl x509 -noout -enddate -in {file}")
+    answer, pairs = host.facts.answer("nginx/certificates"), host.facts.rows("nginx/certificates")
+    if not pairs:
+        yield unknown(_NAME, answer.why(), "ls -l /etc/nginx/sites-available/milkbot.conf; openssl version")
         return
-    if answer.code != 0:
-        yield fail(name, f"{file} cannot be read: {answer.why()}", mend)
-        return
-    end = answer.output.strip().partition("=")[2]
-    left = (ssl.cert_time_to_seconds(end) - host.now) / _DAY
-    value = f"expired on {end}" if left <= 0 else f"{int(left)} days left, until {end}"
+    mend = _WHAT_TO_DO.get(source(), _WHAT_TO_DO["origin"])
+    # The first that is at fault, else the first.
+    judged = [_judged(host, pair, mend) for pair in pairs]
+    yield max(judged, key=lambda row: list(State).index(row.state))
+
+
+def _judged(host: Host, pair: dict[str, Any], mend: str) -> Row:
+    path, key, details = str(pair["certificate"]), str(pair["key"]), str(pair.get("details", ""))
+    for missing, readable, file in (("certificate_missing", "readable", path), ("key_missing", "key_readable", key)):
+        if pair.get(missing) or not pair.get(readable):
+            why = "No such file" if pair.get(missing) else "cannot be read as PEM"
+            return fail(_NAME, f"{file}: {why}", mend, cause="certificate-missing")
+    begins, ends = date(details, "notBefore"), date(details, "notAfter")
+    limits = host.settings.limits
+    limit = f"warns from {limits.certificate_warn_days:g} days, fails from {limits.certificate_fail_days:g}"
+    if ends <= host.now:
+        return fail(_NAME, f"expired on {_words(details, 'notAfter')}", mend, limit, "certificate-expired")
+    if host.now < begins:
+        value = f"not valid before {_words(details, 'notBefore')}"
+        return fail(_NAME, value, f"date -u: is the clock right? {mend}", limit, "certificate-too-young")
+    if pair.get("fits") is False:
+        value = f"the public key of {path} is not that of {key}"
+        return fail(_NAME, value, mend, limit, "certificate-key-mismatch")
+    names = re.findall(r"DNS:([\w.*-]+)", details)
+    other = [domain for domain in pair.get("domains", []) if names and not any(_covers(name, domain) for name in names)]
+    if other:
+        value = f"is not for {other[0]}, but for {', '.join(names[:4])}"
+        return fail(_NAME, plain(value), mend, limit, "certificate-of-another")
+    left = (ends - host.now) / _DAY
+    value = f"{int(left)} days left, until {_words(details, 'notAfter')}"
     # The shorter the time, the worse: turned around.
     turned = (-limits.certificate_warn_days, -limits.certificate_fail_days)
-    limit = f"warns from {limits.certificate_warn_days:g} days, fails from {limits.certificate_fail_days:g}"
-    yield by_limits(name, -left, turned, value, limit, mend)
+    return by_limits(_NAME, -left, turned, value, limit, mend, "certificate-ends-soon")
+
+
+def date(details: str, name: str) -> float:
+    """The date of that name in what openssl printed, in seconds of the epoch."""
+    return float(ssl.cert_time_to_seconds(_words(details, name)))
+
+
+def _words(details: str, name: str) -> str:
+    found = re.search(rf"^{name}=(.+)$", details, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"openssl printed no {name}")
+    return found[1].strip()
+
+
+def _covers(name: str, domain: str) -> bool:
+    return name == domain or (name.startswith("*.") and domain.partition(".")[2] == name[2:])
 
 
 def renewal(host: Host) -> Iterator[Row]:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import calendar
-import importlib.util
-import json
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import milkbot_lock
 from milkbot_hostcheck import paths
 from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.paths import CURRENT
 from milkbot_hostcheck.row import Row, by_limits, fail, ok, plain, span, unknown, warn
 
-LOCK = Path("/run/lock/milkbot-deploy.json")
-# The playbooks' own judgement of the lock; the role backup installs it for restore-database.sh.
-_LOCK_PROGRAM = Path("/opt/milkbot/deployment/scripts/deploy-lock.py")
+LOCK = milkbot_lock.LOCK
 _MAPPED = re.compile(r"/opt/milkbot/releases/([^/]+)/.*?( \(deleted\))?$", re.MULTILINE)
 
 
@@ -67,19 +64,8 @@ def _running(host: Host) -> Row:
 
 def lock_holder() -> tuple[dict[str, Any], bool] | None:
     """Who holds the lock of the deploys, and whether that owner is known to be dead; None when it is free."""
-    try:
-        found = json.loads(LOCK.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        found = {}
-    holder = found if isinstance(found, dict) else {}
-    spec = importlib.util.spec_from_file_location("milkbot_deploy_lock", _LOCK_PROGRAM)
-    if spec is None or spec.loader is None or not _LOCK_PROGRAM.exists():
-        return holder, False
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
-    return holder, bool(program.provably_dead(holder))
+    holder = milkbot_lock.holder_of(LOCK)
+    return None if holder is None else (holder, milkbot_lock.provably_dead(holder))
 
 
 def lock_age(holder: dict[str, Any], now: float) -> float:
@@ -104,6 +90,12 @@ def _lock(host: Host) -> Row:
     age = lock_age(holder, host.now)
     value = plain("held for {} by {purpose} of {user} on {host} (process {pid})".format(span(age), **who))
     if dead:
-        return warn(name, f"{value}, which is gone", "finish what it began: the next run takes it over", limit)
+        return warn(
+            name,
+            f"{value}, which is gone",
+            "finish what it began: the next run takes it over",
+            limit,
+            "deploy-lock-dead",
+        )
     mend = "ask its owner; if nobody works on it any more: unlock.yml"
     return by_limits(name, age / 60, (limits.lock_warn_minutes, limits.lock_fail_minutes), value, limit, mend)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.paths import RESERVE
 from milkbot_hostcheck.row import Row, State, by_limits, ok, unknown, warn
 
 PATHS = ("/", "/var/log", "/var/lib/postgresql", "/var/backups/milkbot")
-RESERVE = Path("/var/backups/milkbot/.reserve")
 _MB = 1024.0 * 1024.0
+_OF_NO_MATTER = ("/dev", "/sys", "/proc", "/run", "/snap", "/boot/efi")
 _MENDS = {
     "/": "find what grew: du -xh --max-depth=2 / | sort -h | tail",
     "/var/log": "find what grew: du -xh /var/log | sort -h | tail; journalctl --vacuum-size=500M",
@@ -20,52 +22,82 @@ _MENDS = {
 }
 
 
+@dataclass(frozen=True)
+class Mount:
+    """A line of df; sizes in kilobytes, or in inodes. What only root may use counts as used."""
+
+    place: str
+    total: int
+    free: int
+    percent: int
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.percent} % of {_size(self.total / 1024)} used, {_size(self.free / 1024)} free"
+
+
+def mounts(facts: Collection, name: str) -> dict[str, Mount]:
+    """What df says of the file systems that hold something of ours, by their places; `name` is of the answer."""
+    found = {}
+    for line in facts.text(name).splitlines()[1:]:
+        fields = line.split(None, 6)
+        if len(fields) < 7 or not (fields[2].isdigit() and fields[4].isdigit() and fields[5].endswith("%")):
+            continue
+        place = fields[6]
+        if not any(place == top or place.startswith(f"{top}/") for top in _OF_NO_MATTER):
+            found[place] = Mount(place, int(fields[2]), int(fields[4]), int(fields[5].rstrip("%")))
+    return found
+
+
+def room(mount: Mount, limits: Mapping[str, float]) -> State:
+    """By percent and by bytes: 5 % of a large disk is much, and of a small one nothing."""
+    free = mount.free / 1024
+    if mount.percent >= limits["disk_fail_percent"] or free < limits["disk_fail_free_mb"]:
+        return State.FAIL
+    warns = mount.percent >= limits["disk_warn_percent"] or free < limits["disk_warn_free_mb"]
+    return State.WARN if warns else State.OK
+
+
 def rows(host: Host) -> Iterator[Row]:
-    first: dict[int, str] = {}
+    space, inodes = (mounts(host.facts, name) for name in ("disk/space", "disk/inodes"))
+    first: dict[str, str] = {}
     for path in PATHS:
-        try:
-            device = Path(path).stat().st_dev
-            about = os.statvfs(path)
-        except OSError as error:
-            yield unknown(f"disk of {path}", str(error), f"ls -ld {path}")
-            continue
-        if device in first:
-            yield ok(f"disk of {path}", f"is on the disk of {first[device]}")
-            yield ok(f"inodes {path}", f"are those of {first[device]}")
-            continue
-        first[device] = path
-        yield _room(host, path, about)
-        yield _inodes(host, path, about)
+        place = _mounted_at(path, space)
+        if place is None:
+            yield unknown(f"disk of {path}", host.facts.answer("disk/space").why(), f"df {path}")
+        elif place in first:
+            yield ok(f"disk of {path}", f"is on the disk of {first[place]}")
+            yield ok(f"inodes {path}", f"are those of {first[place]}")
+        else:
+            first[place] = path
+            yield _room(host, path, space[place])
+            yield _inodes(host, path, inodes.get(place))
     yield _reserve()
 
 
-def _room(host: Host, path: str, about: os.statvfs_result) -> Row:
-    """By percent and by bytes: 5 % of a large disk is much, and of a small one nothing."""
-    limits, free = host.settings.limits, about.f_bavail * about.f_frsize / _MB
-    # As df has it: root's reserve counts as used.
-    used = 100.0 * (about.f_blocks - about.f_bfree) / max(1, about.f_blocks - about.f_bfree + about.f_bavail)
-    value = f"{used:.0f} % full, {_size(free)} free"
+def _mounted_at(path: str, places: Iterable[str]) -> str | None:
+    """The place of the file system that holds the path."""
+    above = {str(parent) for parent in (Path(path), *Path(path).parents)}
+    return max(above.intersection(places), key=len, default=None)
+
+
+def _room(host: Host, path: str, mount: Mount) -> Row:
+    limits = host.settings.limits
+    value = f"{mount.percent} % full, {_size(mount.free / 1024)} free"
     limit = (
         f"warns from {limits.disk_warn_percent:g} % or below {_size(limits.disk_warn_free_mb)}, "
         f"fails from {limits.disk_fail_percent:g} % or below {_size(limits.disk_fail_free_mb)}"
     )
-    by_percent = by_limits("", used, (limits.disk_warn_percent, limits.disk_fail_percent), "", "", "").state
-    by_bytes = by_limits("", -free, (-limits.disk_warn_free_mb, -limits.disk_fail_free_mb), "", "", "").state
-    states = {by_percent, by_bytes}
-    state = State.FAIL if State.FAIL in states else State.WARN if State.WARN in states else State.OK
-    return Row(f"disk of {path}", state, value, limit, _MENDS[path])
+    return Row(f"disk of {path}", room(mount, asdict(limits)), value, limit, _MENDS[path])
 
 
-def _inodes(host: Host, path: str, about: os.statvfs_result) -> Row:
+def _inodes(host: Host, path: str, mount: Mount | None) -> Row:
     limits, name = host.settings.limits, f"inodes {path}"
-    if about.f_files == 0:
+    if mount is None or mount.total == 0:
         return ok(name, "this file system counts none")
-    used = 100.0 * (about.f_files - about.f_ffree) / max(1, about.f_files - about.f_ffree + about.f_favail)
     limit = f"warns from {limits.inode_warn_percent:g} %, fails from {limits.inode_fail_percent:g} %"
     mend = f"find where the files are: du -x --inodes --max-depth=3 {path} | sort -n | tail"
-    return by_limits(
-        name, used, (limits.inode_warn_percent, limits.inode_fail_percent), f"{used:.0f} % used", limit, mend
-    )
+    bounds = (limits.inode_warn_percent, limits.inode_fail_percent)
+    return by_limits(name, mount.percent, bounds, f"{mount.percent} % used", limit, mend)
 
 
 def _reserve() -> Row:

@@ -26,7 +26,7 @@ def nginx(host: Host) -> Iterator[Row]:
 
 def _nginx(host: Host) -> Row:
     limit = "valid, and loaded since its last change"
-    dump = ask(["nginx", "-T", "-q"], host.seconds)
+    dump = host.facts.answer("nginx/test")
     if dump.late or dump.not_run:
         return unknown(_PAGE, dump.why(), "nginx -t")
     if dump.code != 0:
@@ -115,7 +115,7 @@ def firewall(host: Host) -> Iterator[Row]:
 
 def _firewall(host: Host) -> Row:
     name, limit = "firewall", "active, its rules in the kernel"
-    answer = ask(["ufw", "status"], host.seconds)
+    answer = host.facts.answer("network/firewall")
     if answer.code != 0:
         return unknown(name, answer.why(), "ufw status")
     if not answer.output.startswith("Status: active"):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from milkbot_hostcheck.asking import ask
 from milkbot_hostcheck.checks.journals import since
 from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.row import Row, by_limits, fail, ok, plain, span, unknown, warn
 
-MEMINFO, VMSTAT = Path("/proc/meminfo"), Path("/proc/vmstat")
+VMSTAT = Path("/proc/vmstat")
 CONTAINER = Path("/run/systemd/container")
 REBOOT = Path("/run/reboot-required")
 # systemd's message that a unit's process was killed for want of memory (SD_MESSAGE_UNIT_OUT_OF_MEMORY).
@@ -22,10 +22,20 @@ def in_container() -> bool:
     return CONTAINER.exists()
 
 
+def available_memory(meminfo: str) -> tuple[float, float] | None:
+    """How much is available and how much there is, in MB; None where that is not known."""
+    known = dict(re.findall(r"^(\w+):\s+(\d+) kB", meminfo, re.MULTILINE))
+    if "MemAvailable" not in known or not int(known.get("MemTotal", 0)):
+        return None
+    return int(known["MemAvailable"]) / 1024, int(known["MemTotal"]) / 1024
+
+
 def memory(host: Host) -> Iterator[Row]:
-    limits = host.settings.limits
-    known = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="ascii").splitlines())
-    total, available = (int(known[name].split()[0]) / 1024 for name in ("MemTotal", "MemAvailable"))
+    limits, found = host.settings.limits, available_memory(host.facts.text("memory/meminfo"))
+    if found is None:
+        yield unknown("memory", host.facts.answer("memory/meminfo").why(), "cat /proc/meminfo")
+        return
+    available, total = found
     percent = 100 * available / total
     turned = (-limits.memory_warn_percent, -limits.memory_fail_percent)
     value = f"{percent:.0f} % available, {available:.0f} of {total:.0f} MB"
@@ -64,10 +74,10 @@ def _clock(host: Host) -> Row:
     limit = f"kept, warns from {limits.clock_warn_seconds:g} s, fails from {limits.clock_fail_seconds:g} s"
     if host.last_at is not None and host.last_at - host.now > limits.clock_fail_seconds:
         return fail(name, f"went back by {span(host.last_at - host.now)} since the last check", mend, limit)
-    chrony = ask(["chronyc", "-c", "-n", "tracking"], host.seconds)
+    chrony = host.facts.answer("clock/chrony")
     if chrony.code == 0:
         return _chrony(name, chrony.output, (limits.clock_warn_seconds, limits.clock_fail_seconds), limit, mend)
-    answer = ask(["timedatectl", "show", "--property=NTP", "--property=NTPSynchronized"], host.seconds)
+    answer = host.facts.answer("clock/synchronisation")
     if answer.code != 0 and not in_container():
         return unknown(name, answer.why(), mend)
     known = dict(line.split("=", 1) for line in answer.output.splitlines() if "=" in line)

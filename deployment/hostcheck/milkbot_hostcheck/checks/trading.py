@@ -42,7 +42,8 @@ def _state(host: Host, found: dict[str, Any] | None) -> Row:
     if mine is None:
         return ok(name, f"{mode or 'this mode'} is active{also}", limit)
     value = f"{mode} is {mine['state'].upper()} for {span(mine['age'])}, by {mine['by']}: {mine['reason']}{also}"
-    return warn(name, plain(value), "look at milkbot positions, then: milkbot resume --reason ...", limit)
+    cause = "trading-halted" if mine["state"] == "halted" else "trading-reduced"
+    return warn(name, plain(value), "look at milkbot positions, then: milkbot resume --reason ...", limit, cause)
 
 
 def _armed(found: dict[str, Any] | None) -> Row:

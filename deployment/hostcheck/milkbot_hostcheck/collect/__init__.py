@@ -18,7 +18,7 @@ from milkbot_hostcheck.collect import (
 
 def of_the_health_check() -> list[Question]:
     """Those that rows read. Each is asked when the first row needs it."""
-    return [*units.questions()]
+    return [*units.questions(), *nginx.questions(), *host.questions(), *network.questions()]
 
 
 def questions(hours: int) -> list[Question]:

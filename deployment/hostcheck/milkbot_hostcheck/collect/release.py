@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import milkbot_lock
 from milkbot_hostcheck import paths
 from milkbot_hostcheck.asking import Ask, Look, Question
 from milkbot_hostcheck.collect.files import look_at_end
@@ -28,7 +27,6 @@ def questions() -> list[Question]:
         Look("release/links", _links),
         Look("release/list", _releases),
         look_at_end("release/history", paths.HOME / "deploys.jsonl"),
-        Look("release/lock", _lock),
         Ask("release/files", ["ls", "-la", str(paths.HOME), str(paths.RELEASES), str(paths.CURRENT) + "/"]),
         Ask("backups/files", ["find", str(paths.BACKUPS), "-type", "f", "-printf", "%TY-%Tm-%Td %TH:%TM %s %m %p\n"]),
         Look("backups/state", _backup_state),
@@ -76,17 +74,6 @@ def _releases() -> str:
             record = None
         rows.append({"id": path.name, "live": path == live, "complete": record is not None, "record": record or {}})
     return "".join(f"{json.dumps(row)}\n" for row in rows)
-
-
-def _lock() -> str:
-    holder = milkbot_lock.holder_of(milkbot_lock.LOCK)
-    if holder is None:
-        return json.dumps({"held": False}) + "\n"
-    known = {name: holder.get(name, "") for name in ("host", "pid", "purpose", "since", "user")}
-    row = {"held": True, "dead": milkbot_lock.provably_dead(holder), "shown": milkbot_lock.described(holder), **known}
-    # Whether it ran on this host, whose processes we see.
-    row["here"] = str(holder.get("run", "")).split(":")[1:2] == [milkbot_lock.boot_id()]
-    return json.dumps(row) + "\n"
 
 
 def _backup_state() -> str:
