@@ -1,4 +1,4 @@
-"""Ways to break a host for real, and to mend it again: a table for the tests of what finds them."""
+"""Ways to break a host for real, and to repair it again: a table for the tests of what finds them."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ def written(path: str, text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Case:
-    """`first` is what has to be named first; `by_page` says that what the page says to type mends it."""
+    """`first` is what has to be named first; `by_page` says that what the page says to type fixes it."""
 
     first: str
     break_it: str
-    mend_it: str
+    repair: str
     word: str = ""
     by_page: bool = False
     often: bool = False

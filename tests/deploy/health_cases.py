@@ -1,4 +1,4 @@
-"""Every row of the health check, how to make it fail for real, and how to mend that: shell commands of root's."""
+"""Every row of the health check, how to make it fail for real, and how to repair that: shell commands of root's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Case:
 
     row: str
     wreck: str
-    mend: str
+    remedy: str
     state: str = "fail"
     said: str = ""
     checks: int = 1
@@ -62,17 +62,17 @@ def _job(row: str, job: str, content: str, said: str, setting: str = "", name: s
     """What a job left; what was there before comes back."""
     file = f"{_STATE}/{job}.json"
     wreck = f"mkdir -p {_STATE}; if [ -e {file} ]; then mv {file} {file}.kept; fi; echo '{content}' >{file}"
-    mend = f"if [ -e {file}.kept ]; then mv {file}.kept {file}; else rm {file}; fi"
+    remedy = f"if [ -e {file}.kept ]; then mv {file}.kept {file}; else rm {file}; fi"
     if setting:
         before, after = _setting(setting)
-        wreck, mend = f"{before}; {wreck}", f"{after}; {mend}"
-    return Case(row, wreck, mend, state, said=said, name=name)
+        wreck, remedy = f"{before}; {wreck}", f"{after}; {remedy}"
+    return Case(row, wreck, remedy, state, said=said, name=name)
 
 
 def _on_an_old_host(case: Case) -> Case:
     """What was due before a host was checked is not asked for."""
     wreck = f"touch -d '40 days ago' {_INSTALLED}; {case.wreck}"
-    return replace(case, wreck=wreck, mend=f"touch {_INSTALLED}; {case.mend}")
+    return replace(case, wreck=wreck, remedy=f"touch {_INSTALLED}; {case.remedy}")
 
 
 _BAD_RUN = '{"at":"2026-01-02T02:00:41Z","result":"failed","reason":"the disk is full","last_good_at":""}'
@@ -118,11 +118,11 @@ def _listening(name: str) -> Case:
 
 def _oneshot(unit: str, row: str = "", *, checks: int = 1, well: str = "systemctl reset-failed {0}") -> Case:
     """What a timer starts, with a program that fails."""
-    wreck, mend = failing(unit)
+    wreck, remedy = failing(unit)
     return Case(
         row or unit,
         wreck,
-        f"{mend}; {well.format(unit)}",
+        f"{remedy}; {well.format(unit)}",
         said="left with 1",
         checks=checks,
     )
@@ -513,7 +513,7 @@ CASES = [
     # machine
     _limit("memory", "memory_fail_percent", 101, checks=2, said="% available"),
     Case(
-        "kills for want of memory",
+        "OOM kills",
         _journal("MESSAGE_ID=fe6faa94e7774663a0da52717891d8ef"),
         "true",
         said="1 processes",

@@ -89,15 +89,15 @@ def test_the_fault_of_the_host_is_named_first_and_its_remedy_works(platform: Pla
             assert commands
             platform.ssh("; ".join(commands))
     except BaseException:
-        platform.ssh(f"({case.mend_it}) || true")
+        platform.ssh(f"({case.repair}) || true")
         raise
     if not case.by_page:
-        platform.ssh(case.mend_it)
+        platform.ssh(case.repair)
     else:
         platform.ssh("rm -f /root/test-saved")
     page = _until_healthy(platform)
     if case.by_page:
-        platform.ssh(f"({case.mend_it}) || true")
+        platform.ssh(f"({case.repair}) || true")
     assert _HEALTHY in page, page
 
 

@@ -119,7 +119,7 @@ def _filled(command: str, platform: Platform) -> str:
     "case", [pytest.param(case, id=str(case), marks=[] if case.quick else pytest.mark.matrix) for case in CASES]
 )
 def test_a_failing_row_is_alerted_once_and_its_recovery_once(health: Health, case: Case) -> None:
-    wreck, mend = (_filled(command, health.platform) for command in (case.wreck, case.mend))
+    wreck, remedy = (_filled(command, health.platform) for command in (case.wreck, case.remedy))
     health.calm()
     try:
         health.platform.ssh(wreck)
@@ -127,14 +127,14 @@ def test_a_failing_row_is_alerted_once_and_its_recovery_once(health: Health, cas
             row = health.row(case.row, "--alert")
             assert row["state"] == case.state
             assert case.said in row["value"]
-            assert row["mend"]
+            assert row["remedy"]
             alerts = health.alerts_of(case.row)
             assert alerts == ([case.state.upper()] if number + 1 == case.checks else [])
         for _ in range(2 if case.lasts else 0):
             assert health.row(case.row, "--alert")["state"] == case.state
             assert health.alerts_of(case.row) == []
     finally:
-        health.platform.ssh(mend)
+        health.platform.ssh(remedy)
     for _ in range(5):
         if health.row(case.row, "--alert").get("state", "ok") == "ok":
             break
@@ -385,12 +385,12 @@ def test_verify_passes_on_a_healthy_host(health: Health, verify: Callable[..., s
     "row", [pytest.param(row, marks=[] if row == "open ports" else pytest.mark.matrix) for row in OUTSIDE]
 )
 def test_verify_names_each_fault_that_shows_from_outside(health: Health, verify: Callable[..., str], row: str) -> None:
-    wreck, mend, shown = OUTSIDE[row]
+    wreck, remedy, shown = OUTSIDE[row]
     health.platform.ssh(wreck)
     try:
         answer = verify()
     finally:
-        health.platform.ssh(mend)
+        health.platform.ssh(remedy)
     assert answer.startswith("2 "), answer
     assert f"FAIL {row} {shown}" in answer
 

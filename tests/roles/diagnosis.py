@@ -58,7 +58,7 @@ def rows(*given: dict[str, Any]) -> str:
 
 def health_row(name: str, value: str, state: str = "fail", *, overdue: bool = False, cause: str = "") -> str:
     """A row of the health check that is not healthy."""
-    words = {"name": name, "state": state, "value": value, "limit": "", "mend": "what to do", "cause": cause}
+    words = {"name": name, "state": state, "value": value, "limit": "", "remedy": "what to do", "cause": cause}
     return rows({**words, "known": True, "overdue": overdue})
 
 

@@ -112,4 +112,4 @@ def test_a_failing_renewal_is_reported_before_the_certificate_expires(
         (tmp_path / "failed").write_text(failed, "utf-8")
     found = list(certificate.renewal(Host(Settings(), Memory(seen={}), facts=facts)))
     assert [(row.state.value, row.value) for row in found] == rows
-    assert all(row.mend for row in found if row.state.value == "fail")
+    assert all(row.remedy for row in found if row.state.value == "fail")

@@ -1,4 +1,4 @@
-"""Each judge, on what a broken host says: the trouble is named first, with evidence and mend."""
+"""Each judge, on what a broken host says: the trouble is named first, with evidence and remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OLDER, NEWER = (f"revision {found}, the live release needs 0008" for found in ("
 
 HELD = "held for 3 min by update of ann on desk (process 7)"
 
-# The first diagnosis, what is said otherwise than when all is well, exit codes, a word of the evidence, of the mend.
+# The first diagnosis, what is said otherwise than when all is well, exit codes, a word of the evidence, of the remedy.
 CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ("disk-full", {"disk/space": df(100)}, {}, "100 %", "du -xh"),
     ("disk-full", {"disk/space": df(92)}, {}, "92 %", "du -xh"),
@@ -499,6 +499,6 @@ def test_each_fault_is_named_with_its_evidence_and_remedy(
     assert found, "nothing was found"
     assert found[0].name == name
     assert seen in " ".join(found[0].evidence)
-    assert do in " ".join(found[0].mend)
+    assert do in " ".join(found[0].remedy)
     assert found[0].title
     assert found[0].cause

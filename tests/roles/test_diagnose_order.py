@@ -39,7 +39,7 @@ def test_a_full_disk_is_named_before_its_consequences() -> None:
     found = judged(texts, DOWN)
     assert found[0].name == "disk-full"
     assert "No space left on device" in " ".join(found[0].evidence)
-    assert "systemctl start postgresql@15-main" in " ".join(found[0].mend)
+    assert "systemctl start postgresql@15-main" in " ".join(found[0].remedy)
     follows = {diagnosis.name: diagnosis.follows for diagnosis in found[1:]}
     assert set(follows) == {"postgresql-no-space", "postgresql-stopped", "tick-fails", "api-answers-badly"}
     assert all("disk-full" in roots for roots in follows.values())
@@ -63,7 +63,7 @@ def test_harm_is_named_before_what_does_no_harm_yet() -> None:
 def test_the_statement_at_the_root_of_a_lock_chain_is_named() -> None:
     waiting = {**BLOCKED, "pid": 11, "by_pid": 10, "seconds": 40, "application_name": "milkbot-analytics"}
     found = judged({"postgres/blocked": rows(waiting, BLOCKED)})
-    assert "pg_terminate_backend(7)" in " ".join(found[0].mend)
+    assert "pg_terminate_backend(7)" in " ".join(found[0].remedy)
 
 
 def test_a_service_that_a_request_would_start_is_not_serious() -> None:

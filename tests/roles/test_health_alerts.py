@@ -22,7 +22,7 @@ from milkbot_hostcheck.row import Row, State, fail, ok, unknown, warn
 HOUR = 3600.0
 FAILS = Policy(frozenset({State.FAIL}), 4 * HOUR)
 BOTH = Policy(frozenset({State.FAIL, State.WARN}), 4 * HOUR)
-GOOD, BAD, POOR = ok("x", "well"), fail("x", "gone", "mend it"), warn("x", "poor", "look")
+GOOD, BAD, POOR = ok("x", "well"), fail("x", "gone", "remedy it"), warn("x", "poor", "look")
 LOST = unknown("x", "no answer", "look")
 
 
@@ -151,7 +151,7 @@ def _compose(news: Sequence[News], left: int) -> dict[str, str]:
 
 
 def _news(name: str, kind: Kind = Kind.NEW, state: State = State.FAIL) -> News:
-    return News(kind, name, state, "value", "mend", 9_000.0)
+    return News(kind, name, state, "value", "remedy", 9_000.0)
 
 
 def test_several_rows_make_one_message() -> None:
@@ -159,8 +159,8 @@ def test_several_rows_make_one_message() -> None:
     assert told["title"] == "milkbot: 2 checks FAIL on here"
     assert told["type"] == "failure"
     assert told["body"].splitlines() == [
-        "FAIL: a: value -> mend",
-        "FAIL: b: value -> mend",
+        "FAIL: a: value -> remedy",
+        "FAIL: b: value -> remedy",
         "WELL AGAIN after 17 min: c: value",
         "release: r1",
         "at: 1970-01-01T02:46:40Z",

@@ -100,7 +100,7 @@ def test_the_check_continues_without_apprise(monkeypatch: pytest.MonkeyPatch) ->
     assert why == "channel 1 of 1: Apprise is not there, or broken; site.yml --tags health installs it"
 
 
-ROWS = [ok("a", "well"), fail("b", 'say "gone"\\', "mend")]
+ROWS = [ok("a", "well"), fail("b", 'say "gone"\\', "remedy")]
 
 
 @pytest.mark.parametrize(

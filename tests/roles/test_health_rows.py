@@ -351,7 +351,7 @@ def host_of_updates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tup
 def test_a_security_update_that_only_the_operator_installs_is_named(host_of_updates: list[tuple[str, ...]]) -> None:
     host = Host(Settings())
     (row,) = updates.pending(host)
-    assert (row.state, row.mend) == (State.WARN, "ansible-playbook -i INVENTORY upgrade.yml")
+    assert (row.state, row.remedy) == (State.WARN, "ansible-playbook -i INVENTORY upgrade.yml")
     assert row.value.startswith("4 pending: ")
     assert row.value.endswith("upgrade.yml alone installs nginx")
     # apt is asked again only when what is installed, or what could be, has changed.
@@ -461,7 +461,7 @@ def test_an_unreachable_service_is_reported_before_any_tick(check: str, url: str
     row = _of_the_world(check, url)
     assert (row.name, row.state) == (check, State.WARN)
     assert row.value.startswith(said)
-    assert url in row.mend
+    assert url in row.remedy
 
 
 @pytest.mark.parametrize(("status", "state"), [(200, State.OK), (403, State.OK), (503, State.WARN)])

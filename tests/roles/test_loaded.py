@@ -167,7 +167,7 @@ def test_a_setting_that_is_not_in_effect_is_named(facts: dict[str, Any], state: 
     row = effect.judge_postgres(_facts(**facts))
     assert row.state is state
     assert said in row.value
-    assert bool(row.mend) is (state is not State.OK)
+    assert bool(row.remedy) is (state is not State.OK)
 
 
 def test_a_setting_by_alter_system_restarts_nothing() -> None:

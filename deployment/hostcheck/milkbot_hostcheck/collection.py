@@ -175,13 +175,13 @@ def pack(collection: Collection, page: str) -> bytes:
 
 def unpack(archive: bytes, name: str) -> Collection:
     """The collection of an archive. Raises NoArchiveError. Nothing is written anywhere."""
-    mend = "give one that diagnose.yml or diagnose.sh --archive made"
+    remedy = "give one that diagnose.yml or diagnose.sh --archive made"
     texts: dict[str, str] = {}
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(archive)) as stream:
             plain = stream.read(_LONGEST_UNPACKED + 1)
         if len(plain) > _LONGEST_UNPACKED:
-            raise NoArchiveError(f"{name} unpacks to more than any archive of ours; {mend}")
+            raise NoArchiveError(f"{name} unpacks to more than any archive of ours; {remedy}")
         with tarfile.open(fileobj=io.BytesIO(plain)) as opened:
             for member in opened:
                 file = opened.extractfile(member)
@@ -194,7 +194,7 @@ def unpack(archive: bytes, name: str) -> Collection:
         }
         return Collection(answers, index["facts"])
     except (OSError, EOFError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
-        raise NoArchiveError(f"{name} is no archive of a diagnosis ({error}); {mend}") from error
+        raise NoArchiveError(f"{name} is no archive of a diagnosis ({error}); {remedy}") from error
 
 
 def read_archive(path: Path) -> Collection:

@@ -10,7 +10,7 @@ from milkbot_hostcheck.collection import Collection
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong, the lines or figures that say so, the likely cause, and the commands that mend it.
+    """What is wrong, the lines or figures that say so, the likely cause, and the commands that correct it.
 
     `serious` is false for what does no harm yet. `follows` names the diagnoses, also found, that explain this one.
     """
@@ -19,7 +19,7 @@ class Diagnosis:
     title: str
     evidence: tuple[str, ...]
     cause: str
-    mend: tuple[str, ...]
+    remedy: tuple[str, ...]
     serious: bool = True
     follows: tuple[str, ...] = ()
 

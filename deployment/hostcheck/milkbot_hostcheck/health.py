@@ -45,7 +45,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="healthcheck.sh",
-        description="Looks at the whole platform: a row a check, with value, limit and mend.",
+        description="Looks at the whole platform: a row a check, with value, limit and remedy.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -57,7 +57,7 @@ def _in_full(number: int, diagnosis: Diagnosis) -> list[str]:
     lines = [f"{number}. {title}  [{diagnosis.name}]{'' if diagnosis.serious else '  (no harm yet)'}"]
     if diagnosis.follows:
         lines.append(f"   follows {', '.join(diagnosis.follows)}")
-    for label, texts in (("seen", diagnosis.evidence), ("cause", (diagnosis.cause,)), ("do", diagnosis.mend)):
+    for label, texts in (("seen", diagnosis.evidence), ("cause", (diagnosis.cause,)), ("do", diagnosis.remedy)):
         for place, text in enumerate(filter(None, texts)):
             first = f"   {label if place == 0 else '':<6}"
             wrapped = textwrap.wrap(" ".join(text.split()), WIDTH - 9, break_on_hyphens=False) or [""]
@@ -70,7 +70,7 @@ def _in_full(number: int, diagnosis: Diagnosis) -> list[str]:
 def _in_short(number: int, diagnosis: Diagnosis) -> str:
     """One line; the command stands in it where there is room for the whole of it."""
     what = f"{number}. {diagnosis.title}  [{diagnosis.name}]"
-    why = f"  follows {', '.join(diagnosis.follows)}" if diagnosis.follows else f"  do: {diagnosis.mend[0]}"
+    why = f"  follows {', '.join(diagnosis.follows)}" if diagnosis.follows else f"  do: {diagnosis.remedy[0]}"
     return what + why if len(what + why) <= WIDTH else textwrap.shorten(what, WIDTH, placeholder="...")
 
 

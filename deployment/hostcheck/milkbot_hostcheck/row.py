@@ -25,7 +25,7 @@ class State(str, Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """What was looked at, how it stands, against which limit, and the mend.
+    """What was looked at, how it stands, against which limit, and the remedy.
 
     `known` is false for a row that could not be judged: nothing is concluded from it, no recovery either. `overdue`
     marks a failure that is only for want of something newer. `cause` is the name of the diagnosis that explains it.
@@ -35,31 +35,33 @@ class Row:
     state: State
     value: str
     limit: str = ""
-    mend: str = ""
+    remedy: str = ""
     known: bool = True
     overdue: bool = False
     cause: str = ""
 
     def line(self) -> str:
-        """The row in the table: state, name in 28 columns, value with its limit, mend when it is not well."""
+        """The row in the table: state, name in 28 columns, value with its limit, remedy when it is not well."""
         limit = f" (limit: {self.limit})" if self.limit else ""
-        mend = f"  -> {self.mend}" if self.mend and self.state is not State.OK else ""
-        return f"{self.state.value:<5} {self.name:<{COLUMNS}} {self.value}{limit}{mend}"
+        remedy = f"  -> {self.remedy}" if self.remedy and self.state is not State.OK else ""
+        return f"{self.state.value:<5} {self.name:<{COLUMNS}} {self.value}{limit}{remedy}"
 
     @classmethod
     def of_json(cls, known: Mapping[str, Any]) -> Row:
         """The row of an archive; KeyError and ValueError for what is none."""
-        name, value, limit, mend, cause = (str(known[key]) for key in ("name", "value", "limit", "mend", "cause"))
-        return cls(name, State(known["state"]), value, limit, mend, bool(known["known"]), bool(known["overdue"]), cause)
+        name, value, limit, remedy, cause = (str(known[key]) for key in ("name", "value", "limit", "remedy", "cause"))
+        return cls(
+            name, State(known["state"]), value, limit, remedy, bool(known["known"]), bool(known["overdue"]), cause
+        )
 
     def as_json(self) -> dict[str, str]:
-        mend = self.mend if self.state is not State.OK else ""
+        remedy = self.remedy if self.state is not State.OK else ""
         return {
             "name": self.name,
             "state": self.state.value,
             "value": self.value,
             "limit": self.limit,
-            "mend": mend,
+            "remedy": remedy,
             "cause": self.cause if self.state is not State.OK else "",
         }
 
@@ -74,29 +76,29 @@ def ok(name: str, value: str, limit: str = "") -> Row:
     return Row(name, State.OK, value, limit)
 
 
-def warn(name: str, value: str, mend: str, limit: str = "", cause: str = "") -> Row:
-    return Row(name, State.WARN, value, limit, mend, cause=cause)
+def warn(name: str, value: str, remedy: str, limit: str = "", cause: str = "") -> Row:
+    return Row(name, State.WARN, value, limit, remedy, cause=cause)
 
 
-def fail(name: str, value: str, mend: str, limit: str = "", cause: str = "") -> Row:
-    return Row(name, State.FAIL, value, limit, mend, cause=cause)
+def fail(name: str, value: str, remedy: str, limit: str = "", cause: str = "") -> Row:
+    return Row(name, State.FAIL, value, limit, remedy, cause=cause)
 
 
-def overdue(name: str, value: str, mend: str, limit: str) -> Row:
+def overdue(name: str, value: str, remedy: str, limit: str) -> Row:
     """A failure of what should have come again by now."""
-    return Row(name, State.FAIL, value, limit, mend, overdue=True)
+    return Row(name, State.FAIL, value, limit, remedy, overdue=True)
 
 
-def unknown(name: str, why: str, mend: str) -> Row:
-    return Row(name, State.WARN, f"cannot be judged: {why}", "", mend, known=False)
+def unknown(name: str, why: str, remedy: str) -> Row:
+    return Row(name, State.WARN, f"cannot be judged: {why}", "", remedy, known=False)
 
 
 def by_limits(
-    name: str, number: float, limits: tuple[float, float], value: str, limit: str, mend: str, cause: str = ""
+    name: str, number: float, limits: tuple[float, float], value: str, limit: str, remedy: str, cause: str = ""
 ) -> Row:
     """A row by a number that should be small: `limits` are from where on it warns, and fails."""
     state = State.FAIL if number >= limits[1] else State.WARN if number >= limits[0] else State.OK
-    return Row(name, state, value, limit, mend, cause=cause)
+    return Row(name, state, value, limit, remedy, cause=cause)
 
 
 def worst(rows: list[Row]) -> State:

@@ -17,7 +17,7 @@ CHANNELS = Path("/etc/milkbot/health-channels.json")
 
 
 class SettingsError(Exception):
-    """A setting is not what it should be; the message names it, its value and the mend."""
+    """A setting is not what it should be; the message names it, its value and the remedy."""
 
 
 @dataclass(frozen=True)

@@ -83,8 +83,8 @@ class ActionModule(ActionBase):
         _, mark, encoded = str(answer.get("stdout", "")).rpartition(_MARK)
         if answer.get("rc") != 0 or not mark:
             said = (answer.get("stderr") or answer.get("stdout") or "nothing").strip()
-            mend = "on the host itself: /opt/milkbot/deployment/scripts/diagnose.sh"
-            return {"failed": True, "msg": f"the host could not be asked: {said[-2000:]}; {mend}"}
+            remedy = "on the host itself: /opt/milkbot/deployment/scripts/diagnose.sh"
+            return {"failed": True, "msg": f"the host could not be asked: {said[-2000:]}; {remedy}"}
         return base64.b64decode(encoded)
 
     def _keep(self, archive: bytes, name: str, at: str) -> Path:

@@ -53,11 +53,11 @@ _HEADERS = {
 _MOST = 262144
 
 Row = tuple[str, str, str, str]
-"""State, name, value, mend."""
+"""State, name, value, remedy."""
 
 
 class WrongError(Exception):
-    """What a row shows as failing: the value, and the mend."""
+    """What a row shows as failing: the value, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def page(outside: Outside) -> str:
     try:
         answer = outside.ask("GET", "/", trusting=False)
     except ssl.SSLCertVerificationError as error:
-        mend = "the certificate has to fit the name and its authority: nginx_certificate, verify_ca_file"
-        raise WrongError(f"the certificate is not trusted: {error.verify_message}", mend) from None
+        remedy = "the certificate has to fit the name and its authority: nginx_certificate, verify_ca_file"
+        raise WrongError(f"the certificate is not trusted: {error.verify_message}", remedy) from None
     if answer.status != 200 or b"<title>" not in answer.body:
         raise WrongError(
             f"answers {answer.status}", "on the host: healthcheck.sh; tail /var/log/nginx/milkbot-error.log"
@@ -202,8 +202,8 @@ def versions(outside: Outside) -> str:
             except (ssl.SSLError, ConnectionError):
                 continue
     if taken != ["TLSv1.2", "TLSv1.3"]:
-        mend = "ssl_protocols of nginx: site.yml --tags nginx; or the least version of the proxy in front"
-        raise WrongError(f"takes {', '.join(taken) or 'none'}", mend)
+        remedy = "ssl_protocols of nginx: site.yml --tags nginx; or the least version of the proxy in front"
+        raise WrongError(f"takes {', '.join(taken) or 'none'}", remedy)
     return "takes TLSv1.2, TLSv1.3"
 
 
@@ -368,7 +368,9 @@ def main() -> None:
         rows = list(pool.map(lambda name: row(outside, name), CHECKS))
     module.exit_json(
         changed=False,
-        table=[f"{state:<5} {name:<28} {value}{f'  -> {mend}' if mend else ''}" for state, name, value, mend in rows],
+        table=[
+            f"{state:<5} {name:<28} {value}{f'  -> {remedy}' if remedy else ''}" for state, name, value, remedy in rows
+        ],
         failures=[{"name": name, "value": value, "fix": fix} for state, name, value, fix in rows if state == "fail"],
     )
 

@@ -46,7 +46,7 @@ class News:
     name: str
     state: State
     value: str
-    mend: str
+    remedy: str
     since: float
 
 
@@ -101,7 +101,7 @@ def _judge(
     told_before = before["told"] if before else ""
     if row.state not in policy.on:
         since = float(before["since"]) if before else now
-        well = News(Kind.WELL, row.name, row.state, row.value, row.mend, min(since, now))
+        well = News(Kind.WELL, row.name, row.state, row.value, row.remedy, min(since, now))
         return None, well if told_before else None
     count = (int(before["count"]) if before else 0) + (0 if _disturbed(check, row, policy) else 1)
     # A clock that went back must not put a repetition off.
@@ -118,7 +118,7 @@ def _judge(
     if kind is None:
         return record, None
     record |= {"told": row.state.value, "told_at": now}
-    return record, News(kind, row.name, row.state, row.value, row.mend, since)
+    return record, News(kind, row.name, row.state, row.value, row.remedy, since)
 
 
 def _due(record: Mapping[str, Any], row: Row, now: float, policy: Policy) -> Kind | None:

@@ -51,4 +51,4 @@ def _line(entry: News, now: float) -> str:
         return f"WELL AGAIN after {for_so_long}{state}: {entry.name}: {entry.value}"
     word = "FAIL" if entry.state is State.FAIL else "WARN"
     again = f", for {for_so_long} now" if entry.kind is Kind.AGAIN else ""
-    return f"{word}{again}: {entry.name}: {entry.value} -> {entry.mend}"
+    return f"{word}{again}: {entry.name}: {entry.value} -> {entry.remedy}"

@@ -26,7 +26,7 @@ def certificate(collection: Collection) -> Diagnosis | None:
         title, cause = _CERTIFICATE[row.cause]
         evidence, soon = (row.value,), row.cause == "certificate-ends-soon"
         apply = (_APPLY,) if row.cause == "certificate-missing" else ()
-        return Diagnosis(row.cause, title, evidence, cause, (*apply, row.mend), serious=not soon)
+        return Diagnosis(row.cause, title, evidence, cause, (*apply, row.remedy), serious=not soon)
     return None
 
 
@@ -44,7 +44,7 @@ def nginx_config(collection: Collection) -> Diagnosis | None:
         + ("it works by the one from before, until it is restarted" if running else "it does not start with it"),
         (
             _APPLY,
-            "nginx -t   # and what is not ours: mend or remove the file that it names",
+            "nginx -t   # and what is not ours: correct or remove the file that it names",
             "systemctl reload-or-restart nginx",
         ),
     )
@@ -117,7 +117,7 @@ def bad_gateway(collection: Collection) -> Diagnosis | None:
                 "nginx-answers-badly",
                 "nginx runs and does not answer as it should",
                 (f"{probe.partition('-')[2]} through nginx: {text.splitlines()[0]}", *(line[:220] for line in said)),
-                "what it asks does not answer, or it was not reloaded since its configuration was mended",
+                "what it asks does not answer, or it was not reloaded since its configuration was corrected",
                 ("nginx -t && systemctl reload nginx", "tail -n 50 /var/log/nginx/milkbot-error.log"),
             )
     return None

@@ -9,7 +9,7 @@ from milkbot_hostcheck.asking import CANNOT_RUN, NOT_FOUND
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import DISK, MACHINE, Diagnosis, judge
 
-# What its log says when it cannot start: the line's mark, in words, the mend.
+# What its log says when it cannot start: the line's mark, in words, the remedy.
 _REASONS = [
     (
         r"could not load .*pg_hba\.conf|invalid connection type|end-of-line before",
@@ -67,7 +67,7 @@ def _unit(collection: Collection) -> tuple[str, dict[str, str]]:
 
 
 def _newest_log(collection: Collection) -> list[str]:
-    """The server's last lines since it was well the last time: what was mended is told of before that."""
+    """The server's last lines since it was well the last time: what was fixed is reported before that."""
     since = collection.text("postgres/log").rpartition("database system is ready to accept connections\n")[2]
     return since.splitlines()[-_NEWEST_LINES:]
 
@@ -97,8 +97,8 @@ def stopped(collection: Collection) -> Diagnosis | None:
     text = "\n".join(log) + collection.text("journal/last-runs").partition(f"== {name}\n")[2].partition("\n== ")[0]
     last = [line for line in log if re.search(r"FATAL:|PANIC:|LOG: .*(shut down|invalid|syntax)", line)][-1:]
     began_bad = state != "inactive" or unit.get("Result", "success") != "success"
-    reason, mend = next(
-        ((words, mend) for mark, words, mend in _REASONS if began_bad and re.search(mark, text)),
+    reason, remedy = next(
+        ((words, remedy) for mark, words, remedy in _REASONS if began_bad and re.search(mark, text)),
         ("somebody stopped it, or it was not started after the machine was", ""),
     )
     masked = unit.get("LoadState") == "masked"
@@ -107,7 +107,7 @@ def stopped(collection: Collection) -> Diagnosis | None:
         "PostgreSQL does not run",
         (f"{name} is {state} ({unit.get('Result', '')}) since {unit.get('StateChangeTimestamp', 'unknown')}", *last),
         "its unit is masked" if masked else reason,
-        tuple(filter(None, (mend, f"systemctl unmask {name}" if masked else "", f"systemctl start {name}"))),
+        tuple(filter(None, (remedy, f"systemctl unmask {name}" if masked else "", f"systemctl start {name}"))),
     )
 
 

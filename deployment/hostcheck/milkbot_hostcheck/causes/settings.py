@@ -108,7 +108,7 @@ def env_broken(collection: Collection) -> Diagnosis | None:
         "The settings are wrong, and the services refuse them",
         tuple([*said, *lines][:4]),
         f"{paths.ENV_FILE} was edited by hand, or the inventory holds a wrong value",
-        ("mend the value in the inventory, or in the vault", _APPLY),
+        ("correct the value in the inventory, or in the vault", _APPLY),
     )
 
 

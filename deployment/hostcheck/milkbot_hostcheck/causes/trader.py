@@ -53,7 +53,7 @@ def trading_halted(collection: Collection) -> Diagnosis | None:
             row.cause,
             f"Trading is {'halted' if halted else 'reduced: it only lowers risk'}",
             (row.value,),
-            "an operator, a restore or a breaker did it; that reason has to be mended first",
+            "an operator, a restore or a breaker did it; that reason has to be removed first",
             ("milkbot positions; milkbot orders", 'milkbot resume --reason "..."'),
             serious=halted,
         )

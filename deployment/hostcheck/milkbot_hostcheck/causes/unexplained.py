@@ -19,5 +19,5 @@ def unexplained(collection: Collection) -> Diagnosis | None:
         f"The health check fails: {rows[0].name}" if len(rows) == 1 else f"The health check fails in {len(rows)} rows",
         tuple(f"{row.name}: {row.value}" for row in rows),
         "no cause of it was found; each row names its own remedy",
-        tuple(dict.fromkeys(row.mend for row in rows)),
+        tuple(dict.fromkeys(row.remedy for row in rows)),
     )

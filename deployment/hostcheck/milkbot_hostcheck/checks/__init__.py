@@ -82,9 +82,9 @@ def check_everything(host: Host, checks: dict[str, Check] | None = None) -> dict
         thread.start()
     for thread in threads.values():
         thread.join(max(0.0, until - time.monotonic()))
-    mend = "find what hangs: ps -eo pid,stat,wchan:20,args"
+    remedy = "find what hangs: ps -eo pid,stat,wchan:20,args"
     # A check may have nothing to look at: that is no row.
     return {
-        name: done[name] if name in done else [unknown(f"check of {name}", f"no end within {longest:g} s", mend)]
+        name: done[name] if name in done else [unknown(f"check of {name}", f"no end within {longest:g} s", remedy)]
         for name in checks
     }

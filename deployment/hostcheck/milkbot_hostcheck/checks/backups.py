@@ -28,8 +28,8 @@ def rows(host: Host) -> Iterator[Row]:
         yield _backup(host, kind)
     before_deploys = read("pre-deploy")
     if before_deploys and before_deploys.get("result") == "failed":
-        mend = f"{_SCRIPT} pre-deploy, before the next update"
-        yield warn("pre-deploy backup", plain(f"failed: {before_deploys.get('reason') or 'no reason'}"), mend, "good")
+        remedy = f"{_SCRIPT} pre-deploy, before the next update"
+        yield warn("pre-deploy backup", plain(f"failed: {before_deploys.get('reason') or 'no reason'}"), remedy, "good")
     if host.settings.drill:
         yield _drill(host)
     if host.settings.backup_offsite:
@@ -75,76 +75,76 @@ def _backup(host: Host, kind: str) -> Row:
     name, grace = f"{kind} backup", host.settings.limits.backup_grace_hours * _HOUR
     # The last one that has had its time to come.
     due, limit = last_due(kind, host.now - grace), f"good, at most {span(grace)} after it is due"
-    mend = f"tail /var/log/milkbot/backup.log; {_SCRIPT} {kind}"
-    if (state := _state(kind, name, mend)) is None or isinstance(state, Row):
+    remedy = f"tail /var/log/milkbot/backup.log; {_SCRIPT} {kind}"
+    if (state := _state(kind, name, remedy)) is None or isinstance(state, Row):
         if state is not None:
             return state
         if host.installed_at() > due:
             return ok(name, "none yet, and none is due", limit)
-        return fail(name, f"there was never one, and one was due {span(host.now - due)} ago", mend, limit)
+        return fail(name, f"there was never one, and one was due {span(host.now - due)} ago", remedy, limit)
     good = stamp(state.get("last_good_at"))
     last = f"the last good one is {span(host.now - good)} old" if good else "there is no good one"
     if state.get("result") != "good":
-        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), mend, limit)
+        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), remedy, limit)
     if good is None or good < due >= host.installed_at():
-        return fail(name, f"the one that was due {span(host.now - due)} ago did not come; {last}", mend, limit)
+        return fail(name, f"the one that was due {span(host.now - due)} ago did not come; {last}", remedy, limit)
     file = Path(str(state.get("last_good_file", "")))
     if not file.is_file() or file.stat().st_size == 0:
-        return fail(name, f"{file} is gone; it was the last good one", mend, limit)
+        return fail(name, f"{file} is gone; it was the last good one", remedy, limit)
     return ok(name, f"{span(host.now - good)} old: {file.name}", limit)
 
 
-def _state(job: str, name: str, mend: str) -> dict[str, Any] | Row | None:
+def _state(job: str, name: str, remedy: str) -> dict[str, Any] | Row | None:
     try:
         return read(job)
     except (OSError, ValueError) as error:
-        return unknown(name, str(error), mend)
+        return unknown(name, str(error), remedy)
 
 
 def _drill(host: Host) -> Row:
     """The age of the last proved backup: a backup that nobody restored is a hope."""
     name, limits = "restore drill", host.settings.limits
-    mend = "journalctl -u 'milkbot-restore-drill*' -n 50; systemctl list-timers 'milkbot-*'"
+    remedy = "journalctl -u 'milkbot-restore-drill*' -n 50; systemctl list-timers 'milkbot-*'"
     limit = f"good, warns from {limits.drill_warn_days:g} days, fails from {limits.drill_fail_days:g}"
-    state = _state("drill", name, mend)
+    state = _state("drill", name, remedy)
     if isinstance(state, Row):
         return state
     good = stamp(state.get("last_good_at")) if state else None
     if state and state.get("result") != "good":
         last = f"the last good one was {span(host.now - good)} ago" if good else "there was never a good one"
-        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), mend, limit)
+        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), remedy, limit)
     age = host.now - (good or host.installed_at())
     value = f"proved {span(age)} ago" if good else "none yet"
     if age > limits.drill_fail_days * _DAY:
-        return fail(name, value, mend, limit)
+        return fail(name, value, remedy, limit)
     if age > limits.drill_warn_days * _DAY:
-        return warn(name, value, mend, limit)
+        return warn(name, value, remedy, limit)
     return ok(name, value if good else "none yet, and none is due", limit)
 
 
 def _offsite(host: Host) -> Row:
-    mend = "tail /var/log/milkbot/backup.log; is the other side reachable, is there room?"
-    return _recent(host, "offsite", "off-site copy", host.settings.limits.offsite_fail_hours, mend)
+    remedy = "tail /var/log/milkbot/backup.log; is the other side reachable, is there room?"
+    return _recent(host, "offsite", "off-site copy", host.settings.limits.offsite_fail_hours, remedy)
 
 
 def _wal_backup(host: Host) -> Row:
     """pgBackRest's backups, and what its nightly check of them found."""
-    mend = "journalctl -u 'milkbot-wal@*' -n 50; systemctl start milkbot-wal@full"
-    return _recent(host, "pgbackrest", "WAL backup", host.settings.limits.wal_backup_fail_hours, mend)
+    remedy = "journalctl -u 'milkbot-wal@*' -n 50; systemctl start milkbot-wal@full"
+    return _recent(host, "pgbackrest", "WAL backup", host.settings.limits.wal_backup_fail_hours, remedy)
 
 
-def _recent(host: Host, job: str, name: str, hours: float, mend: str) -> Row:
+def _recent(host: Host, job: str, name: str, hours: float, remedy: str) -> Row:
     """A job that has to go well every day."""
     limit = f"good within {hours:g} h"
-    state = _state(job, name, mend)
+    state = _state(job, name, remedy)
     if isinstance(state, Row):
         return state
     good = stamp(state.get("last_good_at")) if state else None
     if state and state.get("result") != "good":
         last = f"the last good one was {span(host.now - good)} ago" if good else "there was never a good one"
-        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), mend, limit)
+        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), remedy, limit)
     age = host.now - (good or host.installed_at())
     if age > hours * _HOUR:
         value = f"the last one was {span(age)} ago" if good else f"there was never one, in {span(age)}"
-        return fail(name, value, mend, limit)
+        return fail(name, value, remedy, limit)
     return ok(name, f"{span(age)} ago" if good else "none yet, and none is due", limit)

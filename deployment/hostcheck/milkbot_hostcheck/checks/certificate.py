@@ -39,39 +39,39 @@ def rows(host: Host) -> Iterator[Row]:
     if not pairs:
         yield unknown(_NAME, answer.why(), "ls -l /etc/nginx/sites-available/milkbot.conf; openssl version")
         return
-    mend = _WHAT_TO_DO.get(source(), _WHAT_TO_DO["origin"])
+    remedy = _WHAT_TO_DO.get(source(), _WHAT_TO_DO["origin"])
     # The first that is at fault, else the first.
-    judged = [_judged(host, pair, mend) for pair in pairs]
+    judged = [_judged(host, pair, remedy) for pair in pairs]
     yield max(judged, key=lambda row: list(State).index(row.state))
 
 
-def _judged(host: Host, pair: dict[str, Any], mend: str) -> Row:
+def _judged(host: Host, pair: dict[str, Any], remedy: str) -> Row:
     path, key, details = str(pair["certificate"]), str(pair["key"]), str(pair.get("details", ""))
     for missing, readable, file in (("certificate_missing", "readable", path), ("key_missing", "key_readable", key)):
         if pair.get(missing) or not pair.get(readable):
             why = "No such file" if pair.get(missing) else "cannot be read as PEM"
-            return fail(_NAME, f"{file}: {why}", mend, cause="certificate-missing")
+            return fail(_NAME, f"{file}: {why}", remedy, cause="certificate-missing")
     begins, ends = date(details, "notBefore"), date(details, "notAfter")
     limits = host.settings.limits
     limit = f"warns from {limits.certificate_warn_days:g} days, fails from {limits.certificate_fail_days:g}"
     if ends <= host.now:
-        return fail(_NAME, f"expired on {_words(details, 'notAfter')}", mend, limit, "certificate-expired")
+        return fail(_NAME, f"expired on {_words(details, 'notAfter')}", remedy, limit, "certificate-expired")
     if host.now < begins:
         value = f"not valid before {_words(details, 'notBefore')}"
-        return fail(_NAME, value, f"date -u: is the clock right? {mend}", limit, "certificate-too-young")
+        return fail(_NAME, value, f"date -u: is the clock right? {remedy}", limit, "certificate-too-young")
     if pair.get("fits") is False:
         value = f"the public key of {path} is not that of {key}"
-        return fail(_NAME, value, mend, limit, "certificate-key-mismatch")
+        return fail(_NAME, value, remedy, limit, "certificate-key-mismatch")
     names = re.findall(r"DNS:([\w.*-]+)", details)
     other = [domain for domain in pair.get("domains", []) if names and not any(_covers(name, domain) for name in names)]
     if other:
         value = f"is not for {other[0]}, but for {', '.join(names[:4])}"
-        return fail(_NAME, plain(value), mend, limit, "certificate-of-another")
+        return fail(_NAME, plain(value), remedy, limit, "certificate-of-another")
     left = (ends - host.now) / _DAY
     value = f"{int(left)} days left, until {_words(details, 'notAfter')}"
     # The shorter the time, the worse: turned around.
     turned = (-limits.certificate_warn_days, -limits.certificate_fail_days)
-    return by_limits(_NAME, -left, turned, value, limit, mend, "certificate-ends-soon")
+    return by_limits(_NAME, -left, turned, value, limit, remedy, "certificate-ends-soon")
 
 
 def date(details: str, name: str) -> float:

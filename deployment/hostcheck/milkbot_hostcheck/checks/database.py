@@ -17,7 +17,7 @@ _FACTS = Path(__file__).with_name("facts.sql")
 _READY = ["pg_isready", "--quiet", "--host=localhost", "--dbname=milkbot", "--username=milkbot"]
 # As its superuser by the socket: no password is read, and a server that is full keeps room for it.
 _PSQL = ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "--dbname=milkbot"]
-_MEND = "systemctl status postgresql; runuser -u postgres -- psql milkbot"
+_REMEDY = "systemctl status postgresql; runuser -u postgres -- psql milkbot"
 
 Facts = dict[str, dict[str, Any]]
 
@@ -28,9 +28,9 @@ def rows(host: Host) -> Iterator[Row]:
     if not facts:
         why = "the database does not answer"
         for name in ("database writable", "connections", "schema", *trading.NAMES):
-            yield unknown(name, why, _MEND)
+            yield unknown(name, why, _REMEDY)
         if host.settings.pgbackrest:
-            yield unknown("WAL archive", why, _MEND)
+            yield unknown("WAL archive", why, _REMEDY)
         return
     yield _writable(answer, facts)
     yield _connections(host, facts)
@@ -57,7 +57,7 @@ def _reachable(host: Host, answer: Answer, facts: Facts) -> Row:
     """Over the loopback address, as the runbook asks, and by the socket, as the services come."""
     name, limit = "database", f"answers within {host.seconds:g} s"
     if not facts:
-        return fail(name, f"answers no query: {answer.why()}", _MEND, limit)
+        return fail(name, f"answers no query: {answer.why()}", _REMEDY, limit)
     ready = ask(_READY, host.seconds)
     if ready.code != 0:
         return fail(name, "answers by its socket, but not at localhost:5432", "pg_isready -h localhost; ss -ltn", limit)
@@ -71,19 +71,19 @@ def _writable(answer: Answer, facts: Facts) -> Row:
         return fail(name, "it is in recovery: read only", "tail /var/log/postgresql/*.log; wait, or promote it", limit)
     if "write" in facts and "flush" in facts:
         return ok(name, "took a write, which was taken back", limit)
-    mend = "df -h /var/lib/postgresql; tail /var/log/postgresql/*.log"
+    remedy = "df -h /var/lib/postgresql; tail /var/log/postgresql/*.log"
     if server.get("read_only") == "on":
-        mend = "ALTER SYSTEM RESET default_transaction_read_only, or ALTER DATABASE milkbot RESET ...; then reload"
-    return fail(name, answer.why(), mend, limit)
+        remedy = "ALTER SYSTEM RESET default_transaction_read_only, or ALTER DATABASE milkbot RESET ...; then reload"
+    return fail(name, answer.why(), remedy, limit)
 
 
 def _connections(host: Host, facts: Facts) -> Row:
     name, limits, server = "connections", host.settings.limits, facts.get("server")
     if server is None:
-        return unknown(name, "the server did not say", _MEND)
+        return unknown(name, "the server did not say", _REMEDY)
     percent = 100.0 * server["used"] / max(1, server["most"])
     limit = f"warns from {limits.connections_warn_percent:g} %, fails from {limits.connections_fail_percent:g} %"
-    mend = (
+    remedy = (
         "see whose they are: SELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3"
     )
     return by_limits(
@@ -92,7 +92,7 @@ def _connections(host: Host, facts: Facts) -> Row:
         (limits.connections_warn_percent, limits.connections_fail_percent),
         f"{server['used']} of {server['most']} used",
         limit,
-        mend,
+        remedy,
     )
 
 
@@ -106,20 +106,22 @@ def _schema(facts: Facts) -> Row:
     if found is None:
         return fail(name, "the database has none", "milkbot db upgrade, or restore a backup", f"revision {wanted}")
     if found != wanted:
-        mend = "milkbot db upgrade, or go back to the release that fits: releases.yml, rollback.yml"
-        return fail(name, f"revision {plain(found)}, the live release needs {wanted}", mend, f"revision {wanted}")
+        remedy = "milkbot db upgrade, or go back to the release that fits: releases.yml, rollback.yml"
+        return fail(name, f"revision {plain(found)}, the live release needs {wanted}", remedy, f"revision {wanted}")
     return ok(name, f"revision {found}", f"revision {wanted}")
 
 
 def _archive(host: Host, facts: Facts) -> Row:
     name, limits = "WAL archive", host.settings.limits
-    mend = "runuser -u postgres -- pgbackrest --stanza=milkbot check; grep -h archive /var/log/postgresql/*.log | tail"
+    remedy = (
+        "runuser -u postgres -- pgbackrest --stanza=milkbot check; grep -h archive /var/log/postgresql/*.log | tail"
+    )
     limit = (
         f"warns when a segment waits {span(limits.archive_warn_seconds)}, fails at {span(limits.archive_fail_seconds)}"
     )
     server, archive, archiver = (facts.get(about) for about in ("server", "archive", "archiver"))
     if server is None or archive is None or archiver is None:
-        return unknown(name, "the server did not say", _MEND)
+        return unknown(name, "the server did not say", _REMEDY)
     if server["archive_mode"] == "off":
         return fail(
             name, "archive_mode is off: nothing is archived", "site.yml --tags pgbackrest, restart PostgreSQL", limit
@@ -128,8 +130,8 @@ def _archive(host: Host, facts: Facts) -> Row:
     if archiver["failing"]:
         last = archiver["archived_age"]
         since = f"the last was archived {span(last)} ago" if last is not None else "none was ever archived"
-        return fail(name, f"archiving of {archiver['failed_wal']} fails; {since}; {waits}", mend, limit)
+        return fail(name, f"archiving of {archiver['failed_wal']} fails; {since}; {waits}", remedy, limit)
     row = by_limits(
-        name, archive["oldest"], (limits.archive_warn_seconds, limits.archive_fail_seconds), waits, limit, mend
+        name, archive["oldest"], (limits.archive_warn_seconds, limits.archive_fail_seconds), waits, limit, remedy
     )
     return ok(name, f"last archived {span(archiver['archived_age'] or 0)} ago", limit) if row.state is State.OK else row

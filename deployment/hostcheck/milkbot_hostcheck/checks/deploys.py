@@ -37,7 +37,7 @@ def _release(host: Host) -> Row:
 
 def _running(host: Host) -> Row:
     """By the files that the processes have mapped: they show code that was removed under a service, too."""
-    name, limit, mend = (
+    name, limit, remedy = (
         "running code",
         "the live release",
         "systemctl restart UNIT, or finish what was begun: update.yml",
@@ -58,7 +58,7 @@ def _running(host: Host) -> Row:
         wrong += [f"{unit} runs {release}" for release in found if release != host.release]
         wrong += [f"{unit} runs files that were removed" for removed in found.values() if removed]
     if wrong:
-        return fail(name, plain("; ".join(wrong)), mend.replace("UNIT", wrong[0].split()[0]), limit)
+        return fail(name, plain("; ".join(wrong)), remedy.replace("UNIT", wrong[0].split()[0]), limit)
     return ok(name, "the services run the live release", limit)
 
 
@@ -97,5 +97,5 @@ def _lock(host: Host) -> Row:
             limit,
             "deploy-lock-dead",
         )
-    mend = "ask its owner; if nobody works on it any more: unlock.yml"
-    return by_limits(name, age / 60, (limits.lock_warn_minutes, limits.lock_fail_minutes), value, limit, mend)
+    remedy = "ask its owner; if nobody works on it any more: unlock.yml"
+    return by_limits(name, age / 60, (limits.lock_warn_minutes, limits.lock_fail_minutes), value, limit, remedy)

@@ -14,7 +14,7 @@ from milkbot_hostcheck.row import Row, State, by_limits, ok, unknown, warn
 PATHS = ("/", "/var/log", "/var/lib/postgresql", "/var/backups/milkbot")
 _MB = 1024.0 * 1024.0
 _OF_NO_MATTER = ("/dev", "/sys", "/proc", "/run", "/snap", "/boot/efi")
-_MENDS = {
+_REMEDIES = {
     "/": "find what grew: du -xh --max-depth=2 / | sort -h | tail",
     "/var/log": "find what grew: du -xh /var/log | sort -h | tail; journalctl --vacuum-size=500M",
     "/var/lib/postgresql": "find what grew: du -xh --max-depth=4 /var/lib/postgresql | sort -h | tail",
@@ -87,7 +87,7 @@ def _room(host: Host, path: str, mount: Mount) -> Row:
         f"warns from {limits.disk_warn_percent:g} % or below {_size(limits.disk_warn_free_mb)}, "
         f"fails from {limits.disk_fail_percent:g} % or below {_size(limits.disk_fail_free_mb)}"
     )
-    return Row(f"disk of {path}", room(mount, asdict(limits)), value, limit, _MENDS[path])
+    return Row(f"disk of {path}", room(mount, asdict(limits)), value, limit, _REMEDIES[path])
 
 
 def _inodes(host: Host, path: str, mount: Mount | None) -> Row:
@@ -95,19 +95,19 @@ def _inodes(host: Host, path: str, mount: Mount | None) -> Row:
     if mount is None or mount.total == 0:
         return ok(name, "this file system counts none")
     limit = f"warns from {limits.inode_warn_percent:g} %, fails from {limits.inode_fail_percent:g} %"
-    mend = f"find where the files are: du -x --inodes --max-depth=3 {path} | sort -n | tail"
+    remedy = f"find where the files are: du -x --inodes --max-depth=3 {path} | sort -n | tail"
     bounds = (limits.inode_warn_percent, limits.inode_fail_percent)
-    return by_limits(name, mount.percent, bounds, f"{mount.percent} % used", limit, mend)
+    return by_limits(name, mount.percent, bounds, f"{mount.percent} % used", limit, remedy)
 
 
 def _reserve() -> Row:
-    mend = "put it back when there is room: site.yml --tags backup"
+    remedy = "put it back when there is room: site.yml --tags backup"
     try:
         size = RESERVE.stat().st_blocks * 512 / _MB
     except OSError:
-        return warn("reserve file", f"{RESERVE} is missing: a full disk leaves no room for a rescue", mend, "present")
+        return warn("reserve file", f"{RESERVE} is missing: a full disk leaves no room for a rescue", remedy, "present")
     if size <= 0:
-        return warn("reserve file", f"{RESERVE} is empty: it keeps no room", mend, "present")
+        return warn("reserve file", f"{RESERVE} is empty: it keeps no room", remedy, "present")
     return ok("reserve file", f"keeps {_size(size)}", "present")
 
 

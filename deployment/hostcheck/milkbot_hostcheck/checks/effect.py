@@ -61,15 +61,15 @@ def judge_postgres(server: loaded.Postgres) -> Row:
     if server.errors:
         return fail(name, f"the files have errors: {_listed(server.errors)}", "correct them, then reload", limit)
     if server.missing:
-        mend = "give postgresql.conf its line include_dir = 'conf.d' again, then site.yml --tags postgres"
-        return fail(name, f"not read at all: {_listed(server.missing)}", mend, limit)
+        remedy = "give postgresql.conf its line include_dir = 'conf.d' again, then site.yml --tags postgres"
+        return fail(name, f"not read at all: {_listed(server.missing)}", remedy, limit)
     if changed := [*server.misplaced, *server.overridden]:
         said = [f"{entry['name']} = {entry['runs']} by {entry['by']}, not {entry['wanted']}" for entry in changed]
-        mend = "site.yml --tags postgres; or write the value into postgres_settings of the inventory"
-        return fail(name, f"overridden: {_listed(said)}", mend, limit)
+        remedy = "site.yml --tags postgres; or write the value into postgres_settings of the inventory"
+        return fail(name, f"overridden: {_listed(said)}", remedy, limit)
     if new := server.unread:
-        mend = "site.yml --tags postgres, or SELECT pg_reload_conf()"
-        return warn(name, f"not loaded yet: {_listed(new)}", mend, limit)
+        remedy = "site.yml --tags postgres, or SELECT pg_reload_conf()"
+        return warn(name, f"not loaded yet: {_listed(new)}", remedy, limit)
     if waits := [*server.waiting, *server.waiting_for_the_operator]:
         return warn(name, f"wait for a restart: {_listed(waits)}", "restart.yml -e postgres=yes", limit)
     return ok(name, "those of the files", limit)
@@ -93,8 +93,8 @@ def judge_units(found: Mapping[str, loaded.Known], always: Iterable[str]) -> Row
     named = [{**known, "Id": name} for name, known in found.items()]
     foreign = [f"{known['Id']} by {path}" for known in named for path in loaded.overriding(known)]
     if foreign:
-        mend = "systemctl revert UNIT, or bring what it says into the code"
-        return warn(_UNITS, f"overridden: {_listed(foreign)}", mend, limit)
+        remedy = "systemctl revert UNIT, or bring what it says into the code"
+        return warn(_UNITS, f"overridden: {_listed(foreign)}", remedy, limit)
     stale = [known["Id"] for known in named if loaded.not_read_by_systemd(known)]
     if stale:
         return warn(_UNITS, f"not read by systemd yet: {_listed(stale)}", "site.yml; or systemctl daemon-reload", limit)
@@ -131,8 +131,8 @@ def _firewall(host: Host) -> Row:
             return unknown(name, str(error), "ufw status")
         problems += loaded.firewall(program, files[0], files[1], kernel.output)
     if problems:
-        mend = "ufw reload; then site.yml --tags ufw"
-        return fail(name, f"ufw says active, but {_listed(problems)}", mend, limit)
+        remedy = "ufw reload; then site.yml --tags ufw"
+        return fail(name, f"ufw says active, but {_listed(problems)}", remedy, limit)
     return ok(name, "active", limit)
 
 
@@ -149,8 +149,8 @@ def _ssh(host: Host) -> Row:
         value = f"not valid, and the next start of sshd fails: {answer.why()}"
         return fail(_SSH, value, "correct it before you log out; sshd -t, then systemctl reload ssh", limit)
     if shut := ssh_shut(answer.output, _rules()):
-        mend = "ufw allow PORT/tcp before you log out; then set ufw_ssh_ports in the inventory"
-        return fail(_SSH, f"the firewall has no rule for its port {_listed(shut)}: nobody can log in", mend, limit)
+        remedy = "ufw allow PORT/tcp before you log out; then set ufw_ssh_ports in the inventory"
+        return fail(_SSH, f"the firewall has no rule for its port {_listed(shut)}: nobody can log in", remedy, limit)
     unit = host.facts.unit(_SSH_UNIT)
     if not unit:
         return unknown(_SSH, host.facts.answer("units/properties").why(), f"systemctl status {_SSH_UNIT}")

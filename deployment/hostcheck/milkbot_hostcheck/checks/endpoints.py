@@ -24,13 +24,13 @@ def dashboard(host: Host) -> Iterator[Row]:
 
 
 def _service(host: Host, name: str, port: int, path: str, unit: str) -> Row:
-    mend, limit = f"journalctl -u {unit} -n 50; systemctl restart {unit}", f"200 within {host.seconds:g} s"
+    remedy, limit = f"journalctl -u {unit} -n 50; systemctl restart {unit}", f"200 within {host.seconds:g} s"
     try:
         answer = _answer(http.client.HTTPConnection("127.0.0.1", port, timeout=host.seconds), path)
     except (OSError, http.client.HTTPException) as error:
-        return fail(name, f"no answer: {_said(error)}", mend, limit)
+        return fail(name, f"no answer: {_said(error)}", remedy, limit)
     if answer.status != 200:
-        return fail(name, f"answers {answer.status}", mend, limit)
+        return fail(name, f"answers {answer.status}", remedy, limit)
     release = answer.headers.get("X-Milkbot-Release", "")
     if release != host.release:
         value = f"another release answers: {plain(release) or 'unknown'}, live is {host.release or 'none'}"
@@ -45,14 +45,14 @@ def page(host: Host) -> Iterator[Row]:
 
 def _page(host: Host) -> Row:
     name, limit = "page through nginx", f"200 within {host.seconds:g} s"
-    mend = "nginx -t; systemctl status nginx; tail /var/log/nginx/milkbot-error.log"
+    remedy = "nginx -t; systemctl status nginx; tail /var/log/nginx/milkbot-error.log"
     secured = _Secured(host.settings.domain, host.seconds)
     try:
         answer = _answer(secured, "/")
     except (OSError, http.client.HTTPException) as error:
-        return fail(name, f"no answer: {_said(error)}", mend, limit)
+        return fail(name, f"no answer: {_said(error)}", remedy, limit)
     if answer.status != 200:
-        return fail(name, f"answers {answer.status}", mend, limit)
+        return fail(name, f"answers {answer.status}", remedy, limit)
     if secured.served != _on_disk(host.settings.domain):
         return warn(name, "answers 200, with another certificate than the file's", "systemctl reload nginx", limit)
     return ok(name, "answers 200", limit)

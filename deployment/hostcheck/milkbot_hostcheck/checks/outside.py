@@ -31,9 +31,9 @@ def _reached(host: Host, name: str, url: str) -> Row:
     command += ["--user-agent", "milkbot-health", "--write-out", "%{http_code}", url]
     answer = ask(command, host.seconds + 1)
     code = answer.output.strip()
-    mend = f"no tick trades without it: curl -sSI {url}; getent hosts {there}; if others reach it: DNS, the firewall"
+    remedy = f"no tick trades without it: curl -sSI {url}; getent hosts {there}; if others reach it: DNS, the firewall"
     if answer.code != 0:
-        return warn(name, plain(f"{there} is not reached: {answer.why()}"), mend, limit)
+        return warn(name, plain(f"{there} is not reached: {answer.why()}"), remedy, limit)
     if not code.isdigit() or int(code) >= 500:
-        return warn(name, f"{there} answers {plain(code)}", f"wait, or see its status page; {mend}", limit)
+        return warn(name, f"{there} answers {plain(code)}", f"wait, or see its status page; {remedy}", limit)
     return ok(name, f"{there} answers {code}", limit)

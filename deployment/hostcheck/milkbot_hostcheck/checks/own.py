@@ -22,8 +22,8 @@ def _alert_run(host: Host) -> Row:
         return ok(name, "this is one", limit)
     at = host.last_at or host.installed_at()
     value = f"{'last' if host.last_at else 'none yet; installed'} {span(host.now - at)} ago"
-    mend = "crontab -l; systemctl status cron; tail /var/log/milkbot/healthcheck.log"
-    return by_limits(name, (host.now - at) / 60, (most, float("inf")), value, limit, mend)
+    remedy = "crontab -l; systemctl status cron; tail /var/log/milkbot/healthcheck.log"
+    return by_limits(name, (host.now - at) / 60, (most, float("inf")), value, limit, remedy)
 
 
 def _channels(host: Host) -> Row:
@@ -32,13 +32,13 @@ def _channels(host: Host) -> Row:
         oldest = min(float(entry["at"]) for entry in waiting)
         why = host.memory.told.get("channels") or "not tried yet"
         value = plain(f"{len(waiting)} messages wait, the oldest for {span(host.now - oldest)}: {why}")
-        return warn(name, value, "mend health_alert_urls in the vault: site.yml --tags health", "none waits")
+        return warn(name, value, "correct health_alert_urls in the vault: site.yml --tags health", "none waits")
     return ok(name, host.memory.told.get("channels_are", "nothing was told yet"), "none waits")
 
 
 def _ping(host: Host) -> Row:
     name, why = "dead man's switch", host.memory.told.get("ping_failed")
     if why:
-        mend = "is health_ping_url right, and reachable from here?"
-        return warn(name, plain(f"the last ping did not arrive: {why}"), mend, "arrives")
+        remedy = "is health_ping_url right, and reachable from here?"
+        return warn(name, plain(f"the last ping did not arrive: {why}"), remedy, "arrives")
     return ok(name, host.memory.told.get("ping_is", "not pinged yet"), "arrives")

@@ -47,28 +47,30 @@ def _state(host: Host, found: dict[str, Any] | None) -> Row:
 
 
 def _armed(found: dict[str, Any] | None) -> Row:
-    name, mend = "live arming", "milkbot arm-live"
+    name, remedy = "live arming", "milkbot arm-live"
     if found is None:
         return unknown(name, "the books cannot be read", "milkbot doctor")
     left = found["left"]
     if left is None or left <= 0:
-        return fail(name, "live trading is not armed: no order is sent", mend, "armed")
+        return fail(name, "live trading is not armed: no order is sent", remedy, "armed")
     if left < 2 * 3600:
-        return warn(name, f"ends in {span(left)}", mend, "armed")
+        return warn(name, f"ends in {span(left)}", remedy, "armed")
     return ok(name, f"armed for {span(left)} more", "armed")
 
 
 def _unknown(host: Host, found: dict[str, Any] | None) -> Row:
     name, deadline = "UNKNOWN orders", host.settings.limits.unknown_fail_minutes * _MINUTE
     limit = f"none, fails when one is older than {span(deadline)}"
-    mend = "ticks find it out: journalctl -u milkbot-trader -n 50; if it stays, look at the exchange's own site, then: "
-    mend += "milkbot orders resolve"
+    remedy = (
+        "ticks find it out: journalctl -u milkbot-trader -n 50; if it stays, look at the exchange's own site, then: "
+    )
+    remedy += "milkbot orders resolve"
     if found is None:
         return unknown(name, "the books cannot be read", "milkbot doctor")
     if not found["count"]:
         return ok(name, "none", limit)
     value = plain(f"{found['count']}, the oldest for {span(found['oldest'])}, such as {found['first']}")
-    return fail(name, value, mend, limit) if found["oldest"] > deadline else warn(name, value, mend, limit)
+    return fail(name, value, remedy, limit) if found["oldest"] > deadline else warn(name, value, remedy, limit)
 
 
 def findings(facts: dict[str, dict[str, Any]]) -> Row:
@@ -79,33 +81,33 @@ def findings(facts: dict[str, dict[str, Any]]) -> Row:
     if found is None or not found["count"]:
         return ok(name, "none", limit)
     value = plain(f"{found['count']}, the oldest for {span(found['oldest'])}: {found['first']}")
-    mend = "milkbot reconcile --list"
-    return fail(name, value, mend, limit) if found["halting"] else warn(name, value, mend, limit)
+    remedy = "milkbot reconcile --list"
+    return fail(name, value, remedy, limit) if found["halting"] else warn(name, value, remedy, limit)
 
 
 def _tick(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:
     name, limit = "last tick", f"within {span(late)}, not failed"
-    mend = "systemctl list-timers milkbot-trader.timer; journalctl -u milkbot-trader -n 50"
+    remedy = "systemctl list-timers milkbot-trader.timer; journalctl -u milkbot-trader -n 50"
     if found is None:
-        return _never(host, name, late, limit, mend, readable=readable)
+        return _never(host, name, late, limit, remedy, readable=readable)
     age, outcome = found["age"], found["outcome"] or "not ended"
     value = f"{span(age)} ago: {outcome}"
     if age < -_MINUTE:
         return fail(name, f"is {span(-age)} in the future: the clock went back", "timedatectl; chronyc tracking", limit)
     if age > late:
-        return overdue(name, value, mend, limit)
+        return overdue(name, value, remedy, limit)
     if outcome == "failed":
-        return fail(name, plain(f"{value}: {found['message'] or 'no reason was left'}"), mend, limit)
+        return fail(name, plain(f"{value}: {found['message'] or 'no reason was left'}"), remedy, limit)
     return ok(name, value, limit)
 
 
 def _rollup(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:
     name, limit = "last rollup", f"within {span(late)}"
-    mend = "systemctl list-timers milkbot-rollups.timer; journalctl -u milkbot-rollups -n 50"
+    remedy = "systemctl list-timers milkbot-rollups.timer; journalctl -u milkbot-rollups -n 50"
     if found is None:
-        return _never(host, name, late, limit, mend, readable=readable)
+        return _never(host, name, late, limit, remedy, readable=readable)
     value = f"{span(found['age'])} ago"
-    return overdue(name, value, mend, limit) if found["age"] > late else ok(name, value, limit)
+    return overdue(name, value, remedy, limit) if found["age"] > late else ok(name, value, limit)
 
 
 def _due(timer: str, late: float, host: Host, row: Row) -> Row:
@@ -130,9 +132,9 @@ def _timer(known: Mapping[str, str]) -> tuple[float | None, float | None]:
     return since or None, following or None
 
 
-def _never(host: Host, name: str, late: float, limit: str, mend: str, *, readable: bool) -> Row:
+def _never(host: Host, name: str, late: float, limit: str, remedy: str, *, readable: bool) -> Row:
     if not readable:
         return unknown(name, "the books cannot be read", "milkbot doctor")
     if host.now - host.installed_at() <= late:
         return ok(name, "none yet, and none is due", limit)
-    return overdue(name, f"there was never one in mode {host.settings.trading_mode or 'unknown'}", mend, limit)
+    return overdue(name, f"there was never one in mode {host.settings.trading_mode or 'unknown'}", remedy, limit)

@@ -68,11 +68,11 @@ def _timer(name: str, known: Known, now: float) -> Row:
         return ok(name, "at work now", row.limit)
     at, monotonic = known["NextElapseUSecRealtime"], known["NextElapseUSecMonotonic"]
     if not at and monotonic in ("", "0", "infinity"):
-        mend = f"systemctl restart {name}; systemctl list-timers {name}"
-        return fail(name, "active, but never runs again", mend, "a next run")
+        remedy = f"systemctl restart {name}; systemctl list-timers {name}"
+        return fail(name, "active, but never runs again", remedy, "a next run")
     if not at:
         return ok(name, "active, the next run is set", row.limit)
-    return Row(name, row.state, f"next run in {span(loaded.moment(at) - now)}", row.limit, row.mend)
+    return Row(name, row.state, f"next run in {span(loaded.moment(at) - now)}", row.limit, row.remedy)
 
 
 def label(unit: str) -> str:
@@ -101,10 +101,10 @@ def _restarts(host: Host, counted: dict[str, int]) -> Row:
         return ok("restarts", "no service had to be started again")
     listed = ", ".join(f"{name} {count} times" for name, count in again.items())
     most = max(again.values())
-    mend = f"journalctl -u {max(again, key=again.__getitem__)} -n 100"
+    remedy = f"journalctl -u {max(again, key=again.__getitem__)} -n 100"
     limit = f"none, fails from {host.settings.limits.restarts_fail:g}"
     judge = fail if most >= host.settings.limits.restarts_fail else warn
-    return judge("restarts", f"started again since the last check: {listed}", mend, limit)
+    return judge("restarts", f"started again since the last check: {listed}", remedy, limit)
 
 
 def others(host: Host) -> Iterator[Row]:
@@ -119,5 +119,5 @@ def others(host: Host) -> Iterator[Row]:
         yield ok("other units", "none has failed", "none failed")
         return
     judge = fail if any(name.startswith(_OURS) for name in failed) else warn
-    mend = f"journalctl -u {failed[0]} -n 50; when mended: systemctl reset-failed {failed[0]}"
-    yield judge("other units", plain(f"failed: {', '.join(failed)}"), mend, "none failed")
+    remedy = f"journalctl -u {failed[0]} -n 50; when fixed: systemctl reset-failed {failed[0]}"
+    yield judge("other units", plain(f"failed: {', '.join(failed)}"), remedy, "none failed")
