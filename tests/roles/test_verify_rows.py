@@ -15,13 +15,14 @@ CAUSES = plugin("verify/filter_plugins/causes.py")
 
 def test_each_row_is_one_line_and_failures_stand_out() -> None:
     table = [
-        "ok    nginx.service                active (limit: active, enabled)",
-        "ok    " + 100 * "x",
-        "warn  disk                         81%  -> free some",
-        "fail  page from outside            answers 502  -> healthcheck.sh",
-        "fail  systemctl is-active milkbot-trader.timer",
+        ("ok", "nginx.service", "active", ""),
+        ("ok", 100 * "x", "", ""),
+        ("warn", "disk", "81%", "free some"),
+        ("fail", "page from outside", "answers 502", "healthcheck.sh"),
+        ("fail", "systemctl is-active milkbot-trader.timer", "", ""),
     ]
-    assert CAUSES.shown_rows(table) == [
+    names = ("state", "name", "value", "fix")
+    assert CAUSES.shown_rows([dict(zip(names, row, strict=True)) for row in table]) == [
         "ok    nginx.service                active",
         "ok    " + 63 * "x" + "...",
         "warn  disk                         81%  -> free some",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,26 +9,24 @@ from typing import Any
 # With the indent of whatever prints them within 80 columns.
 _WIDTH = 66
 _ROW_WIDTH = 72
-_LIMIT = re.compile(r" \(limit: .*\)$")
-Failure = Mapping[str, str]
-"""A row's `name`, its `value` and its `fix`."""
+Row = Mapping[str, str]
+"""A row's `state`, `name`, `value` and `fix`."""
 
 
-def shown_rows(table: Iterable[str]) -> list[str]:
-    """One line a row, ok, warn or FAIL, an ok one short; the fix of one that fails stands with its cause."""
-    return [_shown(line) for line in table]
+def shown_rows(table: Iterable[Row]) -> list[str]:
+    """One line a row, ok, warn or FAIL; the fix of one that fails stands with its cause."""
+    return [_shown(row) for row in table]
 
 
-def _shown(line: str) -> str:
-    if line.startswith("fail "):
-        return "FAIL" + line.partition("  -> ")[0][4:]
-    if not line.startswith("ok "):
-        return line
-    short = _LIMIT.sub("", line)
-    return short if len(short) <= _ROW_WIDTH else short[: _ROW_WIDTH - 3] + "..."
+def _shown(row: Row) -> str:
+    state = row["state"]
+    line = f"{'FAIL' if state == 'fail' else state:<5} {row['name']:<28} {row['value']}".rstrip()
+    if state == "ok":
+        return line if len(line) <= _ROW_WIDTH else line[: _ROW_WIDTH - 3] + "..."
+    return f"{line}  -> {row['fix']}" if state == "warn" and row["fix"] else line
 
 
-def causes(failures: Iterable[Failure]) -> list[str]:
+def causes(failures: Iterable[Row]) -> list[str]:
     """Each cause once: what was seen, the rows that show it, and what to do."""
     grouped: dict[tuple[str, str], list[str]] = {}
     for failure in failures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -19,7 +20,7 @@ options:
   checks:
     description: >-
       C(command), without a shell; C(answer), a regular expression that its output has to match. With C(rows) its output
-      is the table of healthcheck.sh, and each row that says C(fail) is wrong by itself.
+      is that of C(healthcheck.sh --json), and each row that fails is wrong by itself.
     type: list
     elements: dict
     required: true
@@ -28,17 +29,17 @@ options:
 """
 
 RETURN = r"""
-table: {description: "A line for each check, and for each row of such a table.", returned: always, type: list}
+table:
+  description: C(state), C(name), C(value) and C(fix) of each check, and of each such row.
+  returned: always
+  type: list
 wrong: {description: What is wrong in words., returned: always, type: list}
-failures: {description: "The same as C(name), C(value) and C(fix) of each row.", returned: always, type: list}
+failures: {description: Those of the table that are wrong., returned: always, type: list}
 failing: {description: Checks of the tables of healthcheck.sh that fail., returned: always, type: list}
 """
 
 _AT_ONCE = 4
 _PATIENCE = 120
-# A row is: state, two spaces or more, and the check's name in 28 columns.
-_ROW = re.compile(r"^(?:ok|warn|fail) +.{1,28} .*$", re.MULTILINE)
-_FAILING_ROW = re.compile(r"^fail +(.{1,28}) ", re.MULTILINE)
 # All is well, something warns, something fails: whatever else it leaves with, it has not looked at everything.
 _LOOKED = (0, 1, 2)
 
@@ -57,41 +58,35 @@ def run(check: dict[str, Any]) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def failing_rows(output: str) -> list[str]:
-    return [name.rstrip() for name in _FAILING_ROW.findall(output)]
-
-
-def judge(check: dict[str, Any], answer: tuple[int, str, str], excused: list[str]) -> str:
-    """What is wrong with the answer; empty when nothing is."""
-    code, output, complaints = answer
-    said = " ".join((output + " " + complaints).split())
-    if check["rows"] and code in _LOOKED and _ROW.search(output):
-        wrong = [name for name in failing_rows(output) if name not in excused]
-        lines = [line for line in output.splitlines() if set(failing_rows(line)) & set(wrong)]
-        return f"{check['command']}: {'; '.join(' '.join(line.split()) for line in lines)}" if wrong else ""
-    if code != 0 or check["rows"] or not re.search(check["answer"], output, re.MULTILINE):
-        return f"{check['command']} left with {code} and said: {said or 'nothing'}"
-    return ""
-
-
-def failures(
-    check: dict[str, Any], answer: tuple[int, str, str], wrong: str, excused: list[str]
-) -> list[dict[str, str]]:
-    """What is wrong with the answer, row by row."""
-    if not wrong:
+def rows(check: dict[str, Any], answer: tuple[int, str, str]) -> list[dict[str, str]]:
+    """The rows of a health check that came to its end; none of anything else."""
+    code, output, _ = answer
+    if not check["rows"] or code not in _LOOKED:
         return []
-    rows = [line for line in answer[1].splitlines() if set(failing_rows(line)) - set(excused)] if check["rows"] else []
-    found = []
-    for line in rows:
-        value, _, fix = line[6 + 28 :].strip().partition("  -> ")
-        found.append({"name": failing_rows(line)[0], "value": value, "fix": fix})
-    return found or [{"name": check["command"], "value": wrong.removeprefix(f"{check['command']} "), "fix": ""}]
+    try:
+        found = json.loads(output)["rows"]
+        return [
+            {"state": row["state"], "name": row["name"], "value": row["value"], "fix": row.get("remedy", "")}
+            for row in found
+        ]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
-def lines(check: dict[str, Any], answer: tuple[int, str, str], wrong: str) -> list[str]:
-    """What the table shows of a check: its rows as they came, or whether its answer was right."""
-    rows = _ROW.findall(answer[1]) if check["rows"] else []
-    return rows or [("fail  " if wrong else "ok    ") + check["command"]]
+def judged(check: dict[str, Any], answer: tuple[int, str, str]) -> list[dict[str, str]]:
+    """Its rows, or one for the command itself."""
+    if found := rows(check, answer):
+        return found
+    code, output, complaints = answer
+    right = code == 0 and not check["rows"] and re.search(check["answer"], output, re.MULTILINE)
+    said = " ".join((output + " " + complaints).split())
+    value = "" if right else f"left with {code} and said: {said or 'nothing'}"
+    return [{"state": "ok" if right else "fail", "name": check["command"], "value": value, "fix": ""}]
+
+
+def words(row: dict[str, str]) -> str:
+    """A row as a line of an error."""
+    return f"{row['name']}: {row['value']}" + (f" -> {row['fix']}" if row["fix"] else "")
 
 
 def main() -> None:
@@ -115,21 +110,14 @@ def main() -> None:
     checks = module.params["checks"]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = list(pool.map(run, checks))
-    answered = list(zip(checks, answers, strict=True))
-    judged = [judge(check, answer, module.params["excused"]) for check, answer in answered]
+    table = [row for check, answer in zip(checks, answers, strict=True) for row in judged(check, answer)]
+    failures = [row for row in table if row["state"] == "fail" and row["name"] not in module.params["excused"]]
+    of_health = [row for check, answer in zip(checks, answers, strict=True) for row in rows(check, answer)]
     known = {
-        "table": [
-            line
-            for (check, answer), wrong in zip(answered, judged, strict=True)
-            for line in lines(check, answer, wrong)
-        ],
-        "wrong": [wrong for wrong in judged if wrong],
-        "failures": [
-            failure
-            for (check, answer), wrong in zip(answered, judged, strict=True)
-            for failure in failures(check, answer, wrong, module.params["excused"])
-        ],
-        "failing": [name for check, answer in answered if check["rows"] for name in failing_rows(answer[1])],
+        "table": table,
+        "wrong": [words(row) for row in failures],
+        "failures": failures,
+        "failing": [row["name"] for row in of_health if row["state"] == "fail"],
     }
     if known["wrong"] and module.params["judge"]:
         module.fail_json(msg="\n".join(known["wrong"]), **known)

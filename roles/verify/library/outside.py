@@ -366,13 +366,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     with ThreadPoolExecutor(len(CHECKS)) as pool:
         rows = list(pool.map(lambda name: row(outside, name), CHECKS))
-    module.exit_json(
-        changed=False,
-        table=[
-            f"{state:<5} {name:<28} {value}{f'  -> {remedy}' if remedy else ''}" for state, name, value, remedy in rows
-        ],
-        failures=[{"name": name, "value": value, "fix": fix} for state, name, value, fix in rows if state == "fail"],
-    )
+    table = [dict(zip(("state", "name", "value", "fix"), row, strict=True)) for row in rows]
+    module.exit_json(changed=False, table=table, failures=[row for row in table if row["state"] == "fail"])
 
 
 if __name__ == "__main__":
