@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.roles.diagnosis import BLOCKED, DOWN, FAILED, STOPPED, collection, df, judged, properties, rows
+from tests.roles.diagnosis import BLOCKED, DOWN, FAILED, STOPPED, collection, df, health_row, judged, properties, rows
 
 from milkbot_hostcheck import asking, diagnose, page
 from milkbot_hostcheck.collection import Collection
@@ -112,6 +112,15 @@ def test_a_user_without_rights_is_pointed_to_root_and_gets_no_diagnosis() -> Non
     asked = Collection(given.answers, {**given.facts, "root": False})
     assert diagnose.judged(asked) == []
     assert "run it as root" in page.page(asked, [])[1]
+
+
+def test_a_failing_row_is_a_diagnosis_only_where_no_serious_cause_was_found() -> None:
+    rows = health_row("running code", "milkbot-analytics.service runs another release")
+    assert [found.name for found in judged({"health/rows": rows})] == ["row-fails"]
+    found = judged({"health/rows": rows, "disk/space": df(100)})
+    assert [diagnosis.name for diagnosis in found] == ["disk-full"]
+    # It reports what has happened since the last alert, and passes by itself.
+    assert judged({"health/rows": health_row("restarts", "started again since the last check: nginx")}) == []
 
 
 def test_yesterdays_full_disk_does_not_explain_todays_hanging_database() -> None:
