@@ -238,7 +238,7 @@ CASES = [
     _case(
         "inodes-full",
         _small_disk(
-            "-o nr_inodes=40,size=20m none /var/backups/milkbot",
+            "-o nr_inodes=40,size=4g none /var/backups/milkbot",
             "! (for n in $(seq 60); do touch /var/backups/milkbot/$n || exit; done) 2>/dev/null",
         ),
         "inodes used",

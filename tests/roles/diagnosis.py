@@ -125,9 +125,10 @@ def judged(texts: dict[str, str] | None = None, codes: dict[str, int] | None = N
     return judged_by(collection(texts, codes))
 
 
-def df(percent: int, place: str = "/") -> str:
-    """What df says of one disk that is so full."""
-    return f"Filesystem\n/dev/vda1 ext4 41000000 {410000 * percent} {410000 * (100 - percent)} {percent}% {place}\n"
+def df(percent: int, place: str = "/", total: int = 41_000_000) -> str:
+    """What df says of one disk that is so full; its size is in kilobytes."""
+    used = total * percent // 100
+    return f"Filesystem\n/dev/vda1 ext4 {total} {used} {total - used} {percent}% {place}\n"
 
 
 def certificate_row(**changed: Any) -> str:

@@ -26,6 +26,7 @@ HELD = "held for 3 min by update of ann on desk (process 7)"
 CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
     ("disk-full", {"disk/space": df(100)}, {}, "100 %", "du -xh"),
     ("disk-full", {"disk/space": df(92)}, {}, "92 %", "du -xh"),
+    ("disk-full", {"disk/space": df(50, "/var/log", total=800_000)}, {}, "391 MB free", "du -xh"),
     ("inodes-full", {"disk/inodes": df(99)}, {}, "99 %", "--inodes"),
     (
         "disk-errors",

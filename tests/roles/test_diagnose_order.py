@@ -114,6 +114,11 @@ def test_a_user_without_rights_is_pointed_to_root_and_gets_no_diagnosis() -> Non
     assert "run it as root" in page.page(asked, [])[1]
 
 
+def test_a_small_disk_that_the_platform_does_not_write_to_is_judged_by_percent_alone() -> None:
+    assert judged({"disk/space": df(50, "/boot", total=500_000)}) == []
+    assert [found.name for found in judged({"disk/space": df(96, "/boot", total=500_000)})] == ["disk-full"]
+
+
 def test_a_failing_row_is_a_diagnosis_only_where_no_serious_cause_was_found() -> None:
     rows = health_row("running code", "milkbot-analytics.service runs another release")
     assert [found.name for found in judged({"health/rows": rows})] == ["row-fails"]

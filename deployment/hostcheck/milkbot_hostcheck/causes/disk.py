@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.checks.disks import mounts, room
+from milkbot_hostcheck.checks.disks import mounts, of_the_platform, room
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import Diagnosis, judge
 from milkbot_hostcheck.row import State
@@ -18,7 +18,9 @@ _TELL_OF_IT = ("postgres/log", "postgres/answers")
 
 @judge()
 def disk_full(collection: Collection) -> Diagnosis | None:
-    judged = [(room(mount, collection.limits()), mount) for mount in mounts(collection, "disk/space").values()]
+    limits, found = collection.limits(), mounts(collection, "disk/space")
+    ours = of_the_platform(found)
+    judged = [(room(mount, limits, ours=place in ours), mount) for place, mount in found.items()]
     full = [mount for state, mount in judged if state is State.FAIL]
     nearly = [mount for state, mount in judged if state is State.WARN]
     if not nearly and not full:

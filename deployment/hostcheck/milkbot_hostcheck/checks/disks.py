@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,9 +49,9 @@ def mounts(facts: Collection, name: str) -> dict[str, Mount]:
     return found
 
 
-def room(mount: Mount, limits: Mapping[str, float]) -> State:
-    """By percent and by bytes: 5 % of a large disk is much, and of a small one nothing."""
-    free = mount.free / 1024
+def room(mount: Mount, limits: Mapping[str, float], *, ours: bool = True) -> State:
+    """By percent, and by bytes where the platform writes: 5 % of a large disk is much, and of a small one nothing."""
+    free = mount.free / 1024 if ours else math.inf
     if mount.percent >= limits["disk_fail_percent"] or free < limits["disk_fail_free_mb"]:
         return State.FAIL
     warns = mount.percent >= limits["disk_warn_percent"] or free < limits["disk_warn_free_mb"]
@@ -72,6 +73,11 @@ def rows(host: Host) -> Iterator[Row]:
             yield _room(host, path, space[place])
             yield _inodes(host, path, inodes.get(place))
     yield _reserve()
+
+
+def of_the_platform(places: Iterable[str]) -> set[str | None]:
+    """The places of the file systems that the platform writes to."""
+    return {_mounted_at(path, places) for path in PATHS}
 
 
 def _mounted_at(path: str, places: Iterable[str]) -> str | None:
