@@ -279,7 +279,7 @@ CASES = [
                 _SQL.format("DROP TABLE ops.test_saved"),
             ),
         ),
-        "is at 0001",
+        "revision 0001, the live release needs",
     ),
     _case(
         "port-taken",
@@ -304,7 +304,7 @@ CASES = [
             "sh -c '/opt/milkbot/deployment/scripts/deploy-lock.py take --pid $$ --purpose test'",
             "rm -f /run/lock/milkbot-deploy.json",
         ),
-        "that process is gone",
+        "which is gone",
     ),
     _case(
         "blocked",
