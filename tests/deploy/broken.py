@@ -357,7 +357,7 @@ CASES = [
                 ">>/var/log/milkbot/backup.log 2>&1"
             ),
         ),
-        "daily is missing",
+        "daily': No such file or directory",
     ),
     _case(
         "archiving-fails",
