@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -125,6 +126,16 @@ def test_a_position_of_nothing_is_closed(ledger: Ledger) -> None:
 
 def test_a_fill_marks_the_rollups_of_its_market_and_its_day(ledger: Ledger) -> None:
     book(ledger, BOUGHT)
+    assert ledger.touched == TRADED
+
+
+def test_a_fill_counts_for_its_day_in_utc_whatever_the_zone_of_the_machine(ledger: Ledger) -> None:
+    # Fourteen hours ahead of UTC it is the next day already.
+    with pytest.MonkeyPatch.context() as machine:
+        machine.setenv("TZ", "AHEAD-14")
+        time.tzset()
+        book(ledger, BOUGHT)
+    time.tzset()
     assert ledger.touched == TRADED
 
 
