@@ -226,7 +226,9 @@ SELECT json_build_object(
     FROM pg_hba_file_rules WHERE error IS NOT NULL),
   'pending', (SELECT coalesce(json_agg(json_build_object('name', s.name, 'runs', s.setting, 'wanted', last.setting,
       'file', last.sourcefile, 'ours', coalesce(last.is_ours, false))), '[]')
-    FROM pg_settings s LEFT JOIN last ON last.name = lower(s.name) WHERE s.pending_restart),
+    FROM pg_settings s LEFT JOIN last ON last.name = lower(s.name)
+    -- PostgreSQL 15 keeps the mark when the line that wanted another value has gone again.
+    WHERE s.pending_restart AND coalesce(last.setting, s.boot_val) IS DISTINCT FROM s.setting),
   'overridden', (SELECT coalesce(json_agg(json_build_object('name', o.name, 'wanted', o.setting,
       'runs', current_setting(o.name, true), 'by',
       CASE WHEN NOT last.is_ours THEN last.sourcefile || ':' || last.sourceline ELSE s.source END)), '[]')
