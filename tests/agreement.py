@@ -20,7 +20,7 @@ _ENDS = {VenueOrderStatus.EXECUTED: "filled", VenueOrderStatus.CANCELED: "cancel
 
 
 class Ground(Protocol):
-    """An exchange, and the books of one of its accounts."""
+    """An exchange, and the ledger of one of its accounts."""
 
     @property
     def simulator(self) -> Simulator:
@@ -43,7 +43,7 @@ class Ground(Protocol):
 
 
 def differences(ground: Ground) -> list[str]:
-    """Everything in which our books and the exchange's differ. Nothing, when all is well."""
+    """Everything in which our ledger and the exchange's differ. Nothing, when all is well."""
     return [*_orders(ground), *_fills(ground), *_positions(ground), *_settlements(ground), *_cash(ground)]
 
 
@@ -58,7 +58,7 @@ def _orders(ground: Ground) -> Iterator[str]:
     listed = "SELECT client_order_id, venue_order_id, state FROM ops.orders WHERE client_order_id LIKE 'mb-%%'"
     ours = {str(name): (venue_id, str(now)) for name, venue_id, now in ground.rows(listed)}
     for name in sorted(theirs.keys() - ours.keys()):
-        yield f"order {name} is not in our books"
+        yield f"order {name} is not in our ledger"
     for name, (venue_id, now) in sorted(ours.items()):
         there = theirs.get(name)
         expected = "rejected" if there is None else _state_of(there)

@@ -82,7 +82,7 @@ def environment(origin: str, keys: Keys, database: TestDatabase, role: str = TRA
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """The served simulator, and its inside: what the account really has, whatever our books say."""
+    """The served simulator, and its inside: what the account really has, whatever our ledger says."""
 
     origin: str
     keys: Keys

@@ -1,4 +1,4 @@
-"""The one error taxonomy: every error that an operator may see says the thing, the value and the mend."""
+"""The one error taxonomy: every error for an operator says the thing, the value and the fix."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DatabaseUnavailableError(MilkbotError):
 
 
 class LockHeldError(MilkbotError):
-    """Another tick is at work on the same ledger."""
+    """Another tick is running on the same ledger."""
 
     exit_code = ExitCode.LOCKED
 

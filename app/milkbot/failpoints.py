@@ -1,6 +1,6 @@
 """Named points in the trader at which a test may stop the process. In production nothing names one: nothing happens.
 
-Besides the points that the order path names itself, every transaction passes `database.committing` and
+In addition to the points that the order path names, every transaction passes `database.committing` and
 `database.committed`, and every request `request.sending` and `request.answered`.
 """
 

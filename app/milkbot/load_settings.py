@@ -1,4 +1,4 @@
-"""Reading the configuration: one list of everything that is wrong, each with its name, its value and the mend."""
+"""Reading the configuration: one list of everything that is wrong, each with its name, its value and the fix."""
 
 from __future__ import annotations
 

@@ -119,8 +119,8 @@ def _file_handler(path: Path) -> logging.Handler:
     try:
         return _RotatedFileHandler(path, encoding="utf-8")
     except OSError as error:
-        mend = "give a file that this user may write, or unset it"
-        raise ConfigError([f"LOG_FILE is {str(path)!r}: {error.strerror}; {mend}"]) from None
+        fix = "give a file that this user may write, or unset it"
+        raise ConfigError([f"LOG_FILE is {str(path)!r}: {error.strerror}; {fix}"]) from None
 
 
 def _secrets_of(settings: Settings) -> frozenset[str]:
@@ -147,7 +147,7 @@ class _Component:
 
 
 class _WithoutSecrets:
-    """Hides values whose name tells a secret, known secrets wherever they stand, and passwords in addresses."""
+    """Hides values of variables with the name of a secret, known secrets anywhere, and passwords in addresses."""
 
     def __init__(self, secrets: frozenset[str]) -> None:
         # The longest first: one secret may be a part of another.

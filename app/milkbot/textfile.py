@@ -23,7 +23,7 @@ _READABLE: Final = 0o644
 
 
 class Page(Collector):
-    """The metrics of one file, all with the same `labels`; several values of one are told apart `by` one label more."""
+    """The metrics of one file, all with the same `labels`; the label `by` separates several values of one."""
 
     def __init__(self, **labels: str) -> None:
         self._labels = labels
@@ -43,7 +43,7 @@ class Page(Collector):
         """Replace the file, readable by all. Raises OSError; the file that was there is whole then."""
         registry = CollectorRegistry()
         registry.register(self)
-        # Its name tells the collector that it is none of its files.
+        # By its name the collector ignores it.
         temporary = path.with_name(f".{path.name}.new")
         with temporary.open("wb") as file:
             os.fchmod(file.fileno(), _READABLE)

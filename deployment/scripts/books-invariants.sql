@@ -1,4 +1,4 @@
--- What is always true of the books, whatever happened: the weekly drill asks it of the newest backup.
+-- What is always true of the ledger, whatever happened: the weekly drill asks it of the newest backup.
 -- A row each: its name, the sentence, and how many rows it is not true of.
 -- A backup from before there were order events is not asked for them.
 
@@ -9,7 +9,7 @@ FROM ops.fills AS fill JOIN ops.orders AS placed ON placed.id = fill.order_id
 WHERE (fill.trading_mode, fill.ticker, fill.side, fill.venue_order_id)
     IS DISTINCT FROM (placed.trading_mode, placed.ticker, placed.side, placed.venue_order_id);
 
-SELECT 'fill-without-its-order', 'a fill of an order that is in the books is linked to it', count(*)
+SELECT 'fill-without-its-order', 'a fill of an order that is in the ledger is linked to it', count(*)
 FROM ops.fills AS fill JOIN ops.orders AS placed USING (trading_mode, venue_order_id)
 WHERE fill.order_id IS NULL;
 

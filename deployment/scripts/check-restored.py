@@ -3,7 +3,7 @@
 
 Holds a database that was just restored against the facts of its backup (inspect-backup.py --facts): schema revision,
 rows of each table, constraints, indexes, and by pg_amcheck every row and every entry of an index. With --books also
-what is always true of the books. PGHOST names another server than the host's own.
+what is always true of the ledger. PGHOST names another server than the host's own.
 Exit codes: 0 all is as it was backed up · 1 it is not, a line for each thing that differs · 2 wrong usage
 """
 
@@ -18,7 +18,7 @@ from milkbot_backup.restored import NoAnswerError, broken_invariants, problems
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="check-restored.py", description="Check a database that was just restored.")
-    parser.add_argument("--books", action="store_true", help="also what is always true of the books")
+    parser.add_argument("--books", action="store_true", help="also the invariants of the ledger")
     parser.add_argument("database")
     asked = parser.parse_args()
     try:

@@ -35,7 +35,7 @@ def main() -> int:
         if not found.whole:
             raise BrokenError("has no end, although pg_dump did not complain")
         if not found.revision:
-            raise BrokenError("holds no books: ops.alembic_version has no row; migrate first")
+            raise BrokenError("holds no ledger: ops.alembic_version has no row; run: milkbot db upgrade")
         if differing := differing_counts(expected, found.tables):
             raise BrokenError(f"does not hold what its snapshot had: {differing}")
     except BrokenError as error:

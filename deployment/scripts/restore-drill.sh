@@ -3,7 +3,7 @@
 #
 # Proves that the newest backup, or that one, can be restored: on a PostgreSQL of its own beside the running one, which begins
 # empty, so that the roles and the database's own properties are restored as well as its tables, and which can neither slow the
-# running one down nor stop it. Checks what restore-database.sh checks, and what is always true of the books
+# running one down nor stop it. Checks what restore-database.sh checks, and what is always true of the ledger
 # (books-invariants.sql); then throws all of it away. What was proved stands in /var/lib/milkbot-backup/drill.json.
 # milkbot-restore-drill.timer runs it every week. Killed at any moment, the next run removes what was left.
 # Exit codes: 0 proved · 1 not · 2 wrong usage · 75 another drill is at work

@@ -35,7 +35,7 @@ def _state(platform: Platform, name: str) -> dict[str, Any]:
 
 
 def _checksums(platform: Platform) -> str:
-    """A digest of the books, without what ticks go on writing."""
+    """A digest of the ledger, without what ticks go on writing."""
     tables = "ops.orders ops.fills ops.positions ops.settlements ops.alembic_version"
     queries = "; ".join(
         f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t" for table in tables.split()
@@ -157,7 +157,7 @@ def test_the_drill_fails_on_a_backup_whose_positions_differ_from_the_fills(platf
     finally:
         platform.ssh(f"cd / && {sql} 'UPDATE ops.positions SET fees = fees - 1'; systemctl start milkbot-trader.timer")
         platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
-    assert "the books break 'position-is-its-fills'" in refused
+    assert "the ledger break 'position-is-its-fills'" in refused
     failed = _state(platform, "drill")
     assert (failed["result"], failed["last_good_at"]) == ("failed", good["last_good_at"])
     assert "position-is-its-fills" in failed["reason"]

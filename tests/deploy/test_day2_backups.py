@@ -117,7 +117,7 @@ def test_an_interrupted_restore_is_completed_by_the_next_run(
     _write_more(platform)
     with stopping(platform, task, after, how) as environment:
         stopped = platform.play("restore.yml", environment=environment, backup_from=str(brought), confirm="yes")
-    # The books of before or those of the backup, and never something between.
+    # The ledger of before or those of the backup, and never something between.
     between = _sql(platform, "SELECT count(*) FROM ops.alembic_version") + platform.schema()
     done = platform.play("restore.yml", backup_from=str(brought), confirm="yes")
     assert stopped.returncode == -9, said(stopped)

@@ -128,7 +128,7 @@ def test_a_held_package_keeps_its_version_and_the_others_are_upgraded(platform: 
 def test_an_upgrade_repairs_a_package_whose_installation_was_killed(platform: Platform) -> None:
     newest = _older(platform, *UPGRADED)
     before = platform.state()
-    # What SIGKILL in the middle of an unpacking leaves in dpkg's own books, and our mark.
+    # What SIGKILL in the middle of an unpacking leaves in dpkg's own database, and our mark.
     platform.ssh(
         "sed -i '/^Package: nginx$/,/^$/s/^Status: .*/Status: install reinstreq half-configured/' /var/lib/dpkg/status"
     )

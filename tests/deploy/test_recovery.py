@@ -1,4 +1,4 @@
-"""site.yml -e restore_from=...: a machine that is lost, and a new one with its books."""
+"""site.yml -e restore_from=...: a machine that is lost, and a new one with its ledger."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _checksums(platform: Platform) -> dict[str, str]:
 
 
 def _hold(platform: Platform) -> None:
-    """Nothing writes into the books from here on."""
+    """Nothing writes into the ledger from here on."""
     platform.ssh(
         f"systemctl stop {TIMERS}; "
         "while systemctl show --property=ActiveState 'milkbot-*.service' | grep -q activating; do sleep 1; done"
@@ -63,7 +63,7 @@ def _changed(output: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A machine whose books went off-site before it was lost."""
+    """A machine whose ledger was backed up remotely before it was lost."""
 
     machine: Platform
     variables: dict[str, Any]
@@ -180,7 +180,7 @@ def test_a_new_machine_recovers_the_ledger_of_a_lost_one_and_trading_remains_hal
     assert plain.returncode == 0, said(plain)
     new.ssh("systemctl start milkbot-trader.service")
     assert _checksums(new)["ops.orders"] == before["ops.orders"]
-    new.ssh("milkbot resume --reason 'the books are back'; systemctl start milkbot-trader.service")
+    new.ssh("milkbot resume --reason 'the ledger is back'; systemctl start milkbot-trader.service")
     assert _trading(new, "demo") == "active"
     print(_sql(new, "SELECT started_at, outcome, message FROM ops.ticks ORDER BY id DESC LIMIT 4"))
     health = new.ssh(f"{SCRIPTS}/healthcheck.sh || true")

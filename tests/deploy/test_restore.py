@@ -280,7 +280,7 @@ def test_an_emergency_continues_past_steps_that_fail_and_names_them(platform: Pl
         platform.ssh("systemctl start milkbot-simulator")
     assert done.returncode != 0
     assert "NOT EVERYTHING WAS DONE" in said(done)
-    assert "as the books have it: test-order" in said(done)
+    assert "by the ledger: test-order" in said(done)
     assert "trading halted" in said(done)
     assert not _is_there(platform)
     assert _trading(platform) == "halted"

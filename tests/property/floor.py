@@ -45,7 +45,7 @@ _LOCKS = """
 
 
 class Floor:
-    """An exchange that begins on the same Monday for every example, and an empty set of books beside it.
+    """An exchange that begins on the same Monday for every example, and an empty ledger with it.
 
     The application is built once, around whatever simulator is the present one; accounts have a new name in each
     example, so that nobody's rate limit remembers an earlier Monday.

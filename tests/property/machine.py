@@ -35,7 +35,7 @@ perhaps_moves = st.none() | moves
 
 
 class BooksAgree(RuleBasedStateMachine):
-    """`floor` is set by who runs it. At the end of each example all is mended, and the books have to agree."""
+    """`floor` is set by who runs it. At the end of each example all is repaired, and the ledger has to agree."""
 
     floor: ClassVar[Floor]
     trial_type: ClassVar[type[Trial]] = Trial

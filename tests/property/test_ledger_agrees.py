@@ -1,4 +1,4 @@
-"""Whatever is lost, late, repeated or killed: the books end equal to the exchange's, and no limit is ever broken."""
+"""Whatever is lost, late, repeated or killed: the ledger ends equal to the exchange's, and no limit is ever broken."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class Trial:
                 self.watch.broken.append(f"a tick without any fault failed: {error}")
 
     def verdict(self) -> list[str]:
-        """What is wrong now: rules broken, books that differ, a broken chain, an invariant that is not true."""
+        """What is wrong now: rules broken, a ledger that differs, a broken chain, an invariant that is not true."""
         self._count()
         return [*self.watch.broken, *differences(self.floor), *self._untrue()]
 

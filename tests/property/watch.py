@@ -1,4 +1,4 @@
-"""What may never happen, looked for before each tick and at each request that may create an order, at the exchange."""
+"""What may never happen, checked before each tick and at each request that may create an order, at the exchange."""
 
 from __future__ import annotations
 

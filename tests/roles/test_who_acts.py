@@ -1,4 +1,4 @@
-"""Who acted, in the books and in the history of deploys: the kernel's word before that of a variable."""
+"""Who acted, in the ledger and in the history of deploys: the kernel's word before that of a variable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The books: orders, fills, positions, settlements, balances, risk events and the trading state."""
+"""The ledger: orders, fills, positions, settlements, balances, risk events and the trading state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the books and the exchange do not agree on, where the cash went, and how far the order events are verified.
+"""What the ledger and the exchange do not agree on, where the cash went, and how far the order events are verified.
 
 Cash is counted by triggers, so that no writer can forget it, an earlier release among them, and no reader has to add up
 the past. The indexes come first, on their own: they are made without blocking, and again where this ended half-way.
@@ -41,7 +41,7 @@ SELECT mode,
     COALESCE((SELECT sum(revenue) FROM ops.settlements WHERE trading_mode = mode), 0)
 FROM unnest(ARRAY['shadow', 'demo', 'live']) AS mode
 """
-# What our books said at the moment of the snapshot.
+# What our ledger said at the moment of the snapshot.
 BALANCE_COLUMNS = ("moved", "held_back")
 GRANTS = {
     "ops.findings": "UPDATE (seen_at, message, ours, theirs, closed_at, closed_by, note)",

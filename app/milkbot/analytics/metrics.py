@@ -1,4 +1,4 @@
-"""What a run of the rollups tells Prometheus. Written by runs that came to their end only."""
+"""The metrics of a run of the rollups. Only a run that finished writes them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def publish(directory: Path | None, engine: Engine, report: RollupReport) -> Non
         with transaction(engine) as session:
             state = read_state(session)
     except (MilkbotError, SQLAlchemyError) as error:
-        _log.warning("metrics without the books", problem=str(error))
+        _log.warning("metrics without the ledger", problem=str(error))
     save(page_of(report, state), directory / FILE)
 
 

@@ -33,7 +33,7 @@ class Bucket:
     day: date
 
 
-# A key whose bucket holds a fact that is not public yet stays for a later run; of equal keys the newest is enough.
+# A key whose bucket holds a fact that is not public yet remains for a later run; of equal keys the newest is enough.
 # One statement, so one snapshot: a key is gone only if each fact that touched it was seen.
 _TAKE = f"""
 WITH young AS (
@@ -87,7 +87,7 @@ WHERE CAST(:day AS date) IS NULL OR date = :day
 
 
 def take_touched(session: Session) -> list[Bucket]:
-    """The buckets whose facts changed. Their keys are deleted in this transaction, or stay until all is public."""
+    """The buckets whose facts changed. Their keys are deleted in this transaction, or remain until all is public."""
     return _buckets(session.execute(text(_TAKE)).all())
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("milkbot: interrupted", file=sys.stderr)
         sys.exit(ExitCode.FAILED)
-    except Exception:  # noqa: BLE001 - what nobody foresaw must still be told from a plain failure by its exit code
+    except Exception:  # noqa: BLE001 - an unforeseen error needs an exit code of its own
         traceback.print_exc()
         print("milkbot: internal error; please report it with the lines above", file=sys.stderr)
         sys.exit(ExitCode.INTERNAL)

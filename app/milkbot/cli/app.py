@@ -1,4 +1,4 @@
-"""All commands, in one place. Each is loaded when it is asked for: a tick each minute shall not pay for the others."""
+"""All commands. Each is loaded when it is called, so that the tick of each minute does not load the others."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ COMMANDS = {
 def application(asked: str | None) -> typer.Typer:
     """The command line with the command that is asked for, or with all of them when it is not one of them."""
     app = typer.Typer(
-        help="Trade Kalshi's daily-temperature markets, and look after the books.",
+        help="Trade Kalshi's daily-temperature markets, and check the ledger.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    # With a callback of its own it stays a group, also when it holds one command only.
+    # With a callback of its own it remains a group, even with a single command.
     app.callback()(lambda: None)
     for name in _loaded(asked):
         module, _, attribute = COMMANDS[name].partition(":")

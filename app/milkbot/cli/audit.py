@@ -1,4 +1,4 @@
-"""`milkbot audit` and `milkbot invariants`: are the books what they were, and true to themselves?"""
+"""`milkbot audit` and `milkbot invariants`: is the ledger unchanged, and consistent?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
 def audit(as_json: Json = False) -> None:
-    """Verify the chain of all order events, and that each order is what its events tell. Exit 1 if not.
+    """Verify the chain of all order events, and that each order matches its events. Exit 1 if not.
 
     Shows how far the chain holds, with its last hash: written down elsewhere, it proves later that nothing before it
     was changed. Names the first event that does not fit, and each order.
@@ -39,7 +39,7 @@ def audit(as_json: Json = False) -> None:
 
 
 def ask_invariants(as_json: Json = False) -> None:
-    """Ask what is always true of the books, of everything that ever was. Exit 1 if something is not true."""
+    """Check every invariant of the ledger, on all of its history. Exit 1 if one is broken."""
     settings = settings_of_host("cli", quiet=True)
     context = QueryContext(settings, SystemClock().now(), thorough=True)
     with open_database(settings, "invariants") as engine, transaction(engine) as session:

@@ -1,4 +1,4 @@
-"""`milkbot cancel-all`: nothing rests any more, and the exchange takes no order of the bot until it is resumed."""
+"""`milkbot cancel-all`: cancels every resting order; the exchange takes no order of the bot until `resume`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def cancel_all() -> None:
 
 
 def _trigger_group(settings: Settings, venue: KalshiClient) -> None:
-    """Trigger the group as far as that goes: what rests is canceled one way or the other."""
+    """Trigger the group where that works: resting orders are canceled in either case."""
     reason = f"milkbot cancel-all by {acting_user()}"
     try:
         with open_database(settings, "cancel-all") as engine:
@@ -58,7 +58,7 @@ def _named(orders: Iterable[VenueOrder]) -> str:
 
 
 def _perhaps_resting(settings: Settings, seen: list[VenueOrder] | None) -> str:
-    """What may rest still, as the exchange said before it failed, else as the books have it."""
+    """What may still rest, as the exchange said before it failed, else as the ledger has it."""
     if seen is not None:
         return f"not known to be canceled: {_named(seen) or 'nothing'}"
     try:
@@ -66,5 +66,5 @@ def _perhaps_resting(settings: Settings, seen: list[VenueOrder] | None) -> str:
             rows = order_rows.open_orders(session, settings.trading_mode)
             names = ", ".join(f"{row.venue_order_id or row.client_order_id} ({row.ticker})" for row in rows)
     except DatabaseUnavailableError as error:
-        return f"not known to be canceled: whatever rests; the books do not say, {error}"
-    return f"not known to be canceled, as the books have it: {names or 'nothing'}"
+        return f"not known to be canceled: any resting order; the ledger cannot be read: {error}"
+    return f"not known to be canceled, by the ledger: {names or 'nothing'}"

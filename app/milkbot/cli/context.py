@@ -21,7 +21,7 @@ from milkbot.settings import Settings
 def settings_of_host(component: str, *, quiet: bool = False, needed: frozenset[str] | None = None) -> Settings:
     """The settings from the environment, and from `.env` of the installation where this user may read it.
 
-    MILKBOT_ENV_FILE names another file. Logging is set up on the way, `quiet` from warnings on: where a person looks
+    MILKBOT_ENV_FILE names another file. Logging is set up on the way, `quiet` from warnings on: where a person reads
     on, the command's own output speaks. With `needed` only those fields have to be right, and what else is wrong is a
     warning: the operator's acts must work on a host whose settings the trader refuses. Raises ConfigError.
     """
@@ -73,8 +73,8 @@ def env_file_of_host() -> Path | None:
     release = release_directory()
     if release is None:
         return None
-    beside = release.parent.parent / ".env"
-    return beside if os.access(beside, os.R_OK) else None
+    shown = release.parent.parent / ".env"
+    return shown if os.access(shown, os.R_OK) else None
 
 
 @contextmanager

@@ -27,7 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 All = Annotated[bool, typer.Option("--all", help="Rebuild every day.")]
 Revision = Annotated[str, typer.Argument(help="An Alembic revision.")]
 Range = Annotated[
-    str, typer.Argument(metavar="FROM:TO", help="Revisions; `current` asks the database, `base` is a new one.")
+    str, typer.Argument(metavar="FROM:TO", help="Revisions; `current` reads the database, `base` is a new one.")
 ]
 Lock = Annotated[int, typer.Option(min=1, max=60, help="Seconds that a migration may wait for one lock.")]
 Statement = Annotated[int, typer.Option(min=1, max=86400, help="Seconds that one statement of it may run.")]
@@ -35,12 +35,12 @@ Statement = Annotated[int, typer.Option(min=1, max=86400, help="Seconds that one
 _Answer = TypeVar("_Answer")
 
 # What to do about a lock that was waited for too long, and about a statement that ran too long.
-_MENDS = {
+_FIXES = {
     "55P03": "run it again when its tables are less busy, or give it longer: --lock-timeout",
     "57014": "make it do less at once, or give it longer: --statement-timeout",
 }
 
-db = typer.Typer(help="Migrate the schema, and ask where it stands.", no_args_is_help=True)
+db = typer.Typer(help="Migrate the schema, and show its revision.", no_args_is_help=True)
 
 
 def rollups(day: Day = None, every: All = False) -> None:
@@ -59,7 +59,7 @@ def rollups(day: Day = None, every: All = False) -> None:
 def upgrade(
     revision: Revision = "head", lock_timeout: Lock = TIMEOUTS.lock, statement_timeout: Statement = TIMEOUTS.statement
 ) -> None:
-    """Migrate up. Prints the revisions before and after; does nothing when nothing is due."""
+    """Migrate up. Prints the revisions before and after; does nothing when no migration is pending."""
     _migrate(migrate.upgrade, revision, Timeouts(lock_timeout, statement_timeout))
 
 
@@ -73,7 +73,7 @@ def downgrade(
 
 @db.command()
 def sql(revisions: Range = "current:head") -> None:
-    """Print the SQL of migrations without running it; nothing when none is due."""
+    """Print the SQL of migrations without running it; nothing when none is pending."""
     before, separator, after = revisions.partition(":")
     if not (before and separator and after):
         raise typer.BadParameter(
@@ -97,7 +97,7 @@ def current() -> None:
 
 @db.command()
 def head() -> None:
-    """Print this release's newest revision. Asks no database."""
+    """Print this release's newest revision. Reads no database."""
     typer.echo(_asked(lambda: migrate.head_revision(migrate.alembic_config(None))))
 
 
@@ -146,9 +146,9 @@ def _asked(question: Callable[[], _Answer]) -> _Answer:
     try:
         return question()
     except OperationalError as error:
-        if (mend := _MENDS.get(getattr(error.orig, "sqlstate", None) or "")) is not None:
+        if (fix := _FIXES.get(getattr(error.orig, "sqlstate", None) or "")) is not None:
             kept = "the migration ended by its timeout, and nothing of that revision was kept"
-            raise MilkbotError(f"{kept}: {first_line(error)}; {mend}") from error
+            raise MilkbotError(f"{kept}: {first_line(error)}; {fix}") from error
         raise DatabaseUnavailableError(f"the database does not answer: {first_line(error)}") from error
     except DBAPIError as error:
         raise MilkbotError(

@@ -1,4 +1,4 @@
-"""`milkbot doctor`: is this host fit to trade? Each row is ok, warn or fail, with the mend in it."""
+"""`milkbot doctor`: is this host fit to trade? Each row is ok, warn or fail, and says what to do."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One check: what was looked at, how it stands, and what to do when it is not ok."""
+    """One check: its subject, its state, and what to do when it is not ok."""
 
     check: str
     verdict: Verdict
@@ -55,7 +55,7 @@ class Row:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check configuration, keys, database, books, exchange, clock, weather and disk. Exit 1 if any row fails."""
+    """Check configuration, keys, database, ledger, exchange, clock, weather and disk. Exit 1 if any row fails."""
     settings, problems = needed_of_host(frozenset())
     problems += log_as(settings, "doctor", quiet=True)
     rows = [Row("configuration", Verdict.FAIL, problem) for problem in problems]
@@ -106,7 +106,7 @@ def _keys(settings: Settings) -> Iterator[Row]:
 def _books(session: Session, settings: Settings, now: datetime) -> Iterator[Row]:
     found = findings.open_findings(session, settings.trading_mode)
     if not found:
-        yield Row("findings", Verdict.OK, "none is open: the books and the exchange agree")
+        yield Row("findings", Verdict.OK, "none is open: the ledger and the exchange agree")
     for one in found:
         verdict = Verdict.FAIL if one.effect == TradingState.HALTED else Verdict.WARN
         yield Row(f"finding {one.id}", verdict, f"{one.message}; see: milkbot reconcile --list")
@@ -114,8 +114,8 @@ def _books(session: Session, settings: Settings, now: datetime) -> Iterator[Row]
     late = timedelta(minutes=settings.unknown_deadline_min)
     for order in unresolved:
         verdict = Verdict.FAIL if now - order.updated_at > late else Verdict.WARN
-        mend = f"a tick finds out; if none does: milkbot orders resolve {order.id} --as ... --reason ..."
-        yield Row(f"order {order.id}", verdict, f"{order.state} since {order.updated_at:%Y-%m-%d %H:%M} UTC; {mend}")
+        fix = f"the next tick resolves it; if not, run: milkbot orders resolve {order.id} --as ... --reason ..."
+        yield Row(f"order {order.id}", verdict, f"{order.state} since {order.updated_at:%Y-%m-%d %H:%M} UTC; {fix}")
 
 
 def _database(settings: Settings) -> Iterator[Row]:
@@ -159,9 +159,9 @@ def _newest_tick(latest: Tick | None, now: datetime) -> Row:
             comes = f", next tick at {timer.following:%H:%M:%S} UTC" if timer.following else ""
             started = f"milkbot-trader.timer was started at {timer.since:%H:%M:%S} UTC"
             return Row(name, Verdict.OK, f"{ago}; {started}{comes}")
-        return Row(name, Verdict.FAIL, f"{ago}; look at: systemctl status milkbot-trader.timer")
+        return Row(name, Verdict.FAIL, f"{ago}; run: systemctl status milkbot-trader.timer")
     if latest.outcome == "failed":
-        return Row(name, Verdict.FAIL, f"failed: {latest.message}; look at: journalctl -u milkbot-trader")
+        return Row(name, Verdict.FAIL, f"failed: {latest.message}; run: journalctl -u milkbot-trader")
     return Row(name, Verdict.OK, f"{latest.outcome or 'running'}, {age.total_seconds():.0f} seconds ago")
 
 

@@ -47,9 +47,9 @@ def history(step_minutes: Step = 60) -> None:
             typer.echo("the simulator runs on the wall clock already; nothing to do")
             return
         with open_database(settings, "history") as engine, _progress() as progress:
-            looks = partial(operator.look, engine, settings.trading_mode)
-            ticks = walk(settings, engine, clock, step_minutes, _shown_in(progress), looks)
-            looks(clock.now(), last=True)
+            end_holds = partial(operator.end_holds, engine, settings.trading_mode)
+            ticks = walk(settings, engine, clock, step_minutes, _shown_in(progress), end_holds)
+            end_holds(clock.now(), last=True)
         _await_wall(clock)
         clock.set_wall()
     typer.echo(f"{ticks} ticks run; the simulator is on the wall clock now")

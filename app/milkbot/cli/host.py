@@ -1,4 +1,4 @@
-"""What the doctor asks of the host that it runs on: systemd's timer of the ticks."""
+"""The doctor's check of its host: systemd's timer of the ticks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`milkbot orders`: the orders in the books, what happened to one, and the operator's word where nobody knows."""
+"""`milkbot orders`: the ledger's orders, the events of one, and the operator's ruling on its outcome."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def show_one(order_id: Id, as_json: Json = False) -> None:
 
 @orders.command()
 def resolve(order_id: Id, ruling: As, reason: Reason) -> None:
-    """Say what became of an order whose outcome is not known. Look at the exchange's own site first.
+    """Record the outcome of an order where it is not known. Check the exchange's own site first.
 
     Quantities are not yours to say: they come from fills. Should the exchange show the order after all, it wins.
     """

@@ -1,4 +1,4 @@
-"""`milkbot reconcile`: hold the books against the exchange without trading, and close what is explained."""
+"""`milkbot reconcile`: compare the ledger with the exchange without trading, and close findings."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from milkbot.trader.reconcile.findings import FindingKind
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Close = Annotated[int | None, typer.Option("--close", help="Close this finding instead: you know what it is.")]
 Note = Annotated[str, typer.Option("--note", help="With --close: what it is; it is stored and shown.")]
-Listed = Annotated[bool, typer.Option("--list", help="Only show what is open; ask nobody.")]
+Listed = Annotated[bool, typer.Option("--list", help="Only show the open findings; send nothing to the exchange.")]
 
 
 def reconcile(close: Close = None, note: Note = "", only_list: Listed = False, as_json: Json = False) -> None:
-    """Read the account, bring the books in line, ask the invariants, and show what is left unexplained.
+    """Read the account, correct the ledger, check the invariants, and show what remains unexplained.
 
     Sends no order and cancels none. Exit 1 while a finding is open. --close ends one by your word; what is still not
     explained is found again.
@@ -80,7 +80,7 @@ def _close(engine: Engine, mode: TradingMode, finding_id: int, note: str) -> Non
 
 
 def _accept_capital(session: Session, mode: TradingMode, finding: Finding) -> None:
-    """Cash that came or went by hand is capital from now on."""
+    """A deposit or a withdrawal is capital from now on."""
     if Decimal(finding.ours["held_back_at_most"]):
         raise NotPermittedError(
             f"finding {finding.id} was seen while orders were open, which hold cash back; cancel them "

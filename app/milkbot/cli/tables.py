@@ -59,14 +59,14 @@ class _Column:
 
 
 def _lines(table: Sequence[_Column], below: Sequence[str], width: int) -> Iterator[str]:
-    beside, under = _placed(table, below, width)
-    room = width - sum(column.width + _GAP for column in beside[:-1])
-    beside[-1].width = min(beside[-1].width, room)
-    heads = [_folded(column.header, column.width) for column in beside]
-    yield from _row(beside, heads)
-    yield "-" * (sum(column.width + _GAP for column in beside) - _GAP)
+    row, under = _placed(table, below, width)
+    room = width - sum(column.width + _GAP for column in row[:-1])
+    row[-1].width = min(row[-1].width, room)
+    heads = [_folded(column.header, column.width) for column in row]
+    yield from _row(row, heads)
+    yield "-" * (sum(column.width + _GAP for column in row) - _GAP)
     for index in range(len(table[0].cells)):
-        yield from _row(beside, [_folded(column.cells[index], column.width) for column in beside])
+        yield from _row(row, [_folded(column.cells[index], column.width) for column in row])
         said = [f"{column.header}: {column.cells[index]}" for column in under if column.cells[index]]
         yield from (" " * _INDENT + line for line in _packed(said, width - _INDENT))
     if not table[0].cells:
@@ -74,18 +74,18 @@ def _lines(table: Sequence[_Column], below: Sequence[str], width: int) -> Iterat
 
 
 def _placed(table: Sequence[_Column], below: Sequence[str], width: int) -> tuple[list[_Column], list[_Column]]:
-    """The columns that stand beside each other, and those that go below their row."""
-    beside = list(table)
+    """The columns of a row, and those that go below it."""
+    row = list(table)
     queue = [*below, *(column.name for column in reversed(table[1:]) if column.name not in below)]
     while queue:
-        last = beside[-1]
-        room = width - sum(column.width + _GAP for column in beside[:-1])
+        last = row[-1]
+        room = width - sum(column.width + _GAP for column in row[:-1])
         folds = last.is_text and room >= max(_NARROWEST_TEXT, last.longest_word)
         if last.width <= room or folds:
             break
         gone = queue.pop(0)
-        beside = [column for column in beside if column.name != gone]
-    return beside, [column for column in table if column not in beside]
+        row = [column for column in row if column.name != gone]
+    return row, [column for column in table if column not in row]
 
 
 def _row(columns: Sequence[_Column], cells: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -46,7 +46,7 @@ def accept(fingerprints: Fingerprints, reason: Reason) -> None:
         pending = rows.pending(session, mode)
         unknown = sorted(set(fingerprints) - {row.fingerprint for row in pending})
         if unknown:
-            raise MilkbotError(f"{', '.join(unknown)} waits for nothing; look at: milkbot terms list")
+            raise MilkbotError(f"{', '.join(unknown)} waits for no acceptance; run: milkbot terms list")
         chosen = [row for row in pending if row.fingerprint in fingerprints]
         rows.accept(session, chosen, by=who, at=now, note=reason)
         names = ", ".join(f"{row.series_ticker} {row.kind} ({row.fingerprint})" for row in chosen)

@@ -10,9 +10,9 @@ from milkbot.trader.clients import open_trading_loop
 
 
 def tick() -> None:
-    """Run one tick: reconcile, look, decide, send. The systemd timer calls this.
+    """Run one tick: reconcile, observe, decide, send. The systemd timer calls this.
 
-    Exit codes: 0 done, 69 the exchange does not answer, 71 no database, 75 another tick is at work, 77 live is not
+    Exit codes: 0 done, 69 the exchange does not answer, 71 no database, 75 another tick is running, 77 live is not
     armed, 78 the configuration is wrong. In each case but 0 no order was sent after the failure.
     """
     settings = settings_of_host("trader")

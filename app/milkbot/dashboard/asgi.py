@@ -70,7 +70,7 @@ async def _lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
     # more for each visitor, when it goes through the modules as well. These never become garbage.
     gc.collect()
     gc.freeze()
-    # Pages are computed in threads beside the one that answers: it gets its turn sooner.
+    # Pages are computed in other threads than the one that answers: it gets its turn sooner.
     sys.setswitchinterval(0.0005)
     # Streamlit gives handlers to its loggers while it starts.
     adopt_loggers()

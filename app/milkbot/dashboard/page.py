@@ -25,7 +25,7 @@ SPANS = {"Week": 7, "Month": 31, "Quarter": 92, "Year": 366}
 AWAY = "The analytics service does not answer. This page tries again by itself; trading does not depend on it."
 
 
-# Shared by all visitors: however many look, the API is asked once in a while.
+# Shared by all visitors: the API is read once in a while, whatever their number.
 @st.cache_data(ttl=REFRESH * 0.9, max_entries=64, show_spinner=False)
 def _read(days: int, city: str | None) -> Snapshot:
     return read_snapshot(analytics(), days, city)
@@ -88,7 +88,7 @@ def _draw(snapshot: Snapshot | None, *, is_new: bool) -> None:
         return
     status, word = overall_status(snapshot.health) if is_new else (Status.DOWN, "Analytics not reachable")
     st.html(head(snapshot.mode, status, word, snapshot.read_at))
-    # A place of its own, so that nothing below moves when the notice comes and goes.
+    # A container of its own, so that nothing below moves when the notice comes and goes.
     notice = st.empty()
     if not is_new:
         notice.warning(f"{AWAY} Below is what it said last.", icon=":material/cloud_off:")

@@ -99,5 +99,5 @@ def _row(trade: Trade) -> str:
 
 
 def empty(title: str, note: str) -> str:
-    """A place where figures will be."""
+    """A placeholder for figures."""
     return f'<div class="mb-empty"><b>{text(title)}</b><span class="mb-muted">{text(note)}</span></div>'

@@ -59,7 +59,7 @@ def clock_time(moment: datetime) -> str:
 
 
 def city_name(code: str) -> str:
-    """New York for NYC; a code that cities.toml does not know stays."""
+    """New York for NYC; a code that cities.toml does not know is returned as it is."""
     return next((city.name for city in cities() if city.code == code), code)
 
 

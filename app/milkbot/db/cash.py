@@ -1,4 +1,4 @@
-"""Repository of the cash ledger: what trades and settlements moved, and what was brought in besides."""
+"""Repository of the cash ledger: what trades and settlements moved, and what was deposited."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class OrderEventRow(Base):
 
 
 class Finding(Base):
-    """Something that our ledger and the exchange do not agree on, both sides beside each other, until it is closed."""
+    """Something that our ledger and the exchange do not agree on, with both values, until it is closed."""
 
     __tablename__ = "findings"
     __table_args__ = (
@@ -97,7 +97,7 @@ class Finding(Base):
 
 
 class CashLedger(Base):
-    """Dollars that trades and settlements moved in all, counted by triggers; `capital` is what was brought in besides.
+    """Dollars that trades and settlements moved in all, counted by triggers; `capital` is what was deposited.
 
     The exchange's cash is `capital + traded + settled`, less what open orders hold back.
     """

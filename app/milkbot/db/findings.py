@@ -43,7 +43,7 @@ def explained_since(session: Session, mode: TradingMode, kind: str, moment: date
 
 
 def save_finding(session: Session, **values: Any) -> bool:
-    """Store what was found; returns whether it is new. One that is open is told again with what it is now."""
+    """Store what was found; returns whether it is new. One that is open gets the new values."""
     row = upsert(Finding).values(values)
     again = {name: row.excluded[name] for name in ("seen_at", "message", "ours", "theirs")}
     stored = row.on_conflict_do_update(
@@ -53,7 +53,7 @@ def save_finding(session: Session, **values: Any) -> bool:
 
 
 def close_findings(session: Session, ids: Collection[int], *, by: str, note: str, at: datetime) -> None:
-    """Close findings with who and why; one that is closed already stays as it was."""
+    """Close findings with who and why; one that is closed already does not change."""
     if ids:
         where = (Finding.id.in_(ids), Finding.closed_at.is_(None))
         session.execute(update(Finding).where(*where).values(closed_at=at, closed_by=by, note=note))

@@ -81,7 +81,7 @@ def publish(session: Session, mode: TradingMode, now: datetime) -> TradingState:
 def resume(
     session: Session, mode: TradingMode, ended: Sequence[Hold], *, by: str, at: datetime, note: str
 ) -> TradingState:
-    """End exactly these holds by the operator's act, and write the state that is left; one set meanwhile stays."""
+    """End exactly these holds for the operator, and write the state that results; a hold set meanwhile remains."""
     rows = [{"hold_id": hold.id, "acknowledged_by": by, "acknowledged_at": at, "note": note} for hold in ended]
     if rows:
         session.execute(insert(HoldAcknowledgement), rows)

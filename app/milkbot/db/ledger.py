@@ -108,7 +108,7 @@ def correct_settlement(session: Session, row: SettlementRow, paid: Mapping[str, 
 
 
 def save_correction(session: Session, before: SettlementRow, after: Mapping[str, Any], *, at: datetime) -> None:
-    """Keep what a settlement was that the exchange now tells otherwise."""
+    """Keep the earlier settlement that the exchange has now corrected."""
     session.execute(
         insert(SettlementCorrection).values(
             trading_mode=before.trading_mode,
@@ -127,7 +127,7 @@ def save_correction(session: Session, before: SettlementRow, after: Mapping[str,
 
 
 def close_position(session: Session, mode: TradingMode, ticker: str, *, at: datetime) -> None:
-    """Mark a settled market's position as closed; the fold itself stays."""
+    """Mark a settled market's position as closed; its figures remain."""
     where = (PositionRow.trading_mode == mode, PositionRow.ticker == ticker)
     session.execute(update(PositionRow).where(*where).values(is_closed=True, updated_at=at))
 

@@ -35,7 +35,7 @@ TIMEOUTS = Timeouts()
 
 
 def migrations_directory() -> Path:
-    """The migrations beside this installation: a release's or a checkout's `app/migrations`."""
+    """The migrations of this installation: a release's or a checkout's `app/migrations`."""
     return Path(sys.prefix).resolve().parent / "app" / "migrations"
 
 
@@ -53,7 +53,7 @@ def head_revision(config: Config) -> str:
     """The newest revision of the code. Raises alembic's CommandError when the history is not one line."""
     head = ScriptDirectory.from_config(config).get_current_head()
     if head is None:
-        raise RuntimeError("there is no migration beside this installation; it is incomplete, install it again")
+        raise RuntimeError("this installation has no migrations: it is incomplete. Install the release again")
     return head
 
 
@@ -67,7 +67,7 @@ def current_revision(engine: Engine) -> str | None:
 def upgrade(
     engine: Engine, revision: str = "head", directory: Path | None = None, *, timeouts: Timeouts = TIMEOUTS
 ) -> tuple[str | None, str | None]:
-    """Migrate up to `revision`; returns the revisions before and after. Safe to call when nothing is due."""
+    """Migrate up to `revision`; returns the revisions before and after. Safe to call when none is pending."""
     before = current_revision(engine)
     command.upgrade(alembic_config(engine, directory, timeouts=timeouts), revision)
     return before, current_revision(engine)
@@ -85,9 +85,9 @@ def downgrade(
 def offline_sql(
     before: str | None, revision: str = "head", directory: Path | None = None, *, timeouts: Timeouts = TIMEOUTS
 ) -> str:
-    """The SQL that `upgrade` would run on a database at `before`, None for a new one; empty when nothing is due.
+    """The SQL that `upgrade` would run on a database at `before`, None for a new one; empty when none is pending.
 
-    Asks no database. Raises alembic's CommandError for a revision that is not known here.
+    Reads no database. Raises alembic's CommandError for a revision that is not known here.
     """
     config = alembic_config(None, directory, timeouts=timeouts)
     script = ScriptDirectory.from_config(config)

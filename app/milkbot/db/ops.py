@@ -226,7 +226,7 @@ class FillRow(Base):
 
 
 class PositionRow(Base):
-    """The fold of a market's fills, kept beside them so that readers need not fold. Negative count is NO."""
+    """The fold of a market's fills, stored so that readers need not compute it. Negative count is NO."""
 
     __tablename__ = "positions"
     __table_args__ = (

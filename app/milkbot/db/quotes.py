@@ -1,4 +1,4 @@
-"""Repository of the orders that rest: what they were decided by, and where the bidding in their markets began."""
+"""Repository of the resting orders: what they were decided by, and where the bidding in their markets began."""
 
 from __future__ import annotations
 

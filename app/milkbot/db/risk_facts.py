@@ -52,7 +52,7 @@ def rejects_since(session: Session, mode: TradingMode, since: datetime) -> int:
 
 
 def unfinished_ticks_since(session: Session, mode: TradingMode, since: datetime, but: int) -> int:
-    """How many ticks that began from `since` on have no end, leaving out the one that is at work."""
+    """How many ticks that began from `since` on have no end, without the one that is running."""
     wanted = select(func.count()).where(
         Tick.trading_mode == mode, Tick.started_at >= since, Tick.finished_at.is_(None), Tick.id != but
     )

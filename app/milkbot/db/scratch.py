@@ -36,7 +36,7 @@ max_connections = 60
 
 
 def server_programs() -> Path:
-    """The newest installed server's folder of programs. Raises MilkbotError with the mend when there is none."""
+    """The newest installed server's folder of programs. Raises MilkbotError when there is none."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(re.sub(r"\D", "", path.parts[-3]))
     )

@@ -82,10 +82,8 @@ def transaction(bind: Bind) -> Iterator[Session]:
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) not in _SCHEMA_UNFIT:
             raise
-        mend = "run: milkbot db upgrade"
-        raise DatabaseUnavailableError(
-            f"the database does not fit this release: {first_line(error)}; {mend}"
-        ) from error
+        fix = "run: milkbot db upgrade"
+        raise DatabaseUnavailableError(f"the database does not fit this release: {first_line(error)}; {fix}") from error
 
 
 def first_line(error: DBAPIError) -> str:

@@ -38,7 +38,7 @@ def set_state(
     acknowledged_by: str | None = None,
     from_holds: bool = False,
 ) -> None:
-    """Append a state; earlier ones stay as the record of who did what."""
+    """Append a state; earlier ones remain as the record of who did what."""
     session.execute(
         insert(TradingStateRow).values(
             trading_mode=mode,
@@ -70,7 +70,7 @@ def single_writer(engine: Engine, mode: TradingMode) -> Iterator[Callable[[], No
 
     Raises LockHeldError at once when another process holds it. The lock lives in a session of the database: it goes
     when this process does, however it ends, and when the server ends the session: then the question raises
-    DatabaseUnavailableError, and another tick may be at work.
+    DatabaseUnavailableError, and another tick may be running.
     """
     key = f"milkbot tick {mode}"
     try:
@@ -81,7 +81,7 @@ def single_writer(engine: Engine, mode: TradingMode) -> Iterator[Callable[[], No
         ) from error
     with connection.execution_options(isolation_level="AUTOCOMMIT"):
         if not connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), {"key": key}):
-            raise LockHeldError(f"another tick in mode {mode} is at work; this one leaves")
+            raise LockHeldError(f"another tick in mode {mode} is running; this one ends")
 
         def held() -> None:
             try:

@@ -38,7 +38,7 @@ def latest_tick(session: Session, mode: TradingMode) -> Tick | None:
 def counted_since(session: Session, mode: TradingMode, since: datetime) -> tuple[Counter[str], Counter[str]]:
     """How the ticks that began from `since` on ended, and the sum of what they counted.
 
-    One without an end is "killed", unless it is the newest: that one may be at work.
+    One without an end is "killed", unless it is the newest: that one may be running.
     """
     wanted = select(Tick.outcome, Tick.counts).where(Tick.trading_mode == mode, Tick.started_at >= since)
     rows = session.execute(wanted.order_by(Tick.started_at, Tick.id)).all()

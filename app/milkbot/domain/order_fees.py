@@ -41,7 +41,7 @@ class FillFee:
 
     @property
     def net(self) -> Cash:
-        """What the fill costs beside its price; never negative."""
+        """What the fill costs in addition to its price; never negative."""
         return Cash(self.trade_fee + self.rounding_fee - self.rebate)
 
 
@@ -81,7 +81,7 @@ def order_fees(fills: Iterable[Fill], schedule: FeeSchedule, rounding: Rounding 
 
 
 def dearest(contracts: Count, at: Price, schedule: FeeSchedule, rounding: Rounding = DIRECT) -> Cash:
-    """The most that an order costs beside its limit price: all of it taken there, in fills of a contract each.
+    """The most that an order costs in addition to its limit price: all of it taken there, in fills of a contract each.
 
     Fills at better prices never cost more in all: p + 0.07 p (1 - p) grows with p. Each fill may round up by one fee
     step, and what the order has overpaid in the end is below one balance step.

@@ -29,7 +29,7 @@ class OrderEvent(StrEnum):
     COMMITTED = "committed"
     """Its intent was committed; nothing was sent yet."""
     ADOPTED = "adopted"
-    """The exchange has it and the ledger had not: placed by hand, or lost with a database."""
+    """The exchange has it and the ledger had not: placed manually, or lost with a database."""
     NAMED = "named"
     """The exchange's id of it became known."""
     RESTED = "rested"

@@ -1,4 +1,4 @@
-"""The operator of a history: somebody has to look at what only a person may end."""
+"""The operator of a history: it ends what only a person may end."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
 
 BY = "milkbot history"
-NOTE = "looked at, the history goes on"
+NOTE = "ended by the history"
 
 
-def look(engine: Engine, mode: TradingMode, now: datetime, *, last: bool = False) -> None:
-    """End the holds that wait for an operator, as one does each morning; the `last` look ends the others too.
+def end_holds(engine: Engine, mode: TradingMode, now: datetime, *, last: bool = False) -> None:
+    """End the holds that wait for an operator, as one does each morning; the `last` call ends the others too.
 
-    Each stays in the ledger with its reason and this acknowledgement; what was lost until now trips nothing again.
+    Each remains in the ledger with its reason and this acknowledgement; what was lost until now trips nothing again.
     """
     with transaction(engine) as session:
         ended = [hold for hold in holds.holds(session, mode, now) if last or hold.until is None]

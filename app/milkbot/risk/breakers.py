@@ -111,7 +111,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """A hold that is due."""
+    """A hold to set."""
 
     breaker: Breaker
     effect: Effect
@@ -158,7 +158,7 @@ def _reasons(facts: Facts, thresholds: Thresholds) -> Iterator[tuple[Breaker, st
         yield Breaker.REJECTS, f"the exchange refused {facts.rejects} orders within 15 minutes"
     if facts.unfinished_ticks >= thresholds.unfinished_ticks:
         ticks = f"{facts.unfinished_ticks} ticks of the last hour did not write their end"
-        yield Breaker.DATABASE_FAILURES, f"{ticks}; look at the database, the memory and the trader's log"
+        yield Breaker.DATABASE_FAILURES, f"{ticks}; check the database, the memory and the trader's log"
     if facts.blind_ticks >= thresholds.blind_ticks:
         yield Breaker.BLIND, f"no fresh book and forecast for any market in {facts.blind_ticks} ticks in a row"
     if facts.kill_file is not None:

@@ -33,7 +33,7 @@ class MarketFacts:
 class Conditions:
     """What holds for every order of a moment. `orders` were sent in the hour before it.
 
-    `clock_skew` is None before the exchange told its time; then there is nothing to hold against ours. `group_ready`:
+    `clock_skew` is None before the exchange sent its time; then there is nothing to compare. `group_ready`:
     the exchange-side order group takes orders, or there shall be none.
     """
 

@@ -2,7 +2,7 @@
 
 Let an outcome k be the bracket that wins, or "none of those that we know". Under k a contract of what is held or
 ordered in market i pays a_k(i), which is 0 or 1. Positions are fixed; an open order j fills some part x_j of its count,
-0 <= x_j <= r_j, and each of its contracts brings a_k(j) - c_j. A bought NO beside a held YES of one market pays a
+0 <= x_j <= r_j, and each of its contracts brings a_k(j) - c_j. A bought NO and a held YES of one market pays a
 dollar in every outcome, as the exchange pays it when both are netted, so fills add up, but for one thing: a gain that
 netting realizes is cash from then on, and must not pay for what else the event may lose. It is taken off:
 

@@ -19,7 +19,7 @@ class Connections:
 
     @property
     def protocol(self) -> type[asyncio.Protocol]:
-        """The protocol class for uvicorn's option `http`, which tells us of each connection."""
+        """The protocol class for uvicorn's option `http`, which reports each connection."""
         opened = self._open
 
         class KnownProtocol(H11Protocol):

@@ -1,4 +1,4 @@
-"""/simulator: look at it, move its clock, end its pause. Only for this machine, outside the exchange's paths."""
+"""/simulator: read its state, move its clock, end its pause. Only for this machine, outside the exchange's paths."""
 
 from __future__ import annotations
 

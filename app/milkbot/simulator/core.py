@@ -118,7 +118,7 @@ class Simulator:
                 state.dirty = True
 
     def enroll(self, entries: list[AccountEntry]) -> None:
-        """Add accounts that are not there yet; the balance of those that are stays what it has become."""
+        """Add accounts that are not there yet; those that exist keep their balance."""
         with self.turn() as state:
             for entry in entries:
                 known = state.accounts.get(entry.key_id)

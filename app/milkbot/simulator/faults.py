@@ -19,7 +19,7 @@ from milkbot.simulator.faulty.calls import check_call, is_call
 from milkbot.simulator.world.draws import Draws
 
 REMEMBERED = 1000
-"""Faults that fired, the newest, which the plan still tells."""
+"""The newest faults that fired, which the plan still shows."""
 
 _TIMING = frozenset({"fault", "call", "times", "probability", "after"})
 

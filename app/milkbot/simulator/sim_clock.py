@@ -1,4 +1,4 @@
-"""The simulator's own time: the wall's, or one that only moves when it is told to. It never goes backwards."""
+"""The simulator's own time: the wall's, or one that only moves on request. It never goes backwards."""
 
 from __future__ import annotations
 

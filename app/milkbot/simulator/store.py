@@ -1,4 +1,4 @@
-"""The exchange's state in one SQLite file. What a reply tells is committed before the reply is sent."""
+"""The exchange's state in one SQLite file. The content of a reply is committed before it is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statements that hold the ledger to account: order events, findings, cash, marks, orders that rest."""
+"""The statements of the ledger's evidence: order events, findings, cash, marks, resting orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from milkbot.smoke.sample import Sample
 
 
 def run(check: Checks, sample: Sample, order: Order, tick_id: int) -> None:
-    """What a tick, an audit and the commands of the operator ask beside the trader's own."""
+    """The statements of a tick, an audit and the operator's commands, in addition to the trader's."""
     _orders(check, sample, order)
     _events(check, sample, order)
     _findings(check, sample, tick_id)
@@ -26,7 +26,7 @@ def run(check: Checks, sample: Sample, order: Order, tick_id: int) -> None:
 
 
 def correction(check: Checks, sample: Sample, settled: SettlementRow) -> None:
-    """A result that the exchange tells otherwise."""
+    """A result that the exchange corrected."""
     after = {"result": "no", "yes_value": ONE - ONE, "settled_at": sample.now, "realized_pnl": Decimal(-4)}
     check(ledger.save_correction, check.session, settled, after, at=sample.now)
 
@@ -66,12 +66,12 @@ def _orders(check: Checks, sample: Sample, order: Order) -> None:
 
 def _events(check: Checks, sample: Sample, order: Order) -> None:
     session, mode = check.session, sample.mode
-    told = check.need(order_events.events_of, session, order.id)
+    story = check.need(order_events.events_of, session, order.id)
     check(order_events.events_of_all, session, [order.id])
-    check(order_events.events_after, session, mode, told[-1].seq)
-    check(order_events.event_at, session, mode, told[-1].seq)
+    check(order_events.events_after, session, mode, story[-1].seq)
+    check(order_events.event_at, session, mode, story[-1].seq)
     check(order_events.mark_of, session, mode)
-    check(order_events.save_mark, session, mode, order_events.Link(told[-1].seq, told[-1].hash), at=sample.now)
+    check(order_events.save_mark, session, mode, order_events.Link(story[-1].seq, story[-1].hash), at=sample.now)
 
 
 def _findings(check: Checks, sample: Sample, tick_id: int) -> None:

@@ -18,8 +18,8 @@ class Sample:
     name: str = field(default_factory=lambda: f"SMOKE{uuid.uuid4().hex[:12].upper()}")
 
     @classmethod
-    def beside(cls, mode: TradingMode) -> Sample:
-        """One in the ledger of a mode that a host of that mode does not trade in."""
+    def in_other_mode(cls, mode: TradingMode) -> Sample:
+        """A sample in the ledger of a mode that a host of that mode does not trade in."""
         return cls(TradingMode.DEMO if mode is TradingMode.SHADOW else TradingMode.SHADOW)
 
     @property

@@ -21,7 +21,7 @@ def run(owner: DatabaseAddress, mode: TradingMode) -> list[Outcome]:
 
     `mode` is the one that this host trades in: its ledger is left alone. Raises DatabaseUnavailableError.
     """
-    sample = Sample.beside(mode)
+    sample = Sample.in_other_mode(mode)
     outcomes: list[Outcome] = []
     with part(_as(owner, TRADER_ROLE), outcomes) as check:
         trader.run(check, sample)

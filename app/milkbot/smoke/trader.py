@@ -108,7 +108,7 @@ def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
     for new in (OrderState.UNKNOWN, OrderState.RESTING):
         venue_id = sample.name if new is OrderState.RESTING else None
         check(orders.move, session, order, new, at=sample.now, reason="smoke", venue_order_id=venue_id)
-    # A fill that is told before its order is found has none; it is adopted then.
+    # A fill that comes before its order is found has none; it is adopted then.
     check(ledger.save_fill, session, _fill(sample))
     check(ledger.order_of_venue_id, session, sample.name)
     check(ledger.adopt_fills, session, order)

@@ -1,4 +1,4 @@
-"""Asking the breakers: reads what they judge by, stores what tripped, and says which state is in force."""
+"""Evaluates the breakers: reads their inputs, stores what tripped, and returns the state in force."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _BLIND_WINDOW = timedelta(hours=2)
 
 
 def trip(session: Session, settings: Settings, now: datetime, tick_id: int) -> TradingState:
-    """The state in force after the breakers were asked. What trips is stored as a hold, and as a critical risk event.
+    """The state in force after the breakers were evaluated. What trips is stored as a hold and a critical risk event.
 
     What an operator acknowledged by resuming does not count again. The state that is stored for other readers follows.
     """
@@ -115,7 +115,7 @@ def thresholds_of(settings: Settings) -> Thresholds:
 
 
 def blind_ticks(ticks_counted: Iterable[TickCounts]) -> int:
-    """How many of the newest ticks, from the newest on, looked at markets and had fresh inputs for none of them."""
+    """How many of the newest ticks, from the newest on, read markets and had fresh inputs for none of them."""
     blind = 0
     for counts in ticks_counted:
         if not counts.decisions or sum(counts.reasons[reason] for reason in _BLIND_REASONS) < counts.decisions:

@@ -69,7 +69,7 @@ class TickCounts:
         self.fills = (self.fills or 0) + number
 
     def add_canceled(self, number: int) -> None:
-        """Count orders that the exchange was told to cancel."""
+        """Count orders that the exchange was asked to cancel."""
         self.canceled = (self.canceled or 0) + number
 
 

@@ -1,6 +1,6 @@
-"""What a tick tells Prometheus: how it ended, where the money is, and what the day has counted so far.
+"""The metrics of a tick: how it ended, where the money is, and what the day has counted so far.
 
-Money is a float here, and nowhere else: these numbers are looked at, not reckoned with.
+Money is a float here, and nowhere else: these numbers are for display, not for computing.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def publish(settings: Settings, engine: Engine, report: TickReport, traffic: Cli
     """Write the file of a tick that ended, also of one that failed; nothing without a directory for it.
 
     Without an answer of the database the file says nothing of the ledger. Raises nothing: a tick that traded is good
-    whether it could be told or not.
+    whether its metrics could be written or not.
     """
     if settings.milkbot_metrics_directory is None:
         return
@@ -86,7 +86,7 @@ def publish(settings: Settings, engine: Engine, report: TickReport, traffic: Cli
         with transaction(engine) as session:
             summary = read_summary(session, settings, report.finished_at or report.started_at)
     except (MilkbotError, SQLAlchemyError) as error:
-        _log.warning("metrics without the books", problem=str(error))
+        _log.warning("metrics without the ledger", problem=str(error))
     save(page_of(settings, report, traffic, summary), settings.milkbot_metrics_directory / FILE)
 
 

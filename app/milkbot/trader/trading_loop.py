@@ -63,7 +63,7 @@ class TradingLoop:
         return self._mode is not TradingMode.SHADOW
 
     def run_once(self) -> TickReport:
-        """One tick. Raises LockHeldError when another one is at work, NotPermittedError when live is not armed,
+        """One tick. Raises LockHeldError when another one is running, NotPermittedError when live is not armed,
         VenueReadError or DatabaseUnavailableError when it could not be finished: the report row then says so.
         """
         return self._run(self._work)
@@ -81,7 +81,7 @@ class TradingLoop:
             try:
                 report.outcome = work(report, confirm_lock)
             except Exception as error:
-                # Whatever it was, the report row tells it; it goes on to who called.
+                # The report row records the error; it goes on to the caller.
                 report.message = str(error) or type(error).__name__
                 raise
             finally:
@@ -122,8 +122,8 @@ class TradingLoop:
         report.blocked_events = len(reconciled.blocked_events)
         if self._sends:
             now = self._clock.now()
-            told = kill_file.obey(self._engine, self._venue, self._settings, reconciled.resting, now)
-            report.counts.add_canceled(told)
+            sent = kill_file.obey(self._engine, self._venue, self._settings, reconciled.resting, now)
+            report.counts.add_canceled(sent)
         if not (status.trading_active and self._quotes.rests):
             self._withdraw(report, resting.left_behind(reconciled.resting), confirm_lock)
         if not status.trading_active:

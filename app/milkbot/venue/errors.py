@@ -38,4 +38,4 @@ class CancelFailedError(MilkbotError):
 
 
 class OrderGroupError(MilkbotError):
-    """A call on an order group was refused, or its answer was lost: look at the group, then try again."""
+    """A call on an order group was refused, or its answer was lost: read the group, then try again."""

@@ -47,7 +47,7 @@ class TokenBucket:
         self._tokens -= cost
 
     def resize(self, limit: Limit) -> None:
-        """Take over a limit that the exchange named; tokens that are held stay, up to the new capacity."""
+        """Adopt a limit that the exchange named; tokens in hand remain, up to the new capacity."""
         self.limit = limit
         self._tokens = min(self._tokens, float(limit.capacity))
 

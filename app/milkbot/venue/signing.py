@@ -1,7 +1,7 @@
 """Request signatures of the exchange: RSA-PSS or Ed25519 over time, method and path; the key's own type decides.
 
 Source: the exchange's API key pages of October 2026. Both kinds of key start with the same PKCS#8 header, so the text
-of the file cannot tell them apart.
+of the file cannot distinguish them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def load_credentials(key_id: str, path: Path) -> ApiCredentials:
     everyone, no PEM private key, or a key of another kind than RSA and Ed25519.
     """
     if not key_id:
-        raise ConfigError(["KALSHI_API_KEY_ID is empty; set it to the key id that the exchange shows beside the key"])
+        raise ConfigError(["KALSHI_API_KEY_ID is empty; set it to the key id that the exchange shows with the key"])
     name = f"KALSHI_PRIVATE_KEY_PATH={path}"
     try:
         mode = path.stat().st_mode

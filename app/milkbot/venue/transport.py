@@ -161,13 +161,13 @@ class VenueSession:
 
 
 def refusal(request: str, reply: Reply) -> str:
-    """One sentence for a reply that is no success, with the mend where the status tells it."""
+    """One sentence for a reply that is no success, with the fix where the status implies one."""
     said = read_error_body(reply)
     parts = dict.fromkeys(str(part) for part in (said.code, said.message, said.details) if part)
     words = ": ".join(parts) or reply.excerpt()
-    mend = ""
+    fix = ""
     if reply.status == 401:
-        mend = "; check KALSHI_API_KEY_ID, the key file, and this machine's clock"
+        fix = "; check KALSHI_API_KEY_ID, the key file, and this machine's clock"
     elif reply.status == 403:
-        mend = "; the key's scopes do not allow this"
-    return f"{request}: HTTP {reply.status} {words}{mend}"
+        fix = "; the key's scopes do not allow this"
+    return f"{request}: HTTP {reply.status} {words}{fix}"

@@ -1,4 +1,4 @@
-"""What the exchange tells us, as plain values. The wire's own forms stay in `wire`."""
+"""The exchange's answers as plain values. The wire's own forms are in `wire`."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class CachedReply(BaseModel):
 
 
 class ReplyCache:
-    """A dictionary by path, with a file each beside it. A file that cannot be read or written costs one more read."""
+    """A dictionary by path, with one file for each. A file that cannot be read or written costs one more read."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory

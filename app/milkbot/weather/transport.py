@@ -87,5 +87,5 @@ class WeatherSession:
     def _succeeded(path: str, reply: Reply) -> Reply:
         if reply.ok:
             return reply
-        mend = "; check NWS_USER_AGENT" if reply.status == 403 else ""
-        raise WeatherReadError(f"weather service: GET {path}: HTTP {reply.status} {reply.excerpt()}{mend}")
+        fix = "; check NWS_USER_AGENT" if reply.status == 403 else ""
+        raise WeatherReadError(f"weather service: GET {path}: HTTP {reply.status} {reply.excerpt()}{fix}")

@@ -1,4 +1,4 @@
-"""What the weather service tells us, as plain values in degrees Fahrenheit and UTC."""
+"""The weather service's answers as plain values in degrees Fahrenheit and UTC."""
 
 from __future__ import annotations
 

@@ -91,13 +91,13 @@ class ObservationFeature(_Model):
 
 
 class ObservationsReply(_Model):
-    """GET /stations/{station}/observations. Features stay raw: an odd one does not take the others with it."""
+    """GET /stations/{station}/observations. Features remain raw: an odd one does not take the others with it."""
 
     features: tuple[object, ...]
 
 
 def fahrenheit(value: float, unit: str) -> float:
-    """Degrees Fahrenheit from a value in wmoUnit:degC, unit:degC or the like. Raises ValueError for another unit."""
+    """Degrees Fahrenheit from a value in wmoUnit:degC, unit:degC or short. Raises ValueError for another unit."""
     name = unit.rpartition(":")[2]
     if name == "degC":
         return value * 9 / 5 + 32

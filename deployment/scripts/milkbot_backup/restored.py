@@ -1,4 +1,4 @@
-"""Whether a database that was just restored is what the backup held, and whether the books in it agree."""
+"""Whether a database that was just restored is what the backup held, and whether the ledger in it agree."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DROP_AMCHECK = "DROP EXTENSION IF EXISTS amcheck;"
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """Something that is always true of the books."""
+    """Something that is always true of the ledger."""
 
     name: str
     sentence: str
@@ -70,16 +70,16 @@ def amcheck(database: str) -> str:
 
 
 def invariants(database: str, path: Path = INVARIANTS) -> list[Invariant]:
-    """What the books have to be true to, each with the rows that it is not true of."""
+    """The invariants of the ledger, each with the rows that break it."""
     rows = ask(path.read_text(encoding="utf-8"), database)
     return [Invariant(name, sentence, int(broken)) for name, sentence, broken in rows]
 
 
 def broken_invariants(database: str) -> Iterator[str]:
-    """Each invariant that the books break, as a sentence."""
+    """Each invariant that the ledger break, as a sentence."""
     for found in invariants(database):
         if found.broken:
-            yield f"the books break '{found.name}' in {found.broken} rows: {found.sentence}"
+            yield f"the ledger breaks '{found.name}' in {found.broken} rows: {found.sentence}"
 
 
 __all__ = ["INVARIANTS", "Invariant", "NoAnswerError", "broken_invariants", "damaged", "invariants", "problems"]

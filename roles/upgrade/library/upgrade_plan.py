@@ -85,7 +85,7 @@ def needed(text: str) -> int:
 
 
 def other_majors(packages: list[Package], stays: int) -> list[Problem]:
-    """Another major version beside ours is a new, empty server on another port, and no upgrade of the books."""
+    """Another major version beside ours is a new, empty server on another port, and no upgrade of the ledger."""
     found = [entry for entry in packages if (match := _SERVER.fullmatch(entry["name"])) and int(match[1]) != stays]
     return [
         {

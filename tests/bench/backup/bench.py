@@ -1,7 +1,7 @@
-"""Backup, drill and restore of large books, beside PostgreSQL's plain commands and pgBackRest, under requests.
+"""Backup, drill and restore of a large ledger, compared with PostgreSQL's own commands and pgBackRest, under requests.
 
-Run as root from the checkout: python -m tests.bench.backup.bench. Makes a machine of its own and fills its books, or
-takes one that was filled before (--keep). Prints a table; nothing is asserted. Every way works on the same books on the
+Run as root from the checkout: python -m tests.bench.backup.bench. Makes a machine of its own and fills its ledger, or
+takes one that was filled before (--keep). Prints a table; nothing is asserted. Each method uses the same ledger, on the
 same machine, while requests to the API go on; what these feel is compared with a minute in which nothing else is done.
 """
 
@@ -26,7 +26,7 @@ def say(text: str) -> None:
 
 
 def provision(directory: Path) -> None:
-    """A machine that has no exchange: nothing but the bench writes its books."""
+    """A machine that has no exchange: nothing but the bench writes its ledger."""
     machine = fresh_machine(MACHINE, directory)
     given = {**variables(directory, "machine"), "environment_trading_mode": "shadow", "simulator_enabled": False}
     inventory = write_inventory(directory, MACHINE, machine, given)

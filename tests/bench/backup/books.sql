@@ -43,7 +43,7 @@ SELECT trading_mode, 'bench-' || id, venue_order_id, id, ticker, event_ticker, c
     true, created_at, created_at
 FROM ops.orders WHERE client_order_id LIKE 'bench-%';
 
--- The fold of the fills, so that the books agree with themselves.
+-- The fold of the fills, so that the ledger agrees with themselves.
 INSERT INTO ops.positions (trading_mode, ticker, event_ticker, city_code, climate_day, signed_count, cost, fees, realized_pnl,
     is_closed, opened_at, updated_at)
 SELECT trading_mode, ticker, event_ticker, city_code, climate_day, sum(count), sum(count * price), sum(fee), 0, false,

@@ -1,4 +1,4 @@
-"""Every way to save and to bring back the books, and what the API's visitors saw meanwhile."""
+"""Every way to save and to bring back the ledger, and what the API's visitors saw meanwhile."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Many more histories than a test run has time for: python -m tests.bench.chaos.bench [EXAMPLES] [--seed N] ...
 
 Each worker has a server, a database and an exchange of its own and runs the state machine of tests/property in batches,
-each from a seed of its own; after each example all faults are mended and the books must agree with the exchange. Tells
+each from a seed of its own; after each example all faults are mended and the ledger must agree with the exchange. Tells
 how far it is after each batch, and at once what a batch found, with its seed and the history; at the end what happened
 in all of them together, also when it is interrupted. Leaves with 1 if anything was found, 2 if not all was run.
 """

@@ -214,7 +214,8 @@ def test_health_is_degraded_until_every_component_ran_and_then_ok(
 ) -> None:
     fresh = client.get("/v1/health")
     assert (fresh.status_code, fresh.json()["status"], fresh.json()["release"]) == (200, "degraded", "dev")
-    assert fresh.json()["components"]["trader"]["detail"] == "has not run yet; is milkbot-trader.timer started?"
+    trader = fresh.json()["components"]["trader"]
+    assert trader["detail"] == "has not run yet; run: systemctl status milkbot-trader.timer"
     facts.tick(hours_ago(0.1), finished=hours_ago(0.1), outcome="ok")
     _roll_up(database)
     running = client.get("/v1/health").json()

@@ -40,7 +40,7 @@ def _with_backup(host: Host) -> None:
 
 
 def _nothing() -> None:
-    """There is nothing to mend before one looks."""
+    """There is nothing to repair before the check."""
 
 
 def _whole(host: Host, path: Path) -> bool:

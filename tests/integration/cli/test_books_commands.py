@@ -1,4 +1,4 @@
-"""Commands that show and change the books: what they print, what they store, what they exit with."""
+"""Commands that show and change the ledger: what they print, what they store, what they exit with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that hold the books to account: what they find, what they close, what they refuse, what they exit with."""
+"""Commands that check the ledger: what they find, what they close, what they refuse, what they exit with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`doctor`, `db` and `cancel-all`: what they look at, what they say, what they exit with."""
+"""`doctor`, `db` and `cancel-all`: what they check, what they print, what they exit with."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_doctor_reports_a_late_tick_and_a_halt(connected: Milkbot, database: Tes
     Facts(database.engine()).tick(datetime.now(UTC) - timedelta(minutes=20))
     code, rows = rows_of(connected)
     assert code == 1
-    assert rows["newest tick"] == ("fail", "20 minutes ago; look at: systemctl status milkbot-trader.timer")
+    assert rows["newest tick"] == ("fail", "20 minutes ago; run: systemctl status milkbot-trader.timer")
     assert rows["trading state"] == ("warn", "halted: storm; when fixed run: milkbot resume")
 
 
@@ -233,10 +233,10 @@ def test_cancel_all_names_orders_that_may_be_open_when_the_exchange_is_silent(
         session.add(order)
     done = milkbot("cancel-all")
     assert done.code == 69
-    assert f"not known to be canceled, as the books have it: order-1 ({market('NYC', now.date())})" in done.err
+    assert f"not known to be canceled, by the ledger: order-1 ({market('NYC', now.date())})" in done.err
     without = milkbot("cancel-all", POSTGRES_HOST="/nowhere")
     assert without.code == 69
-    assert "the books do not say" in without.err
+    assert "the ledger cannot be read" in without.err
 
 
 def test_history_runs_only_against_the_simulator(milkbot: Milkbot) -> None:

@@ -78,7 +78,7 @@ def test_second_tick_exits_at_once_and_the_first_one_completes(origin: str, keys
         gate.open.set()
         done = finished(first)
     assert second.code == 75
-    assert second.sentences == ["milkbot: another tick in mode shadow is at work; this one leaves"]
+    assert second.sentences == ["milkbot: another tick in mode shadow is running; this one ends"]
     assert done.code == 0
     assert outcomes(database) in (["completed"], ["paused"])
 
@@ -133,7 +133,7 @@ def test_tick_without_a_database_keeps_the_metrics_of_the_one_before(connected: 
     nowhere = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": "1"}
     assert connected("tick", MILKBOT_METRICS_DIRECTORY=str(tmp_path), **nowhere).code == 71
     assert _metrics(tmp_path, "trader_run")['milkbot_run_exit_code{component="trader"}'] == 71
-    # The numbers of the books are those of the tick that saw them, and their time says so.
+    # The numbers of the ledger are those of the tick that saw them, and their time says so.
     assert _metrics(tmp_path, "trader") == before
 
 

@@ -13,7 +13,7 @@ RECOVERY = Path(__file__).parents[3] / "roles" / "recovery"
 
 
 def test_a_database_that_was_only_migrated_counts_as_empty(database: TestDatabase) -> None:
-    """A recovery onto a new machine is refused where somebody's books are, and nowhere else."""
+    """A recovery onto a new machine is refused where a ledger exists, and nowhere else."""
     asked = runpy.run_path(str(RECOVERY / "library" / "recovery_books.py"))["STORED"]
     with database.engine().connect() as connection:
         filled = connection.scalars(text(asked)).all()

@@ -206,4 +206,4 @@ def test_a_backup_from_before_order_events_can_be_checked(database: TestDatabase
 def test_an_inconsistent_ledger_fails_the_drill(database: TestDatabase, name: str) -> None:
     _do(database, BREAKS[name])
     found = list(restored.broken_invariants(database.name))
-    assert [line for line in found if f"the books break '{name}'" in line], found
+    assert [line for line in found if f"the ledger breaks '{name}'" in line], found

@@ -1,4 +1,4 @@
-"""`milkbot history`: killed half-way and run again, it ends on the wall clock with the exchange's own books."""
+"""`milkbot history`: killed half-way and run again, it ends on the wall clock with the exchange's own positions."""
 
 from __future__ import annotations
 

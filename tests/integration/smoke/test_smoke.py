@@ -119,7 +119,7 @@ def _checksums(database: TestDatabase) -> str:
 
 @pytest.fixture
 def traded(database: TestDatabase) -> TestDatabase:
-    """A database whose books hold something, some of it not public yet."""
+    """A database whose ledger holds something, some of it not public yet."""
     facts = Facts(database.engine())
     for hours in (30, 3, 0.5):
         at = hours_ago(hours)

@@ -33,7 +33,7 @@ class Proxy:
         self.port = 0
 
     def cut(self, where: Cut) -> None:
-        """Cut the wire there, or mend it. Returns when it is done."""
+        """Cut the wire there, or repair it. Returns when it is done."""
         asyncio.run_coroutine_threadsafe(self._change(where), self._loop).result(10)
 
     async def _change(self, where: Cut) -> None:

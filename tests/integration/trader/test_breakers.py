@@ -256,7 +256,7 @@ def test_kill_file_that_cannot_be_checked_halts(ledger: Ledger, tmp_path: Path) 
     loop.symlink_to(loop)
     ledger.settings = ledger.settings.model_copy(update={"kill_file": loop / "HALT"})
     assert ledger.trip() is TradingState.HALTED
-    assert "cannot be looked for" in ledger.held()[0].reason
+    assert "cannot be checked" in ledger.held()[0].reason
 
 
 def test_triggered_order_group_halts_until_resumed(ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""Three virtual days at a simulator process: after every tick's work the books say what the exchange says."""
+"""Three virtual days at a simulator process: after every tick's work the ledger says what the exchange says."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAUSED_TICK = 7
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """What three days left: our books, and the exchange, still serving."""
+    """What three days left: our ledger, and the exchange, still serving."""
 
     database: TestDatabase
     venue: KalshiClient

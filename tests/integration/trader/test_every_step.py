@@ -1,4 +1,4 @@
-"""A real tick that is stopped at each of its steps, every one: two ticks later the books agree, and nothing is double.
+"""A real tick that is stopped at each of its steps: two ticks later the ledger agrees, and nothing is double.
 
 A run that is not of the whole matrix takes the steps between the decision and the last order's outcome.
 """

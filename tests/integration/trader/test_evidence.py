@@ -82,7 +82,7 @@ def test_order_open_at_the_exchange_against_the_ledger_is_reopened_and_found(
     count = Count(Decimal(filled))
     (found,) = reconcile(session, replace(LISTED, status=status, fill_count=count, remaining_count=Count(TEN - count)))
     assert found.kind is FindingKind.ORDER_STATE
-    assert found.message == f"order mb-1 was {was} in our books, and the exchange says {state}"
+    assert found.message == f"order mb-1 was {was} in our ledger, and the exchange says {state}"
     assert state_of(session, order_id)[0] == state
     assert str(state_of(session, order_id)[1]).startswith("found_")
 

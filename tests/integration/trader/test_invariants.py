@@ -1,4 +1,4 @@
-"""Each thing that is always true of the books: broken on purpose, it is named, it binds, and it is told."""
+"""Each invariant of the ledger: broken on purpose, it is named, it binds, and it is reported."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def kill_file(stage: Stage, tmp_path: Path) -> Path:
 
 
 def rest_by_hand(stage: Stage) -> None:
-    """An order on the account that the books did not send."""
+    """An order on the account that the ledger did not send."""
     with stage.venue() as venue:
         market = venue.open_events("KXHIGHNY")[-1].markets[0]
         venue.create_order(_intent(market.ticker, market.exchange_index, stage.exchange.now()))

@@ -1,4 +1,4 @@
-"""What is not ours is taken into the books and left alone; what is of another mode does not exist."""
+"""What is not ours is taken into the ledger and left alone; what is of another mode does not exist."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_manual_order_is_adopted_and_its_event_not_traded(stage: Stage) -> None:
     stage.tick()
     assert findings(stage) == [("manual_order", "reducing", True)]
     assert notes(stage, "manual_order")[0].startswith(
-        f"order {order_id} is not in our books; it was placed by somebody"
+        f"order {order_id} was not in our ledger; it was placed by somebody"
     )
     adopted = stage.rows("SELECT origin, state, state_event, venue_order_id, strategy_name FROM ops.orders")
     assert adopted == [
@@ -176,7 +176,7 @@ def test_ledger_of_another_mode_has_no_effect(stage: Stage, exchange: Exchange, 
     """)
     demo = stage.rows("SELECT * FROM ops.orders ORDER BY id")
     held = stage.rows("SELECT * FROM ops.positions ORDER BY ticker")
-    assert held, "the demo books must hold something to hide"
+    assert held, "the demo ledger must hold something to hide"
     with staged(exchange, database, TRADING_MODE="shadow") as shadow:
         report = shadow.tick()
     assert report.counts.denied["event_unresolved"] == 0

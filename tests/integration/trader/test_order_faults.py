@@ -176,7 +176,7 @@ def test_database_lost_after_the_send_stops_further_orders_until_recovered(stage
 
 
 def test_lock_lost_between_two_orders_sends_no_second_one(stage: Stage, cluster: Cluster) -> None:
-    """Without its lock another tick may be at work on the same books."""
+    """Without its lock another tick may be running on the same ledger."""
 
     def lose_lock(request: httpx2.Request, send: Send) -> httpx2.Response:
         answer = send(request)

@@ -19,7 +19,7 @@ from milkbot.db.scratch import create_database, server_programs
 from milkbot.domain.orders import BookSide, TimeInForce
 
 PROVED_ABSENT = timedelta(seconds=61)
-# What restore-database.sh writes into the books that it brings back.
+# What restore-database.sh writes into the ledger that it brings back.
 HALT = """
     INSERT INTO ops.trading_states (trading_mode, state, reason, set_by, since)
     VALUES ('demo', 'halted', 'restored', 'restore-database.sh', now())
@@ -48,7 +48,7 @@ def dump(floor: Floor, directory: Path) -> Path:
 
 
 def restore(cluster: Cluster, floor: Floor, file: Path) -> None:
-    """The backup in place of the books."""
+    """The backup in place of the ledger."""
     floor.engine.dispose()
     with cluster.admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {floor.database.name} WITH (FORCE)"))
@@ -112,7 +112,7 @@ def test_a_restored_ledger_halts_imports_agrees_and_waits_for_the_operator(
     trial.tick()
     assert accepted(floor) == known, "that every finding is explained does not resume trading"
     assert state(floor) == "halted"
-    trial.command("resume", "--reason", "the books agree")
+    trial.command("resume", "--reason", "the ledger agrees")
     trial.tick()
     assert accepted(floor) > known
     trial.heal()

@@ -1,4 +1,4 @@
-"""The metrics file of real ticks: it says what the books say."""
+"""The metrics file of real ticks: it says what the ledger says."""
 
 from __future__ import annotations
 

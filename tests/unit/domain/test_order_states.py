@@ -1,4 +1,4 @@
-"""An order that leaves a final state, or a log of events that tells another story than the state, corrupt the books."""
+"""An order that leaves a final state, or a log of events that differs from the state, corrupts the ledger."""
 
 from __future__ import annotations
 

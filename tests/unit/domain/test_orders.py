@@ -1,4 +1,4 @@
-"""Two orders under one name, or an order on the wrong leg, corrupt the books."""
+"""Two orders under one name, or an order on the wrong leg, corrupts the ledger."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ CASES = {
     Breaker.DATABASE_FAILURES: (
         replace(QUIET, unfinished_ticks=4),
         Effect.REDUCING,
-        "4 ticks of the last hour did not write their end; look at the database, the memory and the trader's log",
+        "4 ticks of the last hour did not write their end; check the database, the memory and the trader's log",
         NOW + timedelta(hours=1),
     ),
     Breaker.BLIND: (

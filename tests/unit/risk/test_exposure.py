@@ -72,7 +72,7 @@ def _closable(ledger: EventLedger, bought: OpenOrder) -> Decimal:
 
 
 def after_fill(ledger: EventLedger, number: int, count: Decimal, price: Decimal) -> EventLedger:
-    """The book once `count` contracts of its order `number` were bought at `price`, by the fold of the books."""
+    """The book once `count` contracts of its order `number` were bought at `price`, by the ledger's computation."""
     bought = ledger.orders[number]
     yes = bought.leg is Leg.YES
     positions = {bought.ticker: Position.flat(bought.ticker)}

@@ -1,4 +1,4 @@
-"""Reading the configuration: all that is wrong at once, each with its name, its value and the mend."""
+"""Reading the configuration: all that is wrong at once, each with its name, its value and the fix."""
 
 from __future__ import annotations
 

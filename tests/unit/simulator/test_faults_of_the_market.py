@@ -21,7 +21,7 @@ PAID = DETERMINED + timedelta(hours=1)
 
 
 def strike(venue: Venue, fault: FaultKind, **what: object) -> None:
-    """Let a fault happen: at the next request, which is a look at the status."""
+    """Let a fault happen: at the next request, which reads the status."""
     venue.simulator.faults.arm(rule(fault, **what))
     venue.client.exchange_status()
 

@@ -12,9 +12,9 @@ from milkbot.trader.invariants.catalogue import INVARIANTS
 from milkbot.trader.reconcile.findings import BY_THE_OPERATOR, EFFECTS, FindingKind
 
 EVENTS: Final[Mapping[OrderEvent, str]] = {
-    OrderEvent.GENESIS: "it was in the books before events were written",
+    OrderEvent.GENESIS: "it was in the ledger before events were written",
     OrderEvent.COMMITTED: "the intent is committed; nothing was sent yet",
-    OrderEvent.ADOPTED: "the exchange has it and the books had not",
+    OrderEvent.ADOPTED: "the exchange has it and the ledger had not",
     OrderEvent.NAMED: "the exchange's id of it became known",
     OrderEvent.RESTED: "it is in the exchange's book",
     OrderEvent.FILLED_IN_PART: "it was filled in part",
@@ -33,15 +33,15 @@ EVENTS: Final[Mapping[OrderEvent, str]] = {
     OrderEvent.FOUND_CANCELED: "the exchange shows that it existed, and is over",
 }
 FINDINGS: Final[Mapping[FindingKind, str]] = {
-    FindingKind.LOST_ORDER: "an order that is ours by its name and was not in the books: they were lost or restored",
+    FindingKind.LOST_ORDER: "an order that is ours by its name and was not in the ledger: it was lost or restored",
     FindingKind.MANUAL_ORDER: "an order that somebody else placed on the account",
     FindingKind.UNKNOWN_FILL: "a fill of an order that the exchange does not list",
-    FindingKind.ORDER_STATE: "an order that was over in our books, and was not at the exchange",
+    FindingKind.ORDER_STATE: "an order that was over in our ledger, and was not at the exchange",
     FindingKind.ORDER_OVERDUE: "an order that the exchange does not explain for `UNKNOWN_DEADLINE_MIN`",
     FindingKind.POSITION_MISMATCH: "fills that do not add up to what the exchange holds",
     FindingKind.CASH_MISMATCH: "cash that fills, fees and settlements do not add up to",
     FindingKind.FEE_MISMATCH: "an order that was charged more than the fees that its series names",
-    FindingKind.INVARIANT: "something that is always true of the books is not",
+    FindingKind.INVARIANT: "an invariant of the ledger is broken",
 }
 WITHDRAWALS: Final[Mapping[Withdrawal, tuple[str, str]]] = {
     Withdrawal.NOT_ALLOWED: ("the trading state is not ACTIVE", ""),
@@ -101,7 +101,7 @@ def withdrawals_table(defaults: Mapping[str, object]) -> str:
 
 
 def invariants_table() -> str:
-    """What is always true of the books."""
+    """The invariants of the ledger."""
     rows = [(f"`{one.name}`", one.sentence, str(one.effect)) for one in INVARIANTS]
     return _table(("name", "what is true", "broken, it leaves"), rows)
 

@@ -22,7 +22,7 @@ PROBE_SECONDS = 2.0
 
 
 async def check(read: Callable[[], Mapping[str, Any]]) -> Health:
-    """Ask the database through `read`, for two seconds at most. Never raises: without an answer all is down."""
+    """Check the database through `read`, for two seconds at most. Never raises: without an answer all is down."""
     started = time.perf_counter()
     try:
         with anyio.fail_after(PROBE_SECONDS):
@@ -56,13 +56,13 @@ def _late(limits: Mapping[str, float] | None, what: str) -> timedelta:
 
 def _by_age(last_seen: datetime | None, now: datetime, late: timedelta, timer: str) -> Component:
     if last_seen is None:
-        return Component(status=Status.DEGRADED, detail=f"has not run yet; is {timer} started?")
+        return Component(status=Status.DEGRADED, detail=f"has not run yet; run: systemctl status {timer}")
     age = now - last_seen
     return Component(
         status=Status.DEGRADED if age > late else Status.OK,
         last_seen=last_seen,
         age_seconds=max(0, int(age.total_seconds())),
-        detail=f"last finished more than {late // timedelta(minutes=1)} minutes ago; look at {timer}"
+        detail=f"last finished more than {late // timedelta(minutes=1)} minutes ago; run: systemctl status {timer}"
         if age > late
         else None,
     )

@@ -1,4 +1,4 @@
-"""Errors as application/problem+json, each with a detail that tells the asker what to change, and nothing of ours."""
+"""Errors as application/problem+json, each with a detail that says what the client must change."""
 
 from __future__ import annotations
 

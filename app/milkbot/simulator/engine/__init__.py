@@ -1,1 +1,1 @@
-"""The exchange without I/O: books, matching, accounts, listing, settlement. Time and randomness are passed in."""
+"""The exchange without I/O: order books, matching, accounts, listing, settlement. Time and randomness are passed in."""

@@ -35,7 +35,7 @@ class AmendRequest:
 
 
 def amend(state: State, account: Account, order_id: str, request: AmendRequest) -> tuple[Order, int]:
-    """Change an order; its place in the queue stays only for a smaller size. Returns it with the lots that it filled.
+    """Change an order; only a smaller size keeps its place in the queue. Returns it with the lots that it filled.
 
     Raises RejectError, and then nothing was changed.
     """

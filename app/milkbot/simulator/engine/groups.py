@@ -47,7 +47,7 @@ def orders_of(state: State, group: OrderGroup) -> list[Order]:
 
 
 def count(state: State, order: Order, lots: int, at: datetime) -> None:
-    """Note what an order of a group traded; `enforce` looks at it when the matching is done."""
+    """Note what an order of a group traded; `enforce` checks it when the matching is done."""
     group = None if order.group_id is None else state.groups.get(order.group_id)
     if group is None or group.is_deleted:
         return

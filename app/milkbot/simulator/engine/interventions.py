@@ -19,7 +19,7 @@ STRANGER = "house:stranger"
 
 
 def deactivate(state: State, market: Market, lasting: timedelta) -> None:
-    """Stop a market that is open. Resting orders stay until it goes on, and then they are all canceled."""
+    """Stop a market that is open. Resting orders remain until it goes on, and then they are all canceled."""
     _expect(market, state, MarketStatus.ACTIVE)
     market.irregular.inactive_until = state.now + lasting
     _note(state, market)
@@ -82,7 +82,7 @@ def pause(state: State, lasting: timedelta, *, whole_exchange: bool) -> None:
 
 
 def resume(state: State) -> None:
-    """End the pause that holds, the weekly one too; what was canceled as it began stays so. Without one: nothing."""
+    """End the pause that holds, the weekly one too; canceled orders remain canceled. Without a pause: nothing."""
     state.reopened_until = resumes_at(state.now)
     state.outage = None
     state.dirty = True

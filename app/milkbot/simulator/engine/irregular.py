@@ -1,4 +1,4 @@
-"""What may happen to a market beside its plan: a stop, an early close, a dispute. Only faults bring it about."""
+"""Events of a market that are not in its plan: a stop, an early close, a dispute. Only faults bring it about."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ class Irregular:
         return planned if self.disputed_until is None else self.disputed_until + SETTLEMENT_TIMER
 
     def is_pending(self, now: datetime) -> bool:
-        """Whether something is still to come that no plan tells."""
+        """Whether something is still to come that no plan has."""
         last = max((m for m in (self.inactive_until, self.disputed_until and self.finalized_at(now)) if m), default=now)
         return last > now

@@ -61,7 +61,7 @@ class EventPlan:
 class Quote:
     """A standing offer of the house: `cents` of the YES leg, `lots` hundredths of a contract.
 
-    A quote with the `key` and `stamp` of one already posted is the same quote: what was taken from it stays taken.
+    A quote with the `key` and `stamp` of one already posted is the same quote: what was taken from it remains taken.
     """
 
     owner: str

@@ -65,7 +65,7 @@ def id_mismatch() -> RejectError:
 
 
 def group_triggered() -> RejectError:
-    """400: the order's group reached its limit, or was triggered by hand, and was not reset."""
+    """400: the order's group reached its limit, or was triggered manually, and was not reset."""
     return RejectError(400, "order_group_triggered", "order group is triggered")
 
 

@@ -43,7 +43,7 @@ class State:
     reopened_until: datetime | None = None
     """The end of a weekly pause that was ended early: until then there is none."""
     irregular: set[str] = field(default_factory=set)
-    """Tickers of markets for which something is to come that no plan tells."""
+    """Tickers of markets for which something is to come that no plan has."""
 
     def is_paused(self, at: datetime) -> bool:
         """Whether orders are refused at that moment."""

@@ -20,7 +20,7 @@ from milkbot.simulator.engine.units import LOTS_PER_CONTRACT
 from milkbot.venue.values import VenueOrderStatus
 
 RECENT = timedelta(days=7)
-"""How long a client order id stays taken after its order ended. The exchange only says `recent`."""
+"""How long a client order id remains in use after its order ended. The exchange only says `recent`."""
 
 
 def place(state: State, account: Account, request: OrderRequest) -> Order:
@@ -123,7 +123,7 @@ def _new_order(state: State, account: Account, request: OrderRequest, lots: int)
 
 
 def check_balance(state: State, account: Account, market: Market, order: Order, crossing: Crossing) -> None:
-    """Raise RejectError unless cash covers the fills, their fees and what would rest beside the other orders."""
+    """Raise RejectError unless cash covers the fills, their fees and what would rest together with the other orders."""
     before = position_of(account, market.ticker)
     position, cash, ahead = before, account.cash, order
     for match in crossing.matches:

@@ -12,7 +12,7 @@ from milkbot.simulator.exchange.filters import Window
 from milkbot.venue.values import VenueOrderStatus
 
 LIVE = timedelta(days=90)
-"""How long something stays in the live lists. The exchange aims at about three months."""
+"""How long something remains in the live lists. The exchange aims at about three months."""
 
 
 def cutoff(now: datetime) -> datetime:
@@ -21,7 +21,7 @@ def cutoff(now: datetime) -> datetime:
 
 
 def is_archived(order: Order, now: datetime) -> bool:
-    """Whether an order has left the live list; one that rests never does."""
+    """Whether an order has left the live list; a resting order never does."""
     return order.status is not VenueOrderStatus.RESTING and order.updated_at < cutoff(now)
 
 

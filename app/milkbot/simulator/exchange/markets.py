@@ -1,4 +1,4 @@
-"""Markets, books and the public tape: no key needed."""
+"""Markets, order books and the public tape: no key needed."""
 
 from __future__ import annotations
 

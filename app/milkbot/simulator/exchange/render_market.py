@@ -1,4 +1,4 @@
-"""Series, events, markets and books in the exchange's JSON of 2026. The texts are our own; each names the station."""
+"""Series, events, markets and order books in the exchange's JSON of 2026. The texts are our own, with the station."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ ADDED = "field_of_next_month"
 
 
 def rewritten(content: bytes, fired: Sequence[Fired]) -> bytes:
-    """A reply's body with those faults in it; one that is no JSON stays as it is."""
+    """A reply's body with those faults in it; one that is no JSON does not change."""
     try:
         body = json.loads(content)
     except ValueError:

@@ -19,7 +19,7 @@ class Mirror:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing yet to look back at."""
+        """Whether there is no earlier state yet."""
         return not self._copies
 
     def note(self, state: State) -> None:

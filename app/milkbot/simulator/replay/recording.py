@@ -61,7 +61,7 @@ def read_recording(folder: Path, day: date) -> Recording:
     home = found[0].parent.parent
     forecasts = home / f"ndfd_nyc_maxt_{day:%Y-%m}.csv"
     if not forecasts.is_file():
-        raise ConfigError([f"--replay {folder}: {forecasts} is absent; the recorded forecasts stand beside the quotes"])
+        raise ConfigError([f"--replay {folder}: {forecasts} is absent; put the recorded forecasts next to the quotes"])
     try:
         quotes, issues = tuple(_quotes(found[0])), tuple(_issues(forecasts))
     except (ValueError, KeyError, OSError, EOFError, zlib.error) as error:

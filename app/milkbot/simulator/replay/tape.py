@@ -57,7 +57,7 @@ class Track:
 
 
 class Tape:
-    """The house of a recorded day. `depth` contracts stand at each best price; what is taken stays taken until
+    """The house of a recorded day. `depth` contracts stand at each best price; what is taken remains taken until
     that side's price changes in the recording. When the recorder was silent, the quotes are withdrawn.
     """
 

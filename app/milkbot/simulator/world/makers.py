@@ -17,7 +17,7 @@ STEP_SECONDS = 300
 CROWD = "house:crowd"
 CROWD_ORDERS_PER_STEP = 0.25
 CROWD_STEPS_AT_ONCE = 12
-"""A market that nobody looks at is not stepped; looked at again, the crowd sends at most an hour's orders."""
+"""A market that nobody reads is not stepped; when it is read again, the crowd sends at most an hour's orders."""
 
 
 @dataclass(frozen=True, slots=True)

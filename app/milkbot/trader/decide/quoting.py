@@ -24,7 +24,7 @@ class OrderStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuoteRules:
-    """Bounds of an order that rests. Nothing rests within the guards, or beyond `expiry` without being renewed.
+    """Bounds of a resting order. Nothing rests within the guards, or beyond `expiry` without being renewed.
 
     `max_chase`: dollars by which the price for a leg may be raised over the first one of the last hours in its market.
     """
@@ -48,7 +48,7 @@ class QuoteRules:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How the exchange is told to treat an order."""
+    """How the exchange must treat an order."""
 
     time_in_force: TimeInForce
     post_only: bool
@@ -56,7 +56,7 @@ class Sending:
 
 
 def sending(rules: QuoteRules, close_time: datetime, pause_at: datetime | None, now: datetime) -> Sending:
-    """An order that rests ends by itself, at the exchange: a trader that is dead leaves nothing behind."""
+    """A resting order ends by itself, at the exchange: a dead trader leaves no order."""
     if not rules.rests:
         return Sending(TimeInForce.IMMEDIATE_OR_CANCEL, post_only=False, expires_at=None)
     ends = [now + rules.expiry, close_time - rules.close_guard]
@@ -76,7 +76,7 @@ def is_guarded(rules: QuoteRules, close_time: datetime, pause_at: datetime | Non
 def quote_price(
     leg: Leg, orderbook: OrderBook, market: Market, probability: Decimal, rules: QuoteRules, anchor: Price | None
 ) -> Price | None:
-    """Dollars to bid for a contract of the leg: beside the best bid, never above what leaves the least edge, and never
+    """Dollars to bid for a contract of the leg: at the best bid, never above what leaves the least edge, and never
     further than the bound above `anchor`, the first price that was bid for it. None where that leaves no price.
     """
     best = orderbook.best_yes_bid if leg is Leg.YES else orderbook.best_no_bid

@@ -1,4 +1,4 @@
-"""What becomes of an order that rests: kept, or taken away with a reason. A pure function of what is seen now.
+"""What becomes of a resting order: kept, or canceled with a reason. A pure function of what is seen now.
 
 An order that is taken away is replaced by the next tick, once its fills have been read: a market never has two.
 """
@@ -18,12 +18,12 @@ from milkbot.trader.decide.quoting import QuoteRules, is_guarded
 
 
 class Withdrawal(StrEnum):
-    """Why an order that rests is taken away."""
+    """Why a resting order is canceled."""
 
     NOT_ALLOWED = "not_allowed"
     """The trading state is not ACTIVE."""
     NOT_WANTED = "not_wanted"
-    """Nothing is to rest any more, or nobody knows why it does."""
+    """No order may rest any more, or the reason of this one is unknown."""
     NEAR_CLOSE = "near_close"
     """The market closes soon, or the exchange pauses."""
     MARKET_UNSEEN = "market_unseen"
@@ -38,7 +38,7 @@ class Withdrawal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """An order of ours that rests. `price` is of its own leg; `forecast_f` is what it was decided by, if known."""
+    """A resting order of ours. `price` is of its own leg; `forecast_f` is what it was decided by, if known."""
 
     price: Price
     placed_at: datetime
@@ -60,7 +60,7 @@ class Scene:
 def judge(
     quote: Quote, scene: Scene | None, rules: QuoteRules, allowed: TradingState, now: datetime
 ) -> Withdrawal | None:
-    """Why the quote has to go, None to keep it. The gravest reason is told."""
+    """Why the quote is canceled, None to keep it. The gravest reason is returned."""
     if allowed is not TradingState.ACTIVE:
         return Withdrawal.NOT_ALLOWED
     if not rules.rests:

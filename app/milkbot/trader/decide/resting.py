@@ -1,4 +1,4 @@
-"""The orders of ours that rest: which markets they hold, and which of them may not remain."""
+"""Our resting orders: which markets they hold, and which of them may not remain."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from milkbot.trader.decide.strategy import StrategyRules
 
 
 def quote_rules_of(settings: Settings) -> QuoteRules:
-    """How orders are sent, and the bounds of those that rest."""
+    """How orders are sent, and the bounds of resting orders."""
     return QuoteRules(
         style=OrderStyle(settings.order_style),
         expiry=timedelta(seconds=settings.quote_expiry_sec),

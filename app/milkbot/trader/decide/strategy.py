@@ -74,7 +74,7 @@ class StrategyRules:
 class EventView:
     """What is known of one event at the moment of decision.
 
-    `open_orders`: markets in which an order of ours is at work: they get no other. `anchors`: where the bidding for a
+    `open_orders`: markets in which we have an open order: they get no other. `anchors`: where the bidding for a
     leg began. `pause_at`: when the exchange pauses next.
     """
 

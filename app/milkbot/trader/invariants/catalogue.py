@@ -1,6 +1,6 @@
-"""What is always true of the ledger. Each is one small function that tells what breaks it; none changes anything.
+"""The invariants of the ledger. Each is one small function that returns what breaks it; none changes anything.
 
-A tick asks them of what is open and what is new, so that its cost does not grow with the past; `thorough` asks of all.
+A tick checks what is open and what is new, so that its cost does not grow with the past; `thorough` checks all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from milkbot.trader.reconcile.findings import FindingKind, Found
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """Something that is always true: its name, the sentence, what tells the cases in which it is not."""
+    """An invariant: its name, the sentence, and the function that finds the cases that break it."""
 
     name: str
     sentence: str
@@ -64,7 +64,9 @@ INVARIANTS: Final = (
         ledger.no_order_in_a_settled_market,
     ),
     Invariant(
-        "fill-has-its-order", "every fill is of an order in the books; or a finding names it", ledger.fill_has_its_order
+        "fill-has-its-order",
+        "every fill is of an order in the ledger; or a finding names it",
+        ledger.fill_has_its_order,
     ),
     Invariant("one-live-order", "a market has one order of ours that is not over, at most", ledger.one_live_order),
     Invariant(
@@ -72,7 +74,7 @@ INVARIANTS: Final = (
     ),
     Invariant("position-is-its-fills", "a position is the sum of its market's fills", ledger.position_is_its_fills),
     Invariant("settled-is-closed", "the position of a market that was settled is closed", ledger.settled_is_closed),
-    Invariant("resting-order-expires", "an order of ours that rests ends by itself", ledger.resting_order_expires),
+    Invariant("resting-order-expires", "a resting order of ours ends by itself", ledger.resting_order_expires),
     Invariant("state-is-its-events", "an order's state is the fold of its events", events.state_is_its_events),
     Invariant("chain-is-whole", "no event of an order was changed, taken away or slipped in", events.chain_is_whole),
 )

@@ -1,4 +1,4 @@
-"""Invariants of the order events: the chain, and that they tell the same story as the orders."""
+"""Invariants of the order events: the chain, and that they match the orders."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def move_mark(session: Session, mode: TradingMode, now: datetime) -> None:
 
 
 def story_breaks(session: Session, order: Order) -> Iterator[str]:
-    """What of an order its events do not tell."""
+    """The differences between an order and its events."""
     yield from _breaks(order, order_events.events_of(session, order.id))
 
 
@@ -69,8 +69,8 @@ def _every_order(session: Session, mode: TradingMode) -> Iterator[str]:
     last = 0
     while page := orders.orders_after(session, mode, last):
         last = page[-1].id
-        told = order_events.events_of_all(session, [order.id for order in page])
-        by_order = {key: list(rows) for key, rows in groupby(told, key=lambda row: row.order_id)}
+        story = order_events.events_of_all(session, [order.id for order in page])
+        by_order = {key: list(rows) for key, rows in groupby(story, key=lambda row: row.order_id)}
         for order in page:
             yield from _breaks(order, by_order.get(order.id, []))
         session.expunge_all()

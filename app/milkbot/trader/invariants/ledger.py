@@ -61,7 +61,7 @@ def one_live_order(session: Session, context: QueryContext) -> Iterable[str]:
 
 
 def no_more_than_ordered(session: Session, context: QueryContext) -> Iterable[str]:
-    """Orders by hand may be amended by hand: what they asked for is not ours to know."""
+    """Manual orders may be amended manually: the ledger does not know their terms."""
     which = "true" if context.thorough else f"placed.state IN ({_OPEN})"
     return _rows(
         session,

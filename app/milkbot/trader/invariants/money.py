@@ -51,13 +51,13 @@ _ALL_DAYS: Final = 36_500
 
 
 def cash_adds_up(session: Session, context: QueryContext) -> Iterator[str]:
-    """By the newest balance that the exchange told."""
-    told = ledger.newest_balance(session, context.mode)
-    if told is None or told.moved is None or told.held_back is None:
+    """By the newest balance that the exchange reported."""
+    balance = ledger.newest_balance(session, context.mode)
+    if balance is None or balance.moved is None or balance.held_back is None:
         return
-    if finding_rows.explained_since(session, context.mode, FindingKind.CASH_MISMATCH, told.captured_at):
+    if finding_rows.explained_since(session, context.mode, FindingKind.CASH_MISMATCH, balance.captured_at):
         return
-    view = cash.CashView(Cash(told.cash), Cash(told.moved), Cash(told.held_back), told.captured_at)
+    view = cash.CashView(Cash(balance.cash), Cash(balance.moved), Cash(balance.held_back), balance.captured_at)
     for found in cash.judge(view, cash_rows.cash_totals(session, context.mode).capital):
         yield found.message
 

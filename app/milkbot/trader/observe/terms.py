@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 def judge(
     session: Session, mode: TradingMode, observed: Sequence[Observed], *, tick_id: int, now: datetime
 ) -> dict[str, Terms]:
-    """Whether each event may be traded under its terms, by event ticker. New terms are stored and told once."""
+    """Whether each event may be traded under its terms, by event ticker. New terms are stored, and reported once."""
     found = {seen.event.ticker: clauses(seen.fees, seen.event.markets) for seen in observed}
     series = {seen.event.ticker: seen.event.series_ticker for seen in observed}
     for row in terms.see(

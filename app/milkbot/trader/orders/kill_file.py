@@ -19,20 +19,20 @@ log = structlog.get_logger(__name__)
 
 
 def found(path: Path) -> str | None:
-    """What to say of the kill file, None when it is not there. One that cannot be looked for counts as there."""
+    """What to say of the kill file, None when it is not there. One that cannot be checked counts as there."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return f"the kill file {path} cannot be looked for: {error.strerror}"
+        return f"the kill file {path} cannot be checked: {error.strerror}"
     return f"the kill file {path} exists"
 
 
 def obey(engine: Engine, venue: KalshiClient, settings: Settings, resting: Sequence[VenueOrder], now: datetime) -> int:
-    """While the file is there, leave nothing resting on the account, also what was placed by hand.
+    """While the file is there, leave no resting order on the account, manual orders included.
 
-    Returns how many orders were told to go. An exchange that refuses is asked again by the next tick.
+    Returns how many cancels were sent. If the exchange refuses, the next tick sends them again.
     """
     reason = found(settings.kill_file)
     if reason is None:

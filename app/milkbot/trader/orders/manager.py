@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """An order that is to go, by its name and the exchange's, and why."""
+    """An order to cancel, by its name and the exchange's, and why."""
 
     client_order_id: str
     venue_order_id: str
@@ -49,7 +49,7 @@ class OrderManager:
         """Commit the intent, send it once, record the outcome; returns the order's state.
 
         Raises DatabaseUnavailableError before anything is sent when the intent cannot be committed. If the outcome
-        cannot be committed the order stays PENDING, which the next reconciliation treats as unknown.
+        cannot be committed the order remains PENDING, which the next reconciliation treats as unknown.
         """
         with transaction(self._engine) as session:
             order_id = order_rows.commit_intent(session, intent, context, mode=self._mode)
@@ -73,7 +73,7 @@ class OrderManager:
         return state
 
     def cancel(self, cancel: Cancel, tick_id: int) -> bool:
-        """Store that an order is to go, tell the exchange once, record what it answers; returns whether it took it.
+        """Store the cancel of an order, send it once, record the answer; returns whether the exchange took it.
 
         An order that the exchange has taken away is over. One that was over already, or whose answer is lost, is left
         to the evidence of the next reconciliation: it may have been filled meanwhile.
@@ -110,12 +110,12 @@ class OrderManager:
         return True
 
     def cancel_each(self, cancels: Iterable[Cancel], confirm_lock: Callable[[], None], tick_id: int) -> int:
-        """Cancel them in turn, each only while the lock is held; returns how many the exchange was told to."""
-        told = 0
+        """Cancel them in turn, each only while the lock is held; returns how many it sent."""
+        sent = 0
         for cancel in cancels:
             confirm_lock()
-            told += self.cancel(cancel, tick_id)
-        return told
+            sent += self.cancel(cancel, tick_id)
+        return sent
 
 
 def state_of_answer(intent: OrderIntent, placed: PlacedOrder) -> OrderState:

@@ -1,6 +1,6 @@
 """The exchange-side order group: the last net. Every order of ours is in it, and the exchange enforces its limit.
 
-When more contracts than its limit trade within 15 seconds, or when it is triggered by hand, the exchange cancels all of
+When more contracts than its limit trade within 15 seconds, or when it is triggered manually, the exchange cancels all
 its orders and takes no new one until it is reset.
 """
 
@@ -34,7 +34,7 @@ class Group:
 
 
 def ensure(engine: Engine, venue: KalshiClient, settings: Settings, now: datetime) -> Group:
-    """The group that new orders belong to. Called by a tick before it asks the breakers.
+    """The group that new orders belong to. Called by a tick before it evaluates the breakers.
 
     Makes the group where there is none, or none with this limit; resets one whose trigger an operator has acknowledged;
     and stores that the exchange triggered it, which trips the breaker. Killed at any point it may be called again: at
@@ -73,7 +73,7 @@ def trigger(engine: Engine, venue: KalshiClient, mode: TradingMode, now: datetim
     """Have the exchange cancel all orders of the group and take none; returns whether there is a group to trigger.
 
     Halts trading until `milkbot resume`, after which the next tick resets the group. That is stored before the exchange
-    is told: killed between, everything halts all the same. A group that is triggered already is left as it is.
+    is called: killed between, everything halts all the same. A group that is triggered already is not changed.
     """
     with transaction(engine) as session:
         newest = order_groups.newest(session, mode)

@@ -1,4 +1,4 @@
-"""Orders that the exchange has and our ledger has not: placed by hand, or ours and lost with a database.
+"""Orders that the exchange has and our ledger has not: placed manually, or ours and lost with a database.
 
 They are taken into the ledger, so that they count; one that is not ours is marked as such and never touched.
 """
@@ -25,7 +25,7 @@ class Origin(StrEnum):
     """Where an order came from that the ledger had not."""
 
     MANUAL = "manual"
-    """Somebody else placed it: the operator by hand, or another program."""
+    """Somebody else placed it: the operator, or another program."""
     FOUND = "found"
     """Ours, by its name: the ledger that knew it was lost."""
 
@@ -108,7 +108,7 @@ def _found(order: VenueOrder) -> Found:
     return Found(
         FindingKind.LOST_ORDER if is_ours else FindingKind.MANUAL_ORDER,
         order.order_id,
-        f"order {order.order_id} is not in our books; it {whose} and is in them now",
+        f"order {order.order_id} was not in our ledger; it {whose} and is in it now",
         ours={"order": None},
         theirs={
             "order_id": order.order_id,

@@ -65,7 +65,7 @@ def judge(view: CashView, capital: Cash | None) -> list[Found]:
     side = "less" if missing > ZERO else "more"
     beyond = missing - view.held_back if missing > ZERO else -missing
     message = (
-        f"the exchange has {beyond:.4f} dollars {side} than our books: {view.reported:.4f}, expected {expected:.4f}; "
+        f"the exchange has {beyond:.4f} dollars {side} than our ledger: {view.reported:.4f}, expected {expected:.4f}; "
         "if it was a deposit or a withdrawal: milkbot reconcile --close ID --note ..."
     )
     ours = {

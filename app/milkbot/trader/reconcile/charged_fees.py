@@ -27,17 +27,17 @@ LOOK_BACK: Final = timedelta(days=1)
 def compare(session: Session, mode: TradingMode, now: datetime) -> list[Found]:
     """The orders with recent fills that cost more than the dearest fees their series was ever seen with.
 
-    Less is no finding: a waived fee harms nobody. Nor is an order that was told before, or one whose series names fees
+    Less is no finding: a waived fee harms nobody. Nor is an order reported before, or one whose series names fees
     that this program cannot price.
     """
     fills = ledger.fills_of_orders_since(session, mode, now - LOOK_BACK)
     if not fills:
         return []
     schedules = terms.fee_schedules(session, mode)
-    told = rows.closed_subjects(session, mode, FindingKind.FEE_MISMATCH, now - 2 * LOOK_BACK)
+    closed = rows.closed_subjects(session, mode, FindingKind.FEE_MISMATCH, now - 2 * LOOK_BACK)
     by_order: dict[str, list[Fill]] = defaultdict(list)
     for fill in fills:
-        if fill.order_id not in told:
+        if fill.order_id not in closed:
             by_order[fill.order_id].append(fill)
     judged = [_judged(order_id, of_order, schedules) for order_id, of_order in sorted(by_order.items())]
     return [one for one in judged if one is not None]
@@ -71,7 +71,7 @@ def _judged(order_id: str, fills: Sequence[Fill], schedules: terms.Schedules) ->
         FindingKind.FEE_MISMATCH,
         order_id,
         f"{ticker}: order {order_id} was charged {charged:.4f} dollars in fees, {due:.4f} by the fees that its series "
-        f"names ({named}); look at the exchange's notices, then: milkbot reconcile --close ID --note ...",
+        f"names ({named}); check the exchange's notices, then run: milkbot reconcile --close ID --note ...",
         ours={"fees": str(due), "schedule": named},
         theirs={"fees": str(charged)},
         ticker=ticker,

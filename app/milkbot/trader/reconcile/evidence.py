@@ -32,7 +32,7 @@ _FOUND: Final = {
 
 @dataclass(slots=True)
 class Evidence:
-    """What the lists left open: orders that they do not explain, and what has to be told."""
+    """What the lists left open: orders that they do not explain, and what has to be reported."""
 
     unresolved: list[Order] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
@@ -112,7 +112,7 @@ def _contradiction(
     old, new = OrderState(order.state), state_of_listing(seen)
     if old is new or (old, new) not in TRANSITIONS or listing.as_of - order.updated_at < ABSENCE_PROOF:
         return
-    message = f"order {order.client_order_id} was {old} in our books, and the exchange says {new}"
+    message = f"order {order.client_order_id} was {old} in our ledger, and the exchange says {new}"
     ours = {"state": old, "since": order.updated_at.isoformat(), "reason": order.state_reason}
     order_rows.move(session, order, new, at=listing.at, reason="found", venue_order_id=seen.order_id, event=_FOUND[new])
     adopt_fills(session, mode, order)

@@ -58,7 +58,7 @@ BY_THE_OPERATOR = frozenset({FindingKind.MANUAL_ORDER, FindingKind.FEE_MISMATCH}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that does not fit. `subject` tells it from others of its kind: a ticker, an order, a name."""
+    """One thing that does not fit. `subject` identifies it among others of its kind: a ticker, an order, a name."""
 
     kind: FindingKind
     subject: str

@@ -47,7 +47,7 @@ class Reconciled:
 class Reconciler:
     """Reads the account's orders, fills, positions, settlements and balance, and brings the database in line.
 
-    An order that neither side explains for `deadline` is told as overdue.
+    An order that neither side explains for `deadline` is reported as overdue.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Reconciler:
     def run(self, tick_id: int) -> Reconciled:
         """One pass over everything, and a second, longer one where positions or cash do not agree after the first.
 
-        Raises VenueReadError if the exchange does not answer: what was committed before is true, and stays.
+        Raises VenueReadError if the exchange does not answer: what was committed before is true, and remains.
         """
         first = self._pass(tick_id, Reach.NEAR)
         if not any(one.kind in _AGAIN for one in first.found):

@@ -22,7 +22,7 @@ from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
 
 _LATELY: Final = timedelta(days=2)
-"""An order that is open for longer is looked for in its own market, not in the list of all orders since then."""
+"""An order that is open for longer is searched in its own market, not in the list of all orders since then."""
 
 
 class Reach(Enum):
@@ -44,7 +44,7 @@ class Reach(Enum):
 class Statement:
     """What the exchange said, and how fresh that is by its own account.
 
-    `orders` are those that rest, the recent ones where one of ours is open, and those behind fills of unknown orders.
+    `orders` are the resting ones, the recent ones where one of ours is open, and those behind fills of unknown orders.
     `unlisted` are markets in whose queue an order of the account stands that no list shows.
     """
 

@@ -1,4 +1,4 @@
-"""The exchange itself: whether it is open, when it pauses, how fresh it is, and how much it lets this account ask."""
+"""The exchange itself: whether it is open, when it pauses, how fresh it is, and this account's limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ExchangeCalls(Calls):
         return ExchangeStatus(status.exchange_active, status.trading_active, status.exchange_estimated_resume_time)
 
     def schedule(self) -> Schedule:
-        """The weekly trading hours and the announced maintenance, from which the next pause can be told."""
+        """The weekly trading hours and the announced maintenance, which give the next pause."""
         return self._one("/exchange/schedule", exchange.ScheduleReply, convert.schedule)
 
     def user_data_as_of(self) -> datetime:

@@ -56,7 +56,7 @@ class Market(WireModel):
 
 
 class Event(WireModel):
-    """An event. Its markets stay raw here: each is read alone, so that an odd one does not take the rest with it.
+    """An event. Its markets remain raw here: each is read alone, so that an odd one does not take the rest with it.
 
     Settled events were seen without `mutually_exclusive`: then nothing may be netted across their markets.
     """
@@ -72,7 +72,7 @@ class Event(WireModel):
 
 
 class EventReply(WireModel):
-    """GET /events/{ticker}: the markets are inside the event, or beside it where nesting was not asked for."""
+    """GET /events/{ticker}: the markets are inside the event, or next to it where nesting was not requested."""
 
     event: Event
     markets: tuple[object, ...] = ()

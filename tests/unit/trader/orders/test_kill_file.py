@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_checked_counts_as_present(tmp_path: Path, monkeyp
     monkeypatch.setattr(Path, "lstat", refused)
     found = kill_file.found(tmp_path / "HALT")
     monkeypatch.undo()
-    assert found == f"the kill file {tmp_path}/HALT cannot be looked for: Permission denied"
+    assert found == f"the kill file {tmp_path}/HALT cannot be checked: Permission denied"
 
 
 def test_without_the_file_nothing_is_done(ledger: Ledger, account: Account, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Every order at the exchange has to count: one that the books lack is taken in once, under its own name."""
+"""Every order at the exchange has to count: one that the ledger lacks is taken in once, under its own name."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def known(ledger: Ledger, **values: str | None) -> Order:
 
 
 def test_a_manual_order_is_adopted_as_manual(ledger: Ledger) -> None:
-    """Its own name may be anything, so the books give it one."""
+    """Its own name may be anything, so the ledger gives it one."""
     (found,) = adopt(ledger, BY_HAND)
     (row,) = ledger.orders
     assert (row.client_order_id, row.venue_order_id, row.origin) == ("hand-demo-venue-1", "venue-1", "manual")
@@ -57,7 +57,7 @@ def test_a_manual_order_is_adopted_as_manual(ledger: Ledger) -> None:
     assert found == Found(
         FindingKind.MANUAL_ORDER,
         "venue-1",
-        "order venue-1 is not in our books; it was placed by somebody else and is in them now",
+        "order venue-1 was not in our ledger; it was placed by somebody else and is in it now",
         ours={"order": None},
         theirs={
             "order_id": "venue-1",
@@ -79,7 +79,7 @@ def test_a_lost_order_is_adopted_under_its_name(ledger: Ledger) -> None:
     assert (row.client_order_id, row.venue_order_id, row.origin) == ("mb-1", "venue-1", "found")
     assert row.strategy_name == "normal-by-lead"
     assert (found.kind, found.subject) == (FindingKind.LOST_ORDER, "venue-1")
-    assert found.message == "order venue-1 is not in our books; it is ours by its name and is in them now"
+    assert found.message == "order venue-1 was not in our ledger; it is ours by its name and is in it now"
 
 
 def test_an_order_is_adopted_with_all_its_fields(ledger: Ledger) -> None:

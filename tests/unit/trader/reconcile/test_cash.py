@@ -100,8 +100,8 @@ def test_cash_within_ten_cents_of_what_open_orders_explain_is_no_finding(reporte
 @pytest.mark.parametrize(
     ("reported", "said"),
     [
-        ("975.89", "0.1100 dollars less than our books: 975.8900, expected 980.0000"),
-        ("980.11", "0.1100 dollars more than our books: 980.1100, expected 980.0000"),
+        ("975.89", "0.1100 dollars less than our ledger: 975.8900, expected 980.0000"),
+        ("980.11", "0.1100 dollars more than our ledger: 980.1100, expected 980.0000"),
     ],
 )
 def test_unexplained_cash_is_a_finding_with_both_sides(reported: str, said: str) -> None:

@@ -50,7 +50,7 @@ def test_an_order_that_was_charged_too_much_is_a_finding_with_both_sides(ledger:
         FindingKind.FEE_MISMATCH,
         "venue-1",
         f"{TICKER}: order venue-1 was charged 0.2000 dollars in fees, {DUE:.4f} by the fees that its "
-        f"series names ({PLAIN.text}); look at the exchange's notices, then: milkbot reconcile --close ID --note ...",
+        f"series names ({PLAIN.text}); check the exchange's notices, then run: milkbot reconcile --close ID --note ...",
         ours={"fees": str(DUE), "schedule": PLAIN.text},
         theirs={"fees": "0.20"},
         ticker=TICKER,

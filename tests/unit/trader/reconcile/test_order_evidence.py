@@ -196,7 +196,7 @@ def test_an_order_over_in_the_ledger_but_open_at_the_exchange_is_a_finding(
     assert (row.venue_order_id, row.updated_at) == ("venue-1", NOW)
     assert [fill.order_id for fill in ledger.fills] == [row.id]
     assert (found.kind, found.subject, found.ticker) == (FindingKind.ORDER_STATE, "mb-1", TICKER)
-    assert found.message == f"order mb-1 was {was} in our books, and the exchange says {state}"
+    assert found.message == f"order mb-1 was {was} in our ledger, and the exchange says {state}"
     assert found.ours == {"state": was, "since": SENT.isoformat(), "reason": "before"}
     assert found.theirs == {"status": listed.status, "order_id": "venue-1", "fill_count": str(listed.fill_count)}
 
