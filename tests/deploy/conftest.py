@@ -26,6 +26,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_release(platform: Platform) -> None:
-    """Each file begins with the live release alone: there is nothing to go back to."""
+    """Each file begins with the live release alone: there is no earlier release."""
     others = 'grep -vxF "$(basename "$(readlink /opt/milkbot/current)")"'
     platform.ssh(f"cd /opt/milkbot/releases && ls -1 | {others} | xargs --no-run-if-empty rm -rf")

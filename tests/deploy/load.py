@@ -27,7 +27,7 @@ class Answer(NamedTuple):
     path: str
     failure: str = ""
     release: str = ""
-    # The other side closed the connection before the answer.
+    # The server closed the connection before the answer.
     closed: bool = False
 
 

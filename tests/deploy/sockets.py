@@ -21,7 +21,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin, Subprotocol
 
-# As Streamlit's page has them: it waits a little longer each time, with some chance in it, and looks whether the server
+# As Streamlit's page has them: it waits a little longer each time, with some chance, and checks whether the server
 # answers before it opens a socket again.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0
 _FIRST_PING_PAUSE = 0.1
@@ -114,7 +114,7 @@ class _Dashboard:
                     while True:
                         self._hear(await socket.recv(decode=False))
                 except ConnectionClosed as closed:
-                    # Nothing at all came from the other side: the browser would say 1006 as well.
+                    # Nothing at all came from the server: the browser would say 1006 too.
                     self._lose(closed.rcvd.code if closed.rcvd else 1006)
         except (InvalidHandshake, TimeoutError, OSError):
             # It was away already: only the next try counts.

@@ -95,7 +95,7 @@ def test_a_lost_backup_is_fetched_from_the_encrypted_off_site_copy(platform: Pla
     assert "is encrypted; give the identity" in refused
     platform.ssh(f"{SCRIPTS}/fetch-backup.sh --identity {store}")
 
-    # More than is kept there, after a night without the other side.
+    # More than is kept there, after a night without the remote.
     platform.ssh("chmod 000 /srv/store/milkbot")
     try:
         platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
@@ -135,7 +135,7 @@ def test_a_drill_runs_to_its_end_after_one_that_was_killed(platform: Platform) -
     number = f"{STATE}/drill/data/postmaster.pid"
     server = f"until [ -s {number} ]; do sleep 0.05; done; head -n 1 {number}"
     process = platform.ssh(f"timeout 60 sh -c {shlex.quote(server)}")
-    # The script alone, as when it is started by hand: its server goes on.
+    # The script alone, as when an operator starts it: its server goes on.
     platform.ssh("kill -9 $(systemctl show --property=MainPID --value milkbot-restore-drill.service); sleep 1")
     by_hand = platform.ssh(f"{SCRIPTS}/restore-drill.sh 2>&1")
     assert "is proved" in by_hand

@@ -17,7 +17,7 @@ LETSENCRYPT = {
     "nginx_letsencrypt_server": PEBBLE,
 }
 ORIGIN = {"nginx_certificate_source": "origin"}
-# Its certificates are valid for ten days: each is due at once.
+# Its certificates are valid for ten days: each must be renewed at once.
 _SETTINGS = {
     "pebble": {
         "listenAddress": "127.0.0.1:14000",
@@ -91,7 +91,7 @@ def test_lets_encrypt_issues_renews_and_revokes_and_a_failure_keeps_the_old_cert
     assert platform.ssh("systemctl is-enabled certbot.timer; systemctl is-active certbot.timer") == "enabled\nactive"
     assert "changed=0" in said(_site(platform, **LETSENCRYPT))
 
-    # Renewed by what the timer starts: it is due, ten days before its end.
+    # Renewed by what the timer starts, ten days before its end.
     platform.ssh("systemctl start certbot.service")
     renewed = _served(platform)
     assert renewed not in (issued, vault)

@@ -14,13 +14,13 @@ from tests.deploy.stopping import Boundary, cases, changing, stopping
 
 MARK = "after the fetched backup"
 RESTORE: tuple[Boundary, ...] = (
-    ("Bring | Bring it, and what stands beside it", 0),
+    ("Bring | Bring it, its manifest and its digest", 0),
     ("Backup | Read it, and count what would be lost", 0),
-    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 0),
-    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 0.5),
-    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 1),
-    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 2),
-    ("Restore | Restore it beside the running database, halt trading in it, and swap them", 3),
+    ("Restore | Restore it next to the running database, halt trading in it, and swap them", 0),
+    ("Restore | Restore it next to the running database, halt trading in it, and swap them", 0.5),
+    ("Restore | Restore it next to the running database, halt trading in it, and swap them", 1),
+    ("Restore | Restore it next to the running database, halt trading in it, and swap them", 2),
+    ("Restore | Restore it next to the running database, halt trading in it, and swap them", 3),
     ("Restore | Write it into the history", 0),
     ("Remove | Remove what was brought", 0),
     ("Free the lock", 0),

@@ -1,4 +1,4 @@
-"""drift.yml on a machine that is as it was provisioned, and on one that somebody changed by hand."""
+"""drift.yml on a machine that is as it was provisioned, and on one that somebody changed manually."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from tests.deploy.platform import Platform, said
 
 SECRET = "a-token-of-somebody"
-# What somebody does by hand, and what has to be said of it: its kind and name.
+# What somebody does manually, and what has to be said of it: its kind and name.
 EDITS = {
     "echo '# by hand' >>/etc/systemd/system/milkbot-analytics.service": "file milkbot-analytics.service",
     "echo '# by hand' >>/etc/nginx/sites-available/milkbot.conf": "file /etc/nginx/sites-available/milkbot.conf",
@@ -24,7 +24,7 @@ EDITS = {
 
 
 def _named(done: str) -> list[str]:
-    """The lines that name something, and not a difference of it: once each, as Ansible tells an error twice."""
+    """The lines that name something, and not a difference of it: once each, as Ansible prints an error twice."""
     kinds = ("file ", "unit ", "package ", "cron ", "firewall ", "kernel setting ", "database ", "user ", "repository ")
     lines = (line.strip() for line in done.splitlines())
     return list(dict.fromkeys(line for line in lines if line.startswith(kinds) and line.endswith(")")))
@@ -52,7 +52,7 @@ def test_drift_names_every_manual_change_and_nothing_else(platform: Platform) ->
         if not any(line.startswith(kind.split()[0]) and name.removeprefix("setting ") in line for line in named)
     ]
     assert missing == []
-    # The service has not read its unit yet, which is said as well.
+    # The service has not read its unit yet, which is reported too.
     assert len([line for line in named if not line.startswith("unit") or ".timer" in line]) == len(EDITS)
     assert SECRET not in done.stdout + done.stderr
     assert "-# by hand" in done.stdout
@@ -62,6 +62,6 @@ def test_drift_names_every_manual_change_and_nothing_else(platform: Platform) ->
 def test_drift_fails_on_a_host_that_it_cannot_check(platform: Platform) -> None:
     done = platform.play("drift.yml", "--tags", "nginx", milkbot_domain="another.example.com")
     assert done.returncode != 0
-    assert "could not be looked at" in said(done)
+    assert "could not be checked" in said(done)
     # Said by the preflight of that run.
     assert "take a certificate for another.example.com" in said(done)

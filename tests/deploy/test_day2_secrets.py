@@ -176,7 +176,7 @@ def test_a_key_that_the_exchange_rejects_never_replaces_the_old_one(platform: Pl
     given.write_text(yaml.safe_dump(key), "utf-8")
     done = platform.play("rotate-secrets.yml", "--tags", "exchange", "-e", f"@{given}")
     assert done.returncode != 0
-    assert "the exchange did not take the new key, and the old one stays" in said(done)
+    assert "the exchange did not take the new key, and the old one remains in use" in said(done)
     assert "environment_kalshi_api_key_id" in said(done)
     assert platform.ssh(f"sha256sum {' '.join(SECRETS)}") == files
     assert platform.state() == before

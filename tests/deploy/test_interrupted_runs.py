@@ -32,7 +32,7 @@ UPDATE: tuple[Boundary, ...] = (
     ("Migrate | Bring the schema up to the release", 0.7),
     ("Smoke | Run the statements of the version from before on the new schema", 0),
     *SWITCH,
-    ("Watch | Watch the services for a while, and the trader and the rollups at work", 1),
+    ("Watch | Watch the services for a while, and runs of the trader and of the rollups", 1),
     ("Go through the checklist", 0),
     ("Record | Mark the release good, write it into the history, and remove older ones", 0),
     ("Free the lock", 0),

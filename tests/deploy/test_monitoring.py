@@ -22,7 +22,7 @@ UNITS = ("prometheus", "prometheus-node-exporter", "prometheus-postgres-exporter
 TOUCHED = "postgres,environment,systemd,nginx,monitoring"
 # As the exporter of nginx does at times: its answer to a signal and its end run a race, and it may end with 1.
 _ENDS_BADLY = "[Service]\\nExecStop=/bin/sh -c 'kill -KILL $MAINPID'\\n"
-# Told only once an alert is pending; and the clock's state, which a container may not ask the kernel for.
+# Exported only once an alert is pending; and the clock's state, which a container may not ask the kernel for.
 _LATER = {"ALERTS", "node_timex_sync_status", "node_timex_offset_seconds"}
 
 

@@ -19,7 +19,7 @@ SIDE = "/var/lib/postgresql/*/milkbot-at-time"
 STATE = "/var/lib/milkbot-backup/pgbackrest.json"
 SERVER = "'postgresql@*-main.service'"  # systemctl adds no suffix to a pattern
 
-# Stands before runuser in the path of root's scripts: what it is told to run waits for ever when it holds the word.
+# Stands before runuser in the path of root's scripts: what it should run waits for ever when it holds the word.
 STOP = """\
 #!/bin/sh
 case "$*" in *"$(cat /run/test-stop)"*) touch /run/test-stopped; sleep 600 ;; esac
@@ -30,7 +30,7 @@ MOMENTS = {
     "the WAL is replayed": "--no-wait",
     "the cluster is checked": "pg_amcheck",
     "the database is dumped": "pg_dump",
-    "the cluster beside is removed": "--mode=immediate",
+    "the second cluster is removed": "--mode=immediate",
     "the database is swapped": "--dbname=milkbot_restore",
 }
 
@@ -198,7 +198,7 @@ def test_verify_finds_missing_wal_and_a_restore_over_it_is_refused(platform: Pla
     platform.ssh(f"{SCRIPTS}/wal-backup.sh verify")
 
 
-# PostgreSQL is told that it was archived, so that the disk does not fill: it may be lost, but not unseen.
+# PostgreSQL gets the answer that it was archived, so that the disk does not fill: it may be lost, but not unseen.
 @pytest.mark.matrix
 def test_verify_finds_dropped_wal_and_the_next_backup_covers_it(platform: Platform) -> None:
     platform.ssh("sed -i 's/^archive-push-queue-max=.*/archive-push-queue-max=40MB/' /etc/pgbackrest/pgbackrest.conf")
@@ -243,7 +243,7 @@ def test_a_killed_restore_is_completed_by_the_next(platform: Platform, moment: s
         platform.ssh(f"kill -9 {process}")
     assert "afterwards|1" in _tables(platform)
     again = platform.ssh(f"{SCRIPTS}/restore-to-time.sh --yes '{moment}' 2>&1")
-    assert "taken over: its owner, restore-to-time.sh" in again
+    assert "passes to this run: its owner, restore-to-time.sh" in again
     assert _tables(platform) == "keepsake|1000"
     assert platform.state() == before
     assert _leftovers(platform) == ""

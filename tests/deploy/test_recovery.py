@@ -160,7 +160,7 @@ def test_a_new_machine_recovers_the_ledger_of_a_lost_one_and_trading_remains_hal
     had = before["ops.trading_states"].rpartition("|")[2]
     newest = f"(SELECT coalesce(max(id), 0) FROM (SELECT id FROM ops.trading_states ORDER BY id LIMIT {had}) AS had)"
     assert _sql(new, rows + newest) == f"halted, restored from {lost.backup}|3"
-    # What came by site.yml itself is as on any machine, and nothing empty is left beside it.
+    # What came by site.yml itself is as on any machine, and nothing empty is left next to it.
     assert _sql(new, "SELECT datname FROM pg_database WHERE datname LIKE 'milkbot%'", "postgres") == "milkbot"
     assert new.ssh(f"ls {BACKUPS}/daily/{lost.backup}").endswith(lost.backup)
     (line,) = [line for line in new.history() if line["action"] == "restore"]
@@ -204,12 +204,12 @@ def unused(lost: Lost, new: Platform) -> Platform:
 STAGES = (
     ("Restore | Fetch it from off-site", 0.5),
     ("Restore | Remember what was chosen", 0),
-    ("Restore | Restore it beside the empty database, migrate it, halt trading in it, and swap them", 0),
-    ("Restore | Restore it beside the empty database, migrate it, halt trading in it, and swap them", 1.5),
-    ("Restore | Restore it beside the empty database, migrate it, halt trading in it, and swap them", 4),
+    ("Restore | Restore it next to the empty database, migrate it, halt trading in it, and swap them", 0),
+    ("Restore | Restore it next to the empty database, migrate it, halt trading in it, and swap them", 1.5),
+    ("Restore | Restore it next to the empty database, migrate it, halt trading in it, and swap them", 4),
     ("Restore | Say what was done", 0),
     ("Record | Write it into the history", 0),
-    ("Migrate | Look whether the database was ever migrated", 0),
+    ("Migrate | Check whether the database was ever migrated", 0),
 )
 
 

@@ -15,7 +15,7 @@ from tests.deploy.platform import DOMAIN, Platform, said
 SCRIPTS = "/opt/milkbot/deployment/scripts"
 MARK = "after the backup"
 
-# Stands before runuser in the path of root's scripts: what psql is told waits for ever when it holds the word.
+# Stands before runuser in the path of root's scripts: what psql reads waits for ever when it holds the word.
 STOP = """\
 #!/bin/sh
 case "$*" in
@@ -175,7 +175,7 @@ def test_a_killed_restore_is_completed_by_the_next(platform: Platform, moment: s
     assert {**after, "timers": before["timers"], "lock": before["lock"]} == before
 
     again = platform.ssh(f"{SCRIPTS}/restore-database.sh {backup} 2>&1")
-    assert f"taken over: its owner, restore-database.sh {backup.rpartition('/')[2]}" in again
+    assert f"passes to this run: its owner, restore-database.sh {backup.rpartition('/')[2]}" in again
     assert platform.state() == before
     assert _databases(platform) == []
     assert not _is_there(platform)
@@ -191,7 +191,7 @@ def test_a_playbook_takes_the_lock_of_a_killed_restore(platform: Platform) -> No
         platform.ssh(f"kill -9 {process}")
     done = platform.play("rollback.yml", "--tags", "database", confirm="yes")
     assert done.returncode == 0, said(done)
-    assert "the lock is taken over: its owner, restore-database.sh" in said(done)
+    assert "the lock passes to this run: its owner, restore-database.sh" in said(done)
     assert platform.state() == before
     assert _databases(platform) == []
 

@@ -1,4 +1,4 @@
-"""Security updates on a machine that trades: by themselves, and beside another program that works with the packages."""
+"""Security updates on a machine that trades: by themselves, and while another program works with the packages."""
 
 from __future__ import annotations
 

@@ -342,7 +342,7 @@ def test_a_second_update_is_refused_while_one_runs_and_follows_a_killed_one(plat
     # Its lock is still there, and its owner is known to be dead; whatever it was doing is finished.
     third = platform.play("update.yml", version=commit)
     assert third.returncode == 0, said(third)
-    assert "the lock is taken over" in said(third)
+    assert "the lock passes to this run" in said(third)
     live = platform.live()
     assert live.endswith(commit[:12])
     assert platform.state() == before | {"link": live, "serving": live}

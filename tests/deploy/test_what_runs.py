@@ -1,4 +1,4 @@
-"""What runs is what is on disk: site.yml killed once it has written something, and changes made by hand."""
+"""What runs is what is on disk: site.yml killed once it has written something, and manual changes."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_playbook_killed_at_a_random_second_converges_in_one_more_run(platform
 
 
 class Edit(NamedTuple):
-    """What somebody does by hand, what drift.yml and the health check say of it, and how it is taken back."""
+    """What somebody does manually, what drift.yml and the health check say of it, and how it is taken back."""
 
     command: str
     named: str

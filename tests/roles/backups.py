@@ -16,7 +16,7 @@ from tests.roles.rendering import ROOT
 SCRIPTS = ROOT / "deployment/scripts"
 sys.path.append(str(SCRIPTS))
 
-# On a host they are the modules beside the scripts.
+# On a host they are the modules next to the scripts.
 dump: Any = importlib.import_module("milkbot_backup.dump")
 loss: Any = importlib.import_module("milkbot_backup.loss")
 manifest: Any = importlib.import_module("milkbot_backup.manifest")

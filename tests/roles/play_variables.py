@@ -27,7 +27,7 @@ from ansible.vars.manager import VariableManager
 from jinja2 import meta, nodes
 from tests.roles.rendering import ROLES, load_plugins
 
-# What Ansible itself gives to a task, beside what its variable manager knows without a host.
+# What Ansible itself gives to a task, in addition to what its variable manager knows without a host.
 _MAGIC = {
     *("inventory_hostname", "inventory_hostname_short", "hostvars", "vars", "ansible_host"),
     *("ansible_failed_task", "ansible_failed_result", "ansible_loop", "omit", "lookup", "query", "q", "now", "undef"),

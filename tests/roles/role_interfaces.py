@@ -64,7 +64,7 @@ def private_reads(root: Path) -> list[Foreign]:
 
 
 def set_nowhere(root: Path) -> dict[str, set[str]]:
-    """Names of roles' variables that an expression reads, also one with a default beside it, and nothing sets."""
+    """Names of roles' variables that an expression reads, also one with a default, and nothing sets."""
     found = _all_names(root)
     owned = re.compile(rf"_{{0,2}}({_alternatives(root)})_")
     known = found.given | {name for names in found.facts.values() for name in names}

@@ -1,4 +1,4 @@
-"""Each alert, tried by Prometheus itself: it is silent while all is well, and speaks when its case is there."""
+"""Each alert, tried by Prometheus itself: it is silent on a healthy host, and fires in its case."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ CASES = {
     "MilkbotMetricsUnreadable": Case({_host("node_textfile_scrape_error"): "1x30"}, 9, 10),
 }
 
-# A day and a quarter in which all is well: a tick every five minutes that sends, some of it refused.
+# A healthy day and a quarter: a tick every five minutes that sends, some of it refused.
 _WELL = {
     _FINISHED: "0+60x{minutes}",
     f"up{NODE}": "1x{minutes}",

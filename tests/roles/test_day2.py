@@ -58,8 +58,8 @@ def test_the_plan_of_an_upgrade_names_every_package_that_changes() -> None:
     lines = upgrade_plan.table(packages, ["nginx"], kept, removed, phased)
     assert lines[0].split() == ["libpq5", "15.18-0+deb12u1", "->", "15.20-0+deb12u1"]
     assert lines[1].split() == ["libnew1", "new", "->", "2.0-1"]
-    assert "nginx: held by apt-mark, stays as it is" in lines
-    assert [line for line in lines if line.startswith("nginx")] == ["nginx: held by apt-mark, stays as it is"]
+    assert "nginx: held by apt-mark, not changed" in lines
+    assert [line for line in lines if line.startswith("nginx")] == ["nginx: held by apt-mark, not changed"]
     assert "linux-image-amd64: kept back by apt, as it would remove something" in lines
 
 
@@ -91,7 +91,7 @@ def test_an_upgrade_to_another_major_version_of_postgresql_is_refused() -> None:
     assert upgrade_plan.other_majors([*minor, client], 15) == []
     (problem,) = upgrade_plan.other_majors([*minor, other, client], 15)
     assert (problem["name"], problem["value"]) == ("postgresql-17", "17.2")
-    assert "apt-mark hold" in problem["mend"]
+    assert "apt-mark hold" in problem["fix"]
 
 
 def test_services_that_run_replaced_code_are_found() -> None:
@@ -127,13 +127,13 @@ def test_each_service_is_restarted_in_its_own_step_or_by_a_reboot(
         ({}, False),
         ({"kernel": True}, True),
         ({"services": ["dbus.service"]}, True),
-        ({"table": ["nginx: held by apt-mark, stays as it is"]}, True),
+        ({"table": ["nginx: held by apt-mark, not changed"]}, True),
         ({"unfinished": True}, True),
     ],
 )
 def test_an_upgrade_reports_pending_work_and_a_pending_reboot(found: dict[str, Any], *, told: bool) -> None:
     plan = {"services": [], "kernel": False, "packages": [], "table": [], "unfinished": False, **found}
-    assert evaluate("_upgrade_told", __upgrade_plan=plan) is told
+    assert evaluate("_upgrade_reports", __upgrade_plan=plan) is told
 
 
 def test_each_platform_service_that_runs_replaced_code_is_restarted() -> None:
@@ -323,6 +323,6 @@ def test_a_fetched_backup_is_complete_or_refused(tmp_path: Path, size: int) -> N
     action._low_level_execute_command = _Host(broken=True)
     target.unlink()
     if size:
-        with pytest.raises(fetch_dump.FetchError, match="another SHA-256"):
+        with pytest.raises(fetch_dump.FetchError, match="differs from its digest file"):
             action._bring(str(source), target, digest)
         assert list(target.parent.iterdir()) == []

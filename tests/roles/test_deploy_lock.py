@@ -166,7 +166,7 @@ def test_a_script_takes_the_lock_of_a_killed_script(path: Path) -> None:
     _ask(path, state="held", owner={"run": _ended(), "purpose": "a script", "user": "ann"})
     done = _script(path, "take", "--pid", str(os.getpid()), "--purpose", "another script")
     assert done.returncode == 0
-    assert "is taken over: its owner, a script of ann" in done.stderr
+    assert "passes to this run: its owner, a script of ann" in done.stderr
 
 
 PLUGIN = plugin("lock/action_plugins/deploy_lock.py")

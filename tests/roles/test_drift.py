@@ -80,7 +80,7 @@ def test_drift_fails_on_a_difference_and_shows_no_secret(control_node: Path) -> 
     shown = found.stdout + found.stderr
     assert f"file  {plain}  (Write a file)" in shown
     assert "-mode = by hand" in shown
-    # Every role was told that it is in check mode.
+    # Every role runs in check mode.
     assert "+mode = check" in shown
     assert "file  Write the secrets" in shown
     assert PASSWORD not in shown
@@ -101,4 +101,4 @@ def test_drift_fails_on_a_host_that_it_cannot_check(control_node: Path) -> None:
     options = ("-i", "hosts.yml", "--vault-password-file", "vault-password")
     found = _run("ansible-playbook", *options, "drift.yml", cwd=control_node)
     assert found.returncode != 0
-    assert "could not be looked at" in found.stdout + found.stderr
+    assert "could not be checked" in found.stdout + found.stderr

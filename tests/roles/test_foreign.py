@@ -122,11 +122,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         _account("/home/milkbot", "/usr/sbin/nologin"),
         "account milkbot = has its home in",
     ),
-    "an installation by hand": (
+    "a manual installation": (
         {"home": [".git", "src"]},
         "/opt/milkbot = holds .git, src, and no release of ours: move",
     ),
-    "a unit by hand": (
+    "a manual unit": (
         {"files": ["/etc/systemd/system/milkbot-trader.service"]},
         "is not written by these roles: it would",
     ),

@@ -25,7 +25,7 @@ def _noise(rows: int) -> tuple[bytes, ...]:
 
 
 def test_every_row_of_a_dump_is_counted_once() -> None:
-    # Text that looks like the end, or like another table, is a row as well.
+    # Text that looks like the end, or like another table, is a row too.
     rows = (b"1\tone\n", b"2\tCOPY ops.fills (id) FROM stdin;\n", b"3\t" + b"long " * 100_000 + b"\n", b"4\t\\\\.\n")
     found = dump.read_dump(io.BytesIO(text(*rows)))
     assert found.tables == {"ops.alembic_version": 1, "ops.ticks": 4}

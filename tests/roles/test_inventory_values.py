@@ -105,7 +105,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["colour = (unknown variable): remove it; docs/variables.md lists"],
     ),
     "a constant": ({"milkbot_home": "/srv"}, ["milkbot_home = (a constant): remove it"]),
-    "off-site copies without a place": (
+    "off-site copies without a remote": (
         {"backup_offsite_enabled": True},
         [
             "backup_offsite_target = (empty): backup_offsite_enabled: true needs it; write REMOTE:PATH",

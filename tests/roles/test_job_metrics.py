@@ -1,4 +1,4 @@
-"""How the backups and their kind ended, as Prometheus is told of it."""
+"""How the backups and their kind ended, as Prometheus reads it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.roles.rendering import ROOT
 
 from milkbot.db.migrate import alembic_config, head_revision, migrations_directory, offline_sql
 
-# The linter came after these. They are published, so they stay as they are: what they did is done on every host.
+# The linter came after these. They are published, so they do not change: what they did is done on every host.
 BEFORE_THE_LINTER = {
     "0001": {"prefer-text-field"},  # Alembic's own table of its revision
     "0006": {"ban-revoke"},  # rights that the same migration granted

@@ -1,4 +1,4 @@
-"""The module by which files of nginx go live, with a program in nginx's place that refuses one word."""
+"""The module by which files of nginx go live, with a program instead of nginx that refuses one word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling others of a deploy: real playbooks, and real servers that take it, refuse it, or keep silent."""
+"""Notifications of a deploy: real playbooks, and real servers that take it, refuse it, or keep silent."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def dead() -> str:
 
 
 def _message(event: str, line: dict[str, Any]) -> dict[str, Any]:
-    role = {"name": "notify", "tasks_from": "tell"}
+    role = {"name": "notify", "tasks_from": "send"}
     return {"ansible.builtin.include_role": role, "vars": {"notify_event": event, "notify_line": line}}
 
 
@@ -218,7 +218,7 @@ def test_the_deploy_continues_when_apprise_crashes(play: Play, tmp_path: Path) -
     hidden = {"PYTHONPATH": str(tmp_path / "hidden")}
     done = play.run(START, notify_urls=[f"json://localhost/{SECRET}"], environment=hidden)
     assert done.returncode == 0, done.stdout
-    assert "the start on here was told to nobody (CalledProcessError)" in done.stdout
+    assert "the start on here was sent to nobody (CalledProcessError)" in done.stdout
     assert SECRET not in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""The look at a host from outside, at servers of the tests' own that do what they should not."""
+"""The check of a host from outside, at servers of the tests' own that do what they should not."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ Serve = Callable[..., Any]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """A look at a site on this machine that stands for both of its ports."""
+    """A check of a site on this machine that stands for both of its ports."""
     pair = make_pair("localhost")
     files = tmp_path / "site.pem", tmp_path / "site.key"
     for file, text in zip(files, (pair.certificate, pair.key), strict=True):

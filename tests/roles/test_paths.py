@@ -83,5 +83,5 @@ def test_postgresql_is_not_restarted_while_a_dump_holds_the_lock(tmp_path: Path)
             backup_lock=str(lock),
             wait=0,
         )
-    assert "backup-database.sh is still at work" in answer["msg"]
+    assert "backup-database.sh still runs" in answer["msg"]
     assert not taken_away.exists()

@@ -102,7 +102,7 @@ def test_python_uses_the_linked_bytecode(environments: Environments) -> None:
 
 def test_a_changed_module_is_compiled_and_runs(environments: Environments) -> None:
     environments.build("first")
-    # As long as before, and of the same second: nothing but the content tells them apart.
+    # As long as before, and of the same second: nothing but the content distinguishes them.
     about = (environments.cache / "one.py").stat()
     environments.fill_cache({"one.py": "NAME = 'new'\n"})
     os.utime(environments.cache / "one.py", (about.st_atime, about.st_mtime))
@@ -126,7 +126,7 @@ def test_a_pruned_release_leaves_its_successors_bytecode(environments: Environme
     environments.build("second", "first")
     subprocess.run(["rm", "-rf", environments.top / "first"], check=True)
     assert "matches" in environments.imported("second", "one")
-    # The pruned one may still be named, when somebody removed it by hand.
+    # The pruned one may still be named, when somebody removed it manually.
     assert environments.build("third", "first", "second")["linked"] == 3
 
 

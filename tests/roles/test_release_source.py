@@ -455,9 +455,8 @@ def test_commits_pushed_since_are_fetched(remote: Remote) -> None:
 def test_a_commit_that_was_not_pushed_is_refused(remote: Remote) -> None:
     commit = remote.checkout.commit("At home", {})
     said = _refusal(remote.choose(commit))
-    assert (
-        said == f"the repository file://{remote.path} has no commit, tag or branch {commit}: push it, or mend version"
-    )
+    wanted = f"the repository file://{remote.path} has no commit, tag or branch {commit}"
+    assert said == f"{wanted}: push it, or correct version"
 
 
 def test_an_unreachable_remote_is_reported_and_leaves_nothing(remote: Remote) -> None:

@@ -96,7 +96,7 @@ def test_updates_that_were_each_rolled_back_keep_the_good_releases(tmp_path: Pat
         _point(tmp_path, _id(2))
         _ask(tmp_path, note={_id(2): {"live_at": live_at}})
         assert _ask(tmp_path)["previous"] == _id(1)
-    # Of the bad ones the newest, which tell the operator why they are.
+    # Of the bad ones the newest, which show the operator why they are.
     assert _there(tmp_path) == {_id(1), _id(2), *(_id(number) for number in range(10 - keep, 8))}
 
 

@@ -62,7 +62,7 @@ def test_a_rollback_killed_after_the_switch_names_the_release_it_rolled_back_fro
     left = _release("left", live=False, result="bad", live_at="3")
     assert _asked("_rollback_from", oldest, target, left, previous="oldest") == "left"
     assert _asked("_rollback_begun", oldest, target, left, previous="oldest")["before"] == "left"
-    # Also when it was told where to go, and the target was never marked good.
+    # Also when the target was named, and the target was never marked good.
     unjudged = {**target, "result": "", "live_at": ""}
     assert _asked("_rollback_from", oldest, unjudged, left, previous="oldest", release="target") == "left"
 

@@ -95,7 +95,7 @@ def test_a_complete_emergency_is_reported_as_complete() -> None:
     [
         ({"__rollback_cancel": LEFT}, "order-1"),
         ({"__rollback_cancel": LEFT, "__rollback_cancel_before": LEFT}, "order-1"),
-        ({"__rollback_no_code": "it does not start"}, "new stayed: it does not start"),
+        ({"__rollback_no_code": "it does not start"}, "new remains: it does not start"),
         ({"__rollback_no_backup": "there is no backup"}, "NOT restored: there is no backup"),
         ({"confirm": False, "__rollback_restored": {}}, "untouched: nobody said yes"),
         (

@@ -16,7 +16,7 @@ RELEASE = "runuser -u milkbot -- /opt/milkbot/current/venv/bin/milkbot"
 
 
 def written(file: Path, content: str, program: str) -> dict[str, Any]:
-    """The answer of the role's own task, with another program in place of the release's command."""
+    """The answer of the role's own task, with another program instead of the release's command."""
     validate = str(evaluate("_environment_secret_files[0].validate"))
     assert RELEASE in validate
     one = {"path": str(file), "content": content, "owner": getpass.getuser(), "mode": "0600"}

@@ -88,7 +88,7 @@ def test_every_playbook_that_changes_something_ends_with_its_summary() -> None:
 
 
 def _play(directory: Path, view: str) -> str:
-    found = {"facts": [["release", "r1"]], "next": [["verify.yml", "is everything well?"]]}
+    found = {"facts": [["release", "r1"]], "next": [["verify.yml", "is everything healthy?"]]}
     kept = {"per_host": True, "aggregate": False, "data": {"milkbot_summary": found}}
     tasks = [
         {"ansible.builtin.command": "true"},
@@ -120,6 +120,6 @@ def test_a_run_ends_with_the_summary_of_each_host_that_did_not_fail(tmp_path: Pa
         "good",
         "  release  r1",
         "  changes  1 task changed something",
-        "  next     ansible-playbook -i good,bad, verify.yml   # is everything well?",
+        "  next     ansible-playbook -i good,bad, verify.yml   # is everything healthy?",
     ]
     assert "\nbad\n" not in shown

@@ -79,7 +79,7 @@ def test_the_scripts_of_the_host_name_the_same_actor() -> None:
 
 
 def test_no_record_takes_its_actor_from_the_environment() -> None:
-    """Every place that looks for a user's name by a variable, but the two that mark it as claimed."""
+    """Every line that reads a user's name from a variable, but the two that mark it as claimed."""
     words = (
         r"getuser\(",
         r"getlogin\(",

@@ -1,4 +1,4 @@
-"""Runs site.yml in check mode against one host, and tells what differs there from the code."""
+"""Runs site.yml in check mode against one host, and reports what differs there from the code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOCUMENTATION = r"""
 module: drift
 short_description: What differs on a host from the code
 description:
-  - A run of its own, as only a run that is in check mode from its begin on tells every role so. It gets the
+  - A run of its own, as every role must be in check mode from the beginning. It gets the
     inventories, variables, tags, connection and vault secrets of the run that asks.
 options:
   playbook: {description: The playbook that describes the host., type: path, required: true}
@@ -68,7 +68,7 @@ def command(playbook: str, host: str, given: Mapping[str, Any]) -> list[str]:
 
 
 class ActionModule(ActionBase):
-    """Fails when that run could not look at everything."""
+    """Fails when that run could not check everything."""
 
     _requires_connection = False
 
@@ -103,20 +103,20 @@ class ActionModule(ActionBase):
             except subprocess.TimeoutExpired:
                 return {
                     "failed": True,
-                    "msg": f"{host} could not be looked at: no end within {asked['timeout']} seconds",
+                    "msg": f"{host} could not be checked: no end within {asked['timeout']} seconds",
                 }
             try:
                 found = json.loads(report.read_text(encoding="utf-8"))
             except (FileNotFoundError, ValueError):
                 last = "\n".join((done.stderr or done.stdout).splitlines()[-_LAST_LINES:])
-                return {"failed": True, "msg": f"{host} could not be looked at:\n{last}"}
-        return self._told(host, found)
+                return {"failed": True, "msg": f"{host} could not be checked:\n{last}"}
+        return self._reported(host, found)
 
-    def _told(self, host: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    def _reported(self, host: str, found: Mapping[str, Any]) -> dict[str, Any]:
         lines = table(found["differences"])
         if failures := found["failures"]:
             said = "\n".join(f"{entry['task']}: {entry['said']}" for entry in failures)
-            return {"failed": True, "msg": f"{host} could not be looked at to the end:\n{said}", "table": lines}
+            return {"failed": True, "msg": f"{host} could not be checked completely:\n{said}", "table": lines}
         return {"changed": False, "differences": found["differences"], "table": lines}
 
     def _vault(self, directory: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ type: notification
 short_description: Write what a run in check mode would change into a file
 description:
   - Writes one JSON object to the path in MILKBOT_DRIFT_TO. C(differences) has the host, the task, the C(kind) and name
-    of what differs, and a unified diff; C(failures) has what could not be looked at.
+    of what differs, and a unified diff; C(failures) has what could not be checked.
   - What a task with no_log found is named without its content. The values of options that are secret by their argument
     specification are masked wherever they stand, and so is what follows a word for a secret.
 """

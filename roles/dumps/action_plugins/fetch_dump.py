@@ -1,4 +1,4 @@
-"""Brings a backup and what stands beside it to the control node, in pieces, whatever its size."""
+"""Brings a backup, its manifest and its digest to the control node, in pieces, whatever its size."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ansible.plugins.action import ActionBase
 
 DOCUMENTATION = r"""
 module: fetch_dump
-short_description: Bring a backup and what stands beside it to the control node
+short_description: Bring a backup, its manifest and its digest to the control node
 description:
   - Ansible's own fetch holds a file that only root may read whole in memory; this one reads it piece by piece. It gets
-    its name only when it is whole, on the disk, and its SHA-256 is the one that is written beside it.
+    its name only when it is whole, on the disk, and its SHA-256 is the one in its digest file.
   - What is there already with that SHA-256 is left as it is.
 options:
   source: {description: The backup on the host., type: path, required: true}
@@ -55,9 +55,9 @@ class ActionModule(ActionBase):
                 self._bring(source, target, wanted)
             for more in (".sha256", ".json", ".globals.sql"):
                 text = self._read_small(source + more)
-                beside = target.with_name(target.name + more)
-                if text and (not beside.exists() or beside.read_bytes() != text):
-                    _write(beside, text)
+                aside = target.with_name(target.name + more)
+                if text and (not aside.exists() or aside.read_bytes() != text):
+                    _write(aside, text)
                     changed = True
         except (FetchError, OSError) as error:
             return {"failed": True, "msg": f"{source} was not brought to {directory}: {error}"}
@@ -82,7 +82,7 @@ class ActionModule(ActionBase):
             os.fsync(file.fileno())
         if wanted and digest != wanted:
             temporary.unlink()
-            raise FetchError("what arrived has another SHA-256 than is written beside it; try again, or take another")
+            raise FetchError("what arrived differs from its digest file; try again, or choose another backup")
         temporary.replace(target)
 
     def _copy(self, source: str, file: BinaryIO) -> str:

@@ -15,7 +15,7 @@ DOCUMENTATION = r"""
 module: dumps
 short_description: List the backups of the database
 description:
-  - Reads the names, and the manifest (C(FILE.json)) and the digest (C(FILE.sha256)) beside each; it opens no backup.
+  - Reads the names, and the manifest (C(FILE.json)) and the digest (C(FILE.sha256)) of each; it opens no backup.
 options:
   directory: {description: Where the kinds have their directories., type: path, required: true}
 """

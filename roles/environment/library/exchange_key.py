@@ -20,7 +20,7 @@ module: exchange_key
 short_description: Replace the exchange's key, after the exchange has taken the new one
 description:
   - The new key signs a request of the release's own (C(milkbot doctor) reads the account's balance) from a private
-    directory in memory. One that the exchange does not take is refused, and the old one stays. Check mode tries it too.
+    directory in memory. One that the exchange does not take is refused, and the old one remains. Check mode tries too.
   - The key's file and its id in the settings change so that at any moment the settings name a key and the id that
     belongs to it, also after a kill.
   - At the end the old key is tried, which has to be deleted at the exchange.
@@ -115,12 +115,12 @@ class Files:
 
     def go_live(self, new: Pair) -> None:
         """Step by step; after each the settings name a key and its own id."""
-        beside = self.key.with_name(f"{self.key.name}.next")
-        self.write(beside, new.key, 0o400)
-        self.write(self.env, with_line(new.settings, _PATH, f"{_PATH}={beside}"), 0o600)
+        next_key = self.key.with_name(f"{self.key.name}.next")
+        self.write(next_key, new.key, 0o400)
+        self.write(self.env, with_line(new.settings, _PATH, f"{_PATH}={next_key}"), 0o600)
         self.write(self.key, new.key, 0o400)
         self.write(self.env, new.settings, 0o600)
-        beside.unlink()
+        next_key.unlink()
 
 
 def read_verdict(out: str, err: str) -> str:
@@ -156,7 +156,7 @@ def rotate(files: Files, rendered: str, private_key: str, *, check: bool) -> dic
         return {"changed": False}
     if refusal := files.verdict(new):
         raise RotationError(
-            f"the exchange did not take the new key, and the old one stays: {refusal}; look whether "
+            f"the exchange did not take the new key, and the old one remains in use: {refusal}; check whether "
             "environment_kalshi_api_key_id and environment_kalshi_private_key belong together and to this exchange"
         )
     if check:

@@ -24,7 +24,7 @@ def shown(answer: dict[str, Any]) -> str:
     if not holder:
         return "nobody holds it"
     dead = answer.get("dead") or lock.provably_dead(holder)
-    return str(lock.described(holder)) + ("; it is gone, so the next run takes it over" if dead else "")
+    return str(lock.described(holder)) + ("; it is gone, so the next run takes the lock" if dead else "")
 
 
 class ActionModule(ActionBase):
@@ -58,8 +58,8 @@ class ActionModule(ActionBase):
                     return answer
                 continue
             if self._task.check_mode or time.monotonic() >= until:
-                mend = "wait for it (-e lock_wait=SECONDS), or look at it and free it: unlock.yml"
-                return answer | {"failed": True, "msg": f"the lock is held by {lock.described(holder)}; {mend}"}
+                fix = "wait for it (-e lock_wait=SECONDS); if it is dead, free the lock: unlock.yml"
+                return answer | {"failed": True, "msg": f"the lock is held by {lock.described(holder)}; {fix}"}
             if waits_for != holder["run"]:
                 waits_for = holder["run"]
                 self._display.display(f"waiting for the lock, which is held by {lock.described(holder)}")
@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
         return answer
 
     def _say_taken_from(self, holder: dict[str, Any]) -> None:
-        self._display.warning(f"the lock is taken over: its owner, {lock.described(holder)}, is gone")
+        self._display.warning(f"the lock passes to this run: its owner, {lock.described(holder)}, is gone")
 
     def _ask(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(

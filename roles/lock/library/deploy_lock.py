@@ -16,12 +16,12 @@ description:
     exclusive lock of the kernel and by a rename, so a kill at any moment leaves it either taken, with its owner, or
     free.
   - An owner that worked on the host itself, and whose process is gone, is dead, and loses it. Its action plugin of the
-    same name fills in our owner, waits, and tells whether an owner on the control node is dead.
+    same name fills in our owner, waits, and reports whether an owner on the control node is dead.
 options:
   state: {description: What to do., type: str, choices: [held, free, shown], default: shown}
   path: {description: The lock's file., type: path, default: /run/lock/milkbot-deploy.json}
-  owner: {description: Who takes or frees it; C(run) tells one run from another., type: dict}
-  instead_of: {description: The run whose lock is taken over because it is known to be dead., type: str}
+  owner: {description: Who takes or frees it; C(run) identifies the run., type: dict}
+  instead_of: {description: The dead run whose lock passes to this one., type: str}
   force: {description: Free it whoever holds it., type: bool, default: false}
 """
 

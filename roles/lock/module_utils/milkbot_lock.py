@@ -2,7 +2,7 @@
 """The one lock of a host: its file, its owner, and whether that owner is dead.
 
 Used by the module deploy_lock and its action plugin; on a host it is deployment/scripts/deploy-lock.py, for the scripts
-that an operator runs there by hand:
+that an operator runs there manually:
 
     deploy-lock.py take --pid PID --purpose TEXT   prints the owner's run; exit code 75 when somebody else holds it
     deploy-lock.py free --run RUN
@@ -163,11 +163,11 @@ def _take_for(path: Path, new: dict[str, Any]) -> int:
     with alone(path):
         holder = holder_of(path)
         if not may_take(holder, new["run"]):
-            mend = "wait for it, or look at it and free it: unlock.yml"
-            print(f"the lock is held by {described(holder or {})}; {mend}", file=sys.stderr)
+            fix = "wait for it; if it is dead, free the lock: unlock.yml"
+            print(f"the lock is held by {described(holder or {})}; {fix}", file=sys.stderr)
             return HELD_BY_ANOTHER
         if holder is not None:
-            print(f"the lock is taken over: its owner, {described(holder)}, is gone", file=sys.stderr)
+            print(f"the lock passes to this run: its owner, {described(holder)}, is gone", file=sys.stderr)
         take(path, new, holder)
     print(new["run"])
     return 0

@@ -25,7 +25,7 @@ def limits_table(given: dict[str, Any], trader_interval: float, rollups_interval
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """What Ansible imports."""
 
     def filters(self) -> dict[str, Any]:
         return {"limits_table": limits_table}

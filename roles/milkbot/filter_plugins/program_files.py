@@ -19,7 +19,7 @@ def program_files(source: str, target: str) -> list[dict[str, Any]]:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """What Ansible imports."""
 
     def filters(self) -> dict[str, Any]:
         return {"program_files": program_files}

@@ -47,7 +47,7 @@ options:
 
 RETURN = r"""
 done: {description: "What was done, or would be, by unit.", returned: success, type: dict}
-overrides: {description: "What overrides a role's unit, and stays: C(name) and C(diff).", returned: success, type: list}
+overrides: {description: "What overrides a unit, and remains: C(name) and C(diff).", returned: success, type: list}
 """
 
 _AT_BOOT = ("enabled", "enabled-runtime", "static", "indirect", "generated", "alias")

@@ -212,9 +212,9 @@ def main() -> None:
         try:
             test(directory, due, program)
         except RefusedError as error:
-            told = advice(str(error), directory, due, program)
+            advised = advice(str(error), directory, due, program)
             began = "Nothing was changed, nginx runs as before. nginx refuses the whole configuration:"
-            module.fail_json(msg=f"{began}\n{error}\n{told}")
+            module.fail_json(msg=f"{began}\n{error}\n{advised}")
     differences = [change.difference() for change in due]
     for change in due if not module.check_mode else []:
         change.path.parent.mkdir(parents=True, exist_ok=True)

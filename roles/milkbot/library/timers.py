@@ -66,8 +66,8 @@ def hold(names: list[str], minutes: int, seconds: int) -> None:
     for name in names:
         while _shown(f"{name}.service", "ActiveState") == "activating":
             if time.monotonic() >= deadline:
-                mend = f"look at journalctl -u {name}, and run this again once it has ended"
-                raise TimersError(f"{name}.service is still at work after {seconds} seconds; {mend}")
+                fix = f"see journalctl -u {name}, and run this again once it has ended"
+                raise TimersError(f"{name}.service still runs after {seconds} seconds; {fix}")
             time.sleep(_PAUSE)
 
 

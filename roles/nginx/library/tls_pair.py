@@ -27,7 +27,7 @@ options:
 
 
 class PairError(Exception):
-    """The old pair stays; the message says why."""
+    """The old pair remains; the message says why."""
 
 
 def put(pair: dict[Path, tuple[str, int]]) -> None:
@@ -47,7 +47,7 @@ def go_live(pair: dict[Path, tuple[str, int]], wanted: bytes, domain: str, secon
     put(pair)
     if refusal := run("nginx", "-t", "-q"):
         put(before)
-        raise PairError(f"nginx refuses the new certificate, and the old one stays: {refusal}")
+        raise PairError(f"nginx refuses the new certificate, and the old one remains in use: {refusal}")
     if complaint := run("systemctl", "reload", "nginx.service"):
         raise PairError(f"nginx was not reloaded: {complaint}; see journalctl -u nginx")
     deadline = time.monotonic() + seconds

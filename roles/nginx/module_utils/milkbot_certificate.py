@@ -4,8 +4,8 @@
 The module tls_pair uses this file; on a host it is deployment/scripts/certificate.py:
 
 certificate.py placeholder   one for nginx to start with, where there is none
-certificate.py ensure        what /etc/milkbot/certificate.json asks for: obtained, renewed when it is due, served
-certificate.py deployed      certbot's deploy hook: the renewed certificate is served, or the one before stays
+certificate.py ensure        what /etc/milkbot/certificate.json asks for: obtained, renewed in time, served
+certificate.py deployed      certbot's deploy hook: the renewed certificate is served, or the one before remains
 
 Prints `changed: ...` or `unchanged`. What fails leaves the old certificate in use, says why, is kept in FAILED for the
 health check, and ends with 1.
@@ -37,7 +37,7 @@ _WAIT = 20.0
 
 
 class CertificateError(Exception):
-    """The old certificate stays in use; the message says why."""
+    """The old certificate remains in use; the message says why."""
 
 
 def run(*command: str, secret_output: bool = False) -> str:
@@ -100,7 +100,7 @@ def write(path: Path, text: str, mode: int) -> None:
 
 
 def serve(certificate: Path, key: Path, settings: dict[str, Any]) -> bool:
-    """Have nginx serve the pair. False when it does already; raises CertificateError when the old one had to stay."""
+    """Have nginx serve the pair. False when it does already; raises CertificateError when the old one remains."""
     domain, places = settings["domain"], {"certificate": 0o644, "key": 0o600}
     judge(certificate, key, domain)
     new = {"certificate": certificate.read_text("utf-8"), "key": key.read_text("utf-8")}

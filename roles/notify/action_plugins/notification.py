@@ -1,4 +1,4 @@
-"""Tells the channels of notify_urls of a deploy, from the control node: the host may be what has failed."""
+"""Notifies the channels of notify_urls of a deploy, from the control node: the host may be what has failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 
 DOCUMENTATION = r"""
 module: notification
-short_description: Tell the channels of notify_urls of a deploy
+short_description: Notify the channels of notify_urls of a deploy
 description:
   - Never fails for a channel that takes nothing, and sends nothing in check mode. Reads C(notify_urls), C(notify_on)
     and C(notify_timeout) from the variables, so that no address is an argument that Ansible could show.
@@ -27,7 +27,7 @@ options:
 
 RETURN = r"""
 problems: {description: "Addresses that are not understood, as name, value and fix.", type: list}
-event: {description: What was told of., type: str}
+event: {description: The event that was sent., type: str}
 line: {description: With these words., type: dict}
 """
 
@@ -117,19 +117,19 @@ def missing() -> str:
     return f"no notification is sent: {sys.executable} has no apprise; `uv sync --group ops` installs it"
 
 
-def tell(settings: Settings, event: str, line: Mapping[str, Any], host: str, warn: Callable[[str], None]) -> None:
+def send(settings: Settings, event: str, line: Mapping[str, Any], host: str, warn: Callable[[str], None]) -> None:
     """Send through every channel; what goes wrong is a warning each."""
     if event not in settings.on or not settings.urls:
         return
-    told = message(event, line, host)
-    wrong = settings.ask(**told)
+    content = message(event, line, host)
+    wrong = settings.ask(**content)
     if wrong is None:
         warn(missing())
         return
     for number, (url, why) in enumerate(zip(settings.urls, wrong, strict=True), start=1):
         if why:
             place = f"{label(url)} (entry {number} of notify_urls)"
-            warn(f"the notification to {place} was not taken: {why} ({told['title']})")
+            warn(f"the notification to {place} was not taken: {why} ({content['title']})")
 
 
 def judge(settings: Settings, warn: Callable[[str], None]) -> list[Problem]:
@@ -159,16 +159,16 @@ def report(
     line: Mapping[str, Any],
     warn: Callable[[str], None],
 ) -> None:
-    """Tell the channels that the variables name; never raises for what they hold."""
+    """Notify the channels that the variables name; never raises for what they hold."""
     host = str(variables["inventory_hostname"])
     try:
-        tell(Settings.read(variables, template), event, line, host, warn)
+        send(Settings.read(variables, template), event, line, host, warn)
     except _WRONG as error:
-        warn(f"the {event} on {host} was told to nobody ({type(error).__name__})")
+        warn(f"the {event} on {host} was sent to nobody ({type(error).__name__})")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Judges the channels, or tells them."""
+    """Checks the channels, or notifies them."""
 
     _requires_connection = False
     _supports_check_mode = True
@@ -191,5 +191,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             return judge(Settings.read(variables, self._templar.template), self._display.warning)
         except _WRONG as error:
-            fix = "look for a template or a value in notify_urls, notify_on or notify_timeout that is wrong"
+            fix = "find the template or the value in notify_urls, notify_on or notify_timeout that is wrong"
             return [{"name": "notify_urls", "value": f"cannot be used ({type(error).__name__})", "fix": fix}]

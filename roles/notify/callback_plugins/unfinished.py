@@ -1,6 +1,6 @@
-"""Tells of deploys that began and did not come to their own report: the host was lost, or the way back failed too.
+"""Notifies of deploys that began and sent no report of their own: the host was lost, or the way back failed too.
 
-Ansible runs no task any more for a host that it cannot reach, so no role can tell of it.
+Ansible runs no task any more for a host that it cannot reach, so no role can notify.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ansible.template import Templar
 DOCUMENTATION = r"""
 name: unfinished
 type: notification
-short_description: Tell the channels of notify_urls of deploys that did not come to their own report
+short_description: Notify the channels of notify_urls of deploys that sent no report of their own
 description:
-  - Follows the role notify. A host whose start was told, and that failed or was lost before its end was, gets its
-    failure told at the end of the run, also when that was interrupted (not when it was killed).
+  - Follows the role notify. Where the start was sent and the host failed or was lost before the end, it sends the
+    failure at the end of the run, also when that was interrupted (not when it was killed).
 """
 
 _INTERRUPTED = "the run was interrupted"
@@ -34,7 +34,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._play: Any = None
-        # By host's name: the host and the line that its start was told with, and what went wrong last.
+        # By host's name: the host and the line of its start message, and what went wrong last.
         self._begun: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._wrong: dict[str, dict[str, str]] = {}
         # A run that is interrupted ends without its statistics.

@@ -113,8 +113,8 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
     channels = [opened(url) for url in asked["urls"]]
     wrong: list[str | None] = [None if channel else "Apprise does not understand it" for channel in channels]
     if "title" in asked:
-        told = iter(send([channel for channel in channels if channel], asked))
-        wrong = [next(told) if channel else why for channel, why in zip(channels, wrong, strict=True)]
+        answers = iter(send([channel for channel in channels if channel], asked))
+        wrong = [next(answers) if channel else why for channel, why in zip(channels, wrong, strict=True)]
     return {"apprise": True, "wrong": wrong}
 
 

@@ -11,11 +11,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: pgbackrest_room
-short_description: Look whether point-in-time recovery fits on a host
+short_description: Check whether point-in-time recovery fits on a host
 description:
   - It fits where it is set up already, so that a disk that fills does not switch it off; else where the file system of
     the repository has C(minimum) free, and four times what the cluster takes. A repository with the backups of two
-    weeks takes about once that; a restore builds the cluster anew beside the one that runs, and a database from it.
+    weeks takes about once that; a restore builds a second cluster next to the running one, and a database from it.
 options:
   repository: {description: Directory of the repository; it need not be there yet., type: path, required: true}
   config: {description: Settings that are there when it is set up., type: path, required: true}

@@ -21,7 +21,7 @@ short_description: Give a database role another password, in the server and in t
 description:
   - The server's change is prepared in a transaction, the file is replaced by a rename, and then the transaction ends; a
     millisecond lies between. When one of the two fails, both are as they were. Run again after a kill it converges.
-  - The server is told a verifier that is computed here, so the password reaches neither its log nor its statistics.
+  - The server gets a verifier that is computed here, so the password reaches neither its log nor its statistics.
 options:
   role: {description: The database role., type: str, required: true}
   database: {description: A database that it may enter., type: str, required: true}
@@ -82,8 +82,8 @@ def as_postgres(socket_dir: str, database: str) -> Iterator[Any]:
     try:
         connection = psycopg2.connect(host=socket_dir, user="postgres", dbname=database, connect_timeout=10)
     except psycopg2.OperationalError as error:
-        mend = "systemctl status postgresql"
-        raise RotationError(f"PostgreSQL does not answer: {str(error).strip()}; {mend}") from None
+        fix = "systemctl status postgresql"
+        raise RotationError(f"PostgreSQL does not answer: {str(error).strip()}; {fix}") from None
     finally:
         os.seteuid(0)
     with closing(connection):
@@ -99,8 +99,8 @@ def opens(role: str, database: str, password: str) -> bool:
     except psycopg2.OperationalError as error:
         if "password authentication failed" in str(error) or "no password supplied" in str(error):
             return False
-        mend = "systemctl status postgresql"
-        raise RotationError(f"the server does not answer at localhost: {str(error).strip()}; {mend}") from None
+        fix = "systemctl status postgresql"
+        raise RotationError(f"the server does not answer at localhost: {str(error).strip()}; {fix}") from None
     connection.close()
     return True
 
@@ -121,7 +121,7 @@ def change(asked: dict[str, Any], before: str, after: str) -> None:
     except (psycopg2.Error, OSError) as error:
         if path.read_text(encoding="utf-8") != before:
             replace(path, before)
-        raise RotationError(f"the old password stays: {type(error).__name__}: {str(error).strip()}") from None
+        raise RotationError(f"the old password remains in use: {type(error).__name__}: {str(error).strip()}") from None
 
 
 def rotate(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def rotate(asked: dict[str, Any], *, check: bool) -> dict[str, Any]:
     if old in ("", asked["password"]):
         return {"changed": True, "proved": "the new one opens the database; the old one is not known here any more"}
     if opens(asked["role"], asked["database"], old):
-        raise RotationError("the old password still opens the database; look at pg_hba.conf: site.yml --tags postgres")
+        raise RotationError("the old password still works; to repair pg_hba.conf, run: site.yml --tags postgres")
     return {"changed": True, "proved": "the new one opens the database, the old one does not any more"}
 
 

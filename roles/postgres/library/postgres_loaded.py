@@ -17,7 +17,7 @@ description:
   - Compares what the server runs with what its files say now, whoever wrote them and whenever; reloads it when it has
     not read them, and says what only a restart can change. Nothing is remembered from an earlier task or run.
   - A setting of the roles' files that C(ALTER SYSTEM) overrides is reset. What an operator has set by C(ALTER SYSTEM)
-    beside them is left, even where it waits for a restart.
+    next to them is left, even where it waits for a restart.
   - Fails when the files have an error, or when something else than C(ALTER SYSTEM) overrides them.
 options:
   rewritten: {description: "Files that check mode would have written.", type: list, elements: path, default: []}
@@ -27,7 +27,7 @@ options:
 RETURN = r"""
 done: {description: "What was done, or would be: read again, reset, to be restarted.", returned: success, type: dict}
 restart: {description: Settings that wait for a restart., returned: success, type: list}
-overrides: {description: "What overrides the files, and stays: C(name) and C(diff).", returned: success, type: list}
+overrides: {description: "What overrides the files, and remains: C(name) and C(diff).", returned: success, type: list}
 """
 
 _PAUSE = 0.1

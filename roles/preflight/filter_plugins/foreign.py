@@ -55,7 +55,7 @@ def _files(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Pr
 
 
 def _clusters(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Problem]:
-    """Ours has the usual port, at which every client looks without being told."""
+    """Ours has the default port, which every client uses without an option."""
     own = f"{expected['postgres_version']}/main"
     for cluster in found["clusters"]:
         name, port = f"{cluster['version']}/{cluster['name']}", cluster["port"]
@@ -163,7 +163,7 @@ def foreign(found: Mapping[str, Any], expected: Mapping[str, Any], after: float)
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """What Ansible imports."""
 
     def filters(self) -> dict[str, Any]:
         return {"preflight_foreign": foreign}

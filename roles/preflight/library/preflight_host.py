@@ -49,7 +49,7 @@ def accounts(top: Path, names: list[str]) -> list[dict[str, str]]:
 
 
 def foreign_files(top: Path, mark: str) -> list[str]:
-    """Files with our names that the roles did not write: those of a platform that was set up by hand."""
+    """Files with our names that the roles did not write: those of a platform that was set up manually."""
     found = [path for unit in _UNITS for path in top.glob(f"etc/systemd/system/{unit}.*")]
     found += top.glob("etc/nginx/sites-*/milkbot*")
     files = [path for path in found if path.is_file() and not path.is_symlink()]
@@ -153,7 +153,7 @@ def firewalls() -> list[str]:
 
 
 def locales(top: Path) -> dict[str, Any]:
-    """The locales that programs are told to use, by where, and those that are there."""
+    """The locales that programs are set to use, by where, and those that are there."""
     used: dict[str, str] = {}
     for line in text_of(top / "etc/default/locale").splitlines():
         name, _, value = line.strip().partition("=")

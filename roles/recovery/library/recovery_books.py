@@ -13,7 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: recovery_books
-short_description: Tell whether anything is stored in the platform's database, and what it was restored from
+short_description: Report whether anything is stored in the platform's database, and what it was restored from
 description:
   - Changes nothing. On a machine without PostgreSQL, or without the database, nothing is stored.
   - What a restore was begun with stands in a file of its own, so that the newest backup off-site is the same one when
@@ -83,7 +83,7 @@ def begun_with(path: Path, restore_from: str) -> str:
 
 
 def recorded(history: Path) -> list[str]:
-    """The backups whose restore the history tells of."""
+    """The backups whose restore is in the history."""
     found = []
     for line in history.read_text(encoding="utf-8").splitlines() if history.exists() else []:
         try:
@@ -111,7 +111,7 @@ def main() -> None:
     try:
         stored, restored = look(asked["database"], Path(asked["socket_dir"]))
     except NoAnswerError as error:
-        module.fail_json(msg=f"{error}; nothing was restored. Look at: systemctl status postgresql")
+        module.fail_json(msg=f"{error}; nothing was restored. Run: systemctl status postgresql")
     module.exit_json(
         changed=False,
         stored=[table for table in stored if table not in asked["empty_tables"]],

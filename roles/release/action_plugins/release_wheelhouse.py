@@ -20,13 +20,13 @@ from packaging.markers import Marker
 _EXPORT = ("export", "--locked", "--offline", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate")
 
 
-def run(*command: str | Path, mend: str) -> str:
+def run(*command: str | Path, fix: str) -> str:
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
     except FileNotFoundError:
-        raise AnsibleActionFail(f"{command[0]} is not there; {mend}") from None
+        raise AnsibleActionFail(f"{command[0]} is not there; {fix}") from None
     if done.returncode != 0:
-        raise AnsibleActionFail(f"{Path(command[0]).name} failed on the control node: {done.stderr.strip()}; {mend}")
+        raise AnsibleActionFail(f"{Path(command[0]).name} failed on the control node: {done.stderr.strip()}; {fix}")
     return done.stdout
 
 
@@ -72,7 +72,7 @@ def download(requirements: Sequence[str], options: Sequence[str]) -> Path:
         run(
             *(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "download", "--no-deps"),
             *("--require-hashes", "--only-binary=:all:", "--dest", wheels, "--requirement", listed, *options),
-            mend="the control node needs a package index, and each package a wheel for the host's Python",
+            fix="the control node needs a package index, and each package a wheel for the host's Python",
         )
         if not directory.is_dir():
             wheels.rename(directory)
@@ -110,8 +110,8 @@ class ActionModule(ActionBase):
         with tempfile.TemporaryDirectory(prefix="milkbot-lock-") as project:
             for name, content in files.items():
                 Path(project, name).write_text(content, encoding="utf-8")
-            mend = "a wheelhouse takes uv on the control node, and a version whose lock file fits it"
-            return run(program, "--quiet", *_EXPORT, "--project", project, mend=mend)
+            fix = "a wheelhouse takes uv on the control node, and a version whose lock file fits it"
+            return run(program, "--quiet", *_EXPORT, "--project", project, fix=fix)
 
     def _ship(
         self,

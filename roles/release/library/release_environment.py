@@ -38,7 +38,7 @@ compiled: {description: How many files were compiled., type: int, returned: succ
 without: {description: Sources that Python cannot compile., type: list, elements: str, returned: success}
 """
 
-# Tells how this interpreter names bytecode, and what it begins with.
+# Prints how this interpreter names bytecode, and what it begins with.
 _ASK = "import sys, importlib.util; print(sys.implementation.cache_tag, importlib.util.MAGIC_NUMBER.hex())"
 _HEADER = 16
 _MASK = 0xFFFFFFFF
@@ -113,7 +113,7 @@ def put_link(existing: str, name: str) -> None:
         aside.replace(name)
 
 
-def take_over(source: str, about: os.stat_result, earlier: str, interpreter: Interpreter) -> bool:
+def reuse(source: str, about: os.stat_result, earlier: str, interpreter: Interpreter) -> bool:
     """Link the bytecode of the same source elsewhere; false when there is none to take."""
     try:
         theirs = os.lstat(earlier)
@@ -130,7 +130,7 @@ def take_over(source: str, about: os.stat_result, earlier: str, interpreter: Int
 
 
 def complete(environment: str, earlier: list[str]) -> tuple[int, int, list[str]]:
-    """How many took over bytecode, how many were compiled, and which have none all the same."""
+    """How many reused bytecode, how many were compiled, and which have none all the same."""
     interpreter = Interpreter.of(environment)
     rest, linked, directories = [], 0, set[str]()
     for path, about in list(sources(environment)):
@@ -141,7 +141,7 @@ def complete(environment: str, earlier: list[str]) -> tuple[int, int, list[str]]
         if directory not in directories:
             Path(directory).mkdir(exist_ok=True)
             directories.add(directory)
-        if any(take_over(source, about, f"{there}/{path}", interpreter) for there in earlier):
+        if any(reuse(source, about, f"{there}/{path}", interpreter) for there in earlier):
             linked += 1
         else:
             rest.append(source)

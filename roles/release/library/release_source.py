@@ -40,7 +40,7 @@ options:
   verify: {description: Accept only a tag whose signature is good., type: bool, default: false}
   allowed_signers: {description: "Who may sign by SSH key, as ssh-keygen(1) has it.", type: str, default: ""}
   gpg_keys: {description: "Who may sign by OpenPGP, as armored public keys.", type: str, default: ""}
-  since: {description: Commits of which to tell what came after., type: list, elements: str, default: []}
+  since: {description: Commits after which the changes are listed., type: list, elements: str, default: []}
   directory: {description: An unpacked release to read instead., type: path}
 """
 
@@ -86,7 +86,7 @@ _UNREADABLE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class SourceError(Exception):
-    """The version cannot be had; the message says why and what to mend."""
+    """The version cannot be had; the message says why and what to fix."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Repository:
         except FileNotFoundError:
             raise SourceError("git is not installed: install it, or name a tarball") from None
 
-    def tell(self, *words: str) -> str:
+    def output(self, *words: str) -> str:
         done = self.ask(*words)
         if done.returncode != 0:
             raise SourceError(f"git {words[0]} in {self.path} failed: {done.stderr.strip()}")
@@ -130,24 +130,24 @@ class Repository:
         return self.ask("show", f"{commit}:{name}").stdout
 
     def holds(self, commit: str) -> dict[str, Any]:
-        listing = self.tell("ls-tree", "-r", "-z", commit)
+        listing = self.output("ls-tree", "-r", "-z", commit)
         listed = [entry.partition("\t")[2] for entry in listing.split("\0")]
         refuse_incomplete(set(listed), f"commit {commit[:12]}")
-        files = {name: self.tell("show", f"{commit}:{name}") for name in _NEEDED}
+        files = {name: self.output("show", f"{commit}:{name}") for name in _NEEDED}
         shipped = from_listing(listing, shipped_paths(files["pyproject.toml"]))
         return {**contents(files, listed), **about_shipped(shipped, files)}
 
     def changes(self, paths: list[str]) -> str:
         """What of those paths is not committed, as `git status` has it."""
-        return self.tell("status", "--porcelain", "--untracked-files=all", "--", *paths)
+        return self.output("status", "--porcelain", "--untracked-files=all", "--", *paths)
 
     def with_changes(self, commit: str, paths: list[str], aside: str) -> str:
         """A commit of that one with the changes of those paths; the checkout and its index stay as they are."""
         own = Repository(self.path, {**self.environment, "GIT_INDEX_FILE": str(Path(aside, "index"))})
-        own.tell("read-tree", commit)
-        there = [path for path in paths if Path(self.path, path).exists() or own.tell("ls-files", "--", path)]
-        own.tell("add", "--all", "--", *there)
-        return own.tell("commit-tree", "-p", commit, "-m", "Not committed", own.tell("write-tree").strip()).strip()
+        own.output("read-tree", commit)
+        there = [path for path in paths if Path(self.path, path).exists() or own.output("ls-files", "--", path)]
+        own.output("add", "--all", "--", *there)
+        return own.output("commit-tree", "-p", commit, "-m", "Not committed", own.output("write-tree").strip()).strip()
 
 
 def about_shipped(shipped: dict[str, tuple[str, str]], files: dict[str, str]) -> dict[str, Any]:
@@ -279,7 +279,7 @@ def verify_tag(repository: Repository, tag: str, given: dict[str, Any], aside: s
     if kind.stdout.strip() != "tag":
         raise SourceError(f"{refused}: the tag carries no signature; sign it (git tag --sign)")
     # A good signature on another tag's text must not pass under this name.
-    text = repository.tell("cat-file", "tag", f"refs/tags/{tag}")
+    text = repository.output("cat-file", "tag", f"refs/tags/{tag}")
     named = re.search(r"^tag (.+)$", text, re.MULTILINE)
     if named is None or named.group(1) != tag:
         raise SourceError(
@@ -338,14 +338,14 @@ def fetch(mirror: Path, url: str, environment: dict[str, str]) -> Repository:
     outside = Repository("/", environment)
     reached = outside.ask("ls-remote", "--quiet", "--end-of-options", url, "HEAD")
     if reached.returncode != 0:
-        mend = "check release_git_url, release_git_key and release_git_known_hosts"
-        raise SourceError(f"the repository {url} cannot be read: {' '.join(reached.stderr.split())}; {mend}")
+        fix = "check release_git_url, release_git_key and release_git_known_hosts"
+        raise SourceError(f"the repository {url} cannot be read: {' '.join(reached.stderr.split())}; {fix}")
     repository = Repository(str(mirror), environment)
     for attempt in (1, 2):
         if attempt == 2 and mirror.exists():
             shutil.rmtree(mirror)
-        outside.tell("init", "--quiet", "--bare", str(mirror))
-        # What a killed git locked: runs exclude each other, so nobody else is at work here.
+        outside.output("init", "--quiet", "--bare", str(mirror))
+        # What a killed git locked: runs exclude each other, so nobody else works here.
         for lock in mirror.rglob("*.lock"):
             lock.unlink()
         done = repository.ask(*options, "fetch", "--quiet", "--prune", "--no-tags", "--end-of-options", url, *refs)
@@ -363,7 +363,7 @@ def from_remote(mirror: Path, given: dict[str, Any], environment: dict[str, str]
         repository.ask("fetch", "--quiet", "--no-tags", "--end-of-options", url, version)
         commit = repository.commit_of(version)
     if not commit:
-        raise SourceError(f"the repository {url} has no commit, tag or branch {version}: push it, or mend version")
+        raise SourceError(f"the repository {url} has no commit, tag or branch {version}: push it, or correct version")
     return repository, {"commit": commit, "source": f"git {url}", "dirty": False}
 
 
@@ -389,7 +389,7 @@ def choose(given: dict[str, Any], aside: str, *, throw_away: bool) -> dict[str, 
         mirror = Path(given["repository"])
         if throw_away:
             known, mirror = mirror / "objects", Path(aside, "mirror.git")
-            Repository("/").tell("init", "--quiet", "--bare", str(mirror))
+            Repository("/").output("init", "--quiet", "--bare", str(mirror))
             if known.is_dir():
                 (mirror / "objects/info/alternates").write_text(f"{known}\n", encoding="utf-8")
         with remote_access(given, aside) as environment:

@@ -121,9 +121,9 @@ class Watch:
     away: float = 0.0
 
     def _listens(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as door:
+        with socket.socket(socket.AF_UNIX) as connection:
             try:
-                door.connect(str(self.path))
+                connection.connect(str(self.path))
             except OSError:
                 return False
         return True
@@ -149,7 +149,7 @@ def without_backups(lock: Path, seconds: int) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise GateError("backup-database.sh", f"is still at work after {seconds} seconds") from None
+                    raise GateError("backup-database.sh", f"still runs after {seconds} seconds") from None
                 time.sleep(_PAUSE)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Ansible module: watch that services stay healthy as a release, and that the trader's next run ends well."""
+"""Ansible module: watch that services remain healthy as a release, and that the trader's next run succeeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible.module_utils.milkbot_gate import (
 
 DOCUMENTATION = r"""
 module: service_watch
-short_description: Watch that services stay healthy as a release
+short_description: Watch that services remain healthy as a release
 description:
   - Fails as soon as a service ends, or stops answering as the release that it has to be.
   - The oneshots are run once meanwhile, so that a release is not called good before it has done its work. A run that

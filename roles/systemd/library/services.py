@@ -1,4 +1,4 @@
-"""Ansible module: services that run as a release, taken over from the one before without a pause."""
+"""Ansible module: services that run as a release, with zero-downtime restarts."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ DOCUMENTATION = r"""
 module: services
 short_description: Have services run as a release, without a pause
 description:
-  - A service that runs and began before its unit, its settings or its release changed is taken over, whoever changed
-    them and whenever; one whose socket began before its unit changed is restarted with it. First a helper unit
-    (NAME-next) of each is started on the same sockets; when every helper has proved that it is healthy as the release,
-    the services are restarted, while the helpers serve; when these have proved the same, the helpers are stopped. Two
-    processes accept on each socket meanwhile, so that no connection even waits.
+  - A service that runs and began before its unit, its settings or its release changed is restarted by a hand-over,
+    whoever changed them and whenever; one whose socket began before its unit changed is restarted with it. First a
+    helper unit (NAME-next) of each is started on the same sockets; when every helper has proved that it is healthy
+    as the release, the services are restarted, while the helpers serve; when these have proved the same, the
+    helpers are stopped. Two processes accept on each socket meanwhile, so that no connection even waits.
   - When a helper is not healthy all of them are stopped, and the services were not touched.
   - While a release is changed, the old and the new process accept on one socket, so an answer alone proves nothing.
     Only one that names the release and the unit's own invocation counts.
 options:
   services:
-    description: C(name), C(url) where it answers, and C(reads), what it reads when it starts beside its unit.
+    description: C(name), C(url) where it answers, and C(reads), what it reads at its start in addition to its unit.
     type: list
     elements: dict
     required: true
   current: {description: "Link to the release that has to answer, known by its name.", type: path, required: true}
   rewritten: {description: "Files that check mode would have written.", type: list, elements: path, default: []}
   again:
-    description: Names of the services that are taken over though they have read everything.
+    description: Names of the services that are restarted though they have read everything.
     type: list
     elements: str
     default: []
@@ -51,7 +51,7 @@ options:
 
 RETURN = r"""
 done:
-  description: "What was done, by service: taken over, started, restarted with its socket, or nothing."
+  description: "What was done, by service: handed over, started, restarted with its socket, or nothing."
   returned: success
   type: dict
 release: {description: Id of the release that answers., returned: success, type: str}
@@ -89,7 +89,7 @@ class Unit:
             return "started"
         if self._unread(socket, ()):
             return "restarted with its socket"
-        return "taken over" if self.again or self._unread(main, self.reads) else ""
+        return "handed over" if self.again or self._unread(main, self.reads) else ""
 
     def _unread(self, unit: Known, reads: tuple[str, ...]) -> bool:
         files = [*own_files(unit), *reads]
@@ -100,7 +100,7 @@ class Unit:
             set_back([*own_files(unit), *self.reads])
 
 
-def take_over(units: list[Unit], release: str, seconds: int) -> None:
+def hand_over(units: list[Unit], release: str, seconds: int) -> None:
     """Replace the processes of running services. Raises GateError; then the services are as they were."""
     if not units:
         return
@@ -142,8 +142,8 @@ def serve(units: list[Unit], due: dict[str, str], release: str, seconds: int) ->
     for unit in units:
         unit.set_back()
     listened = listen(units, due)
-    take_over([unit for unit in units if due[unit.name] == "taken over"], release, seconds)
-    started = [unit.main for unit in units if due[unit.name] not in ("", "taken over")]
+    hand_over([unit for unit in units if due[unit.name] == "handed over"], release, seconds)
+    started = [unit.main for unit in units if due[unit.name] not in ("", "handed over")]
     if started:
         systemctl("start", *started)
     wait_for([Service(unit.main, unit.url, release) for unit in units], seconds)

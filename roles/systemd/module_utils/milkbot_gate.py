@@ -88,7 +88,7 @@ class Service:
 
 
 def wait_for(services: Iterable[Service], seconds: float) -> None:
-    """Until all are healthy. A unit that is started anew meanwhile, by its Restart=, is waited for as well."""
+    """Until all are healthy. A unit that is started again meanwhile, by its Restart=, is waited for too."""
     waiting, deadline = list(services), time.monotonic() + seconds
     while waiting:
         waiting = [service for service in waiting if not _arrived(service, deadline, seconds)]

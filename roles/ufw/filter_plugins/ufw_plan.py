@@ -208,7 +208,7 @@ def plan(state: Mapping[str, Any], ssh: Mapping[str, Any], web: Mapping[str, Any
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """What Ansible imports."""
 
     def filters(self) -> dict[str, Any]:
         return {"ufw_plan": plan}

@@ -21,7 +21,7 @@ options:
   sql: {description: What C(milkbot db sql) printed; nothing is found in nothing., type: str, required: true}
   config: {description: The linter's rules., type: path, required: true}
   squawk: {description: The linter's program., type: path, required: true}
-  allow: {description: Tell what was found as a warning instead of failing., type: bool, default: false}
+  allow: {description: Report what was found as a warning instead of failing., type: bool, default: false}
 """
 
 RETURN = r"""
@@ -33,7 +33,7 @@ findings:
 
 _RUNS = re.compile(r"^-- Running (?:upgrade|downgrade) .*-> (\S+)$")
 _SHOWN = 200
-_MEND = (
+_FIX = (
     "Split it over releases: add what is new (expand), use it, and take away what is old (contract) when no release "
     "that may be returned to needs it. To contract on purpose now: -e update_contracting=true (docs/operations.md)."
 )
@@ -123,8 +123,8 @@ def main() -> None:
     shown = [str(finding) for finding in findings]
     listed = [asdict(finding) for finding in findings]
     if findings and not asked["allow"]:
-        told = "\n".join(("a release before these migrations could not go on with them:", *shown, _MEND))
-        module.fail_json(msg=told, findings=listed)
+        message = "\n".join(("a release before these migrations could not go on with them:", *shown, _FIX))
+        module.fail_json(msg=message, findings=listed)
     for line in shown:
         module.warn(f"allowed by update_contracting: {line}")
     module.exit_json(changed=False, findings=listed)

@@ -42,7 +42,7 @@ def main() -> None:
     tried = subprocess.run(["nginx", "-t", "-q"], check=False, capture_output=True, text=True)  # noqa: S607
     if tried.returncode != 0:
         module.fail_json(msg=f"{_STAYS}: the new one refuses its files: {tried.stderr.strip()}")
-    # What a killed run left: the old master still there, beside the new one.
+    # What a killed run left: the old master still there, next to the new one.
     if left := number(old_file):
         with suppress(ProcessLookupError):
             os.kill(left, signal.SIGQUIT)

@@ -28,7 +28,7 @@ services: {description: Units that run code which was replaced., returned: alway
 kernel: {description: Whether another kernel waits for a reboot., returned: always, type: bool}
 damaged: {description: Packages whose unpacking was cut off; dpkg takes them anew only., returned: always, type: list}
 unfinished: {description: Whether an upgrade of ours did not come to its end., returned: always, type: bool}
-problems: {description: "Why not, as name, value and mend.", returned: always, type: list}
+problems: {description: "Why not, as name, value and fix.", returned: always, type: list}
 """
 
 _LINE = re.compile(r"(Inst|Remv) (\S+)(?: \[([^]]*)\])?(?: \((\S+))?")
@@ -85,13 +85,13 @@ def needed(text: str) -> int:
 
 
 def other_majors(packages: list[Package], stays: int) -> list[Problem]:
-    """Another major version beside ours is a new, empty server on another port, and no upgrade of the ledger."""
+    """Another major version is a new, empty server on another port, and no upgrade of the ledger."""
     found = [entry for entry in packages if (match := _SERVER.fullmatch(entry["name"])) and int(match[1]) != stays]
     return [
         {
             "name": entry["name"],
             "value": entry["after"],
-            "mend": f"upgrade.yml brings minor versions of PostgreSQL {stays} only, and never another major one; "
+            "fix": f"upgrade.yml brings minor versions of PostgreSQL {stays} only, and never another major one; "
             "hold what asks for it: apt-mark hold postgresql postgresql-contrib",
         }
         for entry in found
@@ -104,7 +104,7 @@ def table(
 ) -> list[str]:
     width = max((len(entry["name"]) for entry in packages), default=0)
     rows = [f"{entry['name']:{width}}  {entry['before'] or 'new'} -> {entry['after']}" for entry in packages]
-    rows += [f"{name}: held by apt-mark, stays as it is" for name in held]
+    rows += [f"{name}: held by apt-mark, not changed" for name in held]
     rows += [f"{name}: not yet: Ubuntu brings it to some machines first (a phased update)" for name in phased]
     others = [name for name in kept if name not in held and name not in phased]
     rows += [f"{name}: kept back by apt, as it would remove something" for name in others]
@@ -123,15 +123,15 @@ def read_flags(text: str) -> list[str]:
 
 
 def broken(unfinished: bool) -> list[Problem]:  # noqa: FBT001 - a fact, and not a choice
-    """What apt or dpkg complain of by themselves. What an upgrade of ours left is mended by the next one."""
+    """What apt or dpkg complain of by themselves. The next upgrade repairs what a killed one left."""
     code, audit, complaint = said("dpkg", "--audit")
     if (code != 0 or audit.strip()) and not unfinished:
         value = " ".join((audit or complaint).split())[:200]
-        return [{"name": "dpkg", "value": value, "mend": "finish what it was doing: dpkg --configure -a"}]
+        return [{"name": "dpkg", "value": value, "fix": "finish what it was doing: dpkg --configure -a"}]
     code, _, complaint = said("apt-get", "check")
     if code != 0 and not unfinished:
         value = " ".join(complaint.split())[:200]
-        return [{"name": "apt", "value": value, "mend": "mend it first: apt-get --fix-broken install"}]
+        return [{"name": "apt", "value": value, "fix": "fix it first: apt-get --fix-broken install"}]
     return []
 
 
@@ -142,7 +142,7 @@ def no_room(text: str) -> list[Problem]:
         {
             "name": f"disk at {path}",
             "value": f"{shutil.disk_usage(path).free / 1e6:.0f} MB free",
-            "mend": f"make room, the upgrade takes {wanted / 1e6:.0f} MB: apt-get clean, journalctl --vacuum-size=200M",
+            "fix": f"make room, the upgrade takes {wanted / 1e6:.0f} MB: apt-get clean, journalctl --vacuum-size=200M",
         }
         for path in short[:1]
     ]
@@ -151,8 +151,8 @@ def no_room(text: str) -> list[Problem]:
 def foreign_policy(policy: Path, mark: str) -> list[Problem]:
     if not policy.exists() or mark in policy.read_text(encoding="utf-8", errors="replace"):
         return []
-    mend = "this upgrade decides itself what is restarted: move that file away"
-    return [{"name": str(policy), "value": "is not ours", "mend": mend}]
+    fix = "this upgrade decides itself what is restarted: move that file away"
+    return [{"name": str(policy), "value": "is not ours", "fix": fix}]
 
 
 def main() -> None:
@@ -171,7 +171,7 @@ def main() -> None:
     code, simulated, complaint = said(*_UPGRADE, "--simulate", "--option", "Debug::NoLocking=1")
     if code != 0 and not unfinished:
         value = " ".join(complaint.split())[:200]
-        problems.append({"name": "apt", "value": value, "mend": "apt-get upgrade on the host says it at length"})
+        problems.append({"name": "apt", "value": value, "fix": "apt-get upgrade on the host says it at length"})
     packages, removed, kept, phased = read_simulation(simulated)
     _, sizes, _ = said(*_UPGRADE, "--assume-no", "--option", "Debug::NoLocking=1")
     held = said("apt-mark", "showhold")[1].split()

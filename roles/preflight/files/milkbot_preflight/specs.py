@@ -1,4 +1,4 @@
-"""What the roles document of their variables: meta/argument_specs.yml, and the limits in meta/values.yml beside it."""
+"""What the roles document of their variables: meta/argument_specs.yml, and the limits in meta/values.yml."""
 
 from __future__ import annotations
 
