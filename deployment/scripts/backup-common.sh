@@ -78,7 +78,7 @@ good_backups() { # kind, or '' for all
         done
 }
 
-# rclone with the settings of this host, and an end to every wait for the other side. It writes what it learns of that side
+# rclone with the settings of this host, and an end to every wait for the remote. It writes what it learns of the remote
 # (the sums it knows, a new token) into its settings: into a copy, or site.yml would change them back each time.
 remote() {
     local own=$state_dir/rclone.conf
@@ -93,7 +93,7 @@ refuse_without_offsite() {
     [[ -r $rclone_config ]] || fail "$rclone_config is missing; site.yml --tags backup"
 }
 
-# Every backup at the other side, the newest first: KIND/milkbot_YYYYMMDD_HHMMSS.tar[.age]
+# Every backup at the remote, the newest first: KIND/milkbot_YYYYMMDD_HHMMSS.tar[.age]
 offsite_backups() { # kind, or '' for all
     remote lsf --recursive --files-only "$OFFSITE_TARGET" | grep --extended-regexp "^${1:-[a-z-]+}/milkbot_[0-9]{8}_[0-9]{6}\.tar(\.age)?$" |
         awk -F/ '{ print $2 "\t" $0 }' | sort --reverse | cut -f2

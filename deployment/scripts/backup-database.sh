@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # backup-database.sh daily|weekly|monthly|pre-deploy
 #
-# Dumps the whole database into KIND/milkbot_YYYYMMDD_HHMMSS.sql.gz below the backup directory and prints the path. Beside it
-# lie its manifest (.json), its SHA-256 (.sha256), and the roles and the database's own properties (.globals.sql). A backup
+# Dumps the whole database into KIND/milkbot_YYYYMMDD_HHMMSS.sql.gz below the backup directory and prints the path. Each dump
+# has a manifest (.json), its SHA-256 (.sha256), and the roles and the database's own properties (.globals.sql). A backup
 # gets its name only when every byte was read back from the disk, the dump has its end, and each table has the rows that it
-# had in the dump's own snapshot. Older ones go only after a new one has come, so that the last good one never does.
-# What was reached stands in /var/lib/milkbot-backup/KIND.json. Where backups go off-site, this one is sent after that.
+# had in the dump's own snapshot. Older ones are removed only after a new one is complete.
+# The result is in /var/lib/milkbot-backup/KIND.json. Where there is a remote (off-site), the backup is then sent there.
 # Exit codes: 0 done · 1 failed, nothing was published · 2 wrong usage · 75 another backup or a migration did not end
 set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
@@ -40,7 +40,7 @@ leave() {
     set +e
     [[ -z $work ]] || rm -rf -- "$work"
     if [[ -z $published ]]; then
-        # What lies beside a backup came before it.
+        # The other files of a backup came before it.
         [[ -z $work ]] || rm -f -- "$target_dir/$name".{globals.sql,sha256,json}
         write_state "$kind" failed "${reason:-it ended with code $code; its last lines in /var/log/milkbot/backup.log say why}" '' "$(seconds)" ||
             log "$state_dir/$kind.json could not be written"
@@ -49,7 +49,7 @@ leave() {
     exit "$code"
 }
 
-# Whatever a run that was killed left: its work, and what lies beside a backup that never got its name.
+# What a killed run left: its work, and the other files of a backup that never got its name.
 remove_leftovers() {
     local path
     find "$backup_dir" -mindepth 2 -maxdepth 2 -name '.milkbot_*' -exec rm -rf -- {} +
@@ -58,7 +58,7 @@ remove_leftovers() {
     done
 }
 
-# What a full disk is mended with: rm /var/backups/milkbot/.reserve
+# It frees a full disk: rm /var/backups/milkbot/.reserve
 keep_reserve() {
     local wanted=$((RESERVE_MB * 1048576)) has=0
     [[ ! -e $reserve ]] || has=$(stat --format=%s "$reserve")
@@ -97,7 +97,7 @@ open_snapshot() {
     exec 7>"$work/questions" 8<"$work/answers"
     printf '%s\n' 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;' 'SELECT pg_export_snapshot();' >&7
     read -r -t 60 snapshot <&8 || snapshot='no answer within a minute'
-    [[ $snapshot =~ ^[0-9A-F]+-[0-9A-F]+-[0-9]+$ ]] || fail "$database gave no snapshot ($snapshot); systemctl status postgresql"
+    [[ $snapshot =~ ^[0-9A-F]+-[0-9A-F]+-[0-9]+$ ]] || fail "$database gave no snapshot ($snapshot); run: systemctl status postgresql"
     printf '%s\n' "\\i $scripts/count-tables.sql" '\echo' >&7
 }
 
@@ -112,11 +112,11 @@ read_counts() {
 dump() {
     as_postgres pg_dump --snapshot="$snapshot" --lock-wait-timeout=60s --dbname="$database" |
         as_postgres pigz "-$COMPRESSION_LEVEL" --no-name >"$work/dump" ||
-        fail "the dump of $database did not end well; $perhaps_full"
+        fail "the dump of $database failed; $perhaps_full"
 }
 
 # The roles without their passwords, which site.yml sets again, and what belongs to the database itself. pg_dump does not
-# look whether the last that it writes into a file arrives there; cat does.
+# check whether the last that it writes into a file arrives there; cat does.
 write_globals() {
     {
         as_postgres pg_dumpall --globals-only --no-role-passwords | grep --invert-match '^CREATE ROLE postgres;$' &&
@@ -132,7 +132,7 @@ describe() {
         fail "what was written is no backup; $perhaps_full"
 }
 
-# The dump's name comes last: what has it is whole, and has everything beside it.
+# The dump's name comes last: a backup that has it is whole, with its other files.
 publish() {
     local part
     jq --raw-output '"\(.sha256)  \(.file)"' "$work/manifest" >"$work/sha256" || fail "the SHA-256 of the backup could not be written; $perhaps_full"
@@ -143,7 +143,7 @@ publish() {
     sync "$target_dir"
 }
 
-# The names sort by time. Whatever the setting says, the newest good one stays; what has no manifest is not counted as one.
+# The names sort by time. The newest good one is always kept; what has no manifest does not count.
 remove_old() {
     local path
     ((keep >= 1)) || keep=1
@@ -163,9 +163,9 @@ remove_leftovers
 keep_reserve
 IFS=$'\t' read -r database_bytes server_version < <(
     sql "$database" <<<"SELECT pg_database_size('$database') || E'\t' || current_setting('server_version')"
-) || fail "$database does not answer; systemctl status postgresql"
+) || fail "$database does not answer; run: systemctl status postgresql"
 refuse_without_room
-# Names tell the second, and the one before may be of this one.
+# Names contain the second, and the one before may be of this one.
 while [[ -z $name || -e $target_dir/$name ]]; do
     [[ -z $name ]] || sleep 0.2
     at=$(now)

@@ -1,4 +1,4 @@
--- What is always true of the ledger, whatever happened: the weekly drill asks it of the newest backup.
+-- The invariants of the ledger: the weekly drill checks them on the newest backup.
 -- A row each: its name, the sentence, and how many rows it is not true of.
 -- A backup from before there were order events is not asked for them.
 
@@ -16,7 +16,7 @@ WHERE fill.order_id IS NULL;
 SELECT 'no-more-than-ordered', 'the fills of an order add up to no more than was ordered', count(*)
 FROM (
     SELECT FROM ops.fills AS fill JOIN ops.orders AS placed ON placed.id = fill.order_id
-    -- One by hand may have been amended by hand.
+    -- A manual order may have been amended manually.
     WHERE placed.client_order_id NOT LIKE 'hand-%'
     GROUP BY placed.id HAVING sum(fill.count) > placed.count
 ) AS broken;
@@ -65,14 +65,14 @@ WHERE (placed.state, placed.venue_order_id) IS DISTINCT FROM (newest.new_state, 
 SELECT 'events-follow', 'an event of an order begins in the state that the one before it left', count(*)
 FROM (
     SELECT old_state, lag(new_state, 1, 'new') OVER (PARTITION BY order_id ORDER BY seq) AS before FROM ops.order_events
-) AS told WHERE old_state <> before;
+) AS replayed WHERE old_state <> before;
 
 SELECT 'chain-is-whole', 'the events of a mode are numbered without a gap, and each holds the hash of itself and of the one before', count(*)
 FROM (
-    SELECT seq, previous_hash, hash, sha256(previous_hash || convert_to(ops.order_event_text(told), 'UTF8')) AS sealed,
+    SELECT seq, previous_hash, hash, sha256(previous_hash || convert_to(ops.order_event_text(event), 'UTF8')) AS sealed,
         lag(seq, 1, 0::bigint) OVER line AS seq_before,
         lag(hash, 1, decode(repeat('00', 32), 'hex')) OVER line AS hash_before
-    FROM ops.order_events AS told WINDOW line AS (PARTITION BY trading_mode ORDER BY seq)
+    FROM ops.order_events AS event WINDOW line AS (PARTITION BY trading_mode ORDER BY seq)
 ) AS link WHERE seq <> seq_before + 1 OR previous_hash <> hash_before OR hash <> sealed;
 \endif
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The cluster of a moment, beside the running one: built, replayed, proved and checked. Sourced by restore-to-time.sh, whose
+# The cluster of a moment, next to the running one: built, replayed, proved and checked. Sourced by restore-to-time.sh, whose
 # variables it uses; never run.
 # shellcheck disable=SC2034,SC2154
 
@@ -12,7 +12,7 @@ is_live() { [[ $(sql 2>/dev/null <<<'SELECT 1') == 1 ]]; }
 
 remove_side() {
     [[ -e $work ]] || return 0
-    [[ -e $work/mark || -z $(ls -A "$work") ]] || fail "$work is not what this script made; look what it is, and move it away"
+    [[ -e $work/mark || -z $(ls -A "$work") ]] || fail "$work was not made by this script; check what it is, and move it away"
     if [[ -e $work/data/postmaster.pid ]]; then
         as_postgres "$BIN_DIR/pg_ctl" --pgdata="$work/data" --mode=immediate --silent stop || true
     fi
@@ -32,7 +32,7 @@ build() {
     configure
 }
 
-# What the lost cluster had not archived yet. PostgreSQL asks the archive first, and then looks here.
+# What the lost cluster had not archived yet. PostgreSQL reads the archive first, and then this directory.
 keep_last_wal() {
     local path name
     for path in "$DATA_DIR"/pg_wal/????????????????????????; do
@@ -96,7 +96,7 @@ finish_side() {
     for name in restore_command archive_mode recovery_target_time recovery_target_action recovery_target_timeline recovery_target_inclusive; do
         side_sql <<<"ALTER SYSTEM RESET $name"
     done
-    as_postgres "$BIN_DIR/pg_ctl" --pgdata="$work/data" --mode=fast --silent --timeout=3600 stop || fail "the cluster beside does not stop; see $work/log"
+    as_postgres "$BIN_DIR/pg_ctl" --pgdata="$work/data" --mode=fast --silent --timeout=3600 stop || fail "the second cluster does not stop; see $work/log"
     for name in "$work"/data/pg_wal/????????.history; do
         [[ ! -f $name ]] || as_postgres touch "$work/data/pg_wal/archive_status/$(basename "$name").ready"
     done

@@ -2,7 +2,7 @@
 # fetch-backup.sh --list
 # fetch-backup.sh [--identity FILE|-] [NAME]
 #
-# Fetches a backup from off-site, by its name there or the newest of all, into its place below /var/backups/milkbot, and prints
+# Fetches a backup from the remote, by its name there or the newest of all, into /var/backups/milkbot/KIND, and prints
 # its path. It is checked as restore-database.sh checks it before it gets its name. An encrypted one needs the age identity
 # whose recipient it was made for: the host has none, so bring it for this once (/run is gone with the next reboot), or give
 # - and the identity's text on standard input, so that it never lies on a disk.

@@ -41,7 +41,7 @@ def main() -> int:
     kind.add_argument("--check", action="store_true", help="only whether it is what was backed up")
     kind.add_argument("--json", action="store_true", help="for a program")
     kind.add_argument("--facts", action="store_true", help="what a restore has to know, for a program")
-    parser.add_argument("--foreign", action="store_true", help="a file without a manifest is taken as well")
+    parser.add_argument("--foreign", action="store_true", help="a file without a manifest is accepted too")
     parser.add_argument("--schema", help="without FILE: the newest backup that holds this revision")
     parser.add_argument("file", type=Path, nargs="?")
     asked = parser.parse_args()

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # offsite-backup.sh
 #
-# Sends every good backup that the other side has not yet, the newest first: one file each, KIND/milkbot_YYYYMMDD_HHMMSS.tar, with
-# the dump, its manifest, its SHA-256 and its roles; as .tar.age where recipients are set, encrypted before it leaves the host.
-# Each is read back from there and compared before it gets its name. Then the oldest there go, by numbers of their own.
-# What was reached stands in /var/lib/milkbot-backup/offsite.json. backup-database.sh runs it; by hand it does the same.
+# Sends every good backup that the remote does not have yet, the newest first. Each is one file,
+# KIND/milkbot_YYYYMMDD_HHMMSS.tar, with the dump, its manifest, its SHA-256 and its roles. Where recipients are set, it is
+# encrypted before it leaves the host (.tar.age). It is read back and compared before it gets its name. Then the oldest files
+# of the remote are removed; its numbers to keep are its own. The result is in /var/lib/milkbot-backup/offsite.json.
+# backup-database.sh runs this script; an operator may run it too.
 # Exit codes: 0 done · 1 failed, the local backups are untouched · 2 wrong usage · 75 another copy is under way
 set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
@@ -37,7 +38,7 @@ send() { # dump, name there
     size=$(stat --format=%s "$1") free=$(free_bytes "$backup_dir")
     ((free > size + 16777216)) || fail "$backup_dir has $(in_mb "$free") free, and a copy to send needs $(in_mb $((size + 16777216)))"
     bundle=$(mktemp "$backup_dir/.offsite.XXXXXX")
-    # Its parts alone: whoever unpacks it gets them where he asks for.
+    # Its parts alone: they are unpacked into the directory that one names.
     tar --directory="$directory" --create --owner=0 --group=0 --file=- "$file" "$file.json" "$file.sha256" "$file.globals.sql" |
         encrypt >"$bundle" || fail "$1 could not be packed; the line above says why"
     remote copyto "$bundle" "$OFFSITE_TARGET/$2.part" || fail "$2 could not be sent; the line above says why"
@@ -78,7 +79,7 @@ remove_old() { # kind
 [[ $EUID -eq 0 ]] || { echo "offsite-backup.sh: run it as root (sudo $0)" >&2; exit 2; }
 cd / # runuser keeps the directory, which may be one that only root can enter
 exec 8>>"$backup_dir/.offsite.lock"
-flock --nonblock 8 || { log 'another copy is under way; it was left alone'; exit 75; }
+flock --nonblock 8 || { log 'another copy is running; this one ends'; exit 75; }
 trap leave EXIT
 refuse_without_offsite
 find "$backup_dir" -maxdepth 1 -name '.offsite.??????' -delete

@@ -2,12 +2,12 @@
 """point-in-time.py [--check | --json] [--repo N] [--now EPOCH] [TIME]
 point-in-time.py --reached LOG [TIME] | --died LOG
 
-Tells from when until when the database can be restored to any moment: which backups of pgBackRest there are, and how
+Prints from when until when the database can be restored to any moment: which backups of pgBackRest there are, and how
 far the archived WAL follows each without a gap. With TIME (2026-11-25 21:42:29+00) it names the backup that a restore
-to that moment begins with, as JSON. --check asks whether WAL is missing behind the newest backup, which pgBackRest's
+to that moment begins with, as JSON. --check finds whether WAL is missing behind the newest backup, which pgBackRest's
 own verify does not. --now says until when the archive is known to reach, should it reach its end.
 --reached proves by the log of a PostgreSQL that recovered that it ended at that moment and at no other, or without TIME
-tells its last commit. --died tells by the log why one did not come that far.
+prints its last commit. --died prints from the log why one did not come that far.
 Exit codes: 0 done · 1 that moment cannot be restored, or WAL is missing · 2 wrong usage
 """
 
@@ -193,7 +193,7 @@ def reached(log: str, target: float | None) -> str:
     """What a recovery reached. Raises UnreachableError when that is not the moment that was asked for."""
     last = last_commit(log)
     if target is not None:
-        # Without this line it ended somewhere else than it was told.
+        # Without this line it ended somewhere else than it should.
         if not _STOPPED.search(log):
             raise UnreachableError(f"the moment was not reached: the WAL ended at {last or 'the backup'}")
         if last and read_time(last) > target:
@@ -206,7 +206,7 @@ def why_died(log: str) -> str:
     words = _LAST_WORD.findall(log)
     last = last_commit(log)
     why = words[-1] if words else "its log does not say why"
-    return f"the moment was not reached: {why}" + (f"; the last commit that can be had is of {last}" if last else "")
+    return f"the moment was not reached: {why}" + (f"; the last possible commit is of {last}" if last else "")
 
 
 def shown(moment: float) -> str:
@@ -243,7 +243,7 @@ def pgbackrest(*arguments: str) -> str:
     return done.stdout
 
 
-def look(repository: int) -> tuple[list[Backup], Archive]:
+def read(repository: int) -> tuple[list[Backup], Archive]:
     """What that repository holds of the cluster that runs; one from before a major upgrade has an earlier number."""
     info = json.loads(pgbackrest("info", "--output=json"))
     archives = [entry for entry in info[0].get("archive", []) if entry["database"]["repo-key"] == repository]
@@ -258,7 +258,7 @@ def look(repository: int) -> tuple[list[Backup], Archive]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="point-in-time.py", description="Tell what moments can be restored.")
+    parser = argparse.ArgumentParser(prog="point-in-time.py", description="Print which moments can be restored.")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--check", action="store_true", help="only whether WAL is missing behind the newest backup")
     kind.add_argument("--json", action="store_true", help="for a program")
@@ -281,7 +281,7 @@ def main() -> int:
         if asked.reached:
             print(reached(asked.reached.read_text(encoding="utf-8", errors="replace"), target))
             return 0
-        backups, archive = look(asked.repo)
+        backups, archive = read(asked.repo)
         if asked.check:
             if gap := missing(backups, archive):
                 raise UnreachableError(gap)

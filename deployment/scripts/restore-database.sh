@@ -3,13 +3,13 @@
 # restore-database.sh --swap-back milkbot_old_TIME
 # restore-database.sh --show [--foreign] FILE
 #
-# Holds a backup against its manifest, restores it into a new database beside the running one, checks that it is what was
-# backed up (schema, rows of each table, constraints, indexes, pg_amcheck), halts trading in it, and then swaps their names;
-# the one before is kept as milkbot_old_TIME. A backup that is broken, or that the running release does not fit, changes
-# nothing. Ticks are held off meanwhile. The exchange went on, so an operator looks first, and then: milkbot resume --reason ...
+# Checks a backup against its manifest and restores it into a new database next to the running one. Checks that it is what
+# was backed up: schema, rows of each table, constraints, indexes, pg_amcheck. Halts trading in it, and swaps the names; the
+# earlier database is kept as milkbot_old_TIME. A backup that is broken, or of another schema than the running release's,
+# changes nothing. No tick runs meanwhile. The exchange went on: check the account, and then run: milkbot resume --reason ...
 # A database without a table, as a new host has it, is not kept, and its own rights and settings are those of the backup.
 # --upgrade-by migrates the new database before the swap, by that release's command. --foreign takes a file without a
-# manifest. --swap-back makes a kept database the running one again, just so. --show tells what would be lost.
+# manifest. --swap-back makes a kept database the running one again, in the same way. --show prints what would be lost.
 #
 # It takes the lock of the host's deploys, or works under the lock of the playbook that started it. Killed at any moment it
 # leaves one whole database of that name; run again, it removes what was left. Should nobody do that, the timers start again
@@ -39,7 +39,7 @@ drop_leftovers() {
     done
 }
 
-# A restore that fills the disk would stop the running database as well. PostgreSQL keeps max_wal_size beside the tables.
+# A restore that fills the disk would stop the running database too. PostgreSQL keeps max_wal_size on top of the tables.
 refuse_without_room() {
     local data wal needed free
     IFS=$'\t' read -r data wal < <(sql <<<"SELECT current_setting('data_directory') || E'\t' || pg_size_bytes(current_setting('max_wal_size'))")
@@ -69,7 +69,7 @@ refuse_another_schema() { # what holds it
     older=yes
 }
 
-# Of a new host: nobody has stored anything, so there is nothing to go back to, and what belongs to the database itself is
+# Of a new host: nobody has stored anything, so there is no earlier state, and what belongs to the database itself is
 # what the backup says of it.
 is_unused() {
     [[ -n $before && $(sql "$database" <<<"SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384") == 0 ]]
@@ -90,7 +90,7 @@ create_and_fill() {
         copy_properties
 }
 
-# What belongs to the database itself is not in the dump, and would stay behind with the one before: who may come in (without
+# What belongs to the database itself is not in the dump, and would remain with the one before: who may come in (without
 # this, everybody), and its settings.
 copy_properties() {
     sql <<<"REVOKE CONNECT, TEMPORARY ON DATABASE $restored FROM PUBLIC; GRANT CONNECT ON DATABASE $restored TO $service_roles" &&
@@ -124,7 +124,7 @@ fill_new_database() {
     fi
 }
 
-# The first rename locks the name, so that whoever comes now waits, and gives the sessions five seconds to go; meanwhile they
+# The first rename locks the name, so that new sessions wait, and gives the old ones five seconds to end; meanwhile they
 # are ended, but not before: they would only come back, and be thrown out again. Both renames are one transaction: a kill at
 # any moment leaves the names as they were, or swapped.
 swap() {
@@ -171,15 +171,15 @@ leave() {
     set +e
     if [[ -z $finished ]]; then
         ((code)) || code=1
-        # What is still swapping, or filling, has ended after this. A kept database that was to come back stays.
+        # What is still swapping, or filling, has ended after this. A kept database remains.
         [[ -n $swap_back ]] || sql 2>/dev/null <<<"DROP DATABASE IF EXISTS $restored WITH (FORCE)" ||
-            log "drop what is left: runuser -u postgres -- dropdb $restored"
+            log "the new database remains; to remove it: runuser -u postgres -- dropdb $restored"
         if [[ $(id_of "$database") == "$before" ]]; then
             log "nothing was changed: $database is the one from before"
         else
             log "$database is what ${swap_back:-$file} holds, although this ended early"
         fi
-        record failed "${reason:-see the words of restore-database.sh}" "${swap_back:-$file}"
+        record failed "${reason:-see the output of restore-database.sh}" "${swap_back:-$file}"
         release_ticks
     fi
     free_lock
@@ -244,17 +244,17 @@ fi
 halting "$source_shown" | sql "$restored" || fail "trading could not be halted in $restored; take another"
 # A dump of the database that goes would die by the swap.
 lock_backups "restore-database.sh"
-hold_ticks # all that may have taken longer than the timers stay stopped
+hold_ticks # all that may have taken longer than the timers remain stopped
 swap || fail "the databases could not be swapped; try again"
 finished=yes
 unlock_backups
 log "$database is now what ${swap_back:-$file} holds"
 if [[ -n $unused ]]; then
-    sql <<<"DROP DATABASE $kept WITH (FORCE)" || log "drop the one before, which is empty: runuser -u postgres -- dropdb $kept"
+    sql <<<"DROP DATABASE $kept WITH (FORCE)" || log "remove the earlier database, which is empty: runuser -u postgres -- dropdb $kept"
 else
-    log "the one before is kept until: runuser -u postgres -- dropdb $kept; to go back to it: $scripts/restore-database.sh --swap-back $kept"
+    log "the earlier database is kept as $kept; to remove it: runuser -u postgres -- dropdb $kept; to go back to it: $scripts/restore-database.sh --swap-back $kept"
 fi
 drop_oldest_kept || true
 record good "${source_shown#restored }" "${swap_back:-$file}"
 release_ticks
-log "trading is halted; look at: milkbot positions, and then: milkbot resume --reason ..."
+log "trading is halted; run: milkbot positions, and then: milkbot resume --reason ..."

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # restore-drill.sh [FILE]
 #
-# Proves that the newest backup, or that one, can be restored: on a PostgreSQL of its own beside the running one, which begins
-# empty, so that the roles and the database's own properties are restored as well as its tables, and which can neither slow the
-# running one down nor stop it. Checks what restore-database.sh checks, and what is always true of the ledger
-# (books-invariants.sql); then throws all of it away. What was proved stands in /var/lib/milkbot-backup/drill.json.
+# Proves that the newest backup, or FILE, can be restored, on a separate PostgreSQL. That server begins empty, so roles and the
+# database's own properties are restored too, and it cannot slow or stop the running one. Checks what restore-database.sh
+# checks, and the invariants of the ledger (books-invariants.sql). Then removes all of it. The result is in
+# /var/lib/milkbot-backup/drill.json.
 # milkbot-restore-drill.timer runs it every week. Killed at any moment, the next run removes what was left.
-# Exit codes: 0 proved · 1 not · 2 wrong usage · 75 another drill is at work
+# Exit codes: 0 proved · 1 not · 2 wrong usage · 75 another drill is running
 set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -47,7 +47,7 @@ leave() {
     exit "$code"
 }
 
-# Tables, indexes, and as much again of the log as PostgreSQL keeps; what stays free is the running database's.
+# Tables, indexes, and as much again of the log as PostgreSQL keeps; what remains free is the running database's.
 refuse_without_room() {
     local needed free
     needed=$(jq '.database_bytes * 1.3 + 512 * 1048576 | floor' <<<"$facts")
@@ -90,7 +90,7 @@ restore() {
 cd / # runuser keeps the directory, which may be one that only root can enter
 mkdir -p "$state_dir"
 exec 8>>"$backup_dir/.drill.lock"
-flock --timeout 60 8 || { log 'another drill is at work; it was left alone'; exit 75; }
+flock --timeout 60 8 || { log 'another drill is running; this one ends'; exit 75; }
 trap leave EXIT
 clear_away
 file=${1:-$(good_backups '' | sed -n 1p)}

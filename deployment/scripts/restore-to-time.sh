@@ -3,13 +3,14 @@
 # restore-to-time.sh --cluster [--yes] [--repo N] ['YYYY-MM-DD HH:MM:SS+00']
 # restore-to-time.sh --show
 #
-# Brings the database back to a moment, by pgBackRest's backups and the WAL behind them. The cluster of that moment is built
-# beside the running one, which serves on; what was reached is proved, and the database checked. Then a dump of it, named by
-# that moment, goes the way of every backup: restore-database.sh shows what would be lost, this asks, and the names are
-# swapped. With --dump-only it ends with the dump. --show tells which moments can be had.
+# Brings the database back to a moment, from pgBackRest's backups and their WAL:
+# 1. It builds the cluster of that moment next to the running one, which goes on serving, and checks its database.
+# 2. It makes a dump of that database, named by the moment. With --dump-only it ends here.
+# 3. restore-database.sh shows what would be lost, and this script asks. After a yes the databases' names are swapped.
+# --show prints which moments can be restored.
 #
-# With --cluster it is for a data directory that is lost or broken: the cluster of that moment, or of the last one that can
-# be had, takes its place, with trading halted; what was there before is kept beside it as main.lost_TIME.
+# --cluster is for a data directory that is lost or broken. The cluster of that moment, or of the last possible one, replaces
+# it, with trading halted. The directory from before is kept as main.lost_TIME.
 #
 # It holds the lock of the host's deploys. Killed at any moment, it is run again, and removes what was left.
 # Exit codes: 0 done · 1 failed, or nobody said yes · 2 wrong usage · 75 another run holds the lock
@@ -32,7 +33,7 @@ wal_lock=/run/lock/milkbot-wal.lock
 DATA_DIR='' UNIT='' BIN_DIR=''
 yes='' repository=1 dump_only='' cluster='' target='' now='' label='' file='' begun='' finished=''
 
-# So that every moment until now can be had: a commit after it, and its WAL in the archive.
+# So that every moment until now can be restored: a commit after it, and its WAL in the archive.
 archive_now() {
     local segment turn
     IFS='|' read -r now segment < <(
@@ -40,7 +41,7 @@ archive_now() {
             SELECT pg_current_xact_id() \\g /dev/null
             SELECT :'now', pg_walfile_name(pg_switch_wal())"
     ) || {
-        log 'PostgreSQL answered, and died of the next question; only what is in the archive can be had'
+        log 'PostgreSQL answered one query, and failed at the next; only what is in the archive can be restored'
         now=''
         return 0
     }
@@ -48,7 +49,7 @@ archive_now() {
         [[ $(sql postgres <<<"SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name = '$segment.ready'") != 0 ]] || return 0
         sleep "$((turn < 5 ? 0 : 1)).5"
     done
-    log "the WAL of now does not arrive in the archive; only what is there can be had (pg_stat_archiver says why)"
+    log "the newest WAL does not arrive in the archive; only what is there can be restored (pg_stat_archiver says why)"
     now=''
 }
 
@@ -68,10 +69,10 @@ plan() {
     target=$(jq --raw-output '.target // ""' <<<"$choice")
     label=$(jq --raw-output .label <<<"$choice")
     refuse_without_room "$(jq .bytes <<<"$choice")"
-    log "${target:-the last moment that can be had}: from backup $label, and the WAL behind it"
+    log "${target:-the last moment that can be restored}: from backup $label, and the WAL behind it"
 }
 
-# The dump and the new database come after the copy beside has gone, and are no larger together.
+# The dump and the new database come after the second cluster is removed, and are no larger together.
 refuse_without_room() { # bytes of the cluster
     mkdir -p "$dumps"
     has_room "$(dirname "$DATA_DIR")" $(($1 + $1 / 2 + (1 << 30)))
@@ -84,7 +85,7 @@ has_room() { # where, bytes
     ((free >= $2)) || fail "$1 has $(in_mb "$free") free, this needs $(in_mb "$2"); make room, and try again"
 }
 
-# As backup-database.sh leaves one: under its final name only when it is whole, its digest and its manifest beside it.
+# As backup-database.sh leaves one: under its final name only when it is whole, with its digest and its manifest.
 dump() {
     local name temporary began
     began=$(date +%s)
@@ -104,7 +105,7 @@ dump() {
     forget_dumps "$kept_dumps"
 }
 
-forget_dumps() { # how many stay
+forget_dumps() { # how many are kept
     local old
     for old in $(find "$dumps" -name 'milkbot_*.sql.gz' -printf '%T@ %p\n' | sort -n | head -n "-$1" | cut -d' ' -f2); do
         rm -f -- "$old" "$old.sha256" "$old.json"
@@ -140,12 +141,12 @@ hand_over_cluster() {
         mv -- "$work/data" "$DATA_DIR"
         sync "$(dirname "$DATA_DIR")"
     fi
-    systemctl start "$UNIT" || fail "PostgreSQL does not start; journalctl -u $UNIT"
+    systemctl start "$UNIT" || fail "PostgreSQL does not start; run: journalctl -u $UNIT"
     until is_live; do sleep 0.2; done
     finished=yes
     release_ticks
     systemctl start --no-block milkbot-wal@full.service # so that the new history has a beginning of its own
-    log "the cluster is that of ${target:-the last moment that could be had}; trading is halted: milkbot positions, and then milkbot resume --reason ..."
+    log "the cluster is that of ${target:-the last moment that could be restored}; trading is halted; run: milkbot positions, and then: milkbot resume --reason ..."
 }
 
 # On every way out but SIGKILL.
@@ -155,10 +156,10 @@ leave() {
     set +e
     if [[ -z $finished ]]; then
         ((code)) || code=1
-        # One that is about to take its place may be all that there is.
+        # A cluster that is about to replace the lost one may be the only one.
         [[ -e $work/ready ]] || remove_side
         release_ticks
-        [[ -z $begun ]] || record failed "to ${target:-the last moment}: ${reason:-see the words of restore-to-time.sh}" "${file:-$label}"
+        [[ -z $begun ]] || record failed "to ${target:-the last moment}: ${reason:-see the output of restore-to-time.sh}" "${file:-$label}"
     fi
     free_lock
     exit "$code"
@@ -181,7 +182,7 @@ while [[ ${1:-} == -* ]]; do
 done
 [[ $# -le 1 ]] || wrong "give one time in quotes: '2026-11-25 21:42:29+00'"
 target=${1:-}
-[[ -n $target || -n $cluster ]] || wrong "give a time: '2026-11-25 21:42:29+00'; --show tells which can be had"
+[[ -n $target || -n $cluster ]] || wrong "give a time: '2026-11-25 21:42:29+00'; --show prints which can be restored"
 [[ -z $cluster || -z $dump_only ]] || wrong '--cluster and --dump-only exclude each other'
 [[ $EUID -eq 0 ]] || wrong 'run it as root (sudo)'
 [[ -r $settings ]] || fail "$settings is missing: point-in-time recovery is not set up here (pgbackrest_enabled)"
@@ -193,17 +194,17 @@ cd / # runuser keeps the directory, which may be one that only root can enter
 take_lock "restore-to-time.sh $target"
 trap leave EXIT
 exec 8>"$wal_lock"
-flock --wait 3600 8 || fail 'a backup of pgBackRest has been at work for an hour; look at it: systemctl status "milkbot-wal@*"'
+flock --wait 3600 8 || fail 'a backup of pgBackRest has run for an hour; nothing was changed; run: systemctl status "milkbot-wal@*"'
 
 if [[ -e $work/ready && (! -e $DATA_DIR || ! -e $work/data) ]]; then
-    [[ -n $cluster ]] || fail 'an earlier run was killed while a cluster took its place; restore-to-time.sh --cluster ends that'
+    [[ -n $cluster ]] || fail 'an earlier run was killed while a cluster was replaced; to finish it, run: restore-to-time.sh --cluster'
     target=$(<"$work/ready")
-    log "an earlier run was killed while the cluster of $target took its place; this ends it, for another moment run it again then"
+    log "an earlier run was killed while it put the cluster of $target in place; this run finishes it; for another moment run it again"
     begun=yes
     hand_over_cluster
 else
     plan
-    [[ -z $cluster ]] || ask "Shall the whole cluster, every database in it, become what it was at ${target:-the last moment that can be had}?"
+    [[ -z $cluster ]] || ask "Shall the whole cluster, every database in it, become what it was at ${target:-the last moment that can be restored}?"
     begun=yes
     build
     recover

@@ -4,7 +4,7 @@
 # Has pgBackRest make a backup in each of its repositories, which the archived WAL then follows; or checks that the WAL
 # arrives there, that every file of the repositories is what was written, and that no WAL is missing behind the newest
 # backup. How it ended stands in the state file, which the health check reads.
-# Exit codes: 0 done · 1 failed · 2 wrong usage · 75 another one is at work, or a restore
+# Exit codes: 0 done · 1 failed · 2 wrong usage · 75 another one is running, or a restore
 set -Eeuo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 scripts=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -17,7 +17,7 @@ REPOSITORIES=1
 log() { printf '%s wal-backup: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2; }
 pgbackrest() { runuser -u postgres -- pgbackrest --stanza=milkbot --log-level-console=info --log-level-stderr=off "$@" 9>&-; }
 
-# What went wrong, for the state file: the first line that tells of it.
+# What went wrong, for the state file: the first line that says it.
 because() {
     { grep -E -m 1 'ERROR:|WARN:|invalid (checksum|size|result)|file missing' || echo 'it did not say why'; } | sed 's/^.* P[0-9]* *//' | cut -c1-300
 }
@@ -43,7 +43,7 @@ back_up() {
     done
 }
 
-# verify exits with 0 whatever it finds, so only its own word that all is well counts.
+# verify exits with 0 whatever it finds, so only its own line that all is good counts.
 verify() {
     local repository
     pgbackrest check 2>&1 | tee "$said" >&2 || fail "$(because <"$said")"
@@ -71,7 +71,7 @@ esac
 [[ ! -r $settings ]] || source "$settings"
 
 exec 9>"$lock"
-flock --wait 600 9 || { log "another backup, or a restore, is at work; it was left alone"; exit 75; }
+flock --wait 600 9 || { log "another backup, or a restore, is running; this one ends"; exit 75; }
 said=$(mktemp)
 trap 'rm -f -- "$said"' EXIT
 SECONDS=0

@@ -306,9 +306,9 @@ def test_a_cluster_restore_killed_while_it_swaps_is_completed_by_the_next(platfo
     if when == "no cluster":
         platform.ssh(f"mv {data} {side}/data")
     refused = _said_by(platform, f"{SCRIPTS}/restore-to-time.sh '2026-01-01 00:00:00+00'")
-    assert "restore-to-time.sh --cluster ends that" in refused
+    assert "to finish it, run: restore-to-time.sh --cluster" in refused
     again = platform.ssh(f"{SCRIPTS}/restore-to-time.sh --cluster --yes 2>&1")
-    assert "this ends it" in again
+    assert "this run finishes it" in again
     assert _sql(platform, "SELECT id FROM ops.keepsake") == "1"
     assert platform.ssh(f"ls -d {side} {data}.lost_* 2>/dev/null || true") == ""
     _sql(platform, "DROP TABLE ops.keepsake")

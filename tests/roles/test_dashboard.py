@@ -1,4 +1,4 @@
-"""What dashboard and alerts ask for is there: in our own metrics, or in what the exporters are known to tell."""
+"""What dashboard and alerts ask for is there: in our own metrics, or in what the exporters are known to export."""
 
 from __future__ import annotations
 
@@ -189,4 +189,4 @@ def test_the_dashboard_begins_with_the_health_of_the_host() -> None:
         for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
         if panel["type"] == "row"
     ]
-    assert rows == ["Is it well?", "Money", "Orders", "Latency", "Host"]
+    assert rows == ["Is it healthy?", "Money", "Orders", "Latency", "Host"]

@@ -33,7 +33,7 @@ def _segments(timeline: int, *numbers: int) -> dict[str, Any]:
 
 
 def _backup(number: int, *, timeline: int = 1, error: bool = False) -> dict[str, Any]:
-    """A backup that began and ended in that segment, as info tells of it."""
+    """A backup that began and ended in that segment, as info prints it."""
     segment = f"{timeline:08X}00000000{number:08X}"
     return {
         "label": f"backup-{number}",
@@ -171,7 +171,7 @@ def test_the_reason_why_a_recovery_ended_is_reported(tmp_path: Path) -> None:
         [sys.executable, str(SCRIPT), "--died", str(log)], check=False, capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "was not reached: recovery ended before the target; the last commit that can be had" in done.stderr
+    assert "was not reached: recovery ended before the target; the last possible commit" in done.stderr
 
 
 def _room(directory: Path, minimum: int) -> dict[str, Any]:

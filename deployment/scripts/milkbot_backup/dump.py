@@ -65,7 +65,7 @@ class Contents:
 
 
 class _Source:
-    """A dump's text, by lines where it is SQL and by blocks where it is rows; memory stays bounded."""
+    """A dump's text, by lines where it is SQL and by blocks where it is rows; memory is bounded."""
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
@@ -92,7 +92,7 @@ class _Source:
     def rows(self) -> tuple[int, bytes, bool]:
         """How many lines there are until the one that ends them, the first of them, and whether that came.
 
-        A row's own newlines and backslashes are escaped, so no row looks like that line.
+        A row's own newlines and backslashes are escaped, so no row is equal to that line.
         """
         # The first line may be the end already.
         self._held, self._at = b"\n" + self._held[self._at :], 0
@@ -100,7 +100,7 @@ class _Source:
         first = self._held[1 : self._held.find(b"\n", 1) + 1]
         rows, counted_from = 0, 1
         while (end := self._held.find(_END_OF_ROWS)) < 0:
-            # What may be the beginning of the end stays.
+            # What may be the beginning of the end is kept.
             until = max(counted_from, len(self._held) - len(_END_OF_ROWS) + 1)
             rows += self._held.count(b"\n", counted_from, until)
             self._at, counted_from = until, 0

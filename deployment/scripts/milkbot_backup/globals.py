@@ -1,4 +1,4 @@
-"""What stands beside a dump: the roles of its server, and what belongs to the database itself."""
+"""The globals of a dump: the roles of its server, and what belongs to the database itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROPERTY = re.compile(
 def statements(lines: Iterable[str], known: set[str], *, properties: bool) -> Iterator[str]:
     """The statements that make the roles which are not among `known` (names as SQL has them) and what those are.
 
-    With `properties` also those about the database itself. A role that is known stays as it is.
+    With `properties` also those about the database itself. A role that exists is not changed.
     """
     new: set[str] = set()
     for line in lines:

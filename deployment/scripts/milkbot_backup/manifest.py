@@ -1,4 +1,4 @@
-"""The manifest beside a backup, and whether the file is what it says."""
+"""The manifest of a backup, and whether the file is what it says."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def manifest_path(backup: Path) -> Path:
 
 
 def manifest_of(backup: Path) -> Manifest | None:
-    """The manifest beside a backup, None when there is none. Raises BrokenError for one that cannot be understood."""
+    """The manifest of a backup, None when there is none. Raises BrokenError for one that cannot be understood."""
     path = manifest_path(backup)
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def check_backup(path: Path, *, foreign: bool = False) -> tuple[Contents, Manife
     """Read a backup from end to end and hold it against its manifest.
 
     Raises BrokenError, with the reason and what to do, when it is not what was backed up. One without a manifest is
-    refused as well unless it may be `foreign`; then only the dump itself is checked, and its `.sha256` if there is one.
+    refused too unless it may be `foreign`; then only the dump itself is checked, and its `.sha256` if there is one.
     """
     size = _size(path)
     manifest = manifest_of(path)

@@ -60,7 +60,7 @@ def damaged(database: str) -> Iterator[str]:
     ask(_DROP_AMCHECK, database)
     if done.returncode != 0:
         said = " ".join((done.stdout + done.stderr).split())
-        yield f"pg_amcheck found damage, or could not look: {said[:500]}"
+        yield f"pg_amcheck found damage, or could not check: {said[:500]}"
 
 
 def amcheck(database: str) -> str:

@@ -1,4 +1,4 @@
-"""Asking a database through psql, which is on every host that has one."""
+"""Queries a database through psql, which is on every host that has one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NoAnswerError(Exception):
 
 
 def ask(script: str, database: str) -> list[list[str]]:
-    """The rows of psql's answer to a script; root asks as postgres. PGHOST in the environment names another server."""
+    """The rows of psql's answer to a script; root connects as postgres. PGHOST may name another server."""
     command = ["psql", "-XqAt", "-F\t", "-v", "ON_ERROR_STOP=1", f"--dbname={database}"]
     if os.geteuid() == 0:
         command = ["runuser", "-u", "postgres", "--", *command]

@@ -43,7 +43,7 @@ def write(path: Path, state: State) -> None:
 
 
 def ended(before: State, run: State, more: dict[str, str]) -> State:
-    """The state after a run. The last good one's end, and what `more` tells of it, outlives every failure."""
+    """The state after a run. The end of the last good run, with the values of `more`, outlives every failure."""
     if run["result"] == GOOD:
         return {**run, "last_good_at": run["at"], "last_good_file": run["file"], **more}
     kept = ("last_good_at", "last_good_file", *more)

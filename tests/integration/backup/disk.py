@@ -1,4 +1,4 @@
-"""Disks that get full: small file systems, and a whole host on one of them, its PostgreSQL as well."""
+"""Disks that get full: small file systems, and a whole host on one of them, its PostgreSQL too."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _start(data: Path) -> None:
 
 @contextmanager
 def one_disk(megabytes: int) -> Iterator[OneDisk]:
-    """A host on a disk of that size; the scripts are told that there is room, so that they begin."""
+    """A host on a disk of that size; the scripts see that there is room, so that they begin."""
     with tempfile.TemporaryDirectory(prefix="milkbot-disk-", dir="/dev/shm") as name:
         top = Path(name)
         _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "none", name)

@@ -23,7 +23,7 @@ from tests.roles.rendering import ROOT
 SCRIPTS = "/opt/milkbot/deployment/scripts"
 BACKUPS = "/var/backups/milkbot"
 NAME = "milkbot"
-# A folder that is the other side.
+# A folder that is the remote.
 STORE = "/opt/milkbot/store"
 # Under these a test's folders are mounted; a file system over them hides the machine's own.
 _HIDDEN = ("/opt", "/var/lib", "/var/backups", "/usr/local")
@@ -187,7 +187,7 @@ class Host:
 
 
 def send_away(host: Host, **settings: object) -> None:
-    """Have its backups go, encrypted, into a folder; the identity is there as well, which no real host has."""
+    """Have its backups go, encrypted, into a folder; the identity is there too, which no real host has."""
     made = subprocess.run(["age-keygen"], check=True, capture_output=True, text=True)
     host.path("/opt/milkbot/identity").write_text(made.stdout, "utf-8")
     public = made.stderr.removeprefix("Public key: ")

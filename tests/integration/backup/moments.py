@@ -25,7 +25,7 @@ Harm = Callable[[subprocess.Popen[str]], None]
 # Which moments a test goes through: a few, and every one of them in parts.
 MOMENTS = [(23, 30), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
 # Stands before another program of its name, and says that it comes; at one moment it waits until the harm is done. It
-# has nothing but the shell's own words: another program would count as well.
+# has nothing but the shell's own words: another program would count too.
 _STAND_IN = r"""#!/bin/bash
 me=$BASHPID.$SRANDOM name=${0##*/}
 echo "$me $name" >>"$MOMENTS/came"
@@ -56,7 +56,7 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 
 
 def kill_in_its_midst(process: subprocess.Popen[str]) -> None:
-    """The same, when the program has worked a little, and others beside it."""
+    """The same, when the program has worked a little, with others at the same time."""
 
     def kill() -> None:
         if process.poll() is None:
@@ -74,7 +74,7 @@ class Moments:
     _left: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def all(self, *command: str) -> list[str]:
-        """The programs that a whole run starts, in that order. It has to end well."""
+        """The programs that a whole run starts, in that order. It has to succeed."""
         done = self._start(0, *command)
         said, _ = done.communicate(timeout=PATIENCE)
         assert done.returncode == 0, said
@@ -124,7 +124,7 @@ class Moments:
         for name in ("came", "reached", "go"):
             (self.directory / name).unlink(missing_ok=True)
         (self.directory / "came").touch()
-        (self.directory / "came").chmod(0o666)  # for postgres as well
+        (self.directory / "came").chmod(0o666)  # for postgres too
         places = {"programs": "/usr/local/sbin", "scripts": SCRIPTS, "server": str(server_programs())}
         return self.host.start(
             *command,

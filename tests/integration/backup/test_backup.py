@@ -95,7 +95,7 @@ def test_a_failed_backup_keeps_the_time_of_the_last_good_one(host: Host) -> None
     assert done.returncode == 1
     after = host.state("daily")
     assert (after["result"], after["file"]) == ("failed", "")
-    assert "did not end well" in after["reason"]
+    assert "the dump of milkbot failed" in after["reason"]
     assert (after["last_good_at"], after["last_good_file"]) == (before["last_good_at"], before["last_good_file"])
     assert host.leftovers() == []
     assert len(host.backups()) == 1

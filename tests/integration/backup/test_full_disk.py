@@ -19,7 +19,7 @@ LARGE = "(SELECT string_agg(md5(random()::text || n), '') FROM generate_series(1
 
 @pytest.fixture
 def disk(host: Host) -> Iterator[Disk]:
-    """The backups' disk, with one backup; the scripts are told that there is room."""
+    """The backups' disk, with one backup; the scripts see that there is room."""
     host.program("df", "echo Avail; echo 999999999999")
     host.backup()
     with mounted(host.path(BACKUPS), *TMPFS) as disk:
@@ -68,7 +68,7 @@ def test_a_dump_that_fills_the_disk_leaves_no_partial_file(host: Host, disk: Dis
     disk.resize(f"nr_blocks={disk.used('nr_blocks') + blocks * tenths // 10}")
     done = host.script("backup-database.sh", "daily")
     assert done.returncode == 1, done.stderr
-    assert "did not end well" in host.state("daily")["reason"]
+    assert "the dump of milkbot failed" in host.state("daily")["reason"]
     assert (host.backups(), host.leftovers()) == (known, [])
     disk.resize("size=64m")
     assert len({*known, host.backup()}) == 2

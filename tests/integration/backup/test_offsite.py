@@ -1,4 +1,4 @@
-"""offsite-backup.sh and fetch-backup.sh, with rclone's and age's own programs and a folder as the other side."""
+"""offsite-backup.sh and fetch-backup.sh, with rclone's and age's own programs and a folder as the remote."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_copy_without_a_remote_is_refused(host: Host) -> None:
 
 
 def test_rclone_stores_what_it_learns_apart_from_its_settings(away: Host) -> None:
-    """Over sftp it writes down which sums the other side knows, and elsewhere a new token; site.yml would undo that."""
+    """Over sftp it writes down which sums the remote knows, and elsewhere a new token; site.yml would undo that."""
     away.program("rclone", 'echo "md5sum_command = md5sum" >>"$2"; exec /usr/bin/rclone "$@"')
     settings = away.path("/etc/milkbot/backup-rclone.conf")
     before = settings.read_bytes()
