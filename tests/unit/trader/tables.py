@@ -45,7 +45,7 @@ FINDINGS: Final[Mapping[FindingKind, str]] = {
 }
 WITHDRAWALS: Final[Mapping[Withdrawal, tuple[str, str]]] = {
     Withdrawal.NOT_ALLOWED: ("the trading state is not ACTIVE", ""),
-    Withdrawal.NOT_WANTED: ("orders are not to rest any more", "ORDER_STYLE"),
+    Withdrawal.NOT_WANTED: ("resting orders are switched off", "ORDER_STYLE"),
     Withdrawal.NEAR_CLOSE: (
         "its market closes, or the exchange pauses, within so many minutes",
         "QUOTE_CLOSE_GUARD_MIN QUOTE_PAUSE_GUARD_MIN",
