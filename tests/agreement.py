@@ -43,7 +43,7 @@ class Ground(Protocol):
 
 
 def differences(ground: Ground) -> list[str]:
-    """Everything in which our ledger and the exchange's differ. Nothing, when all is well."""
+    """Everything in which our ledger and the exchange's differ. Nothing, when all agrees."""
     return [*_orders(ground), *_fills(ground), *_positions(ground), *_settlements(ground), *_cash(ground)]
 
 

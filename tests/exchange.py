@@ -1,4 +1,4 @@
-"""A simulated exchange in the test's own process: real HTTP on a loopback port, a world that begins when it is told."""
+"""A simulated exchange in the test's own process: real HTTP on a loopback port, a world that begins on request."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ as_root() {
 need_packages() {
     local installed package missing=()
     command -v dpkg-query >/dev/null || die "needs Debian or Ubuntu (this machine has no dpkg)"
-    # It exits non-zero when one package is unknown, which is what is looked for here.
+    # It exits non-zero when one package is unknown, which is what matters here.
     installed=$(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
     for package in "$@"; do
         grep -qxF "installed $package" <<<"$installed" || missing+=("$package")
@@ -96,7 +96,7 @@ need_uv() {
 }
 
 # need_environment UV_SYNC_OPTION...: bring .venv to the lock file. What other commands put there
-# stays, so that bin/up and bin/test do not undo each other's work.
+# remains, so that bin/up and bin/test do not undo each other's work.
 need_environment() {
     need_uv
     [ -d "$root/.venv" ] || note "installing the Python environment into .venv"

@@ -32,7 +32,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """Where screenshots are kept to be looked at: MILKBOT_SCREENSHOTS, or test-results/screenshots."""
+    """Where screenshots are kept: MILKBOT_SCREENSHOTS, or test-results/screenshots."""
     return Path(os.environ.get("MILKBOT_SCREENSHOTS", "test-results/screenshots"))
 
 

@@ -1,4 +1,4 @@
-"""A server as the public sees it: through nginx, over TLS. Runs when it is told which server.
+"""A server as the public sees it: through nginx, over TLS. Runs when a server is named.
 
 MILKBOT_E2E_ADDRESS is the server's address and MILKBOT_E2E_CA the authority of its certificate; MILKBOT_URL names it
 (https://milkbot.test/ when it is not set). No name service needs to know the name.
@@ -54,7 +54,7 @@ def site() -> Site:
     """The server under test."""
     address = os.environ.get("MILKBOT_E2E_ADDRESS")
     if not address:
-        pytest.skip("no server to look at: set MILKBOT_E2E_ADDRESS, MILKBOT_E2E_CA and MILKBOT_URL")
+        pytest.skip("no server to test: set MILKBOT_E2E_ADDRESS, MILKBOT_E2E_CA and MILKBOT_URL")
     url = os.environ.get("MILKBOT_URL", "https://milkbot.test/")
     authority = os.environ.get("MILKBOT_E2E_CA")
     return Site(url, str(urlsplit(url).hostname), address, Path(authority) if authority else None)

@@ -9,7 +9,7 @@ from testinfra.host import Host
 @pytest.fixture(autouse=True)
 def _only_with_a_machine(request: pytest.FixtureRequest) -> None:
     if not request.config.getoption("--hosts"):
-        pytest.skip("no machine to look at; name one: --hosts='ssh://NAME?sudo=true' --ssh-config=FILE")
+        pytest.skip("no machine to test; name one: --hosts='ssh://NAME?sudo=true' --ssh-config=FILE")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What can be reached from outside, and what a service could reach if it were taken over."""
+"""What can be reached from outside, and what a compromised service could reach."""
 
 from __future__ import annotations
 

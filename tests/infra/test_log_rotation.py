@@ -57,7 +57,7 @@ def _lines(host: Host, log: str) -> list[str]:
 
 @pytest.fixture
 def writing(host: Host) -> Iterator[None]:
-    """Three writers at work."""
+    """Three running writers."""
     host.check_output(f"touch /run/milkbot-test-writing {STATE}")
     python = f"/opt/milkbot/venv/bin/python -I -c {shlex.quote(WRITER)}"
     for number in (1, 2):

@@ -38,7 +38,7 @@ def test_only_root_may_change_the_scripts_that_root_runs(host: Host, name: str) 
 
 
 def test_the_health_check_passes_with_the_environment_of_cron(host: Host) -> None:
-    # Cron's own may be at work.
+    # Cron's own may be running.
     host.check_output("flock --timeout 600 /run/lock/milkbot-health.lock true")
     done = host.run(_as_cron(f"{SCRIPTS}/healthcheck.sh --alert"))
     assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""A call that was killed between two steps leaves a disk that the next call mends."""
+"""A call that was killed between two steps leaves a disk that the next call repairs."""
 
 from __future__ import annotations
 

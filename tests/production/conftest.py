@@ -19,7 +19,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader with a fresh clone, before the first command; the server is as its provider hands it over."""
     if not IMAGE:
         pytest.skip("no image to make a server of; run: bin/test production")
-    # Named after the checkout as well, so that two of them on one host do not take each other's machine away.
+    # Named after the checkout too, so that two of them on one host do not take each other's machine away.
     name = f"production-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
     for made in machine(name, IMAGE):
         yield Reader.begin(tmp_path_factory.mktemp("reader"), made)
@@ -38,7 +38,7 @@ def reader(bare: Reader) -> Reader:
 
 @pytest.fixture(scope="session")
 def shipped(reader: Reader) -> Reader:
-    """The same without the simulator's variables: of the trial, the exchange's address and the limits stay."""
+    """The same without the simulator's variables: of the trial, the exchange's address and the limits remain."""
     succeeded(reader.edit("trial.yml", "/^simulator_/d"))
     succeeded(reader.edit("vault.yml", "/^simulator_/,/-----END/d"))
     return reader

@@ -100,7 +100,7 @@ def test_a_rollback_reverts_migrations(shipped: Reader) -> None:
     succeeded(shipped.play("rollback.yml", "--tags", "code,migrations", **WATCH))
     assert shipped.live() == first
     assert shipped.ssh("milkbot db current").splitlines()[-1] == schema
-    # What is deployed later has no migration to go back across.
+    # What is deployed later has no migration to revert.
     run("git", "revert", "--no-edit", "HEAD", cwd=shipped.clone)
 
 

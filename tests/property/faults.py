@@ -84,7 +84,7 @@ class FaultyWire(httpx2.BaseTransport):
         self._reached: int | None = None
 
     def arm(self, fault: Fault | None) -> None:
-        """Play that fault from now on; None mends everything."""
+        """Play that fault from now on; None ends all faults."""
         self._reached = fault.reached if fault else None
         self._floor.simulator.set_faults(FaultPlan(fault.rules, fault.seed) if fault else FaultPlan())
 

@@ -102,7 +102,7 @@ class BooksAgree(RuleBasedStateMachine):
 
     @rule(act=st.sampled_from(ACTS))
     def operator_acts(self, act: str) -> None:
-        """Stops everything in one of the ways there are, or looks at what stopped it and goes on."""
+        """Stops everything in one of the ways there are, or checks what stopped it and goes on."""
         if act == "kill file":
             self.floor.kill_file.touch()
         elif act == "go on":

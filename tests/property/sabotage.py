@@ -100,7 +100,7 @@ def has_no_limits() -> Sabotage:
 
 @contextmanager
 def trades_while_it_is_halted() -> Iterator[None]:
-    """The operator's halt is stored, and nobody looks."""
+    """The operator's halt is stored, and nobody checks."""
     with patch("milkbot.trader.trading_loop.TradingLoop._trading_state", lambda *_: TradingState.ACTIVE):
         yield
 

@@ -1,4 +1,4 @@
-"""One example: a trader, an exchange, an operator and a neighbour, from Monday until all faults are mended."""
+"""One example: a trader, an exchange, an operator and a neighbour, from Monday until all faults are repaired."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Trial:
         self._hand_orders = 0
 
     def loop(self, venue: KalshiClient, weather: WeatherClient) -> TradingLoop:
-        """The trader of this trial; a test may put another one in its place."""
+        """The trader of this trial; a test may replace it."""
         return TradingLoop(self.settings, self.floor.engine, venue, weather, self.floor)
 
     def begin(self, style: str, allowed: Allowed) -> None:
@@ -110,12 +110,12 @@ class Trial:
             self.neighbour_trades(order.ticker, side, order.cents, contracts)
 
     def close_findings(self) -> None:
-        """The operator looks at each finding that is open, and takes it for explained."""
+        """The operator checks each open finding, and closes it."""
         for (finding,) in self.floor.rows("SELECT id FROM ops.findings WHERE closed_at IS NULL ORDER BY id"):
             self.command("reconcile", "--close", str(finding), "--note", "a test")
 
     def resolve_what_is_absent(self) -> None:
-        """The operator looks for each order of unknown outcome on the exchange's site, and rules on those not there."""
+        """The operator searches each order of unknown outcome on the exchange's site, and rules on those not there."""
         there = {order.client_order_id for order in self.floor.simulator.state.orders.values()}
         unresolved = "SELECT id, client_order_id FROM ops.orders WHERE state IN ('pending', 'unknown') ORDER BY id"
         for number, name in self.floor.rows(unresolved):
@@ -161,7 +161,7 @@ class Trial:
         tally["examples"] += 1
         for order in state.orders.values():
             if order.account == self.floor.tester:
-                tally["orders of the trader" if order.client_order_id.startswith(OURS) else "orders by hand"] += 1
+                tally["orders of the trader" if order.client_order_id.startswith(OURS) else "manual orders"] += 1
         tally["fills"] += sum(filled.account == self.floor.tester for filled in state.fills)
         tally["settlements"] += len(state.settlements)
         for kind, count in self.floor.rows("SELECT kind, count(*) FROM ops.findings GROUP BY kind"):
@@ -175,7 +175,7 @@ class Trial:
             _, broken = events.verified(session, context.mode, order_events.START)
             yield from [broken] if broken else []
             for answer in catalogue.check(session, context):
-                # What the operator buys by hand obeys no limit but his own.
+                # What the operator buys manually obeys no limit of the trader.
                 if not (self._hand_orders and answer.invariant.name == _LIMITS_KEPT):
                     yield from (f"{answer.invariant.name}: {problem}" for problem in answer.problems)
         if not self._hand_orders:

@@ -31,7 +31,7 @@ class Allowed:
     open: Decimal = Decimal(10)
 
     def environment(self) -> dict[str, str]:
-        """The variables that tell a trader."""
+        """The variables of a trader."""
         return {
             "MAX_TRADE_RISK_PCT": str(self.trade),
             "MAX_EVENT_RISK_PCT": str(self.event),
@@ -72,7 +72,7 @@ class Watch:
         self.between_ticks()
 
     def between_ticks(self) -> None:
-        """Whatever was filled since, what is held keeps every limit: unless the operator bought by hand, too."""
+        """Whatever was filled since, what is held keeps every limit: unless the operator also bought manually."""
         state = self._floor.simulator.state
         mine = [order for order in state.orders.values() if order.account == self._floor.tester]
         if any(order.client_order_id[:3] != OURS for order in mine):

@@ -1,4 +1,4 @@
-"""A small world that a test moves: two cities, three brackets a day, quotes and forecasts as they were told."""
+"""A small world that a test moves: two cities, three brackets a day, quotes and forecasts as the test sets them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _COOL = 70
 
 
 class Moved:
-    """Degrees that change when they are told to, and are known for every moment before."""
+    """Degrees that change on request, and are known for every moment before."""
 
     def __init__(self, value: float) -> None:
         self.moments: list[datetime] = []
@@ -119,7 +119,7 @@ class _House:
                 quotes.append(Quote(MAKER, f"ask:{layer}", False, ask + behind, lots, stamp))
         return quotes
 
-    def takes(self, plan: EventPlan, strike: Strike, at: datetime, since: datetime | None) -> list[Take]:  # noqa: ARG002 - who takes is told
+    def takes(self, plan: EventPlan, strike: Strike, at: datetime, since: datetime | None) -> list[Take]:  # noqa: ARG002 - the test sets who takes
         """Nobody: other traders are the neighbour's account."""
         return []
 

@@ -25,7 +25,7 @@ _BIN = re.compile(r"/(?:usr/)?s?bin/([^/]+)")
 
 
 def of_python(paths: Iterable[Path]) -> dict[str, set[str]]:
-    """Programs that Python files start by an argument list or look for by name, each with the files."""
+    """Programs that Python files start by an argument list or search by name, each with the files."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in paths:
         for name in filter(_is_program, _in_module(ast.parse(path.read_text(encoding="utf-8")))):

@@ -20,7 +20,7 @@ _MEASURED = ROOT / "tests/bench"
 _WAITS = {"join", "wait"}
 _ON_A_MACHINE = re.compile(r"timeout (\d+) (?:ba)?sh -c '?(?:until|while)\b")
 _PAUSE = 1
-"""Seconds below which it is a pause between two looks, and no limit."""
+"""Seconds below which it is a pause between two checks, and no limit."""
 _TIMEOUTS = {"timeout", "default_timeout"}
 _OF_A_PROFILE = {"deadline", "suppress_health_check"}
 _PROFILES = {

@@ -1,4 +1,4 @@
-"""The closing line tells of every failure."""
+"""The closing line names every failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a deploy's gate is told of the process that answers."""
+"""What a deploy's gate reads of the process that answers."""
 
 from __future__ import annotations
 

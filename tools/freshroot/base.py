@@ -41,7 +41,7 @@ def forget(state: Path) -> None:
 def _build(root: Path) -> None:
     mirrors.check(_RECIPE)
     say("the fresh root: building its file system (about twenty seconds)")
-    # A mount namespace of its own: whatever kills the build, no mount of it stays on the host.
+    # A mount namespace of its own: whatever kills the build, no mount of it remains on the host.
     run(
         [
             *("unshare", "--mount", "--propagation", "private", "--"),

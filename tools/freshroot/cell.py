@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ENTER = Path(__file__).with_name("enter.sh")
 _HOSTNAME = "fresh"
-# What of the caller's environment a new machine would have too; the rest stays outside.
+# What of the caller's environment a new machine would have too; the rest is left out.
 _ENVIRONMENT = re.compile(
     r"CI|TERM|NO_COLOR|(?i:(https?|all|no)_proxy)|MILKBOT_(DEBIAN|UBUNTU)_\w+|(PIP|UV)_(\w*INDEX\w*|DEFAULT_TIMEOUT)"
 )

@@ -67,6 +67,6 @@ def _try_remove(group: Path) -> bool:
         except OSError:  # busy: a process in it is still on its way out
             return False
     if group.parent.name == _FAMILY:
-        with suppress(OSError):  # another machine's group is beside it
+        with suppress(OSError):  # another machine's group is next to it
             group.parent.rmdir()
     return True

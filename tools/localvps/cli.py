@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     destroy.add_argument("--all", action="store_true", help="every machine")
     listing = add("list", "list the machines", machine=False)
     listing.add_argument("--json", action="store_true")
-    showing = add("show", "tell all about a machine")
+    showing = add("show", "show all about a machine")
     showing.add_argument("--json", action="store_true")
     showing.add_argument("--field", help="print one value alone")
     shell = add("ssh", "run a command, without one a shell, as root on a machine")

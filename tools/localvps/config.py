@@ -32,7 +32,7 @@ class Config:
         return self.cache_dir / "images"
 
     def image_lock(self, name: str) -> Path:
-        """The lock of an image; beside the images, which families of machines share."""
+        """The lock of an image, next to the images, which families of machines share."""
         return self.cache_dir / "locks" / name
 
     @property

@@ -1,4 +1,4 @@
-"""The one error that reaches the user, and the one way to tell of progress."""
+"""The one error that reaches the user, and the one way to report progress."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 class VpsError(Exception):
-    """A failure told in one sentence: what, with which value, and the mend."""
+    """A failure in one sentence: what, with which value, and the fix."""
 
 
 def say(message: str) -> None:

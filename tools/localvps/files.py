@@ -54,7 +54,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def lock(path: Path, what: str) -> Iterator[None]:
-    """Hold an exclusive lock; tells when it has to wait. The kernel frees it when its owner dies."""
+    """Hold an exclusive lock; reports when it has to wait. The kernel frees it when its owner dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as stream:
         try:

@@ -1,4 +1,4 @@
-"""What this host must have; each lack is told in one sentence with its mend."""
+"""What this host must have; each lack is reported in one sentence with its fix."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ def cgroup_root() -> Path:
 
 
 def has_systemd() -> bool:
-    """Tell whether systemd is this host's PID 1."""
+    """Return whether systemd is this host's PID 1."""
     return Path("/run/systemd/system").is_dir()

@@ -74,7 +74,7 @@ def _build(config: Config, recipe: Recipe, image: Image) -> None:
     building.mkdir(mode=0o755)
     root = building / "rootfs"
     say(f"image {recipe.name}: building from {base} (about half a minute)")
-    # A mount namespace of its own: whatever kills the build, no mount of it stays on the host.
+    # A mount namespace of its own: whatever kills the build, no mount of it remains on the host.
     run(
         [
             *("unshare", "--mount", "--propagation", "private", "--"),

@@ -13,7 +13,7 @@ class KeySource:
     """Where a distribution's keys are, and how they get there."""
 
     installed: Path
-    mend: str
+    fix: str
 
 
 SOURCES = {
@@ -30,8 +30,8 @@ SOURCES = {
 
 
 def find(distribution: str) -> Path:
-    """The keyring of a distribution. Raises VpsError with the mend when it is not on this host."""
+    """The keyring of a distribution. Raises VpsError with the fix when it is not on this host."""
     source = SOURCES[distribution]
     if not source.installed.is_file():
-        raise VpsError(f"{source.installed} is missing: {source.mend}")
+        raise VpsError(f"{source.installed} is missing: {source.fix}")
     return source.installed

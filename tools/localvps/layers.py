@@ -1,6 +1,6 @@
 """The disk of a machine: an image, frozen layers (snapshots), and one writable layer on top.
 
-Every change moves directories first and the record last, so a killed call is mended by the next.
+Every change moves directories first and the record last, so the next call repairs what a killed one left.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MAX_SNAPSHOTS = 40  # the mount call takes its whole option text in one page
 
 
 def prepare(config: Config, machine: Machine) -> Machine:
-    """Mend what a killed call left, make the writable layer, and return the machine as it is."""
+    """Repair what a killed call left, make the writable layer, and return the machine as it is."""
     for trash in machine.directory.glob(f"{_TRASH}*"):
         files.remove_tree(trash)
     whole = []

@@ -102,7 +102,7 @@ def _start(config: Config, machine: Machine) -> Machine:
 
 
 def _halt(config: Config, machine: Machine, *, cut: bool) -> bool:
-    """Stop a machine or cut its power; tells whether it ran. The last one takes the network along."""
+    """Stop a machine or cut its power; returns whether it ran. The last one takes the network along."""
     running = process.of(config, machine) is not None
     (process.kill if cut else process.stop)(config, machine)
     with _registry(config):

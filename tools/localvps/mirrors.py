@@ -64,7 +64,7 @@ def sources(recipe: Recipe) -> str:
 
 
 def check(recipe: Recipe) -> None:
-    """Check that the mirrors answer for the suite; raises VpsError with the mend."""
+    """Check that the mirrors answer for the suite; raises VpsError with the fix."""
     for line in sources(recipe).splitlines():
         _, uri, suite, *_ = line.split()
         url = f"{uri}/dists/{suite}/InRelease"

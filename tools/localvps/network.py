@@ -78,7 +78,7 @@ def _refuse_taken_subnet(config: Config) -> None:
 
 
 def _warn_of_forward_filter() -> None:
-    """Tell of another program's firewall: an accept of ours cannot outvote its drop."""
+    """Report another program's firewall: an accept of ours cannot outvote its drop."""
     for item in json.loads(run(["nft", "-json", "list", "chains"]))["nftables"]:
         chain = item.get("chain", {})
         if chain.get("hook") == "forward" and chain.get("policy") == "drop":

@@ -70,7 +70,7 @@ def ensure_server(directory: Path, domain: str, address: ipaddress.IPv4Address) 
 
 
 def _fits(certificate: Path, ca: Path, domain: str, address: ipaddress.IPv4Address) -> bool:
-    """Tell whether the authority signed it for this name and address, with a month left."""
+    """Return whether the authority signed it for this name and address, with a month left."""
     verify: list[str | Path] = [
         "openssl",
         "verify",

@@ -34,7 +34,7 @@ class Process:
     cgroup: Path
 
     def alive(self) -> bool:
-        """Tell whether this very process still runs (a number can be given out again)."""
+        """Return whether this very process still runs (a number can be given out again)."""
         return _started(self.pid) == self.started
 
 

@@ -34,6 +34,6 @@ def run(
 
 
 def succeeds(command: Sequence[str | Path]) -> bool:
-    """Tell whether a program exits with 0; its output is dropped."""
+    """Return whether a program exits with 0; its output is dropped."""
     words = [str(word) for word in command]
     return subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0

@@ -50,7 +50,7 @@ def public_key(config: Config) -> str:
 
 
 def make_host_keys(machine: Machine) -> None:
-    """Make a machine's own host key; it stays the same through resets."""
+    """Make a machine's own host key; it remains the same through resets."""
     directory = machine.directory / "host-keys"
     directory.mkdir(mode=0o700)
     name = directory / "ssh_host_ed25519_key"

@@ -37,6 +37,6 @@ def install(root: Path) -> None:
     for number, pem in enumerate(extra, start=1):
         files.write(root / f"usr/local/share/ca-certificates/host-{number:03}.crt", pem + "\n")
     run(["chroot", root, "update-ca-certificates"])
-    # Programs with a bundle of their own (uv, pip, requests) look here for the system's.
+    # Programs with a bundle of their own (uv, pip, requests) read the system's here.
     with (root / "etc/environment").open("a", encoding="utf-8") as stream:
         stream.write(f"SSL_CERT_FILE=/{BUNDLE}\n")

@@ -1,4 +1,4 @@
-"""What became of the mutants, and the text by which a survivor is known for as long as its line stays as it is."""
+"""What became of the mutants, and the text by which a survivor is known for as long as its line does not change."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ ORDER_PATH = (
 MUTATED = (*(f"{package}/*.py" for package in PACKAGES), *(f"trader/{module}.py" for module in ORDER_PATH))
 """What faults are put into, below app/milkbot."""
 TESTS = (*PACKAGES, "trader/orders", "trader/reconcile", "trader/decide/test_resting.py")
-# Besides the code and its tests: what these tests read and import. Of the shared modules of the tests all are copied.
+# In addition to the code and its tests: what these tests read and import, with all shared modules of the tests.
 _NEEDED = ("docs/risk.md", "tests/*.py", "tests/unit/conftest.py")
 
 # pytest starts anew for each mutant: the plugins that collect all garbage at its end take half of that time.

@@ -1,1 +1,1 @@
-"""Runs the parts of the test suite side by side and tells how each one went."""
+"""Runs the parts of the test suite side by side and reports how each one went."""

@@ -1,4 +1,4 @@
-"""Command line of bin/test: exit code 0 when every part is well, 1 when one is not, 2 for wrong usage."""
+"""Command line of bin/test: exit code 0 when every part passes, 1 when one fails, 2 for wrong usage."""
 
 from __future__ import annotations
 

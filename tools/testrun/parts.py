@@ -25,7 +25,7 @@ _SHELL_TOPS = ("bin", ".ci", "tools", "tests", "deployment", "roles")
 # Folders of a role whose Python Ansible brings to the host.
 _ON_HOST = ("files", "library", "module_utils")
 _DESTROY = ("molecule", "destroy", "--no-command-borders")
-# In this order: the browser looks at the release that was provisioned.
+# In this order: the browser tests the release that was provisioned.
 _ON_MACHINE = {"browser": "tests/e2e", "deploy": "tests/deploy"}
 _USE_MACHINE = ("molecule", *_ON_MACHINE)
 # What runs on every image.
@@ -137,7 +137,7 @@ def names(*, all_images: bool) -> list[str]:
 
 
 def images_without_mirror() -> dict[str, str]:
-    """The parts whose image cannot be made here, each with the reason and the mend."""
+    """The parts whose image cannot be made here, each with the reason and the fix."""
     found: dict[str, str] = {}
     for recipe in recipes.RECIPES.values():
         try:

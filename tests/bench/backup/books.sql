@@ -1,4 +1,4 @@
--- Books of :ticks ticks over 24 cities with 6 brackets each: about 100 kB of database a tick. Every decision is stored,
+-- A ledger of :ticks ticks over 24 cities with 6 brackets each: about 100 kB a tick. Every decision is stored,
 -- whether it became an order or not; one in a hundred did, and was filled.
 \set ON_ERROR_STOP on
 -- The rows fit each other by how they are made: no foreign key has to be looked up.

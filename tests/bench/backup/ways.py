@@ -97,7 +97,7 @@ class Ways:
             time.sleep(1)
 
     def measure(self, name: str) -> Run:
-        """One way, with requests all the while; nothing of the one before is still at work."""
+        """One way, with requests all the while; nothing of the one before still runs."""
         shown, work = _WAYS[name]
         self.archived()
         self.machine.sql("-c CHECKPOINT")
@@ -158,7 +158,7 @@ def _plain_restore(machine: Machine) -> str:
 
 
 def _files_restore(machine: Machine) -> str:
-    """pgBackRest's files beside the running cluster, and a server that has replayed what makes a database of them."""
+    """pgBackRest's files next to the running cluster, and a server that has replayed what makes a database of them."""
     machine.ssh(f"install -d -o postgres -g postgres -m 0700 {BESIDE}")
     machine.ssh(
         f"runuser -u postgres -- pgbackrest --stanza=milkbot --pg1-path={BESIDE} --archive-mode=off --type=immediate "

@@ -1,7 +1,7 @@
 """Many more histories than a test run has time for: python -m tests.bench.chaos.bench [EXAMPLES] [--seed N] ...
 
 Each worker has a server, a database and an exchange of its own and runs the state machine of tests/property in batches,
-each from a seed of its own; after each example all faults are mended and the ledger must agree with the exchange. Tells
+each from a seed of its own; after each example all faults end and the ledger must agree with the exchange. Tells
 how far it is after each batch, and at once what a batch found, with its seed and the history; at the end what happened
 in all of them together, also when it is interrupted. Leaves with 1 if anything was found, 2 if not all was run.
 """
@@ -67,13 +67,13 @@ def work(seed: int) -> Result:
     began = time.process_time()
     try:
         run_examples(_floor, BATCH, shrink=False, from_seed=seed)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other seeds go on and the end tells it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other seeds go on, and the end reports it
         found[seed] = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
     return Result(Counter(_floor.tally), found, time.process_time() - began, 1)
 
 
 def results(seeds: range, workers: int) -> Iterator[Result]:
-    """Each batch's, as it ends. SIGINT and SIGTERM let those at work end, and begin no other."""
+    """Each batch's, as it ends. SIGINT and SIGTERM let running batches end, and begin no other."""
     with ProcessPoolExecutor(workers, initializer=settle) as pool:
         batches = [pool.submit(work, seed) for seed in seeds]
         for number in STOPS:

@@ -1,4 +1,4 @@
-"""update.yml and rollback.yml under requests and open dashboards, beside other ways to change the version.
+"""update.yml and rollback.yml under requests and open dashboards, compared with other ways to change the version.
 
 Run as root from the checkout: python -m tests.bench.deploy.bench. Makes a machine of its own, or takes one that was
 provisioned by this checkout. Prints tables; nothing is asserted. The other ways are a plain restart of the services,

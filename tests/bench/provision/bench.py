@@ -1,4 +1,4 @@
-"""site.yml on a fresh machine, and again, beside the runbook's commands typed in by a shell script on an equal one.
+"""site.yml on a fresh machine, and again, compared with the runbook's commands, typed by a script.
 
 Run as root from the checkout: python -m tests.bench.provision.bench. Prints a table; nothing is asserted. Neither
 machine makes a history: what is compared is the way from an empty machine to services that answer.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The runbook's own commands, sections 2 to 6, typed in on a fresh machine: what site.yml is measured against.
-# Beside it lies what the runbook takes for granted: the release (milkbot.tar), the configuration files (files/), and the
+# Its directory holds what the runbook takes for granted: the release (milkbot.tar), the configuration files (files/), and the
 # domain and the password (given). Where a command of the runbook no longer exists, its nearest one stands.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,4 +1,4 @@
-"""The files that the runbook copies from the repository or that its reader edits by hand."""
+"""The files that the runbook copies from the repository or that its reader edits."""
 
 from __future__ import annotations
 

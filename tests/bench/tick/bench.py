@@ -2,7 +2,7 @@
 
 Runs ticks over 24 cities with six brackets each, at a simulated exchange in another process and on a database of its
 own, and prints for each: the requests, the tokens that they cost at the exchange, the database's statements, and the
-seconds of processor time of the trader's own process. Beside them stand the seconds that the account's rate limit
+seconds of processor time of the trader's own process. The table also has the seconds that the account's rate limit
 (tier Basic) asks for the same requests, from a full bucket and from an empty one: no trader can be quicker.
 """
 

@@ -1,4 +1,4 @@
-"""What the service and the rollups tell Prometheus, on a real database."""
+"""The metrics of the service and the rollups for Prometheus, on a real database."""
 
 from __future__ import annotations
 

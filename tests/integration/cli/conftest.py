@@ -29,7 +29,7 @@ def origin(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 @pytest.fixture
 def limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """Write the table of limits of this host, with what is given in the place of the usual."""
+    """Write the table of limits of this host, with what is given instead of the defaults."""
     path = tmp_path / "limits.json"
     monkeypatch.setattr("milkbot.cli.doctor.limits_path", lambda: path)
 

@@ -152,7 +152,7 @@ def test_live_tick_that_is_not_armed_opens_no_socket(
     milkbot: Milkbot, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*arguments: object) -> None:
-        raise AssertionError(f"a name was looked up before live trading was armed: {arguments}")
+        raise AssertionError(f"a name was resolved before live trading was armed: {arguments}")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     live = {"TRADING_MODE": "live", "KALSHI_API_BASE": "https://external-api.kalshi.com/trade-api/v2"}

@@ -30,7 +30,7 @@ def test_trade_of_59_minutes_is_hidden_and_one_of_61_is_shown(database: TestData
 
 
 def test_no_function_of_the_reader_sees_a_hidden_trade(database: TestDatabase) -> None:
-    """A plain view would let a condition that raises run before the delay, and the error would tell the row."""
+    """A plain view would let a condition that raises run before the delay, and the error would show the row."""
     Facts(database.engine()).fill(market("NYC", DAY), hours_ago(0.1))
     with database.engine("milkbot_api").connect() as connection:
         count = connection.scalar(

@@ -1,4 +1,4 @@
-"""What may happen to an order on its way: each fault is played by the wire in place of the exchange's answer."""
+"""What may happen to an order on its way: each fault is played by the wire instead of the exchange's answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def conflict(request: httpx2.Request, send: Send) -> httpx2.Response:
 
 
 def timeout_before_arrival(request: httpx2.Request, send: Send) -> httpx2.Response:
-    """The order left and never arrived; nobody can tell that from a lost answer."""
+    """The order left and never arrived; nobody can distinguish that from a lost answer."""
     del send
     raise httpx2.ReadTimeout("no answer", request=request)
 
@@ -44,7 +44,7 @@ def connection_refused(request: httpx2.Request, send: Send) -> httpx2.Response:
 
 
 def too_many_requests(request: httpx2.Request, send: Send) -> httpx2.Response:
-    """The exchange's rate limit: the order was not looked at."""
+    """The exchange's rate limit: the order was not read."""
     del request, send
     return reply({"error": {"code": "too_many_requests", "message": "slow down"}}, 429)
 

@@ -31,7 +31,7 @@ HOUR = timedelta(hours=1)
 
 
 class Ledger:
-    """A trader's database at a moment, and the operator beside it."""
+    """A trader's database at a moment, and its operator."""
 
     def __init__(self, database: TestDatabase, settings: Settings) -> None:
         self.owner = database.engine()
@@ -295,7 +295,7 @@ def test_resume_ends_only_the_holds_that_the_operator_saw(ledger: Ledger) -> Non
     seen = ledger.held()
     ledger.lose(50, HOUR, "B1.5")
     ledger.trip()
-    assert ledger.resume(*seen) is TradingState.REDUCING, "the loss was found after the operator looked"
+    assert ledger.resume(*seen) is TradingState.REDUCING, "the loss was found after the operator's check"
     assert ledger.sources() == ["breaker daily_loss"]
     assert ledger.state()[0] == "reducing"
 

@@ -37,7 +37,7 @@ def killed(scene: Scene, point: str) -> list[str]:
 
 
 def cut_off(where: Cut, scene: Scene, point: str) -> list[str]:
-    """The wire to the exchange is cut, and mended when the tick has ended."""
+    """The wire to the exchange is cut, and repaired when the tick has ended."""
     scene.tick_held_at(point, lambda: scene.proxy.cut(where))
     scene.proxy.cut(Cut.NOWHERE)
     return []

@@ -85,7 +85,7 @@ def test_every_broken_invariant_is_named(stage: Stage, name: str) -> None:
 def test_a_broken_invariant_stops_trading(stage: Stage) -> None:
     stage.tick()
     tamper(stage, BREAKS["state-is-its-events"].replace("'unknown'", "'rejected'"))
-    # An order that is over is looked at again only when something happens to it; this one is new since the mark.
+    # An order that is over is checked again only when something happens to it; this one is new since the mark.
     tamper(stage, "DELETE FROM ops.chain_marks")
     stage.later(minutes=30)
     stage.wire.requests.clear()

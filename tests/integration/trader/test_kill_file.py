@@ -19,7 +19,7 @@ from milkbot.venue.values import VenueOrder, VenueOrderStatus
 
 @pytest.fixture
 def kill_file(stage: Stage, tmp_path: Path) -> Path:
-    """Where this trader looks for it; it is not there."""
+    """Where this trader expects it; it is not there."""
     path = tmp_path / "data" / "HALT"
     path.parent.mkdir()
     stage.settings = stage.settings.model_copy(update={"kill_file": path})

@@ -18,7 +18,7 @@ from milkbot.errors import ExitCode
 
 @pytest.fixture(scope="module")
 def rivals(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, TickServer]]:
-    """A scene, and a second trader beside the scene's own."""
+    """A scene, and a second trader next to the scene's own."""
     directory = tmp_path_factory.mktemp("races")
     with (
         tick_server(directory / "first.log") as first,
@@ -60,7 +60,7 @@ def wrong_after(scene: Scene, second: TickServer, races: int) -> list[str]:
         seen[codes] += 1
         ticks = scene.floor.rows("SELECT count(*) FROM ops.ticks")[0][0]
         if codes not in {(0, ExitCode.LOCKED), (0, 0)} or ticks != codes.count(0):
-            problems.append(f"race {number}: they left with {codes}, and {ticks} ticks are told of")
+            problems.append(f"race {number}: they left with {codes}, and {ticks} ticks are recorded")
         if scene.accepted() != 2:
             problems.append(f"race {number}: {scene.accepted()} orders at the exchange, 2 are wanted")
         problems += [f"race {number}: {problem}" for problem in scene.converge()]

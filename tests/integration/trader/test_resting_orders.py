@@ -94,7 +94,7 @@ def test_old_order_without_an_answer_is_found_as_expired(exchange: Exchange, dat
         (lost,) = [row for row in ours(quoting, "client_order_id, state") if row["state"] == "unknown"]
         quoting.later(seconds=61)
         there = {order.client_order_id: order for order in exchange.simulator.state.orders.values()}
-        assert there[lost["client_order_id"]].filled_lots == 0, "a fill would tell of its order"
+        assert there[lost["client_order_id"]].filled_lots == 0, "a fill would show its order"
         quoting.later(days=3)
         quoting.tick()
         found = ours(quoting, "client_order_id, state, state_event, venue_order_id")

@@ -1,4 +1,4 @@
-"""Books that come back from a backup of an hour ago, while the exchange has gone on: halt, import, agree, wait."""
+"""A ledger that comes back from a backup of an hour ago, while the exchange has gone on: halt, import, agree, wait."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def state(floor: Floor) -> str:
 
 
 def an_hour_goes_by(trial: Trial) -> int:
-    """Orders and fills that the backup does not know, one by hand among them; returns how many are the trader's."""
+    """Orders and fills that the backup does not know, a manual one among them; returns how many are the trader's."""
     before = accepted(trial.floor)
     news(trial, NYC=78)
     trial.tick()
@@ -104,7 +104,7 @@ def test_a_restored_ledger_halts_imports_agrees_and_waits_for_the_operator(
     assert trial.verdict() == []
     news(trial, NYC=82, CHI=78)
     trial.tick()
-    assert accepted(floor) == known, "nothing may be sent before the operator has looked"
+    assert accepted(floor) == known, "nothing may be sent before the operator's check"
     assert floor.rows("SELECT count(*) FROM ops.findings WHERE kind = 'lost_order'")[0][0] > 0
 
     for (finding,) in floor.rows("SELECT id FROM ops.findings WHERE closed_at IS NULL"):

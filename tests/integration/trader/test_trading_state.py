@@ -1,4 +1,4 @@
-"""What stops trading: the operator, a breaker, a pause of the exchange. It goes on looking, deciding and recording."""
+"""What stops trading: the operator, a breaker, a pause of the exchange. It still observes, decides and records."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Ticks as processes of their own without a start of Python for each: `python -m tests.integration.trader.tick_server`.
 
 A line on standard input is a JSON object of environment variables. For each, a forked child runs the real command
-`milkbot tick` with exactly those variables, on the simulator's clock in place of the system's; a line on standard
-output tells its process id, and one more, when it has ended, its exit code (negative: the signal that ended it).
+`milkbot tick` with exactly those variables, on the simulator's clock instead of the system's; a line on standard
+output gives its process id, and one more, when it has ended, its exit code (negative: the signal that ended it).
 """
 
 from __future__ import annotations

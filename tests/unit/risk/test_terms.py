@@ -94,6 +94,6 @@ def test_unknown_fees_are_never_accepted() -> None:
 
 
 def test_a_fingerprint_is_that_of_the_text() -> None:
-    # Stored in databases: it must stay what it is.
+    # Stored in databases: it must not change.
     assert TODAY[0].fingerprint == "a89e3787293eac70"
     assert {clause.text for clause in TODAY} != {clause.fingerprint for clause in TODAY}

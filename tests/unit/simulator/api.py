@@ -78,7 +78,7 @@ class Api:
         return [market for event in body["events"] for market in event["markets"]]
 
     def liquid_market(self) -> dict[str, Any]:
-        """A market with quotes on both sides, well away from the ends."""
+        """A market with quotes on both sides, far from the ends."""
         return next(
             market
             for market in self.open_markets()

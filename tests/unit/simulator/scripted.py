@@ -68,10 +68,10 @@ class NoWeather:
 
     cities: tuple[City, ...] = (CITY,)
 
-    def forecast(self, city: City, now: datetime) -> Forecast | None:  # noqa: ARG002 - nothing to tell
+    def forecast(self, city: City, now: datetime) -> Forecast | None:  # noqa: ARG002 - nothing to report
         return None
 
-    def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:  # noqa: ARG002 - nothing to tell
+    def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:  # noqa: ARG002 - nothing to report
         return []
 
 

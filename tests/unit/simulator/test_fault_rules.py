@@ -1,4 +1,4 @@
-"""A fault that fires at another call than it was told to, or differently each time, proves nothing."""
+"""A fault that fires at another call than it should, or differently each time, proves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house's quotes meet resting orders, and what was taken stays taken."""
+"""The house's quotes meet resting orders, and what was taken remains taken."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def traded(api: Api) -> dict[str, object]:
 
 
 def answers(api: Api) -> dict[str, object]:
-    # A book that is looked at for the first time is stepped to now, and its trades appear on the tape.
+    # A book that is read for the first time is stepped to now, and its trades appear on the tape.
     api.get("/markets", limit=1000)
     found: dict[str, object] = {path: api.get(path) for path in QUESTIONS}
     found["positions"] = api.get("/portfolio/positions", settlement_status="all")

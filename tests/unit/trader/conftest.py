@@ -8,7 +8,7 @@ from tests.unit.trader.ledger import Account, Ledger
 
 @pytest.fixture
 def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """An empty ledger in the place of the database."""
+    """An empty ledger instead of the database."""
     made = Ledger()
     made.install(monkeypatch)
     return made

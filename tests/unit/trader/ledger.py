@@ -96,7 +96,7 @@ class Ledger:
         return any(session.in_transaction() for session in self._sessions)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Put it in the place of the database."""
+        """Put it instead of the database."""
         for module, names in _REPOSITORIES.items():
             for name in names.split():
                 monkeypatch.setattr(module, name, self._held_to(getattr(module, name), getattr(self, name)))

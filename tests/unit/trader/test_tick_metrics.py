@@ -1,4 +1,4 @@
-"""What a tick tells Prometheus when there is little to tell."""
+"""The metrics of a tick when there is little to report."""
 
 from __future__ import annotations
 

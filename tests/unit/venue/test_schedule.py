@@ -1,4 +1,4 @@
-"""Orders that rest into a maintenance nobody looked up, or a day without trading because of a pause that is none."""
+"""Orders that rest into a maintenance nobody read, or a day without trading because of a pause that is none."""
 
 from __future__ import annotations
 

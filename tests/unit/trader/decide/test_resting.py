@@ -1,4 +1,4 @@
-"""An order that stays too long is money given away; one that another placed is not the trader's to take."""
+"""An order that remains too long is money given away; one that another placed is not the trader's to take."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def test_positions_that_differ_are_read_again_from_further_back(
         ("fills", NOW - timedelta(days=2)),
     ]
     assert found == Reconciled(Cash(Decimal(1000)), new_fills=1)
-    assert ledger.findings == [], "what the second look explains is no finding"
+    assert ledger.findings == [], "what the second read explains is no finding"
 
 
 def test_positions_that_still_differ_are_a_finding(ledger: Ledger, account: Account) -> None:
