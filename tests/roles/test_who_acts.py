@@ -91,6 +91,7 @@ def test_no_record_takes_its_actor_from_the_environment() -> None:
     by_variable = re.compile("|".join(words))
     command = ["git", "ls-files", "app", "deployment", "roles", "playbooks"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    texts = {name: (ROOT / name).read_bytes().decode("utf-8", "replace") for name in listed.stdout.splitlines()}
+    files = [name for name in listed.stdout.splitlines() if not (ROOT / name).is_symlink()]
+    texts = {name: (ROOT / name).read_bytes().decode("utf-8", "replace") for name in files}
     found = [name for name, text in texts.items() if by_variable.search(text)]
     assert sorted(found) == ["app/milkbot/cli/actor.py", "roles/lock/module_utils/milkbot_lock.py"]
