@@ -1,16 +1,20 @@
-"""What dashboard and alerts ask for is there: in our own metrics, or in what the exporters are known to export."""
+"""What dashboard and alerts ask for is there: in our own metrics, or in what the exporters are known to tell."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from deployment.monitoring.grafana import dashboard
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import create_engine
@@ -32,6 +36,7 @@ from milkbot.textfile import Page, recorded_run
 from milkbot.trader import metrics as tick_metrics
 from milkbot.trader.counts import TickCounts
 from milkbot.trader.report import TickReport
+from milkbot_hostcheck.settings import table
 
 NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
 JOBS = plugin("../deployment/monitoring/job-metrics.py")
@@ -174,7 +179,7 @@ def test_every_panel_is_explained_and_shows_the_chosen_host() -> None:
 
 def test_no_panels_overlap() -> None:
     taken: dict[tuple[int, int], str] = {}
-    for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]:
+    for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]
         for x in range(place["x"], place["x"] + place["w"]):
             for y in range(place["y"], place["y"] + place["h"]):
@@ -184,9 +189,65 @@ def test_no_panels_overlap() -> None:
 
 
 def test_the_dashboard_begins_with_the_health_of_the_host() -> None:
-    rows = [
-        panel["title"]
-        for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-        if panel["type"] == "row"
-    ]
-    assert rows == ["Is it healthy?", "Money", "Orders", "Latency", "Host"]
+    rows = [panel["title"] for panel in DASHBOARD["panels"] if panel["type"] == "row"]
+    assert rows == ["Health", "Money", "Orders", "Latency", "Host"]
+
+
+def test_every_panel_has_its_own_number_and_every_query_of_a_panel_its_own_letter() -> None:
+    numbers = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(set(numbers)) == len(numbers)
+    for panel in panels():
+        letters = [target["refId"] for target in panel["targets"]]
+        assert len(set(letters)) == len(letters), panel["title"]
+
+
+def _print_dashboard(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    program = ROOT / "deployment/monitoring/grafana.py"
+    return subprocess.run([sys.executable, program, *arguments], check=False, capture_output=True, text=True)
+
+
+def _steps(page: dict[str, Any]) -> dict[str, list[tuple[str, float | None]]]:
+    """From which value each color of a panel holds."""
+    found = {
+        panel["title"]: panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        for panel in page["panels"]
+        if panel["type"] == "stat"
+    }
+    return {title: [(step["color"], step["value"]) for step in steps] for title, steps in found.items()}
+
+
+def test_the_program_prints_the_dashboard() -> None:
+    done = _print_dashboard()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == DASHBOARD
+
+
+def test_the_colors_follow_the_limits_of_the_host(tmp_path: Path) -> None:
+    given = {"backup_grace_hours": 4, "drill_fail_days": 20, "certificate_warn_days": 30, "tick_fail_intervals": 2}
+    (tmp_path / "limits.json").write_text(json.dumps(table(given, 20, 30)), "utf-8")
+    printed = json.loads(_print_dashboard("--limits", tmp_path / "limits.json").stdout)
+    steps = _steps(printed)
+    assert steps["Since the last tick"] == [("green", None), ("orange", 28 * 60), ("red", 40 * 60)]
+    assert steps["Since the rollups"] == [("green", None), ("orange", 40 * 60), ("red", 90 * 60)]
+    assert steps["Last good backup"] == [("green", None), ("orange", 26 * 3600), ("red", 28 * 3600)]
+    assert steps["Last proved backup"] == [("green", None), ("orange", 8 * 86400), ("red", 20 * 86400)]
+    assert steps["Certificate"] == [("red", None), ("orange", 3 * 86400), ("green", 30 * 86400)]
+    (tick,) = [panel for panel in printed["panels"] if panel["title"] == "Since the last tick"]
+    assert tick["description"] == "One runs every 20 minutes; after 40 it is late."
+
+
+def test_the_steps_of_every_panel_rise() -> None:
+    for limits in (table({}), table({"tick_fail_intervals": 1, "rollup_fail_intervals": 1, "backup_grace_hours": 0})):
+        for title, steps in _steps(dashboard(limits)).items():
+            assert steps[0][1] is None
+            values = [value for _, value in steps[1:] if value is not None]
+            assert values == sorted(set(values)), title
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"tick_late_seconds": "soon"}', '{"tick_late_seconds": null}'])
+def test_the_program_refuses_a_file_that_is_no_table_of_limits(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "limits.json"
+    file.write_text(text, "utf-8")
+    done = _print_dashboard("--limits", file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{file} is not a table of limits" in done.stderr
