@@ -83,9 +83,18 @@ def test_each_log_is_rotated_by_one_rule() -> None:
 
 
 def test_nginx_listens_on_ipv6_only_where_it_exists() -> None:
-    without = render("nginx/milkbot.conf.j2", ansible_facts={"all_ipv6_addresses": []})
+    without = render(
+        "nginx/milkbot.conf.j2", ansible_facts={"all_ipv6_addresses": []}, milkbot_distribution="debian-12"
+    )
     assert "[::]" not in without
     assert "listen [::]:443 ssl http2;" in render("nginx/milkbot.conf.j2")
+
+
+def test_http2_is_asked_for_as_the_systems_nginx_has_it() -> None:
+    older, newer = (render("nginx/milkbot.conf.j2", milkbot_distribution=name) for name in ("debian-12", "debian-13"))
+    assert (older.count("ssl http2"), older.count("http2 on;")) == (4, 0)
+    # Once in each of the two servers.
+    assert (newer.count("ssl http2"), newer.count("http2 on;")) == (0, 2)
 
 
 def test_only_a_trusted_proxy_may_name_the_clients_address() -> None:
