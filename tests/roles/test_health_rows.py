@@ -20,11 +20,13 @@ import yaml
 from tests.deploy.health_cases import CASES, OF_ITSELF
 from tests.roles.rendering import ROLES, ROOT, render
 
+from milkbot_hostcheck import paths
 from milkbot_hostcheck.alerting.memory import Memory
-from milkbot_hostcheck.asking import Answer
+from milkbot_hostcheck.asking import Answer, Answers
 from milkbot_hostcheck.checks import (
     CHECKS,
     backups,
+    certificate,
     check_everything,
     deploys,
     endpoints,
@@ -33,6 +35,7 @@ from milkbot_hostcheck.checks import (
     units,
     updates,
 )
+from milkbot_hostcheck.collect import nginx
 from milkbot_hostcheck.collect import units as units_of_host
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.host import Host
@@ -272,6 +275,19 @@ def test_only_automatic_restarts_are_counted(before: int | None, now: int, state
 def test_the_clocks_offset_decides_its_state(said: str, state: str, value: str) -> None:
     row = machine._chrony("clock", said, (1, 5), "", "")  # noqa: SLF001
     assert (row.state.value, row.value) == (state, value)
+
+
+def test_a_certificate_that_a_busy_machine_could_not_read_is_not_judged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    late = Answer(124, "", "openssl: no answer within 5 s; it was stopped\n")
+    monkeypatch.setattr(nginx, "run", lambda _: late)
+    site = tmp_path / "site"
+    site.write_text("ssl_certificate /a.pem;\nssl_certificate_key /a.key;\n", "utf-8")
+    monkeypatch.setattr(paths, "NGINX_SITE", site)
+    facts = Collection(Answers(nginx.questions()))
+    (row,) = certificate.rows(Host(Settings(), facts=facts))
+    assert (row.known, row.value) == (False, "cannot be judged: TimeoutError: openssl did not answer in time")
 
 
 def test_a_domain_without_a_certificate_is_handled() -> None:

@@ -35,7 +35,7 @@ class Judge:
     explained_by: frozenset[str]
 
 
-# Every judge, by the modules' own order; judges/__init__.py orders the modules.
+# Every judge, by the modules' own order; causes/__init__.py orders the modules.
 ENTERED: list[Judge] = []
 
 # Groups of roots, to be named in `explained_by`.

@@ -53,6 +53,9 @@ def _pair(certificate: str, key: str) -> dict[str, object]:
     of_certificate = run(Ask("", ["openssl", "x509", "-noout", "-pubkey", "-in", certificate], 5))
     # A passphrase is asked of nobody: the run would wait for it.
     of_key = run(Ask("", ["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", key], 5))
+    if any(answer.late for answer in (read, of_certificate, of_key)):
+        # A machine that is too busy says nothing about the pair.
+        raise TimeoutError("openssl did not answer in time")
     # Only root may look at the key.
     row["key_readable"] = of_key.code == 0 or os.geteuid() != 0
     if of_key.code == of_certificate.code == 0:
