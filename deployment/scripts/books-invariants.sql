@@ -69,10 +69,10 @@ FROM (
 
 SELECT 'chain-is-whole', 'the events of a mode are numbered without a gap, and each holds the hash of itself and of the one before', count(*)
 FROM (
-    SELECT seq, previous_hash, hash, sha256(previous_hash || convert_to(ops.order_event_text(event), 'UTF8')) AS sealed,
+    SELECT seq, previous_hash, hash, sha256(previous_hash || convert_to(ops.order_event_text(entry), 'UTF8')) AS sealed,
         lag(seq, 1, 0::bigint) OVER line AS seq_before,
         lag(hash, 1, decode(repeat('00', 32), 'hex')) OVER line AS hash_before
-    FROM ops.order_events AS event WINDOW line AS (PARTITION BY trading_mode ORDER BY seq)
+    FROM ops.order_events AS entry WINDOW line AS (PARTITION BY trading_mode ORDER BY seq)
 ) AS link WHERE seq <> seq_before + 1 OR previous_hash <> hash_before OR hash <> sealed;
 \endif
 
