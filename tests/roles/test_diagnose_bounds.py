@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from tests.patience import PATIENCE
 from tests.roles.diagnosis import PROGRAM, collection, health_row, judged
+from tests.roles.rendering import plugin
 
 from milkbot_hostcheck import asking, diagnose, page, paths
 from milkbot_hostcheck import collection as archives
@@ -135,6 +136,17 @@ def _program(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=PATIENCE,
     )
+
+
+def test_the_program_in_a_hosts_memory_has_all_that_the_checks_read(tmp_path: Path) -> None:
+    # As diagnose.yml sends it: one zip file, and no directory on the host.
+    zipped = tmp_path / "program"
+    zipped.write_bytes(plugin("diagnose/action_plugins/diagnosis.py")._packed())  # noqa: SLF001
+    code = "import sys; sys.path.insert(0, sys.argv[1])\n"
+    code += "from milkbot_hostcheck.checks import database; print(database.FACTS)"
+    command = [sys.executable, "-I", "-B", "-c", code, str(zipped)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path)
+    assert "FROM ops.alembic_version" in done.stdout, done.stderr
 
 
 def test_an_archive_can_be_diagnosed_on_another_machine(tmp_path: Path) -> None:

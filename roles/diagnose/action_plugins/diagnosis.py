@@ -101,6 +101,6 @@ def _packed() -> bytes:
     """The program as one zip file."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(_PROGRAM.rglob("*.py")):
+        for path in sorted(path for path in _PROGRAM.rglob("*") if path.is_file() and path.suffix != ".pyc"):
             packed.write(path, str(path.relative_to(_PROGRAM)))
     return held.getvalue()

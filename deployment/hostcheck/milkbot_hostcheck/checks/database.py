@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from milkbot_hostcheck.asking import Answer, ask
@@ -13,7 +13,8 @@ from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.paths import CURRENT
 from milkbot_hostcheck.row import Row, State, by_limits, fail, ok, plain, span, unknown
 
-_FACTS = Path(__file__).with_name("facts.sql")
+# By the loader: diagnose.yml sends the package as one zip file, which has no directory on the host.
+FACTS = (pkgutil.get_data(__package__, "facts.sql") or b"").decode()
 _READY = ["pg_isready", "--quiet", "--host=localhost", "--dbname=milkbot", "--username=milkbot"]
 # As its superuser by the socket: no password is read, and a server that is full keeps room for it.
 _PSQL = ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "--dbname=milkbot"]
@@ -48,7 +49,7 @@ def _ask(host: Host) -> tuple[Answer, Facts]:
         "PGAPPNAME": "milkbot-health",
     }
     command = [*_PSQL, f"--set=mode={host.settings.trading_mode}", "--file=-"]
-    answer = ask(command, host.seconds, given=_FACTS.read_text(encoding="utf-8"), environment=limits)
+    answer = ask(command, host.seconds, given=FACTS, environment=limits)
     found = [json.loads(line) for line in answer.output.splitlines() if line.startswith("{")]
     return answer, {fact["about"]: fact for fact in found}
 
