@@ -274,7 +274,7 @@ def test_a_clock_that_went_back_fails_its_row(health: Health) -> None:
 def test_of_two_alerting_checks_the_second_ends_at_once(health: Health) -> None:
     held = f"flock /run/lock/milkbot-health.lock sh -c '{CHECK} --alert 2>&1; echo $?'"
     said_, code = health.platform.ssh(held).splitlines()
-    assert (said_, code) == ("healthcheck.sh: another check that alerts is at work; it was left alone", "75")
+    assert (said_, code) == ("healthcheck.sh: another check that alerts is running; this one ends", "75")
     assert health.check()["rows"]
 
 

@@ -262,5 +262,5 @@ def test_every_alert_has_a_case() -> None:
 def test_every_alert_says_what_happened_and_what_to_do() -> None:
     for rule in rules():
         assert rule["labels"]["severity"] in {"critical", "warning"}
-        assert set(rule["annotations"]) == {"summary", "mend"}
+        assert set(rule["annotations"]) == {"summary", "remedy"}
         assert rule["annotations"]["summary"].endswith(".")

@@ -122,7 +122,7 @@ def test_each_service_is_restarted_in_its_own_step_or_by_a_reboot(
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "reports"),
     [
         ({}, False),
         ({"kernel": True}, True),
@@ -131,9 +131,9 @@ def test_each_service_is_restarted_in_its_own_step_or_by_a_reboot(
         ({"unfinished": True}, True),
     ],
 )
-def test_an_upgrade_reports_pending_work_and_a_pending_reboot(found: dict[str, Any], *, told: bool) -> None:
+def test_an_upgrade_reports_pending_work_and_a_pending_reboot(found: dict[str, Any], *, reports: bool) -> None:
     plan = {"services": [], "kernel": False, "packages": [], "table": [], "unfinished": False, **found}
-    assert evaluate("_upgrade_reports", __upgrade_plan=plan) is told
+    assert evaluate("_upgrade_reports", __upgrade_plan=plan) is reports
 
 
 def test_each_platform_service_that_runs_replaced_code_is_restarted() -> None:

@@ -37,7 +37,7 @@ from milkbot_hostcheck.checks import (
 )
 from milkbot_hostcheck.collect import nginx
 from milkbot_hostcheck.collect import units as units_of_host
-from milkbot_hostcheck.collection import Collection
+from milkbot_hostcheck.collection import Collection, seconds_of
 from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.paths import APT_TIMERS
 from milkbot_hostcheck.row import COLUMNS, Row, State, by_limits, ok, plain, span, worst
@@ -190,7 +190,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_backup_is_expected_at_the_time_of_cron(kind: str, now: str, due: str) -> None:
-    moment, wanted = backups.stamp(now), backups.stamp(due)
+    moment, wanted = seconds_of(now), seconds_of(due)
     assert moment is not None
     assert backups.last_due(kind, moment) == wanted
 
@@ -203,7 +203,7 @@ def backup_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Ba
     """The daily backup's row at noon of 2026-11-25, by what the job left."""
     del utc
     monkeypatch.setattr(backups, "STATE", tmp_path)
-    noon = backups.stamp("2026-11-25T12:00:00Z")
+    noon = seconds_of("2026-11-25T12:00:00Z")
     assert noon is not None
     (tmp_path / "dump").write_text("x", "utf-8")
 

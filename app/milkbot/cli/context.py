@@ -73,8 +73,8 @@ def env_file_of_host() -> Path | None:
     release = release_directory()
     if release is None:
         return None
-    shown = release.parent.parent / ".env"
-    return shown if os.access(shown, os.R_OK) else None
+    file = release.parent.parent / ".env"
+    return file if os.access(file, os.R_OK) else None
 
 
 @contextmanager

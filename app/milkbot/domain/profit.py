@@ -20,6 +20,6 @@ def unrealized(position: Position, bid: Price | None) -> Cash | None:
 
 def total_unrealized(positions: Iterable[tuple[Position, Price | None]]) -> tuple[Cash, tuple[str, ...]]:
     """Dollars over all positions, each with the bid for its held leg, and the markets whose part is not known."""
-    gains = {position.ticker: unrealized(position, bid) for position, bid in positions}
-    known = (gain for gain in gains.values() if gain is not None)
-    return Cash(sum(known, ZERO)), tuple(ticker for ticker, gain in gains.items() if gain is None)
+    gains = [(position.ticker, unrealized(position, bid)) for position, bid in positions]
+    known = (gain for _, gain in gains if gain is not None)
+    return Cash(sum(known, ZERO)), tuple(ticker for ticker, gain in gains if gain is None)

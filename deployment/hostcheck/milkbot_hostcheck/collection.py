@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from milkbot_hostcheck import loaded
 from milkbot_hostcheck.asking import CANNOT_RUN, Answer
 from milkbot_hostcheck.row import Row, State
 from milkbot_hostcheck.settings import table
@@ -23,8 +24,6 @@ INDEX, PAGE = "index.json", "diagnosis.txt"
 LONGEST = 16_000_000
 _LONGEST_UNPACKED = 64_000_000
 _SETTING = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-
-
 _NOT_ASKED = Answer(CANNOT_RUN, "", "it was not asked")
 
 
@@ -82,8 +81,7 @@ class Collection:
 
     def units(self) -> dict[str, dict[str, str]]:
         """The properties of each unit by its name."""
-        blocks = [dict(_properties(block)) for block in self.text("units/properties").split("\n\n")]
-        return {block["Id"]: block for block in blocks if "Id" in block}
+        return {known["Id"]: known for known in loaded.units(self.text("units/properties")) if "Id" in known}
 
     def unit(self, name: str) -> dict[str, str]:
         """The properties of one unit; empty when it is not known."""
@@ -126,13 +124,6 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
             except ValueError:
                 continue
-
-
-def _properties(block: str) -> Iterator[tuple[str, str]]:
-    for line in block.splitlines():
-        name, separator, value = line.partition("=")
-        if separator:
-            yield name, value
 
 
 def bounded(collection: Collection, longest: int = LONGEST) -> Collection:

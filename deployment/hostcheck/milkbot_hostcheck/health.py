@@ -32,7 +32,7 @@ _CODES = {State.OK: 0, State.WARN: 1, State.FAIL: 2}
 USAGE, BROKEN, BUSY, NOT_ROOT, WRONG_SETTINGS = 64, 70, 75, 77, 78
 _EXIT_CODES = """exit codes:
   0 all is well      1 something warns, nothing fails      2 something fails
-  64 wrong usage     70 the check itself is broken         75 another check that alerts is at work
+  64 wrong usage     70 the check itself is broken         75 another check that alerts is running
   77 not root        78 a setting of /etc/milkbot/health.env is wrong"""
 
 
@@ -80,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
         return NOT_ROOT
     settings = read()
     if options.alert and not _alone():
-        complain("another check that alerts is at work; it was left alone")
+        complain("another check that alerts is running; this one ends")
         return BUSY
     facts = Collection(Answers(of_the_health_check(), settings.limits.answer_seconds))
     host = Host(settings, memory.load(), alerts=options.alert, release=live_release(), facts=facts)
@@ -172,5 +172,5 @@ def _remember(kept: memory.Memory) -> None:
     try:
         memory.save(kept)
     except OSError as error:
-        # What is told now may then be told again; that is better than not at all.
+        # An alert may then go out twice; that is better than not at all.
         complain(f"what was found cannot be remembered: {error}")

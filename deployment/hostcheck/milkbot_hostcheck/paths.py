@@ -15,7 +15,6 @@ BACKUPS = Path("/var/backups/milkbot")
 BACKUP_KINDS = ("daily", "weekly", "monthly", "pre-deploy")
 BACKUP_STATE = Path("/var/lib/milkbot-backup")
 RESERVE = BACKUPS / ".reserve"
-LIMITS = HOME / "deployment/limits.json"
 NGINX_SITE = Path("/etc/nginx/sites-available/milkbot.conf")
 
 SERVICES = ["milkbot-analytics.service", "milkbot-dashboard.service"]

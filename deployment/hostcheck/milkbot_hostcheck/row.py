@@ -28,7 +28,7 @@ class Row:
     """What was looked at, how it stands, against which limit, and the remedy.
 
     `known` is false for a row that could not be judged: nothing is concluded from it, no recovery either. `overdue`
-    marks a failure that is only for want of something newer. `cause` is the name of the diagnosis that explains it.
+    marks a failure because nothing newer came in time. `cause` is the name of the diagnosis that explains it.
     """
 
     name: str

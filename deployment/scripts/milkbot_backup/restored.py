@@ -1,4 +1,4 @@
-"""Whether a database that was just restored is what the backup held, and whether the ledger in it agree."""
+"""Whether a database that was just restored is what the backup held, and whether the ledger in it is consistent."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def invariants(database: str, path: Path = INVARIANTS) -> list[Invariant]:
 
 
 def broken_invariants(database: str) -> Iterator[str]:
-    """Each invariant that the ledger break, as a sentence."""
+    """Each invariant that the ledger breaks, as a sentence."""
     for found in invariants(database):
         if found.broken:
             yield f"the ledger breaks '{found.name}' in {found.broken} rows: {found.sentence}"

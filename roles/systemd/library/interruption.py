@@ -107,7 +107,7 @@ class Visitor:
                 self.failed.append(wrong)
 
     def go_on(self, stop: threading.Event) -> None:
-        """Until it is told to stop, and everything that was asked is answered."""
+        """Until it has to stop, and everything that was asked is answered."""
         with ThreadPoolExecutor(256) as pool:
             while not stop.wait(_PAUSE):
                 pool.submit(self._ask)
@@ -129,7 +129,7 @@ class Watch:
         return True
 
     def look(self, stop: threading.Event) -> None:
-        """Until it is told to stop."""
+        """Until it has to stop."""
         last = time.monotonic()
         while not stop.wait(0.02):
             now = time.monotonic()

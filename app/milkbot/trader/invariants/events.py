@@ -69,8 +69,8 @@ def _every_order(session: Session, mode: TradingMode) -> Iterator[str]:
     last = 0
     while page := orders.orders_after(session, mode, last):
         last = page[-1].id
-        story = order_events.events_of_all(session, [order.id for order in page])
-        by_order = {key: list(rows) for key, rows in groupby(story, key=lambda row: row.order_id)}
+        events = order_events.events_of_all(session, [order.id for order in page])
+        by_order = {key: list(rows) for key, rows in groupby(events, key=lambda row: row.order_id)}
         for order in page:
             yield from _breaks(order, by_order.get(order.id, []))
         session.expunge_all()

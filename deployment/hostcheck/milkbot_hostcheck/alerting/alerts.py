@@ -1,4 +1,4 @@
-"""When a row is told: a pure function of what was told before, the rows, and the time."""
+"""When a row is alerted: a pure function of the earlier alerts, the rows, and the time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENT = frozenset(
         "milkbot-rollups.service",
     }
 )
-# What a deploy stops and starts: not told while one is at work, as long as that takes no longer than it should.
+# What a deploy stops and starts: no alert while one is running, as long as that takes no longer than it should.
 DISTURBED_CHECKS = frozenset(
     {"units", "other units", "API", "dashboard", "page", "files of nginx", "files of units", "releases"}
 )
@@ -52,7 +52,7 @@ class News:
 
 @dataclass(frozen=True)
 class Policy:
-    """Which states are told, after how many seconds again, and whether a deploy is at work."""
+    """Which states are alerted, after how many seconds again, and whether a deploy is running."""
 
     on: frozenset[State]
     repeat_seconds: float
@@ -68,7 +68,7 @@ def step(
     """What to remember, and what to tell now.
 
     A row that could not be judged, and one whose check did not end, keep what is remembered of them: nothing is known,
-    so nothing is told, and no recovery either.
+    so there is no alert, and no recovery either.
     """
     after: Records = {}
     news: list[News] = []

@@ -1,4 +1,4 @@
-"""What the operator, or the log of cron, is told beside the rows."""
+"""Lines to the operator, or to the log of cron, that are not rows."""
 
 from __future__ import annotations
 

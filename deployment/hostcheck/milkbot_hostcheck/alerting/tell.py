@@ -39,7 +39,7 @@ def flush(spool: Sequence[Entry], urls: Sequence[str], seconds: int) -> tuple[li
     Channels that wait for the same messages are told together. Bounded: `seconds` and a little for each such group.
     """
     known = {mark(url): (number, url) for number, url in enumerate(urls, start=1)}
-    # An address that was taken out of the settings is told nothing more.
+    # An address that was taken out of the settings gets no more messages.
     waiting = [{**entry, "left": [each for each in entry["left"] if each in known]} for entry in spool]
     waiting = [entry for entry in waiting if entry["left"]]
     groups = defaultdict[tuple[int, ...], list[str]](list)

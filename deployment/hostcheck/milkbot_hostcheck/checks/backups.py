@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import calendar
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from milkbot_hostcheck.collection import seconds_of
 from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.paths import BACKUP_STATE
 from milkbot_hostcheck.row import Row, fail, ok, plain, span, unknown, warn
 
-STATE = Path("/var/lib/milkbot-backup")
+STATE = BACKUP_STATE
 _HOUR, _DAY = 3600.0, 86400.0
 _SCRIPT = "/opt/milkbot/deployment/scripts/backup-database.sh"
 # When root's crontab starts each kind: hour, day of the week (Sunday is 6 here), day of the month.
@@ -49,14 +50,6 @@ def read(job: str) -> dict[str, Any] | None:
     return found
 
 
-def stamp(text: object) -> float | None:
-    """Seconds since the epoch of 2026-11-25T02:00:41Z; None for anything else."""
-    try:
-        return float(calendar.timegm(time.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")))
-    except ValueError:
-        return None
-
-
 def last_due(kind: str, now: float) -> float:
     """When cron started that kind last, by the host's own time zone, as cron counts."""
     hour, weekday, monthday = SCHEDULE[kind]
@@ -82,12 +75,12 @@ def _backup(host: Host, kind: str) -> Row:
         if host.installed_at() > due:
             return ok(name, "none yet, and none is due", limit)
         return fail(name, f"there was never one, and one was due {span(host.now - due)} ago", remedy, limit)
-    good = stamp(state.get("last_good_at"))
-    last = f"the last good one is {span(host.now - good)} old" if good else "there is no good one"
+    good = seconds_of(str(state.get("last_good_at")))
     if state.get("result") != "good":
-        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), remedy, limit)
+        return fail(name, _failed(state, host.now, good), remedy, limit)
     if good is None or good < due >= host.installed_at():
-        return fail(name, f"the one that was due {span(host.now - due)} ago did not come; {last}", remedy, limit)
+        value = f"the one that was due {span(host.now - due)} ago did not come; {_last(host.now, good)}"
+        return fail(name, value, remedy, limit)
     file = Path(str(state.get("last_good_file", "")))
     if not file.is_file() or file.stat().st_size == 0:
         return fail(name, f"{file} is gone; it was the last good one", remedy, limit)
@@ -101,6 +94,15 @@ def _state(job: str, name: str, remedy: str) -> dict[str, Any] | Row | None:
         return unknown(name, str(error), remedy)
 
 
+def _failed(state: Mapping[str, Any], now: float, good: float | None) -> str:
+    """Why a job failed, and when the last one succeeded."""
+    return plain(f"failed: {state.get('reason') or 'no reason was left'}; {_last(now, good)}")
+
+
+def _last(now: float, good: float | None) -> str:
+    return f"the last good one was {span(now - good)} ago" if good else "there was never a good one"
+
+
 def _drill(host: Host) -> Row:
     """The age of the last proved backup: a backup that nobody restored is a hope."""
     name, limits = "restore drill", host.settings.limits
@@ -109,10 +111,9 @@ def _drill(host: Host) -> Row:
     state = _state("drill", name, remedy)
     if isinstance(state, Row):
         return state
-    good = stamp(state.get("last_good_at")) if state else None
+    good = seconds_of(str(state.get("last_good_at"))) if state else None
     if state and state.get("result") != "good":
-        last = f"the last good one was {span(host.now - good)} ago" if good else "there was never a good one"
-        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), remedy, limit)
+        return fail(name, _failed(state, host.now, good), remedy, limit)
     age = host.now - (good or host.installed_at())
     value = f"proved {span(age)} ago" if good else "none yet"
     if age > limits.drill_fail_days * _DAY:
@@ -139,10 +140,9 @@ def _recent(host: Host, job: str, name: str, hours: float, remedy: str) -> Row:
     state = _state(job, name, remedy)
     if isinstance(state, Row):
         return state
-    good = stamp(state.get("last_good_at")) if state else None
+    good = seconds_of(str(state.get("last_good_at"))) if state else None
     if state and state.get("result") != "good":
-        last = f"the last good one was {span(host.now - good)} ago" if good else "there was never a good one"
-        return fail(name, plain(f"failed: {state.get('reason') or 'no reason was left'}; {last}"), remedy, limit)
+        return fail(name, _failed(state, host.now, good), remedy, limit)
     age = host.now - (good or host.installed_at())
     if age > hours * _HOUR:
         value = f"the last one was {span(age)} ago" if good else f"there was never one, in {span(age)}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import milkbot_lock
 from milkbot_hostcheck import paths
+from milkbot_hostcheck.collection import seconds_of
 from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.paths import CURRENT
 from milkbot_hostcheck.row import Row, by_limits, fail, ok, plain, span, unknown, warn
@@ -70,13 +69,12 @@ def lock_holder() -> tuple[dict[str, Any], bool] | None:
 
 def lock_age(holder: dict[str, Any], now: float) -> float:
     """For how long it has been held, by the owner's word, else by the file."""
+    if (since := seconds_of(str(holder.get("since", "")))) is not None:
+        return now - since
     try:
-        return now - calendar.timegm(time.strptime(str(holder.get("since", ""))[:19], "%Y-%m-%dT%H:%M:%S"))
-    except ValueError:
-        try:
-            return now - LOCK.stat().st_mtime
-        except OSError:
-            return 0.0
+        return now - LOCK.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _lock(host: Host) -> Row:
@@ -90,12 +88,7 @@ def _lock(host: Host) -> Row:
     age = lock_age(holder, host.now)
     value = plain("held for {} by {purpose} of {user} on {host} (process {pid})".format(span(age), **who))
     if dead:
-        return warn(
-            name,
-            f"{value}, which is gone",
-            "finish what it began: the next run takes it over",
-            limit,
-            "deploy-lock-dead",
-        )
+        remedy = "finish what it began: the next run takes the lock"
+        return warn(name, f"{value}, which is gone", remedy, limit, "deploy-lock-dead")
     remedy = "ask its owner; if nobody works on it any more: unlock.yml"
     return by_limits(name, age / 60, (limits.lock_warn_minutes, limits.lock_fail_minutes), value, limit, remedy)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from milkbot_hostcheck.collect.probes import AtThisHost
 from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.row import Row, fail, ok, plain, warn
 
@@ -46,7 +46,7 @@ def page(host: Host) -> Iterator[Row]:
 def _page(host: Host) -> Row:
     name, limit = "page through nginx", f"200 within {host.seconds:g} s"
     remedy = "nginx -t; systemctl status nginx; tail /var/log/nginx/milkbot-error.log"
-    secured = _Secured(host.settings.domain, host.seconds)
+    secured = AtThisHost(host.settings.domain or "localhost", host.seconds)
     try:
         answer = _answer(secured, "/")
     except (OSError, http.client.HTTPException) as error:
@@ -65,21 +65,6 @@ def _answer(connection: http.client.HTTPConnection, path: str) -> http.client.HT
         answer = connection.getresponse()
         answer.read(_ENOUGH)
     return answer
-
-
-class _Secured(http.client.HTTPConnection):
-    """By TLS to this host's own address, whatever certificate it shows: `served` keeps it, in DER."""
-
-    def __init__(self, domain: str, seconds: float) -> None:
-        super().__init__(domain or "localhost", timeout=seconds)
-        self._seconds, self.served = seconds, b""
-
-    def connect(self) -> None:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        raw = socket.create_connection(("127.0.0.1", 443), timeout=self._seconds)
-        self.sock = secured = context.wrap_socket(raw, server_hostname=self.host)
-        self.served = secured.getpeercert(binary_form=True) or b""
 
 
 def _on_disk(domain: str) -> bytes | None:

@@ -65,7 +65,7 @@ def _timer(name: str, known: Known, now: float) -> Row:
     if row.state.value == "fail":
         return row
     if known["SubState"] == "running":
-        return ok(name, "at work now", row.limit)
+        return ok(name, "running now", row.limit)
     at, monotonic = known["NextElapseUSecRealtime"], known["NextElapseUSecMonotonic"]
     if not at and monotonic in ("", "0", "infinity"):
         remedy = f"systemctl restart {name}; systemctl list-timers {name}"

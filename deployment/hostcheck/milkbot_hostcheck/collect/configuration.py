@@ -10,6 +10,7 @@ from pathlib import Path
 from milkbot_hostcheck import paths
 from milkbot_hostcheck.asking import Ask, Look, Question
 from milkbot_hostcheck.collect.files import beginning_of, look_at
+from milkbot_hostcheck.settings import LIMITS
 
 _ENV_FILES = [
     paths.ENV_FILE,
@@ -61,7 +62,7 @@ def _is_key(path: Path) -> bool:
 def _limits() -> str:
     """The host's table of limits, on one line; nothing where a role has not written it yet."""
     try:
-        return f"{json.dumps(json.loads(paths.LIMITS.read_text('utf-8')))}\n"
+        return f"{json.dumps(json.loads(LIMITS.read_text('utf-8')))}\n"
     except FileNotFoundError:
         return ""
 

@@ -47,22 +47,25 @@ def _nginx(path: str, *, tls: bool, behind: str = "") -> str:
     host = found[0] if found else "localhost"
     if not tls:
         return _asked(http.client.HTTPConnection("127.0.0.1", 80, timeout=_SECONDS), path, host)
-    # Who signed it is told elsewhere: only the proxy in front may trust it.
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return _asked(_Named(host, context), path, host)
+    return _asked(AtThisHost(host, _SECONDS), path, host)
 
 
-class _Named(http.client.HTTPConnection):
-    """By TLS to this host's own address, under the site's name: without it nginx ends the handshake."""
+class AtThisHost(http.client.HTTPConnection):
+    """By TLS to this host's own address, under the site's name: without it nginx ends the handshake.
 
-    def __init__(self, name: str, context: ssl.SSLContext) -> None:
-        super().__init__(name, timeout=_SECONDS)
-        self._context = context
+    Whoever signed the certificate: the proxy in front may be the only one to trust it. `served` keeps it, in DER.
+    """
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(name, timeout=seconds)
+        self.served = b""
 
     def connect(self) -> None:
-        raw = socket.create_connection(("127.0.0.1", 443), timeout=_SECONDS)
-        self.sock = self._context.wrap_socket(raw, server_hostname=self.host)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        raw = socket.create_connection(("127.0.0.1", 443), timeout=self.timeout)
+        self.sock = secured = context.wrap_socket(raw, server_hostname=self.host)
+        self.served = secured.getpeercert(binary_form=True) or b""
 
 
 def _asked(connection: http.client.HTTPConnection, path: str, host: str) -> str:
