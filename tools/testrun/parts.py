@@ -30,6 +30,8 @@ _ON_MACHINE = {"browser": "tests/e2e", "deploy": "tests/deploy"}
 _USE_MACHINE = ("molecule", *_ON_MACHINE)
 # What runs on every image.
 _OF_IMAGES = (*_USE_MACHINE, "production")
+# What the simulated month finds, a few days may not; but it takes some minutes more.
+_A_MONTH = (("MILKBOT_MOLECULE_HISTORY_DAYS", "30"),)
 _LANE_1 = {
     "lint": (),
     "unit": ("tests/unit", "tests/contract", "tests/testrun"),
@@ -103,10 +105,10 @@ def _of_image(kind: str, image: str) -> str:
     return kind if image == recipes.DEFAULT else f"{kind}-{image}"
 
 
-def _molecule(name: str, *, keep: bool) -> Part:
+def _molecule(name: str, *, keep: bool, matrix: bool) -> Part:
     """One image's run: its machine is fresh at the start, and destroyed at the end unless it is kept."""
     test = ("molecule", "test", "--destroy=never", "--no-command-borders")
-    env = (_image(name), ("MILKBOT_TEST_RESULTS", str(RESULTS)))
+    env = (_image(name), ("MILKBOT_TEST_RESULTS", str(RESULTS)), *(_A_MONTH if matrix else ()))
     return Part(name, 2, (_DESTROY, test), after=() if keep else (_DESTROY,), env=env)
 
 
@@ -160,7 +162,7 @@ def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
             sharing = [one for one in _USE_MACHINE if _of_image(one, image) in chosen]
             keep = kind != sharing[-1]
             if kind == "molecule":
-                parts.append(_molecule(name, keep=keep))
+                parts.append(_molecule(name, keep=keep, matrix=matrix))
             else:
                 parts.append(_on_machine(name, *cases, provisioned=kind != sharing[0], keep=keep))
         elif kind == "production":
