@@ -23,7 +23,7 @@ from milkbot.db.scratch import server_programs
 
 Harm = Callable[[subprocess.Popen[str]], None]
 # Which moments a test goes through: a few, and every one of them in parts.
-MOMENTS = [(23, 30), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
+MOMENTS = [(23, 70), *(pytest.param(begin, 8, marks=pytest.mark.matrix) for begin in range(1, 9))]
 # Stands before another program of its name, and says that it comes; at one moment it waits until the harm is done. It
 # has nothing but the shell's own words: another program would count too.
 _STAND_IN = r"""#!/bin/bash

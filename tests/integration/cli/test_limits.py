@@ -40,27 +40,27 @@ def tick(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("tick")
-def test_a_tick_every_20_minutes_is_healthy_after_20_minutes(milkbot: Milkbot, limits: Limits) -> None:
+def test_a_tick_every_20_minutes_is_healthy_after_20_minutes(connected: Milkbot, limits: Limits) -> None:
     limits(trader_interval=20)
-    assert doctor(milkbot, "newest tick")[0] == "ok"
+    assert doctor(connected, "newest tick")[0] == "ok"
     limits(trader_interval=5)
-    assert doctor(milkbot, "newest tick")[0] == "fail"
+    assert doctor(connected, "newest tick")[0] == "fail"
 
 
 @pytest.mark.usefixtures("tick")
 def test_no_tick_is_late_before_one_was_due_since_the_timer_started(
-    milkbot: Milkbot, monkeypatch: pytest.MonkeyPatch
+    connected: Milkbot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started(monkeypatch, timedelta(seconds=30))
-    verdict, detail = doctor(milkbot, "newest tick")
+    verdict, detail = doctor(connected, "newest tick")
     assert verdict == "ok"
     assert "milkbot-trader.timer was started at" in detail
     assert "next tick at" in detail
     started(monkeypatch, timedelta(minutes=16))
-    assert doctor(milkbot, "newest tick")[0] == "fail"
+    assert doctor(connected, "newest tick")[0] == "fail"
 
 
-def test_doctor_and_the_health_check_have_the_same_limits_for_the_disk(milkbot: Milkbot, limits: Limits) -> None:
+def test_doctor_and_the_health_check_have_the_same_limits_for_the_disk(connected: Milkbot, limits: Limits) -> None:
     for given, verdict in (
         ({"disk_warn_percent": 101, "disk_fail_percent": 101, "disk_warn_free_mb": 0, "disk_fail_free_mb": 0}, "ok"),
         ({"disk_warn_percent": 0, "disk_fail_percent": 101, "disk_fail_free_mb": 0}, "warn"),
@@ -68,7 +68,7 @@ def test_doctor_and_the_health_check_have_the_same_limits_for_the_disk(milkbot: 
         ({"disk_fail_free_mb": 10**12}, "fail"),
     ):
         limits(**given)
-        assert doctor(milkbot, "disk")[0] == verdict
+        assert doctor(connected, "disk")[0] == verdict
 
 
 def test_the_limit_for_the_clock_comes_from_the_table(connected: Milkbot, origin: str, limits: Limits) -> None:
@@ -84,9 +84,9 @@ def test_the_limit_for_the_clock_comes_from_the_table(connected: Milkbot, origin
 
 
 @pytest.mark.usefixtures("tick")
-def test_without_a_table_of_limits_doctor_warns_and_uses_the_defaults(milkbot: Milkbot, tmp_path: Path) -> None:
+def test_without_a_table_of_limits_doctor_warns_and_uses_the_defaults(connected: Milkbot, tmp_path: Path) -> None:
     (tmp_path / "limits.json").unlink()
-    verdict, detail = doctor(milkbot, "limits")
+    verdict, detail = doctor(connected, "limits")
     assert verdict == "warn"
     assert "site.yml --tags health" in detail
-    assert doctor(milkbot, "newest tick")[0] == "ok"
+    assert doctor(connected, "newest tick")[0] == "ok"
