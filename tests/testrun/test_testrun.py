@@ -103,3 +103,9 @@ def test_a_part_runs_the_long_matrices_every_time() -> None:
         assert any(command[-2:] == ("-m", "not matrix") for command in part.commands)
     for part in build(["integration", "deploy"], matrix=True):
         assert not any("not matrix" in command for command in part.commands)
+
+
+def test_only_a_run_of_all_cases_trades_a_whole_month_first() -> None:
+    month = ("MILKBOT_MOLECULE_HISTORY_DAYS", "30")
+    assert month in build(["molecule"], matrix=True)[0].env
+    assert month not in build(["molecule"])[0].env

@@ -32,12 +32,14 @@ _USE_MACHINE = ("molecule", *_ON_MACHINE)
 _OF_IMAGES = (*_USE_MACHINE, "production")
 # What the simulated month finds, a few days may not; but it takes some minutes more.
 _A_MONTH = (("MILKBOT_MOLECULE_HISTORY_DAYS", "30"),)
-_LANE_1 = {
-    "lint": (),
-    "unit": ("tests/unit", "tests/contract", "tests/testrun"),
-    "roles": ("tests/roles",),
-    "integration": ("tests/integration", "tests/property"),
-    "vps": ("tests/localvps",),
+# What needs no machine, or makes its own: the lane, and the tests. They take about as long in each lane.
+_ALONE: dict[str, tuple[int, tuple[str, ...]]] = {
+    "integration": (1, ("tests/integration", "tests/property")),
+    "roles": (1, ("tests/roles",)),
+    "lint": (3, ()),
+    "unit": (3, ("tests/unit", "tests/contract", "tests/testrun")),
+    "production": (3, ("tests/production",)),
+    "vps": (3, ("tests/localvps",)),
 }
 
 
@@ -92,7 +94,7 @@ def _lint() -> Part:
         ("ansible-lint", "--offline"),
         ("shellcheck", "--external-sources", *shell_scripts()),
     )
-    return Part("lint", 1, commands)
+    return Part("lint", _ALONE["lint"][0], commands)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -127,15 +129,17 @@ def _on_machine(name: str, *cases: str, provisioned: bool, keep: bool) -> Part:
 
 def _production(name: str, *cases: str) -> Part:
     """A server of its own, on which every playbook runs with the inventory that is shipped."""
-    command = _pytest(name, "tests/production", "--durations=0", *cases)
-    return Part(name, 3, (command,), env=(("MILKBOT_PRODUCTION_IMAGE", _split(name)[1]),))
+    kind, image = _split(name)
+    lane, tests = _ALONE[kind]
+    command = _pytest(name, *tests, "--durations=0", *cases)
+    return Part(name, lane, (command,), env=(("MILKBOT_PRODUCTION_IMAGE", image),))
 
 
 def names(*, all_images: bool) -> list[str]:
     """The names of the parts, in the order in which their lanes run them."""
     others = [name for name in recipes.RECIPES if name != recipes.DEFAULT]
     images = [_of_image(kind, image) for image in others for kind in _OF_IMAGES]
-    return ["molecule", *_ON_MACHINE, *_LANE_1, "production", *(["mutation", *images] if all_images else [])]
+    return ["molecule", *_ON_MACHINE, *_ALONE, *(["mutation", *images] if all_images else [])]
 
 
 def images_without_mirror() -> dict[str, str]:
@@ -172,5 +176,6 @@ def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
         elif name == "mutation":
             parts.append(Part(name, 1, (("python", "-m", "mutation"),)))
         else:
-            parts.append(Part(name, 1, (_pytest(name, *_LANE_1[name], *cases),)))
+            lane, tests = _ALONE[name]
+            parts.append(Part(name, lane, (_pytest(name, *tests, *cases),)))
     return parts
