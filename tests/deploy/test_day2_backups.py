@@ -50,6 +50,7 @@ def _trading_goes_on(platform: Platform) -> Iterator[None]:
     platform.ssh("milkbot resume --reason 'the test is over'")
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("_trading_goes_on")
 def test_a_fetched_backup_is_restored_once_the_operator_confirms(platform: Platform, tmp_path: Path) -> None:
     directory = tmp_path / "brought"

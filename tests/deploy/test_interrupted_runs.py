@@ -50,10 +50,8 @@ ROLLBACK: tuple[Boundary, ...] = (
     ("Free the lock", 0),
 )
 WAYS = ("kill", "cut")
-# Of each kind what is likeliest to leave something half-done; `bin/test --all` runs the rest.
-# An update by SIGKILL, a rollback by a lost connection.
-USUAL_UPDATE = {("Serve | Have the services run as the current release, and prove it", 3, "kill")}
-USUAL_ROLLBACK = {("Serve | Have the services run as the current release, and prove it", 1, "cut")}
+# What is likeliest to leave something half-done; `bin/test --all` runs the rest.
+USUAL = {("Serve | Have the services run as the current release, and prove it", 3, "kill")}
 
 # Nothing of the cases is pruned, so that the platform can be brought back to what it was.
 VARIABLES: dict[str, Any] = {"release_keep": 100, "systemd_watch_seconds": 3, "release_keep_free_gb": 0}
@@ -86,7 +84,7 @@ def _next_version(platform: Platform) -> tuple[str, str]:
     return platform.versions.commit(f"Version {number}", changes, on=live["commit"]), number
 
 
-@pytest.mark.parametrize(("task", "after", "how"), cases(UPDATE, WAYS, USUAL_UPDATE))
+@pytest.mark.parametrize(("task", "after", "how"), cases(UPDATE, WAYS, USUAL))
 def test_an_interrupted_update_is_completed_by_the_next_run(
     platform: Platform, base: dict[str, str], task: str, after: float, how: str
 ) -> None:
@@ -111,7 +109,7 @@ def test_an_interrupted_update_is_completed_by_the_next_run(
     }
 
 
-@pytest.mark.parametrize(("task", "after", "how"), cases(ROLLBACK, WAYS, USUAL_ROLLBACK))
+@pytest.mark.parametrize(("task", "after", "how"), cases(ROLLBACK, WAYS))
 @pytest.mark.usefixtures("base")
 def test_an_interrupted_rollback_is_completed_by_the_next_run(
     platform: Platform, task: str, after: float, how: str
