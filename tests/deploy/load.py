@@ -17,6 +17,9 @@ import httpx2
 
 _PATIENCE = 60.0
 _RATE = 60.0
+# They come from one address, which nginx grants 100 requests at a time (nginx_connections_per_address), with the
+# pages that a test has open. A pause of some seconds on a slow machine would reach that, and be answered with 429.
+_UNANSWERED = 60
 
 
 class Answer(NamedTuple):
@@ -101,9 +104,9 @@ def asking(
     """Ask for the API's health and a file of the dashboard, in turn, on connections kept alive and on new ones.
 
     So many times a second, whether what was asked before was answered or not: a pause is not asked less of than the
-    rest of the time. With `again`, what a kept connection was closed over is asked once more, as browsers do, in the
-    time of the first asking: a server may close one that is idle at any time, and crosses what is on its way (RFC
-    9112, 9.5).
+    rest of the time, until as many are unanswered as one visitor's address may have. With `again`, what a kept
+    connection was closed over is asked once more, as browsers do, in the time of the first asking: a server may close
+    one that is idle at any time, and crosses what is on its way (RFC 9112, 9.5).
     """
     answers = Answers()
     context = ssl.create_default_context(cafile=str(authority))
@@ -132,7 +135,8 @@ def asking(
                     for ended in {visit for visit in visits if visit.done()}:
                         ended.result()
                         visits.remove(ended)
-                    visits.add(asyncio.create_task(visit(kept, path, fresh=fresh)))
+                    if len(visits) < _UNANSWERED:
+                        visits.add(asyncio.create_task(visit(kept, path, fresh=fresh)))
                     due += 1 / rate
                     await asyncio.sleep(due - time.monotonic())
             finally:
