@@ -101,6 +101,14 @@ def _older(table: str, column: str, where: str, by: str) -> str:
     return _psql(f"UPDATE {table} SET {column} = {column} - interval '{by}' WHERE {where}")
 
 
+def _halted(job: str) -> str:
+    """Its timer stopped, and its run, if there is one, ended: it writes nothing more."""
+    state = f"systemctl show --property=ActiveState --value {job}.service"
+    return (
+        f"systemctl stop {job}.timer; timeout 300 sh -c 'while [ \"$({state})\" = activating ]; do sleep 0.2; done'; "
+    )
+
+
 def _journal(*fields: str) -> str:
     """An entry of the journal with those fields."""
     return f"printf '%s\\n' 'MESSAGE=a test' {' '.join(fields)} | logger --journald; sleep 1"
@@ -346,7 +354,7 @@ CASES = [
     ),
     Case(
         "last tick",
-        "systemctl stop milkbot-trader.timer; " + _older("ops.ticks", "started_at", "trading_mode = 'demo'", "1 hour"),
+        _halted("milkbot-trader") + _older("ops.ticks", "started_at", "trading_mode = 'demo'", "1 hour"),
         _older("ops.ticks", "started_at", "trading_mode = 'demo'", "-1 hour")
         + f"; systemctl start milkbot-trader.timer; {_TICK}",
         said="min ago: completed",
@@ -362,7 +370,7 @@ CASES = [
     ),
     Case(
         "last rollup",
-        "systemctl stop milkbot-rollups.timer; "
+        _halted("milkbot-rollups")
         + _older("analytics.health_metrics", "recorded_at", "component_name = 'rollups'", "1 day"),
         _older("analytics.health_metrics", "recorded_at", "component_name = 'rollups'", "-1 day")
         + "; systemctl start milkbot-rollups.timer milkbot-rollups.service",
