@@ -32,7 +32,7 @@ _USE_MACHINE = ("molecule", *_ON_MACHINE)
 _OF_IMAGES = (*_USE_MACHINE, "production")
 # What the simulated month finds, a few days may not; but it takes some minutes more.
 _A_MONTH = (("MILKBOT_MOLECULE_HISTORY_DAYS", "30"),)
-# What needs no machine, or makes its own: the lane, and the tests. They take about as long in each lane.
+# What needs no machine, or makes its own: the lane, and the tests. All three lanes take about as long.
 _ALONE: dict[str, tuple[int, tuple[str, ...]]] = {
     "integration": (1, ("tests/integration", "tests/property")),
     "roles": (1, ("tests/roles",)),
