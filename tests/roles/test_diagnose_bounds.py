@@ -72,6 +72,33 @@ def test_the_whole_collection_ends_at_its_limit() -> None:
     assert {answer.code for answer in answers.values()} == {asking.TIMED_OUT}
 
 
+# A question that is given up asks on, one program after the other, while the program that asked ends.
+_GIVEN_UP = """
+import pathlib, sys, threading, time
+from milkbot_hostcheck import asking
+
+pids = pathlib.Path(sys.argv[1])
+
+def ask_on():
+    while True:
+        asking.run(asking.Ask("", ["sh", "-c", f"echo $$ >>{pids}; exec sleep 1200"], 1200))
+
+threading.Thread(target=ask_on, daemon=True).start()
+while not pids.exists() or not pids.read_text().endswith(chr(10)):
+    time.sleep(0.01)
+"""
+
+
+def test_no_program_that_was_asked_outlives_who_asked(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM)}
+    subprocess.run([sys.executable, "-c", _GIVEN_UP, str(pids)], check=True, env=environment, timeout=PATIENCE)
+    running = [pid for pid in pids.read_text("ascii").split() if Path("/proc", pid, "exe").exists()]
+    for pid in running:
+        os.kill(int(pid), signal.SIGKILL)
+    assert running == []
+
+
 @pytest.mark.parametrize("kept", ["beginning", "end"])
 def test_output_is_cut_at_whole_lines(kept: str) -> None:
     beginning = kept == "beginning"

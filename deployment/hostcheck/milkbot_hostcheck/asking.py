@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import select
@@ -31,6 +32,20 @@ ENVIRONMENT = {
     "SYSTEMD_PAGER": "",
     "COLUMNS": "200",
 }
+
+
+# Whoever gives a question up does not end it: what runs then is killed when this program ends.
+_running: set[subprocess.Popen[bytes]] = set()
+_over = threading.Event()
+
+
+@atexit.register
+def end_all() -> None:
+    """Kill every program that still runs, and start none any more; for who leaves by os._exit, which calls nobody."""
+    _over.set()
+    for process in tuple(_running):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -109,10 +124,14 @@ def run(asked: Ask) -> Answer:
     except (KeyError, OSError, ValueError) as error:
         why = f"there is no user {asked.user}" if isinstance(error, KeyError) else str(error)
         return Answer(CANNOT_RUN, "", f"{asked.command[0]}: cannot be run: {why}\n", command=shown)
+    _running.add(process)
+    if _over.is_set():
+        _kill(process)
     heard = _Heard(asked)
     ended = heard.listen(process, began + asked.seconds) and _has_ended(process, began + asked.seconds)
     if not ended:
         _kill(process)
+    _running.discard(process)
     # No `with`: it would wait for a process that the kernel holds.
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from milkbot_hostcheck.alerting import alerts, memory, message, ping, tell
 from milkbot_hostcheck.alerting.saying import complain
-from milkbot_hostcheck.asking import Answers
+from milkbot_hostcheck.asking import Answers, end_all
 from milkbot_hostcheck.checks import check_everything
 from milkbot_hostcheck.checks.deploys import lock_age, lock_holder
 from milkbot_hostcheck.collect import of_the_health_check
@@ -71,6 +71,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     # When the log's disk is full, a row has said so.
     with suppress(OSError):
         sys.stdout.flush()
+    end_all()
     os._exit(code)
 
 

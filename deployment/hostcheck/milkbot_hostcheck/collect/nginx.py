@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from milkbot_hostcheck import paths
-from milkbot_hostcheck.asking import ENVIRONMENT, Ask, Look, Question, run
+from milkbot_hostcheck.asking import ENVIRONMENT, Answer, Ask, Look, Question, run
 from milkbot_hostcheck.collect.files import look_at_end
 
 # A test of the configuration makes the pid file and the logs that are not there: here in a view of its own.
@@ -48,14 +48,11 @@ def _pair(certificate: str, key: str) -> dict[str, object]:
     for what, path in (("certificate_missing", certificate), ("key_missing", key)):
         row[what] = not Path(path).exists()
     details = ["-subject", "-issuer", "-startdate", "-enddate", "-ext", "subjectAltName"]
-    read = run(Ask("", ["openssl", "x509", "-noout", *details, "-in", certificate], 5))
+    read = _openssl("x509", "-noout", *details, "-in", certificate)
     row |= {"readable": read.code == 0, "details": read.text.strip()}
-    of_certificate = run(Ask("", ["openssl", "x509", "-noout", "-pubkey", "-in", certificate], 5))
+    of_certificate = _openssl("x509", "-noout", "-pubkey", "-in", certificate)
     # A passphrase is asked of nobody: the run would wait for it.
-    of_key = run(Ask("", ["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", key], 5))
-    if any(answer.late for answer in (read, of_certificate, of_key)):
-        # A machine that is too busy says nothing about the pair.
-        raise TimeoutError("openssl did not answer in time")
+    of_key = _openssl("pkey", "-pubout", "-passin", "pass:", "-in", key)
     # Only root may look at the key.
     row["key_readable"] = of_key.code == 0 or os.geteuid() != 0
     if of_key.code == of_certificate.code == 0:
@@ -63,3 +60,11 @@ def _pair(certificate: str, key: str) -> dict[str, object]:
     text = Path(certificate).read_text("utf-8") if not row["certificate_missing"] else ""
     row["chain"] = text.count("-----BEGIN CERTIFICATE-----")
     return row
+
+
+def _openssl(*arguments: str) -> Answer:
+    """Raises TimeoutError: a machine that is too busy to answer says nothing about the pair."""
+    answer = run(Ask("", ["openssl", *arguments], 5))
+    if answer.late:
+        raise TimeoutError("openssl did not answer in time")
+    return answer
