@@ -151,6 +151,7 @@ class Ledger:
 
     def adopt(self, *, mode: TradingMode, strategy: str, at: datetime, **values: Any) -> None:
         assert mode is DEMO
+        assert isinstance(at, datetime)
         self.add_order(**values, strategy_name=strategy, updated_at=at, state_event=OrderEvent.ADOPTED)
 
     def move(

@@ -197,6 +197,26 @@ def test_positions_that_still_differ_are_a_finding(ledger: Ledger, account: Acco
     found = run(ledger, account)
     assert kinds(ledger) == [("position_mismatch", True)]
     assert (found.mismatches, found.blocked_events) == (1, frozenset({EVENT}))
+    assert (ledger.findings[0].tick_id, ledger.balances[0]["tick_id"]) == (5, 5)
+
+
+def test_what_the_second_read_notes_is_of_the_same_tick(ledger: Ledger, account: Account) -> None:
+    account.as_of = NOW - timedelta(minutes=1)
+    sent(ledger, OrderState.UNKNOWN, timedelta(minutes=1))
+    account.held = [HELD]
+    run(ledger, account)
+    noted = [event["tick_id"] for event in ledger.risk_events if event["event_type"] == "order_unresolved"]
+    assert noted
+    assert set(noted) == {5}
+
+
+def test_a_settlement_that_only_the_second_read_shows_is_counted(
+    ledger: Ledger, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.held = [HELD]
+    reads = iter([[], [SETTLED]])
+    monkeypatch.setattr(account, "settlements", lambda **_: next(reads))
+    assert run(ledger, account).new_settlements == 1
 
 
 def test_cash_that_does_not_add_up_is_read_again_before_it_is_a_finding(ledger: Ledger, account: Account) -> None:
