@@ -16,14 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "test-results" / "mutation"
 PACKAGES = ("domain", "risk")
-ORDER_PATH = (
-    "orders/*",
-    "decide/resting",
-    "reconcile/adoption",
-    "reconcile/cash",
-    "reconcile/evidence",
-    "reconcile/positions",
-)
+ORDER_PATH = ("orders/*", "decide/resting", "reconcile/*")
 """Modules of the trader: what was measured and judged."""
 MUTATED = (*(f"{package}/*.py" for package in PACKAGES), *(f"trader/{module}.py" for module in ORDER_PATH))
 """What faults are put into, below app/milkbot."""
