@@ -105,7 +105,7 @@ def _halted(job: str) -> str:
     """Its timer stopped, and its run, if there is one, ended: it writes nothing more."""
     state = f"systemctl show --property=ActiveState --value {job}.service"
     return (
-        f"systemctl stop {job}.timer; timeout 300 sh -c 'while [ \"$({state})\" = activating ]; do sleep 0.2; done'; "
+        f"systemctl stop {job}.timer; timeout 600 sh -c 'while [ \"$({state})\" = activating ]; do sleep 0.2; done'; "
     )
 
 

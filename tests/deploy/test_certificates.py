@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import secrets
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -45,9 +48,41 @@ systemd-run --quiet --collect --unit=test-pebble --setenv=PEBBLE_VA_NOSLEEP=1 --
   pebble -config /root/pebble/settings.json -dnsserver 127.0.0.1:8053
 timeout 600 sh -c 'until curl --silent --fail {PEBBLE} >/dev/null; do sleep 0.2; done'
 """
+# The next pebble knows no account of this one.
 _STOP = f"""
 systemctl stop test-pebble test-names 2>/dev/null; systemctl reset-failed certbot.service 2>/dev/null
-rm -rf /root/pebble {_TRUSTED}; update-ca-certificates --fresh >/dev/null 2>&1
+rm -rf /root/pebble {_TRUSTED} /etc/letsencrypt/accounts/127.0.0.1:14000; update-ca-certificates --fresh >/dev/null 2>&1
+"""
+
+_TSIG = base64.b64encode(secrets.token_bytes(32)).decode()
+_CREDENTIALS = f"""\
+dns_rfc2136_server = 127.0.0.1
+dns_rfc2136_port = 8053
+dns_rfc2136_name = milkbot-test.
+dns_rfc2136_secret = {_TSIG}
+dns_rfc2136_algorithm = HMAC-SHA256
+"""
+# In the place of pebble's own name server one that takes updates (RFC 2136): Debian's BIND, with our zone alone.
+_BIND = f"""
+systemctl mask --runtime --quiet named.service
+apt-get install --yes --no-install-recommends bind9 >/dev/null
+mkdir -p /root/pebble/zone && cd /root/pebble/zone
+printf '@ 60 IN SOA ns.{DOMAIN}. root.{DOMAIN}. 1 60 60 60 60\n@ 60 IN NS ns\nns 60 IN A 127.0.0.1\n' >zone
+cat >named.conf <<'END'
+options {{
+    directory "/root/pebble/zone"; pid-file none; session-keyfile none; recursion no;
+    listen-on port 8053 {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
+}};
+controls {{ }};
+key "milkbot-test." {{ algorithm hmac-sha256; secret "{_TSIG}"; }};
+zone "{DOMAIN}" {{ type primary; file "zone"; allow-update {{ key "milkbot-test."; }}; }};
+END
+systemctl stop test-names
+systemd-run --quiet --collect --unit=test-bind named -g -c /root/pebble/zone/named.conf
+timeout 600 sh -c 'until journalctl --unit=test-bind --output=cat | grep -q running; do sleep 0.2; done'
+"""
+_NO_BIND = """
+systemctl stop test-bind; apt-get purge --yes bind9 >/dev/null; systemctl unmask --runtime --quiet named.service
 """
 
 
@@ -117,6 +152,33 @@ def test_lets_encrypt_issues_renews_and_revokes_and_a_failure_keeps_the_old_cert
     platform.ssh("systemctl stop test-pebble; systemctl start certbot.service || true; nginx -t -q")
     assert _served(platform) == renewed
     assert "fail" in _rows(platform, "certificate renewal")
+
+
+@pytest.mark.matrix
+@pytest.mark.usefixtures("pebble")
+def test_lets_encrypt_issues_and_renews_by_a_record_in_the_operators_dns(platform: Platform) -> None:
+    by_dns = {
+        "nginx_letsencrypt_challenge": "dns-01",
+        "nginx_letsencrypt_dns_plugin": "rfc2136",
+        "nginx_letsencrypt_dns_credentials": _CREDENTIALS,
+    }
+    # The script would end where ssh's input does, so it is a file.
+    platform.ssh(f"cat >/root/bind-start <<'SCRIPT'\n{_BIND}\nSCRIPT\nsh -e /root/bind-start")
+    try:
+        done = _site(platform, **LETSENCRYPT, **by_dns)
+        issued = _served(platform)
+        assert "Pebble" in _served(platform, "-issuer")
+        platform.ssh("systemctl start certbot.service")
+        assert _served(platform) != issued
+        said_by_bind = platform.ssh("journalctl --unit=test-bind --output=cat")
+    finally:
+        platform.ssh(f"rm -f /root/bind-start; {_NO_BIND} true")
+    # The authority may know the proof of the first time still; what is written is removed again.
+    changes = re.findall(rf"(adding|deleting) an RR at '?_acme-challenge.{DOMAIN}'? TXT", said_by_bind)
+    assert changes[:2] == ["adding", "deleting"]
+    assert changes.count("adding") == changes.count("deleting")
+    assert _TSIG not in said(done)
+    assert platform.ssh("stat --format=%a%U /etc/milkbot/dns-credentials.ini") == "600root"
 
 
 def test_a_self_signed_certificate_is_made_once_and_replaced_before_it_ends(platform: Platform) -> None:
