@@ -156,8 +156,8 @@ remove_old() {
 # It has all night; the platform comes first.
 { renice --priority 15 --pid $$ && ionice --class best-effort --classdata 7 --pid $$; } >/dev/null ||
     log 'it could not be put behind the platform, and works at full speed'
-[[ -d $target_dir ]] || fail "$target_dir is missing; run site.yml --tags user"
 trap leave EXIT
+[[ -d $target_dir ]] || fail "$target_dir is missing; run site.yml --tags user"
 lock_backups "backup-database.sh $kind"
 remove_leftovers
 keep_reserve

@@ -357,7 +357,7 @@ CASES = [
                 ">>/var/log/milkbot/backup.log 2>&1"
             ),
         ),
-        "daily': No such file or directory",
+        "daily is missing",
     ),
     _case(
         "archiving-fails",

@@ -101,6 +101,15 @@ def test_a_failed_backup_keeps_the_time_of_the_last_good_one(host: Host) -> None
     assert len(host.backups()) == 1
 
 
+def test_a_backup_without_its_directory_is_recorded_as_failed(host: Host) -> None:
+    directory = host.path("/var/backups/milkbot/daily")
+    directory.rename(directory.with_name("gone"))
+    assert host.script("backup-database.sh", "daily").returncode == 1
+    after = host.state("daily")
+    assert after["result"] == "failed"
+    assert "daily is missing; run site.yml --tags user" in after["reason"]
+
+
 @pytest.mark.parametrize(
     ("program", "body", "sentence"),
     [
