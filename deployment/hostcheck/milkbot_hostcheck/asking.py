@@ -117,6 +117,8 @@ def run(asked: Ask) -> Answer:
     """Run it as that user. Never raises for what the command does; at its time all that it started is killed."""
     began = time.monotonic()
     shown = " ".join(asked.command)
+    if _over.is_set():
+        return Answer(TIMED_OUT, "", f"{asked.command[0]}: not asked, this program ends\n", command=shown)
     try:
         process = _start(asked)
     except FileNotFoundError:
