@@ -19,8 +19,8 @@ from localvps import recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "milkbot.test"
-# Long enough for a service that dies after its start to be seen dying.
-WATCH_SECONDS = 30
+# Long enough for a run of the trader and of the rollups; an operator waits for longer.
+WATCH_SECONDS = 10
 IMAGE = os.environ.get("MILKBOT_MOLECULE_IMAGE") or recipes.DEFAULT
 _OF_IMAGE = yaml.safe_load((ROOT / f"roles/milkbot/vars/{IMAGE}.yml").read_text(encoding="utf-8"))
 POSTGRES_VERSION: int = _OF_IMAGE["_milkbot_postgres_version"]

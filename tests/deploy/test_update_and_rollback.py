@@ -19,13 +19,15 @@ API = "app/milkbot/analytics/api.py"
 DROP = 'op.execute("DROP TABLE ops.of_a_test")'
 CREATE = 'op.execute("CREATE TABLE ops.of_a_test (id int)")'
 
+# Seconds after its start.
+DEATH = 20
 BROKEN = {
     "a service that answers 500": {
         HEALTH: "\n\nasync def check(read):\n    raise RuntimeError('broken on purpose')\n",
     },
     "a service that does not start": {API: "\nraise RuntimeError('broken on purpose')\n"},
     "a service that dies after a while": {
-        API: "\nimport os, threading\n\nthreading.Timer(20, lambda: os._exit(3)).start()\n",
+        API: f"\nimport os, threading\n\nthreading.Timer({DEATH}, lambda: os._exit(3)).start()\n",
     },
     "a trader that fails": {
         "app/milkbot/cli/tick.py": "\n\ndef tick() -> None:\n    raise RuntimeError('broken on purpose')\n",
@@ -188,7 +190,7 @@ def test_a_rollback_without_an_earlier_good_release_is_refused(platform: Platfor
 def test_the_old_release_serves_after_an_update_to_a_broken_one(platform: Platform, case: str) -> None:
     before = platform.state()
     commit = platform.versions.commit(case, BROKEN[case], append=True)
-    done = platform.play("update.yml", version=commit)
+    done = platform.play("update.yml", version=commit, systemd_watch_seconds=DEATH + 10)
     assert done.returncode != 0
     assert f"and {before['link']} serves as before" in said(done)
     assert SEEN[case] in said(done)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.deploy.platform import migration, run
+from tests.deploy.platform import WATCH_SECONDS, migration, run
 from tests.production.reader import INVENTORY, NO_VERSION, Reader, said, succeeded
 
-# Long enough to see a service die; an operator waits for longer.
-WATCH = {"systemd_watch_seconds": 10}
+WATCH = {"systemd_watch_seconds": WATCH_SECONDS}
 DAILY = re.compile(r"/var/backups/milkbot/daily/\S+\.sql\.gz")
 
 

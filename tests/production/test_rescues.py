@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from tests.deploy.platform import ROOT
+from tests.deploy.platform import ROOT, WATCH_SECONDS
 from tests.production.reader import Reader, said, succeeded
 
-WATCH = {"systemd_watch_seconds": 10}
+WATCH = {"systemd_watch_seconds": WATCH_SECONDS}
 SCRIPTS = "/opt/milkbot/deployment/scripts"
 TIMERS = "systemctl is-active milkbot-trader.timer milkbot-rollups.timer"
 

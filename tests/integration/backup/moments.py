@@ -83,7 +83,7 @@ class Moments:
     def through(self, begin: int, every: int, harm: Harm, *command: str, wait: bool = True) -> Iterator[str]:
         """Run a script again and again, with the harm at each of these moments; yields after each, with its name."""
         total = len(self.all(*command))
-        assert total > 20
+        assert total > begin
         for moment in itertools.count(begin, every):
             name = self.harmed(moment, harm, *command, wait=wait)
             if name is None:

@@ -1,4 +1,4 @@
-"""Where the certificate comes from, on the machine that Molecule provisioned; Debian's pebble is its Let's Encrypt."""
+"""Where the certificate comes from, on a server of the README's; Debian's pebble is its Let's Encrypt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.deploy.platform import DOMAIN, Platform, run, said
+from tests.deploy.platform import DOMAIN, run
+from tests.production.reader import Reader, said, succeeded
 
 PEBBLE = "https://127.0.0.1:14000/dir"
 LETSENCRYPT = {
@@ -19,7 +20,6 @@ LETSENCRYPT = {
     "nginx_letsencrypt_email": "operator@milkbot.test",
     "nginx_letsencrypt_server": PEBBLE,
 }
-ORIGIN = {"nginx_certificate_source": "origin"}
 # Its certificates are valid for ten days: each must be renewed at once.
 _SETTINGS = {
     "pebble": {
@@ -87,117 +87,117 @@ systemctl stop test-bind; apt-get purge --yes bind9 >/dev/null; systemctl unmask
 
 
 @pytest.fixture
-def pebble(platform: Platform) -> Iterator[None]:
-    """An ACME server on the machine, which the machine trusts; afterwards the certificate of the inventory."""
+def pebble(shipped: Reader) -> Iterator[None]:
+    """An ACME server on the machine, which the machine trusts; afterwards the certificate of the vault."""
     script = f"cat >/root/pebble-start <<'END'\n{_START}\nEND\n"
     try:
-        platform.ssh(f"{script}printf %s '{json.dumps(_SETTINGS)}' | sh -e /root/pebble-start")
+        shipped.ssh(f"{script}printf %s '{json.dumps(_SETTINGS)}' | sh -e /root/pebble-start")
         yield
     finally:
-        platform.ssh(f"{_STOP} true")
-        _site(platform, **ORIGIN)
+        shipped.ssh(f"{_STOP} true")
+        _site(shipped)
 
 
-def _site(platform: Platform, **variables: Any) -> subprocess.CompletedProcess[str]:
-    done = platform.play("site.yml", "--tags", "nginx", **variables)
-    assert done.returncode == 0, said(done)
+def _site(shipped: Reader, **variables: Any) -> subprocess.CompletedProcess[str]:
+    done = shipped.play("site.yml", "--tags", "nginx", **variables)
+    succeeded(done)
     return done
 
 
-def _served(platform: Platform, what: str = "-serial") -> str:
-    command = f"openssl s_client -connect {platform.address}:443 -servername {DOMAIN} </dev/null 2>/dev/null"
+def _served(shipped: Reader, what: str = "-serial") -> str:
+    command = f"openssl s_client -connect {shipped.address}:443 -servername {DOMAIN} </dev/null 2>/dev/null"
     return run("sh", "-c", f"{command} | openssl x509 -noout {what}")
 
 
-def _rows(platform: Platform, name: str) -> dict[str, str]:
-    shown = platform.ssh("/opt/milkbot/deployment/scripts/healthcheck.sh --json || true")
+def _rows(shipped: Reader, name: str) -> dict[str, str]:
+    shown = shipped.ssh("/opt/milkbot/deployment/scripts/healthcheck.sh --json || true")
     return {row["state"]: row["value"] for row in json.loads(shown)["rows"] if row["name"] == name}
 
 
 @pytest.mark.usefixtures("pebble")
-def test_lets_encrypt_issues_renews_and_revokes_and_a_failure_keeps_the_old_certificate(platform: Platform) -> None:
+def test_lets_encrypt_issues_renews_and_revokes_and_a_failure_keeps_the_old_certificate(shipped: Reader) -> None:
     # Issued while the certificate of the vault is served, by http-01 through nginx.
-    vault = _served(platform)
-    _site(platform, **LETSENCRYPT)
-    issued = _served(platform)
+    vault = _served(shipped)
+    _site(shipped, **LETSENCRYPT)
+    issued = _served(shipped)
     assert issued != vault
-    assert "Pebble" in _served(platform, "-issuer")
-    assert platform.ssh("grep -c 'acme-challenge.* 200 ' /var/log/nginx/milkbot-access.log") != "0"
-    assert platform.ssh("systemctl is-enabled certbot.timer; systemctl is-active certbot.timer") == "enabled\nactive"
-    assert "changed=0" in said(_site(platform, **LETSENCRYPT))
+    assert "Pebble" in _served(shipped, "-issuer")
+    assert shipped.ssh("grep -c 'acme-challenge.* 200 ' /var/log/nginx/milkbot-access.log") != "0"
+    assert shipped.ssh("systemctl is-enabled certbot.timer; systemctl is-active certbot.timer") == "enabled\nactive"
+    assert "changed=0" in said(_site(shipped, **LETSENCRYPT))
 
     # Renewed by what the timer starts, ten days before its end.
-    platform.ssh("systemctl start certbot.service")
-    renewed = _served(platform)
+    shipped.ssh("systemctl start certbot.service")
+    renewed = _served(shipped)
     assert renewed not in (issued, vault)
 
     # Revoked, and another one with another key in its place.
     revoke = f"certbot revoke --non-interactive --server {PEBBLE} --cert-name milkbot --no-delete-after-revoke"
-    platform.ssh(f"{revoke} && certbot renew --quiet --cert-name milkbot --force-renewal --no-random-sleep-on-renew")
+    shipped.ssh(f"{revoke} && certbot renew --quiet --cert-name milkbot --force-renewal --no-random-sleep-on-renew")
     status = f"curl --silent https://127.0.0.1:15000/cert-status-by-serial/{renewed.partition('=')[2].lower()}"
-    assert json.loads(platform.ssh(status))["Status"] == "Revoked"
-    revoked, renewed = renewed, _served(platform)
+    assert json.loads(shipped.ssh(status))["Status"] == "Revoked"
+    revoked, renewed = renewed, _served(shipped)
     assert renewed != revoked
 
     # What nginx may not serve is not served, and known: the hook finds a key that is another one's.
     live = "/etc/letsencrypt/live/milkbot"
-    platform.ssh(f"cp {live}/privkey.pem /root/pebble/; openssl ecparam -genkey -name prime256v1 >{live}/privkey.pem")
-    refused = platform.ssh("/opt/milkbot/deployment/scripts/certificate.py deployed 2>&1 || true")
-    platform.ssh(f"cat /root/pebble/privkey.pem >{live}/privkey.pem")
+    shipped.ssh(f"cp {live}/privkey.pem /root/pebble/; openssl ecparam -genkey -name prime256v1 >{live}/privkey.pem")
+    refused = shipped.ssh("/opt/milkbot/deployment/scripts/certificate.py deployed 2>&1 || true")
+    shipped.ssh(f"cat /root/pebble/privkey.pem >{live}/privkey.pem")
     assert "The certificate from before is still in use" in refused
-    assert _served(platform) == renewed
-    assert "no pair" in _rows(platform, "certificate renewal")["fail"]
+    assert _served(shipped) == renewed
+    assert "no pair" in _rows(shipped, "certificate renewal")["fail"]
 
     # The server is away: nothing changes, and the health check says so.
-    platform.ssh("systemctl stop test-pebble; systemctl start certbot.service || true; nginx -t -q")
-    assert _served(platform) == renewed
-    assert "fail" in _rows(platform, "certificate renewal")
+    shipped.ssh("systemctl stop test-pebble; systemctl start certbot.service || true; nginx -t -q")
+    assert _served(shipped) == renewed
+    assert "fail" in _rows(shipped, "certificate renewal")
 
 
 @pytest.mark.matrix
 @pytest.mark.usefixtures("pebble")
-def test_lets_encrypt_issues_and_renews_by_a_record_in_the_operators_dns(platform: Platform) -> None:
+def test_lets_encrypt_issues_and_renews_by_a_record_in_the_operators_dns(shipped: Reader) -> None:
     by_dns = {
         "nginx_letsencrypt_challenge": "dns-01",
         "nginx_letsencrypt_dns_plugin": "rfc2136",
         "nginx_letsencrypt_dns_credentials": _CREDENTIALS,
     }
     # The script would end where ssh's input does, so it is a file.
-    platform.ssh(f"cat >/root/bind-start <<'SCRIPT'\n{_BIND}\nSCRIPT\nsh -e /root/bind-start")
+    shipped.ssh(f"cat >/root/bind-start <<'SCRIPT'\n{_BIND}\nSCRIPT\nsh -e /root/bind-start")
     try:
-        done = _site(platform, **LETSENCRYPT, **by_dns)
-        issued = _served(platform)
-        assert "Pebble" in _served(platform, "-issuer")
-        platform.ssh("systemctl start certbot.service")
-        assert _served(platform) != issued
-        said_by_bind = platform.ssh("journalctl --unit=test-bind --output=cat")
+        done = _site(shipped, **LETSENCRYPT, **by_dns)
+        issued = _served(shipped)
+        assert "Pebble" in _served(shipped, "-issuer")
+        shipped.ssh("systemctl start certbot.service")
+        assert _served(shipped) != issued
+        said_by_bind = shipped.ssh("journalctl --unit=test-bind --output=cat")
     finally:
-        platform.ssh(f"rm -f /root/bind-start; {_NO_BIND} true")
+        shipped.ssh(f"rm -f /root/bind-start; {_NO_BIND} true")
     # The authority may know the proof of the first time still; what is written is removed again.
     changes = re.findall(rf"(adding|deleting) an RR at '?_acme-challenge.{DOMAIN}'? TXT", said_by_bind)
     assert changes[:2] == ["adding", "deleting"]
     assert changes.count("adding") == changes.count("deleting")
     assert _TSIG not in said(done)
-    assert platform.ssh("stat --format=%a%U /etc/milkbot/dns-credentials.ini") == "600root"
+    assert shipped.ssh("stat --format=%a%U /etc/milkbot/dns-credentials.ini") == "600root"
 
 
-def test_a_self_signed_certificate_is_made_once_and_replaced_before_it_ends(platform: Platform) -> None:
+def test_a_self_signed_certificate_is_made_once_and_replaced_before_it_ends(shipped: Reader) -> None:
     source = {"nginx_certificate_source": "self-signed"}
     try:
-        _site(platform, **source)
-        made = _served(platform)
-        assert "Milkbot self-signed" in _served(platform, "-issuer")
-        assert "changed=0" in said(_site(platform, **source))
-        assert platform.ssh("systemctl is-active milkbot-certificate.timer") == "active"
+        _site(shipped, **source)
+        made = _served(shipped)
+        assert "Milkbot self-signed" in _served(shipped, "-issuer")
+        assert "changed=0" in said(_site(shipped, **source))
+        assert shipped.ssh("systemctl is-active milkbot-certificate.timer") == "active"
         # Its last month has begun.
         short = "sed -i 's/^_DAYS = 90/_DAYS = 20/' /opt/milkbot/deployment/scripts/certificate.py"
-        platform.ssh(f"cp -p /opt/milkbot/deployment/scripts/certificate.py /root/; {short}")
-        platform.ssh("rm /etc/ssl/certs/milkbot.test.pem; systemctl start milkbot-certificate.service")
-        platform.ssh("mv /root/certificate.py /opt/milkbot/deployment/scripts/")
-        ending = _served(platform)
-        platform.ssh("systemctl start milkbot-certificate.service")
-        assert len({made, ending, _served(platform)}) == 3
+        shipped.ssh(f"cp -p /opt/milkbot/deployment/scripts/certificate.py /root/; {short}")
+        shipped.ssh("rm /etc/ssl/certs/milkbot.test.pem; systemctl start milkbot-certificate.service")
+        shipped.ssh("mv /root/certificate.py /opt/milkbot/deployment/scripts/")
+        ending = _served(shipped)
+        shipped.ssh("systemctl start milkbot-certificate.service")
+        assert len({made, ending, _served(shipped)}) == 3
     finally:
-        _site(platform, **ORIGIN)
-    assert platform.ssh("ls /etc/systemd/system/milkbot-certificate.* 2>/dev/null || true") == ""
-    assert "Milkbot self-signed" not in _served(platform, "-issuer")
+        _site(shipped)
+    assert shipped.ssh("ls /etc/systemd/system/milkbot-certificate.* 2>/dev/null || true") == ""
+    assert "Milkbot self-signed" not in _served(shipped, "-issuer")
