@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx2
+from tests.deploy.platform import CONNECTIONS_PER_ADDRESS
 
 _PATIENCE = 60.0
 _RATE = 60.0
-# They come from one address, which nginx grants 100 requests at a time (nginx_connections_per_address), with the
-# pages that a test has open. A pause of some seconds on a slow machine would reach that, and be answered with 429.
-_UNANSWERED = 60
+# They come from one address, with the pages that a test has open. Without a limit a pause of some seconds on a slow
+# machine would reach what nginx grants an address, and be answered with 429.
+_UNANSWERED = CONNECTIONS_PER_ADDRESS * 3 // 5
 
 
 class Answer(NamedTuple):

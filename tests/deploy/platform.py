@@ -25,6 +25,8 @@ IMAGE = os.environ.get("MILKBOT_MOLECULE_IMAGE") or recipes.DEFAULT
 _OF_IMAGE = yaml.safe_load((ROOT / f"roles/milkbot/vars/{IMAGE}.yml").read_text(encoding="utf-8"))
 POSTGRES_VERSION: int = _OF_IMAGE["_milkbot_postgres_version"]
 POSTGRES_UNIT = f"postgresql@{POSTGRES_VERSION}-main"
+_NGINX = yaml.safe_load((ROOT / "roles/nginx/defaults/main.yml").read_text(encoding="utf-8"))
+CONNECTIONS_PER_ADDRESS: int = _NGINX["nginx_connections_per_address"]
 # A playbook of a minute takes many on a machine that does much else.
 PLAY_PATIENCE = 3600
 

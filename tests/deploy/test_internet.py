@@ -13,13 +13,12 @@ from contextlib import ExitStack
 
 import pytest
 from tests.deploy.load import asking
-from tests.deploy.platform import DOMAIN, ROOT, Platform, said
+from tests.deploy.platform import CONNECTIONS_PER_ADDRESS, DOMAIN, ROOT, Platform, said
 from tests.deploy.sockets import watching
 
 _PATIENCE = 20.0
 # More than nginx as packaged holds on a machine with two cores.
 _ENOUGH = 1600
-_SHARE = 100
 # A site of the operator's that sets what our default server sets for the same port.
 SHOP = "server {\\n    listen 80 backlog=100;\\n    server_name shop.test;\\n}\\n"
 _TRUSTING = ssl.create_default_context()
@@ -103,13 +102,13 @@ def test_connections_of_one_address_above_the_limit_are_refused(platform: Platfo
     request = f"GET /static/favicon.png HTTP/1.1\r\nHost: {DOMAIN}\r\nContent-Length: 9\r\n\r\n".encode()
     with ExitStack() as stack:
         held = []
-        for _ in range(_SHARE + 20):
+        for _ in range(CONNECTIONS_PER_ADDRESS + 20):
             plain = stack.enter_context(socket.create_connection((platform.address, 443), timeout=_PATIENCE))
             held.append(stack.enter_context(_TRUSTING.wrap_socket(plain, server_hostname=DOMAIN)))
             held[-1].sendall(request)
-        refused = [_refused(connection) for connection in held[_SHARE:]]
-        others = [_refused(connection, wait=0) for connection in held[:_SHARE]]
-    assert (refused, others) == ([True] * 20, [False] * _SHARE)
+        refused = [_refused(connection) for connection in held[CONNECTIONS_PER_ADDRESS:]]
+        others = [_refused(connection, wait=0) for connection in held[:CONNECTIONS_PER_ADDRESS]]
+    assert (refused, others) == ([True] * 20, [False] * CONNECTIONS_PER_ADDRESS)
 
 
 def _refused(connection: ssl.SSLSocket, *, wait: float = _PATIENCE) -> bool:
