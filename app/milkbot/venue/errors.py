@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from milkbot.errors import MilkbotError, VenueUnavailableError
+from milkbot.venue.refusals import reason_of
 
 
 class VenueReadError(VenueUnavailableError):
@@ -14,12 +15,14 @@ class ClockSkewError(VenueReadError):
 
 
 class OrderRejectedError(MilkbotError):
-    """The exchange proved that the order does not exist: a listed 4xx. `code` is the exchange's own."""
+    """The exchange proved that the order does not exist. `code` is its own; `reason` is what the order keeps of it."""
 
-    def __init__(self, code: str, message: str, http_status: int) -> None:
+    def __init__(self, code: str, message: str, http_status: int, details: str = "") -> None:
         self.code = code
         self.http_status = http_status
-        super().__init__(f"the exchange refused the order: {code}: {message} (HTTP {http_status})")
+        self.reason = reason_of(code, details)
+        said = ": ".join(part for part in (code, message, details) if part)
+        super().__init__(f"the exchange refused the order: {said} (HTTP {http_status})")
 
 
 class OrderNotSentError(OrderRejectedError):
@@ -30,7 +33,9 @@ class OrderNotSentError(OrderRejectedError):
 
 
 class OrderOutcomeUnknownError(MilkbotError):
-    """The order may or may not exist: 408, 409, any 5xx, a dropped connection, or a success without an order id."""
+    """The order may or may not exist: a code that proves nothing, 408, any 5xx, a dropped connection, or a success
+    without an order id.
+    """
 
 
 class CancelFailedError(MilkbotError):

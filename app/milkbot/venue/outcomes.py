@@ -1,23 +1,22 @@
-"""What a reply to a create proves. Only a listed 4xx proves a refusal; whatever else is not a success is unknown.
+"""What a reply to a create proves. A known code with a 4xx proves a refusal; whatever else is no success is unknown.
 
-Source: the exchange's order error page of 2026. A 409 is left unknown although the exchange lists it: it is also what a
-repeated client_order_id gets, and then the earlier order lives.
+The codes are in `refusals`. A status alone proves nothing: a 409 is what a halted market gets, and a repeated
+client_order_id, whose earlier order lives.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from http import HTTPStatus
 
 from milkbot.domain.orders import OrderIntent
 from milkbot.http import Reply, TransportError
 from milkbot.validation import reason
 from milkbot.venue.errors import OrderNotSentError, OrderOutcomeUnknownError, OrderRejectedError
+from milkbot.venue.refusals import kept, reason_of, refusal_of
 from milkbot.venue.values import PlacedOrder
 from milkbot.venue.wire.base import UnknownFields, from_unix_ms
 from milkbot.venue.wire.exchange import ErrorBody, error_body
 from milkbot.venue.wire.orders import CreatedOrder
-
-PROVEN_REFUSALS: Final = frozenset({400, 401, 403, 404, 410, 429})
 
 
 def placed(intent: OrderIntent, reply: Reply, unknown_fields: UnknownFields | None = None) -> PlacedOrder:
@@ -50,11 +49,18 @@ def no_reply(order: str, ticker: str, error: TransportError) -> OrderNotSentErro
 
 
 def failure(order: str, ticker: str, reply: Reply) -> OrderRejectedError | OrderOutcomeUnknownError:
-    """What a reply that is no success means, by its status alone."""
+    """What a reply that is no success means, by the code in its body."""
     said = read_error_body(reply)
-    if reply.status in PROVEN_REFUSALS:
-        return OrderRejectedError(said.code or f"http_{reply.status}", said.message or reply.excerpt(), reply.status)
-    return unknown(order, ticker, f"HTTP {reply.status} {said.code or reply.excerpt()}")
+    details = kept(said.details)
+    row = refusal_of(said.code, details)
+    if row is not None and row.proves and _may_prove(reply.status):
+        return OrderRejectedError(said.code, said.message, reply.status, details)
+    return unknown(order, ticker, f"HTTP {reply.status} {reason_of(said.code, details) or reply.excerpt()}")
+
+
+def _may_prove(status: int) -> bool:
+    """Whether the exchange itself judged the request: a 5xx may come from something before it, a 408 is its silence."""
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.REQUEST_TIMEOUT
 
 
 def unknown(order: str, ticker: str, why: str) -> OrderOutcomeUnknownError:

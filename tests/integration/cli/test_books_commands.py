@@ -13,11 +13,14 @@ from tests.cli import Milkbot
 from tests.facts import Facts, market
 from tests.postgres import TestDatabase
 
+from milkbot.db import orders as order_rows
+from milkbot.db.orders import IntentContext
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import BookSide
+from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import Cash, Count, Price
 from milkbot.trader.reconcile.bookkeeping import record_fills
+from milkbot.venue.errors import OrderRejectedError
 
 NOON = datetime(2026, 8, 3, 16, 0, tzinfo=UTC)
 TICKER = market("NYC", NOON.date())
@@ -58,6 +61,30 @@ def test_orders_and_positions_are_shown_in_full(milkbot: Milkbot) -> None:
         shown = milkbot(command)
         assert shown.code == 0
         assert TICKER in shown.out
+
+
+def test_a_refused_order_is_shown_with_the_details_of_the_exchange(milkbot: Milkbot, database: TestDatabase) -> None:
+    intent = OrderIntent(
+        client_order_id="mb-1",
+        ticker=TICKER,
+        side=BookSide.BID,
+        count=Count(Decimal(7)),
+        price=Price(Decimal("0.40")),
+        time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+        exchange_index=0,
+        created_at=NOON,
+    )
+    context = IntentContext(None, TICKER.rpartition("-")[0], "NYC", NOON.date(), "s", 1)
+    refused = OrderRejectedError("invalid_order", "invalid order", 400, "post only cross")
+    with Session(database.engine()) as session, session.begin():
+        order = order_rows.order_by_id(
+            session, order_rows.commit_intent(session, intent, context, mode=TradingMode.DEMO)
+        )
+        order_rows.move(session, order, OrderState.REJECTED, at=NOON, reason=refused.reason)
+    (row,) = json.loads(milkbot("orders", "--json").out)
+    assert (row["state"], row["reason"]) == ("rejected", "invalid_order: post only cross")
+    assert "invalid_order: post only cross" in milkbot("orders").out
+    assert "invalid_order: post only cross" in milkbot("orders", "show", str(row["id"])).out
 
 
 @pytest.mark.usefixtures("book")

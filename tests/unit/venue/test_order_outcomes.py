@@ -22,7 +22,7 @@ from milkbot.venue.errors import (
     OrderOutcomeUnknownError,
     OrderRejectedError,
 )
-from milkbot.venue.outcomes import PROVEN_REFUSALS
+from milkbot.venue.refusals import REFUSALS, Refusal
 from milkbot.venue.signing import KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, ApiCredentials, verify
 
 KEY = ed25519.Ed25519PrivateKey.generate()
@@ -52,6 +52,10 @@ def create(*answers: Answer, intent: OrderIntent = INTENT) -> ScriptedServer:
     server = ScriptedServer(*answers)
     KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport).create_order(intent)
     return server
+
+
+def error(status: int, code: str, details: object = "") -> Answer:
+    return reply({"error": {"code": code, "message": code.replace("_", " "), "details": details}}, status)
 
 
 def cancel(*answers: Answer) -> Decimal:
@@ -91,9 +95,8 @@ def test_an_order_is_sent_in_the_exchanges_form_and_signed() -> None:
         ({"code": "invalid_order_size", "message": "too small", "details": ""}, "invalid_order_size"),
         ({"error": {"code": "available_balance_too_low", "message": "m", "service": "exchange"}}, "available_balance"),
         ({"error": "too many requests"}, "too_many_requests"),
-        ([], "http_400"),
     ],
-    ids=["top-level", "nested", "text", "no-body"],
+    ids=["top-level", "nested", "text"],
 )
 def test_a_refusal_is_proven_in_each_form_of_the_error_body(body: object, code: str) -> None:
     with pytest.raises(OrderRejectedError, match=code) as refused:
@@ -102,21 +105,81 @@ def test_a_refusal_is_proven_in_each_form_of_the_error_body(body: object, code: 
 
 
 @given(status=st.integers(200, 599), order_id=st.sampled_from([None, ""]))
-def test_only_a_listed_status_proves_a_refusal(status: int, order_id: str | None) -> None:
-    expected = OrderRejectedError if status in PROVEN_REFUSALS else OrderOutcomeUnknownError
-    with pytest.raises(expected):
+def test_no_status_proves_a_refusal_without_a_code(status: int, order_id: str | None) -> None:
+    with pytest.raises(OrderOutcomeUnknownError, match="mb-1"):
         create(reply({**CREATED, "order_id": order_id}, status))
 
 
-def test_the_statuses_that_prove_a_refusal_are_the_exchanges_except_conflict() -> None:
-    assert {400, 401, 403, 404, 410, 429} == PROVEN_REFUSALS
+@given(status=st.integers(200, 599))
+def test_an_unknown_code_leaves_the_outcome_unknown_whatever_its_status(status: int) -> None:
+    with pytest.raises(OrderOutcomeUnknownError, match="mb-1"):
+        create(reply({"error": {"code": "duplicate_client_order_id", "message": "seen before"}}, status))
+
+
+@pytest.mark.parametrize("status", [400, 409])
+def test_a_halted_market_refuses_whatever_the_status(status: int) -> None:
+    with pytest.raises(OrderRejectedError, match="trading_is_paused") as refused:
+        create(error(status, "trading_is_paused"))
+    assert (refused.value.code, refused.value.http_status) == ("trading_is_paused", status)
+
+
+@given(row=st.sampled_from([row for row in REFUSALS if row.proves]), status=st.integers(400, 499))
+def test_every_known_code_proves_a_refusal_with_a_4xx(row: Refusal, status: int) -> None:
+    expected = OrderOutcomeUnknownError if status == 408 else OrderRejectedError
+    with pytest.raises(expected):
+        create(error(status, row.codes[0], row.details))
+
+
+@given(
+    code=st.sampled_from(["trading_is_paused", "invalid_order", "market_closed"]),
+    status=st.integers(200, 399) | st.integers(500, 599),
+)
+def test_no_code_proves_a_refusal_without_a_4xx(code: str, status: int) -> None:
+    with pytest.raises(OrderOutcomeUnknownError, match="mb-1"):
+        create(error(status, code))
+
+
+@pytest.mark.parametrize("code", ["order_already_exists", "ORDER_ALREADY_EXISTS", "order already exists"])
+@given(status=st.integers(400, 599))
+def test_a_duplicate_is_never_taken_for_a_refusal(code: str, status: int) -> None:
+    with pytest.raises(OrderOutcomeUnknownError, match="mb-1"):
+        create(error(status, code))
+
+
+def test_of_the_409s_only_the_duplicate_is_ambiguous() -> None:
+    assert [row.codes for row in REFUSALS if 409 in row.statuses and not row.proves] == [("order_already_exists",)]
+
+
+@pytest.mark.parametrize(
+    ("details", "reason"),
+    [
+        ("post only cross", "invalid_order: post only cross"),
+        ("", "invalid_order"),
+        ("two\nlines\t and  more", "invalid_order: two lines and more"),
+        ({"field": "price"}, 'invalid_order: {"field": "price"}'),
+        ("x" * 200, "invalid_order: " + "x" * 200),
+        ("x" * 201, "invalid_order: " + "x" * 199 + "…"),
+    ],
+    ids=["words", "none", "lines", "object", "longest", "longer"],
+)
+def test_the_details_of_a_refusal_are_kept_on_one_bounded_line(details: object, reason: str) -> None:
+    with pytest.raises(OrderRejectedError) as refused:
+        create(error(400, "invalid_order", details))
+    assert refused.value.reason == reason
+
+
+def test_an_unknown_outcome_names_the_answer_with_its_details() -> None:
+    with pytest.raises(OrderOutcomeUnknownError, match="is unknown: HTTP 409 brand_new: of today; it counts"):
+        create(error(409, "brand_new", "of today"))
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        reply({"error": {"code": "order_already_exists", "message": "order already exists"}}, 409),
-        reply({"error": {"code": "deprecated_v1_order_endpoint"}}, 200),
+        error(409, "order_already_exists"),
+        error(200, "deprecated_v1_order_endpoint"),
+        reply([], 400),
+        httpx2.Response(403, content=b"<html>"),
         reply({**CREATED, "client_order_id": "mb-2"}, 201),
         httpx2.Response(201, content=b"<html>"),
         httpx2.Response(302, headers={"Location": "https://elsewhere.test"}),
@@ -125,7 +188,19 @@ def test_the_statuses_that_prove_a_refusal_are_the_exchanges_except_conflict() -
         httpx2.WriteError("broken pipe"),
         httpx2.RemoteProtocolError("closed"),
     ],
-    ids=["duplicate", "retired-2xx", "other-order", "no-json", "redirect", "timeout", "reset", "pipe", "closed"],
+    ids=[
+        "duplicate",
+        "retired-2xx",
+        "no-code",
+        "a-proxy",
+        "other-order",
+        "no-json",
+        "redirect",
+        "timeout",
+        "reset",
+        "pipe",
+        "closed",
+    ],
 )
 def test_an_answer_without_a_proof_makes_the_outcome_unknown(answer: Answer) -> None:
     with pytest.raises(OrderOutcomeUnknownError, match="mb-1"):
@@ -138,7 +213,7 @@ def test_an_order_without_a_connection_counts_as_not_sent(error: Exception) -> N
         create(error)
 
 
-@pytest.mark.parametrize("answer", [reply({}, 429), reply({}, 503), httpx2.ReadError("reset")])
+@pytest.mark.parametrize("answer", [error(429, "too_many_requests"), reply({}, 503), httpx2.ReadError("reset")])
 def test_a_create_is_never_sent_twice(answer: Answer) -> None:
     server = ScriptedServer(answer, reply(CREATED, 201))
     client = KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport)

@@ -60,7 +60,7 @@ class OrderManager:
             placed = self._venue.create_order(intent)
             state = state_of_answer(intent, placed)
         except OrderRejectedError as error:
-            state, reason = OrderState.REJECTED, error.code
+            state, reason = OrderState.REJECTED, error.reason
         except OrderOutcomeUnknownError as error:
             state, reason = OrderState.UNKNOWN, str(error)
         failpoints.reach("create.answered")

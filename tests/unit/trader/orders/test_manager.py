@@ -94,6 +94,10 @@ def test_an_order_whose_answer_is_lost_is_unknown_and_not_rejected(
     ("error", "reason"),
     [
         (OrderRejectedError("insufficient_balance", "no money", 400), "insufficient_balance"),
+        (
+            OrderRejectedError("invalid_order", "invalid order", 400, "post only cross"),
+            "invalid_order: post only cross",
+        ),
         (OrderNotSentError("connection refused"), "not_sent"),
     ],
 )
