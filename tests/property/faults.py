@@ -63,7 +63,7 @@ def rules(draw: st.DrawFn) -> FaultRule:
         what |= {"drift": drift, "field": "" if drift == "added" else draw(st.sampled_from(_DRIFTED)), "times": None}
     elif kind is FaultKind.MAINTENANCE_PAUSE:
         what |= {"seconds": draw(st.sampled_from([40.0, 600.0])), "whole_exchange": draw(st.booleans())}
-    elif kind is FaultKind.MARKET_DEACTIVATED:
+    elif kind in {FaultKind.MARKET_DEACTIVATED, FaultKind.MARKET_HALTED}:
         what |= {"seconds": draw(st.sampled_from([40.0, 600.0]))}
     return rule(kind, **what)
 

@@ -24,6 +24,7 @@ class FaultKind(StrEnum):
     REORDERED_FILLS = "reordered_fills"
     LAGGING_READS = "lagging_reads"
     MARKET_DEACTIVATED = "market_deactivated"
+    MARKET_HALTED = "market_halted"
     MARKET_CLOSED_EARLY = "market_closed_early"
     MARKET_DISPUTED = "market_disputed"
     MARKET_RESETTLED = "market_resettled"
@@ -93,6 +94,12 @@ FAULTS: Final[dict[FaultKind, Fault]] = {
     ),
     FaultKind.MARKET_DEACTIVATED: Fault(
         "a market (`ticker`) stops for `seconds`; as it goes on, its resting orders are canceled",
+        takes=("ticker", "seconds"),
+        seconds=1800,
+        once=True,
+    ),
+    FaultKind.MARKET_HALTED: Fault(
+        "a market (`ticker`) takes no orders for `seconds`, although it is listed as active",
         takes=("ticker", "seconds"),
         seconds=1800,
         once=True,

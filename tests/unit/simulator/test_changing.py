@@ -109,7 +109,7 @@ def test_an_amend_can_change_the_client_order_id(desk: Desk) -> None:
 def test_an_amend_beyond_the_balance_or_of_a_post_only_order_into_the_book_changes_nothing(desk: Desk) -> None:
     order = desk.order("bid", "5", "0.45", post_only=True)
     assert refused(desk, order, "500", "0.45") == "available_balance_too_low"
-    assert refused(desk, order, "5", "0.50") == "post_only_cross"
+    assert refused(desk, order, "5", "0.50") == "invalid_order"
     assert queue(desk) == [order.order_id]
     assert refused(desk, order, "5", "0.455") == "invalid_price"
 
@@ -117,7 +117,7 @@ def test_an_amend_beyond_the_balance_or_of_a_post_only_order_into_the_book_chang
 def test_an_amend_needs_an_open_market_and_a_resting_order(desk: Desk) -> None:
     order = desk.order("bid", "5", "0.45")
     desk.state.now = CLOSES
-    assert refused(desk, order, "4", "0.45") == "market_inactive"
+    assert refused(desk, order, "4", "0.45") == "market_closed"
     desk.state.now = OPENS
     desk.state.cancel(order, OPENS)
     assert refused(desk, order, "4", "0.45") == "not_found"

@@ -67,7 +67,7 @@ def test_a_recorded_day_ends_and_has_no_wall_clock(tmp_path: Path) -> None:
 def test_an_ended_pause_is_over_until_the_next_one(tmp_path: Path) -> None:
     with served(tmp_path, start=datetime(2026, 7, 23, 7, 30, tzinfo=UTC)) as api:
         ticker = api.open_markets()[-1]["ticker"]
-        assert api.order(ticker=ticker).json()["error"]["code"] == "trading_paused"
+        assert api.order(ticker=ticker).json()["error"]["code"] == "trading_is_paused"
         assert api.http.post("/simulator/resume").status_code == 200
         assert api.get("/exchange/status")["trading_active"] is True
         assert api.order(ticker=ticker).status_code == 201

@@ -34,7 +34,7 @@ def test_a_stopped_market_refuses_orders_and_accepts_cancels(venue: Venue) -> No
     placed = venue.client.create_order(resting())
     strike(venue, FaultKind.MARKET_DEACTIVATED, ticker=MIDDLE)
     assert (status(venue), status(venue, LOW)) == (MarketStatus.INACTIVE, MarketStatus.ACTIVE)
-    with pytest.raises(OrderRejectedError, match="market_inactive"):
+    with pytest.raises(OrderRejectedError, match="trading_is_paused"):
         venue.client.create_order(resting("mb-2"))
     assert venue.orders[0].status == "resting"
     assert venue.client.cancel_order(placed.order_id, 0) == 4
@@ -64,7 +64,7 @@ def test_a_market_that_closes_early_cancels_orders_and_accepts_none(venue: Venue
     assert (status(venue), status(venue, LOW)) == (MarketStatus.CLOSED, MarketStatus.ACTIVE)
     assert venue.orders[1].status == "canceled"
     assert venue.client.cancel_order(placed.order_id, 0) == 0
-    with pytest.raises(OrderRejectedError, match="market_inactive"):
+    with pytest.raises(OrderRejectedError, match="market_closed"):
         venue.client.create_order(resting("mb-3"))
     book = venue.client.orderbooks([MIDDLE])[MIDDLE]
     assert (book.yes_bids, book.no_bids) == ((), ())
@@ -130,7 +130,7 @@ def test_a_trading_pause_accepts_cancels_and_refuses_orders(venue: Venue) -> Non
     said = venue.client.exchange_status()
     assert (said.exchange_active, said.trading_active) == (True, False)
     assert said.resumes_at == venue.now() + timedelta(seconds=600)
-    with pytest.raises(OrderRejectedError, match="trading_paused"):
+    with pytest.raises(OrderRejectedError, match="trading_is_paused"):
         venue.client.create_order(resting("mb-3"))
     assert [order.status for order in venue.orders] == ["resting", "canceled"]
     assert venue.client.cancel_order(placed.order_id, 0) == 4
@@ -144,9 +144,9 @@ def test_an_exchange_pause_refuses_even_cancels(venue: Venue) -> None:
     venue.simulator.state.orders[placed.order_id].cancel_on_pause = False
     strike(venue, FaultKind.MAINTENANCE_PAUSE, whole_exchange=True)
     assert not venue.client.exchange_status().exchange_active
-    with pytest.raises(CancelFailedError, match="exchange_paused"):
+    with pytest.raises(CancelFailedError, match="exchange_is_paused"):
         venue.client.cancel_order(placed.order_id, 0)
-    with pytest.raises(CancelFailedError, match="exchange_paused"):
+    with pytest.raises(CancelFailedError, match="exchange_is_paused"):
         venue.client.cancel_all()
     assert venue.orders[0].status == "resting"
 

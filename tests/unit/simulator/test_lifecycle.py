@@ -91,7 +91,7 @@ def test_close_removes_resting_orders_and_refuses_even_cancels() -> None:
 
     desk.pass_time(CLOSES + timedelta(seconds=1))
 
-    assert error.value.code == "market_inactive"
+    assert error.value.code == "market_closed"
     assert (order.status, order.updated_at) == (VenueOrderStatus.CANCELED, CLOSES)
     assert available(desk.state, desk.alice) == 100
     assert not list(desk.market().orderbook)

@@ -52,7 +52,7 @@ def test_in_a_pause_orders_are_refused_and_cancels_are_not() -> None:
     with pytest.raises(RejectError) as error:
         desk.order("bid", "5", "0.45")
 
-    assert error.value.code == "trading_paused"
+    assert error.value.code == "trading_is_paused"
     assert cancel(desk.state, desk.alice, kept.order_id)[1] == 500
 
 

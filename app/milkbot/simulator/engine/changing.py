@@ -89,7 +89,7 @@ def cancel(state: State, account: Account, order_id: str) -> tuple[Order, int]:
 def cancel_all(state: State, account: Account) -> int:
     """Cancel every resting order of an account. Returns how many. Raises RejectError while the exchange is down."""
     if state.is_down(state.now):
-        raise rejects.exchange_paused()
+        raise rejects.exchange_is_paused()
     mine = [order for order in state.resting.values() if order.account == account.key_id]
     for order in mine:
         state.cancel(order, state.now)
@@ -106,9 +106,9 @@ def _resting(state: State, account: Account, order_id: str) -> Order:
 def _check_cancelable(state: State, market: Market) -> None:
     """A stopped market and a pause of trading let cancels through; a closed market and a closed exchange do not."""
     if market.status(state.now) not in {MarketStatus.ACTIVE, MarketStatus.INACTIVE}:
-        raise rejects.market_inactive()
+        raise rejects.market_closed()
     if state.is_down(state.now):
-        raise rejects.exchange_paused()
+        raise rejects.exchange_is_paused()
 
 
 def _check(state: State, account: Account, order: Order, request: AmendRequest) -> None:

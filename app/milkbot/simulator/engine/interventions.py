@@ -25,6 +25,13 @@ def deactivate(state: State, market: Market, lasting: timedelta) -> None:
     _note(state, market)
 
 
+def halt(state: State, market: Market, lasting: timedelta) -> None:
+    """Stop the trading of a market that is open, and go on to list it as active. Its resting orders remain."""
+    _expect(market, state, MarketStatus.ACTIVE)
+    market.irregular.halted_until = state.now + lasting
+    state.touch(market)
+
+
 def close_early(state: State, market: Market) -> None:
     """Close a market that is open or stopped, as after its close time; it is determined when its event is."""
     _expect(market, state, MarketStatus.ACTIVE, MarketStatus.INACTIVE)

@@ -1,4 +1,4 @@
-"""Events of a market that are not in its plan: a stop, an early close, a dispute. Only faults bring it about."""
+"""Events of a market that are not in its plan: a stop, a halt, an early close, a dispute. Only faults cause them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class Irregular:
 
     closed_at: datetime | None = None
     inactive_until: datetime | None = None
+    halted_until: datetime | None = None
+    """Until then no order is taken, although the market is listed as active."""
     disputed_until: datetime | None = None
     """Set together with or before the determination; then the market is amended and its settlement timer restarts."""
     amended_high: int | None = None
@@ -32,6 +34,10 @@ class Irregular:
                 return MarketStatus.DISPUTED
             return MarketStatus.AMENDED if now < self.finalized_at(now) else MarketStatus.FINALIZED
         return planned
+
+    def is_halted(self, now: datetime) -> bool:
+        """Whether no order is taken, whatever its status says."""
+        return self.halted_until is not None and now < self.halted_until
 
     def finalized_at(self, planned: datetime) -> datetime:
         """When positions are paid out."""

@@ -156,6 +156,10 @@ class Market:
         """Where it stands in its life."""
         return self.irregular.status(self.plan.status(now), now)
 
+    def is_trading(self, now: datetime) -> bool:
+        """Whether orders may meet in it: it is open, and neither stopped nor halted."""
+        return self.status(now) is MarketStatus.ACTIVE and not self.irregular.is_halted(now)
+
     @property
     def closes_at(self) -> datetime:
         """When trading ends, or ended early."""

@@ -1,4 +1,7 @@
-"""The exchange's refusals: HTTP status, code, message. Codes as seen on the wire or in the FIX list (reference 2.3)."""
+"""The exchange's refusals: HTTP status, code, message, details, as seen on the wire or in the exchange's documents.
+
+A test compares those of a create with the table of the exchange's client, which was written from the same sources.
+"""
 
 from __future__ import annotations
 
@@ -40,18 +43,23 @@ def insufficient_balance() -> RejectError:
 
 
 def market_inactive() -> RejectError:
-    """400: the market is not open, and after its close not even a cancel is taken."""
+    """400: the market does not trade yet."""
     return RejectError(400, "market_inactive", "market is not active")
 
 
-def trading_paused() -> RejectError:
-    """400: the exchange's weekly maintenance; cancels still work."""
-    return RejectError(400, "trading_paused", "trading is paused")
+def market_closed() -> RejectError:
+    """409: after its close a market takes not even a cancel."""
+    return RejectError(409, "market_closed", "market closed")
 
 
-def exchange_paused() -> RejectError:
-    """400: the whole exchange stands still, not even a cancel works."""
-    return RejectError(400, "exchange_paused", "exchange is paused")
+def trading_is_paused() -> RejectError:
+    """409: one market was stopped or halted, or the exchange has its weekly maintenance; cancels still work."""
+    return RejectError(409, "trading_is_paused", "trading is paused")
+
+
+def exchange_is_paused() -> RejectError:
+    """409: the whole exchange stands still, not even a cancel works."""
+    return RejectError(409, "exchange_is_paused", "exchange is paused")
 
 
 def side_mismatch() -> RejectError:
@@ -70,13 +78,14 @@ def group_triggered() -> RejectError:
 
 
 def post_only_cross() -> RejectError:
-    """400: a post-only order would take."""
-    return RejectError(400, "post_only_cross", "post only order would cross the book")
+    """400: a post-only order would take. Its details alone tell it from another invalid order."""
+    return RejectError(400, "invalid_order", "invalid order", "post only cross")
 
 
 def fok_insufficient_volume() -> RejectError:
-    """400: the book cannot fill it whole."""
-    return RejectError(400, "fok_insufficient_volume", "fill or kill order cannot be filled in full")
+    """409: the book cannot fill it whole."""
+    code = "fill_or_kill_insufficient_resting_volume"
+    return RejectError(409, code, code.replace("_", " "))
 
 
 def already_exists() -> RejectError:

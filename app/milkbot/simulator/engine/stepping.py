@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from milkbot.domain.markets import MarketStatus
 from milkbot.simulator.engine.matching import execute
 from milkbot.simulator.engine.orderbook import Resting, SelfTrade
 from milkbot.simulator.engine.plan import House, Quote
@@ -43,7 +42,7 @@ def expire(state: State, market: Market, at: datetime) -> None:
 
 def _step(state: State, house: House, market: Market, at: datetime) -> None:
     expire(state, market, at)
-    if not state.is_paused(at) and market.status(at) is MarketStatus.ACTIVE:
+    if not state.is_paused(at) and market.is_trading(at):
         _requote(state, market, house.quotes(market.plan, market.strike, at, market.holders), at)
         for take in house.takes(market.plan, market.strike, at, market.stepped_at):
             crossing = market.orderbook.crossing(

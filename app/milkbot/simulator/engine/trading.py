@@ -58,12 +58,15 @@ def open_market(state: State, ticker: str) -> Market:
     market = state.markets.get(ticker)
     if market is None:
         raise rejects.not_found(f"market {ticker}")
-    if market.status(state.now) is not MarketStatus.ACTIVE:
+    status = market.status(state.now)
+    if status is MarketStatus.INITIALIZED:
         raise rejects.market_inactive()
+    if status not in {MarketStatus.ACTIVE, MarketStatus.INACTIVE}:
+        raise rejects.market_closed()
     if state.is_down(state.now):
-        raise rejects.exchange_paused()
-    if state.is_paused(state.now):
-        raise rejects.trading_paused()
+        raise rejects.exchange_is_paused()
+    if state.is_paused(state.now) or not market.is_trading(state.now):
+        raise rejects.trading_is_paused()
     return market
 
 

@@ -47,6 +47,7 @@ def before_create(state: State, fired: Iterable[Fired], market: Market | None, a
 
 _MARKET_FAULTS: dict[FaultKind, tuple[MarketStatus, ...]] = {
     FaultKind.MARKET_DEACTIVATED: (MarketStatus.ACTIVE,),
+    FaultKind.MARKET_HALTED: (MarketStatus.ACTIVE,),
     FaultKind.MARKET_CLOSED_EARLY: (MarketStatus.ACTIVE, MarketStatus.INACTIVE),
     FaultKind.MARKET_DISPUTED: _UNPAID,
     FaultKind.MARKET_RESETTLED: (MarketStatus.FINALIZED,),
@@ -60,6 +61,8 @@ def _on_market(state: State, market: Market, one: Fired) -> None:
     sisters = [m for m in state.markets_of(market.plan.ticker) if m.status(state.now) in _MARKET_FAULTS[kind]]
     if kind is FaultKind.MARKET_DEACTIVATED:
         interventions.deactivate(state, market, lasting)
+    elif kind is FaultKind.MARKET_HALTED:
+        interventions.halt(state, market, lasting)
     elif kind is FaultKind.MARKET_CLOSED_EARLY:
         interventions.close_early(state, market)
     elif kind is FaultKind.MARKET_DISPUTED:
