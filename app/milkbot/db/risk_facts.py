@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from milkbot.db import ledger
 from milkbot.db.ops import Order, Tick
 from milkbot.db.risk_tables import SettlementCorrection
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import OrderState
+from milkbot.domain.orders import OrderEvent, OrderState
 from milkbot.domain.units import ZERO, Cash
 
 
@@ -39,16 +40,25 @@ def orders_since(session: Session, mode: TradingMode, since: datetime) -> int:
     return session.scalar(wanted) or 0
 
 
-def rejects_since(session: Session, mode: TradingMode, since: datetime) -> int:
-    """How many orders sent from `since` on the exchange refused; one that never reached it was not refused."""
-    wanted = select(func.count()).where(
-        Order.trading_mode == mode,
-        Order.created_at >= since,
-        Order.state == OrderState.REJECTED,
-        Order.venue_order_id.is_(None),
-        func.coalesce(Order.state_reason, "").not_like("absent %"),
+@dataclass(frozen=True, slots=True)
+class SentOrder:
+    """What became of an order of ours that was sent, and why."""
+
+    ticker: str
+    state: OrderState
+    reason: str
+    sent_at: datetime
+
+
+def sent_since(session: Session, mode: TradingMode, since: datetime) -> Sequence[SentOrder]:
+    """The orders of ours that were sent from `since` on, oldest first, but for those on which the operator ruled."""
+    wanted = (
+        select(Order.ticker, Order.state, Order.state_reason, Order.created_at)
+        .where(Order.trading_mode == mode, Order.created_at >= since, Order.origin.is_(None))
+        .where(Order.state_event.is_distinct_from(OrderEvent.RULED_REJECTED))
+        .order_by(Order.created_at, Order.id)
     )
-    return session.scalar(wanted) or 0
+    return [SentOrder(ticker, OrderState(state), why or "", at) for ticker, state, why, at in session.execute(wanted)]
 
 
 def unfinished_ticks_since(session: Session, mode: TradingMode, since: datetime, but: int) -> int:

@@ -14,7 +14,7 @@ def run(check: Checks, sample: Sample, tick_id: int) -> None:
     session, mode, now = check.session, sample.mode, sample.now
     check(risk_facts.lost_since, session, mode, sample.happened)
     check(risk_facts.orders_since, session, mode, sample.happened)
-    check(risk_facts.rejects_since, session, mode, sample.happened)
+    check(risk_facts.sent_since, session, mode, sample.happened)
     check(risk_facts.unfinished_ticks_since, session, mode, sample.happened, but=tick_id)
     check(risk_facts.newest_counts, session, mode, sample.happened, 3)
     check(terms.see, session, mode, [(sample.name, Clause("fees", "quadratic x 1"))], now)

@@ -30,6 +30,7 @@ from milkbot.settings import Settings
 from milkbot.trader.counts import TickCounts
 from milkbot.trader.decide.strategy import Reason
 from milkbot.trader.orders import kill_file
+from milkbot.trader.refused import rejects
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +91,7 @@ def read_facts(session: Session, settings: Settings, now: datetime, tick_id: int
         day=loss(Breaker.DAILY_LOSS, midnight),
         week=loss(Breaker.WEEKLY_LOSS, now - WEEK),
         month=loss(Breaker.MONTHLY_LOSS, now - MONTH),
-        rejects=risk_facts.rejects_since(session, mode, since(Breaker.REJECTS, now - REJECTS_WINDOW)),
+        rejects=rejects(risk_facts.sent_since(session, mode, since(Breaker.REJECTS, now - REJECTS_WINDOW))),
         unfinished_ticks=risk_facts.unfinished_ticks_since(session, mode, unfinished, but=tick_id),
         blind_ticks=blind_ticks(TickCounts.of_row(row) for row in rows),
         kill_file=kill_file.found(settings.kill_file),

@@ -143,7 +143,9 @@ def test_losses_older_than_the_windows_do_not_count(ledger: Ledger) -> None:
     assert ledger.held() == []
 
 
-def _orders(ledger: Ledger, number: int, ago: timedelta, reason: str = "invalid_order") -> None:
+def _orders(
+    ledger: Ledger, number: int, ago: timedelta, reason: str = "invalid_order", event: str | None = None
+) -> None:
     at = ledger.now - ago
     for n in range(number):
         with Session(ledger.owner) as session, session.begin():
@@ -167,7 +169,7 @@ def _orders(ledger: Ledger, number: int, ago: timedelta, reason: str = "invalid_
             )
             session.add(order)
             session.flush()
-            order.state, order.state_reason = "rejected", reason
+            order.state, order.state_reason, order.state_event = "rejected", reason, event
 
 
 def test_repeated_rejects_within_15_minutes_halt(ledger: Ledger) -> None:
@@ -180,6 +182,24 @@ def test_repeated_rejects_within_15_minutes_halt(ledger: Ledger) -> None:
     assert ledger.sources() == ["breaker rejects"]
     assert ledger.resume() is TradingState.ACTIVE
     assert ledger.trip(timedelta(seconds=1)) is TradingState.ACTIVE, "what was acknowledged counts no more"
+
+
+def test_six_post_only_crosses_within_15_minutes_do_not_halt(ledger: Ledger) -> None:
+    _orders(ledger, 6, timedelta(minutes=1), "invalid_order: post only cross")
+    assert ledger.trip() is TradingState.ACTIVE
+    _orders(ledger, 5, timedelta(minutes=1), "invalid_order: no such field")
+    assert ledger.trip() is TradingState.HALTED
+
+
+@pytest.mark.parametrize("answer", ["trading_is_paused", "absent at the exchange as of then, after HTTP 409 brand_new"])
+def test_five_refusals_by_a_status_that_is_also_a_conflict_halt(ledger: Ledger, answer: str) -> None:
+    _orders(ledger, 5, timedelta(minutes=1), answer)
+    assert ledger.trip() is TradingState.HALTED
+
+
+def test_an_order_on_which_the_operator_ruled_is_no_reject(ledger: Ledger) -> None:
+    _orders(ledger, 6, timedelta(minutes=1), "ann: it is not on the site", event="ruled_rejected")
+    assert ledger.trip() is TradingState.ACTIVE
 
 
 def test_database_failures_reduce_for_an_hour(ledger: Ledger) -> None:

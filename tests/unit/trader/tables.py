@@ -10,6 +10,7 @@ from milkbot.domain.order_states import NEW, RULES, OrderEvent, OrderState
 from milkbot.trader.decide.requote import Withdrawal
 from milkbot.trader.invariants.catalogue import INVARIANTS
 from milkbot.trader.reconcile.findings import BY_THE_OPERATOR, EFFECTS, FindingKind
+from milkbot.venue.refusals import ABSENT, REFUSALS, UNLISTED
 
 EVENTS: Final[Mapping[OrderEvent, str]] = {
     OrderEvent.GENESIS: "it was in the ledger before events were written",
@@ -21,7 +22,7 @@ EVENTS: Final[Mapping[OrderEvent, str]] = {
     OrderEvent.FILLED: "it was filled whole",
     OrderEvent.CANCELED: "it is over; what it got, its fills say",
     OrderEvent.EXPIRED: "the exchange ended it at its own expiry",
-    OrderEvent.REFUSED: "the exchange proved that it does not exist: a listed 4xx",
+    OrderEvent.REFUSED: "the exchange proved that it does not exist: a code that is known",
     OrderEvent.ANSWER_LOST: "it was sent, and no clear answer came",
     OrderEvent.ABSENT: "the exchange's list, fresh enough by its own account, does not show it",
     OrderEvent.RULED_REJECTED: "the operator says that it never existed",
@@ -98,6 +99,24 @@ def withdrawals_table(defaults: Mapping[str, object]) -> str:
         shown = ", ".join(f"`{name}`" for name in names)
         rows.append((f"`{reason}`", when, shown, ", ".join(str(defaults[name.lower()]) for name in names)))
     return _table(("reason", "when", "setting", "default"), rows)
+
+
+def refusals_table() -> str:
+    """What is known of refused and absent orders."""
+    rows = [
+        (
+            f"`{row.name}`",
+            ", ".join(map(str, row.statuses)),
+            f"{row.source.what}, {row.source.seen}",
+            "refused" if row.proves else "UNKNOWN",
+            "yes" if row.counts else "no",
+            str(int(row.alone.total_seconds() / 60)),
+            row.meaning,
+        )
+        for row in (*REFUSALS, UNLISTED, ABSENT)
+    ]
+    head = ("reason", "HTTP", "known from", "state", "counted", "minutes", "what it means, and what to do")
+    return _table(head, rows)
 
 
 def invariants_table() -> str:

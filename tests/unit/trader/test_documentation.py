@@ -16,6 +16,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "orders.md"
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
 TABLES = {
     "transitions": tables.transitions_table(),
+    "refusals": tables.refusals_table(),
     "findings": tables.findings_table(),
     "withdrawals": tables.withdrawals_table(DEFAULTS),
     "invariants": tables.invariants_table(),

@@ -33,6 +33,7 @@ from milkbot.trader.observe import snapshots, terms
 from milkbot.trader.observe.observation import Observed
 from milkbot.trader.observe.snapshots import SnapshotIds
 from milkbot.trader.orders.order_group import Group
+from milkbot.trader.refused import LOOK_BACK, LeftAlone, left_alone
 from milkbot.trader.report import TickReport
 from milkbot.trader.strategies import NORMAL_BY_LEAD
 
@@ -75,6 +76,7 @@ class _Basis:
     limits: Limits
     rules: StrategyRules
     own: resting.OwnOrders
+    left_alone: Mapping[str, LeftAlone]
 
 
 class Decider:
@@ -118,7 +120,8 @@ class Decider:
         limits = limits_of(self._settings).sized(factor)
         rules = strategy_rules_of(self._settings, limits, exposure, factor)
         own = resting.own_orders(session, self._mode, account.pause_at, now)
-        return _Basis(held, exposure, limits, rules, own)
+        sent = risk_facts.sent_since(session, self._mode, now - LOOK_BACK)
+        return _Basis(held, exposure, limits, rules, own, left_alone(sent, now))
 
     def _store_signals(
         self, session: Session, tick_id: int, ids: SnapshotIds, candidates: Sequence[Candidate], now: datetime
@@ -199,6 +202,7 @@ def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> I
             orderbooks=seen.orderbooks,
             held=basis.held,
             open_orders=basis.own.markets,
+            left_alone=basis.left_alone,
             anchors=basis.own.anchors,
             pause_at=basis.own.pause_at,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from milkbot.domain.modes import TradingMode
 from milkbot.trader.decide.proposals import Candidate
-from milkbot.trader.decide.strategy import Action
+from milkbot.trader.decide.strategy import Action, Decision
 from milkbot.trader.observe.observation import Observed
 from milkbot.trader.observe.snapshots import SnapshotIds
 from milkbot.trader.strategies import NORMAL_BY_LEAD
@@ -35,9 +35,16 @@ def signal_row(
         "edge": decision.edge,
         "price": decision.price,
         "count": decision.count,
-        "reasons": {"codes": [str(reason) for reason in decision.reasons]},
+        "reasons": _reasons(decision),
         "created_at": now,
     }
+
+
+def _reasons(decision: Decision) -> dict[str, Any]:
+    why: dict[str, Any] = {"codes": [str(reason) for reason in decision.reasons]}
+    if decision.left_alone is not None:
+        why |= {"refused": decision.left_alone.reason, "until": decision.left_alone.until.isoformat()}
+    return why
 
 
 def touched_buckets(mode: TradingMode, observed: Sequence[Observed]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from milkbot.domain.units import ONE, ZERO, Cash, Count, Price, complement, roun
 from milkbot.forecast.normal import bracket_probabilities, spread_f
 from milkbot.sizing.fraction import SizingRules, target_count
 from milkbot.trader.decide.quoting import QuoteRules, is_guarded, quote_price
+from milkbot.trader.refused import LeftAlone
 from milkbot.weather.values import HighForecast
 
 VERSION = 1
@@ -53,6 +54,7 @@ class Reason(StrEnum):
     SIZE_ZERO = "size_zero"
     ORDER_OPEN = "order_open"
     CLOSE_NEAR = "close_near"
+    REFUSED_LATELY = "refused_lately"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ class StrategyRules:
 class EventView:
     """What is known of one event at the moment of decision.
 
-    `open_orders`: markets in which we have an open order: they get no other. `anchors`: where the bidding for a
-    leg began. `pause_at`: when the exchange pauses next.
+    `open_orders`: markets in which we have an open order: they get no other. `left_alone`: those that refused one, and
+    get none yet. `anchors`: where the bidding for a leg began. `pause_at`: when the exchange pauses next.
     """
 
     event: Event
@@ -86,13 +88,17 @@ class EventView:
     orderbooks: dict[str, OrderBook]
     held: Mapping[str, Count]
     open_orders: frozenset[str] = frozenset()
+    left_alone: Mapping[str, LeftAlone] = field(default_factory=dict)
     anchors: Mapping[tuple[str, Leg], Price] = field(default_factory=dict)
     pause_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision for one market. `price` is what a contract of `leg` costs; `edge` its expected gain after fees."""
+    """The decision for one market. `price` is what a contract of `leg` costs; `edge` its expected gain after fees.
+
+    `left_alone`: why and until when the market gets no order after one that it refused.
+    """
 
     ticker: str
     action: Action
@@ -103,6 +109,7 @@ class Decision:
     price: Price | None = None
     edge: Decimal | None = None
     count: Count = NOTHING
+    left_alone: LeftAlone | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ def _forecast_problem(view: EventView, rules: StrategyRules, now: datetime) -> R
 def _decide_market(
     view: EventView, market: Market, chance: float, sd: float, rules: StrategyRules, now: datetime
 ) -> Decision:
-    looked_at = Decision(market.ticker, Action.HOLD, (), chance, sd)
+    looked_at = Decision(market.ticker, Action.HOLD, (), chance, sd, left_alone=view.left_alone.get(market.ticker))
     orderbook = view.orderbooks.get(market.ticker)
     problem = _market_problem(view, market, now) or _orderbook_problem(orderbook, rules, now)
     if problem is not None or orderbook is None:
@@ -193,6 +200,8 @@ def _offer_problem(orderbook: OrderBook, offer: _Offer, chance: float, rules: St
 def _place_problem(view: EventView, market: Market, rules: StrategyRules, now: datetime) -> Reason | None:
     if market.ticker in view.open_orders:
         return Reason.ORDER_OPEN
+    if market.ticker in view.left_alone:
+        return Reason.REFUSED_LATELY
     if rules.quotes is not None and is_guarded(rules.quotes, market.close_time, view.pause_at, now):
         return Reason.CLOSE_NEAR
     return None

@@ -16,6 +16,7 @@ from milkbot.domain.orders import TRANSITIONS, UNRESOLVED, OrderEvent, OrderStat
 from milkbot.domain.units import ZERO
 from milkbot.trader.reconcile.bookkeeping import adopt_fills
 from milkbot.trader.reconcile.findings import FindingKind, Found
+from milkbot.venue.refusals import absence
 from milkbot.venue.values import VenueOrder, VenueOrderStatus
 
 ABSENCE_PROOF: Final = timedelta(seconds=60)
@@ -67,7 +68,7 @@ def apply(session: Session, mode: TradingMode, listing: Listing, deadline: timed
         if seen is not None:
             _follow(session, mode, order, seen, listing.at)
         elif absence_is_due(order, listing.as_of) and order.ticker not in listing.unlisted:
-            reason = f"absent at the exchange as of {listing.as_of.isoformat()}"
+            reason = absence(listing.as_of, order.state_reason or "")
             order_rows.move(session, order, OrderState.REJECTED, at=listing.at, reason=reason, event=OrderEvent.ABSENT)
         else:
             evidence.unresolved.append(order)

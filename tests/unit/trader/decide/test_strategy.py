@@ -16,6 +16,7 @@ from milkbot.domain.orders import Leg
 from milkbot.domain.units import Cash, Count, Price
 from milkbot.sizing.fraction import SizingRules
 from milkbot.trader.decide.strategy import Action, Decision, EventView, Reason, StrategyRules, decide, yes_price
+from milkbot.trader.refused import LeftAlone
 from milkbot.weather.values import HighForecast
 
 NOW = datetime(2025, 12, 15, 16, 0, tzinfo=UTC)
@@ -101,6 +102,16 @@ def test_an_overpriced_bracket_is_sold_by_buying_no_at_one_minus_the_bid(view: E
     decision = third(replace(view, orderbooks={**view.orderbooks, ticker: orderbook(ticker, "0.50", "0.52")}))
     assert (decision.action, decision.leg, decision.price) == (Action.BUY, Leg.NO, Price(Decimal("0.50")))
     assert yes_price(Leg.NO, Price(Decimal("0.48"))) == Decimal("0.52")
+
+
+def test_a_market_that_refused_an_order_is_held_until_its_time_is_over(view: EventView) -> None:
+    ticker = f"{EVENT}-M2"
+    refused = LeftAlone(NOW + timedelta(minutes=30), "trading_is_paused")
+    decision = third(replace(view, left_alone={ticker: refused}))
+    assert (decision.action, decision.reasons) == (Action.HOLD, (Reason.REFUSED_LATELY,))
+    assert decision.left_alone == refused
+    other = third(replace(view, left_alone={f"{EVENT}-M1": refused}))
+    assert (other.action, other.left_alone) == (Action.BUY, None)
 
 
 def test_every_market_gets_a_decision_with_a_reason(view: EventView) -> None:
