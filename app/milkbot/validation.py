@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import ValidationError
+
+NOT_UNDERSTOOD: Final = (ValueError, ArithmeticError)
+"""What a value of the wire may raise: a number may also be too large for a decimal's digits, or for a date."""
 
 
 def reason(error: Exception) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from structlog.testing import capture_logs
 from tests.fakes import FakeClock, ScriptedServer
 
 from milkbot.domain.cities import city_of_series
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import StrikeType
 from milkbot.domain.units import cash, count, price
+from milkbot.domain.unread import Unread
 from milkbot.http import Reply
 from milkbot.venue import convert
 from milkbot.venue.client import KalshiClient
@@ -115,12 +115,13 @@ def test_recordings_of_january_in_the_unchanged_form_are_read(
     model.model_validate(recorded["response"])
 
 
-def test_a_mixed_list_of_events_gives_the_daily_highs_and_logs_the_others(shared_data: Path) -> None:
+def test_a_mixed_list_of_events_gives_the_daily_highs_and_names_the_others(shared_data: Path) -> None:
     body = (shared_data / "api_kalshi/2026-07_fairline/events_mixed.json").read_bytes()
     last_page = json.dumps(json.loads(body) | {"cursor": ""}).encode()
     server = ScriptedServer(httpx2.Response(200, content=last_page))
-    with capture_logs() as logs:
-        (event,) = KalshiClient("https://exchange.test", None, FakeClock(), server.transport).open_events("KXHIGHNY")
+    unread: Unread = []
+    client = KalshiClient("https://exchange.test", None, FakeClock(), server.transport)
+    (event,) = client.open_events("KXHIGHNY", unread=unread)
 
     assert event.climate_day.isoformat() == "2026-07-19"
     assert [(m.strike.kind, m.strike.floor, m.strike.cap) for m in event.markets] == [
@@ -128,7 +129,7 @@ def test_a_mixed_list_of_events_gives_the_daily_highs_and_logs_the_others(shared
         (StrikeType.BETWEEN, 80, 81),
     ]
     assert city_of_series(event.series_ticker).settles_by(event.markets[0].rules_primary)
-    assert [log["event_ticker"] for log in logs] == ["KXU3MAX-30"]
+    assert [one.subject for one in unread] == ["KXU3MAX-30"]
 
 
 def test_a_settled_bracket_resolves_by_its_strike(shared_data: Path) -> None:

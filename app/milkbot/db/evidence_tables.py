@@ -96,6 +96,31 @@ class Finding(Base):
     note: Mapped[str | None]
 
 
+class UnreadObjectRow(Base):
+    """An object of the exchange that could not be read: why, how often so far, and its newest body, cut to a length."""
+
+    __tablename__ = "unread_objects"
+    __table_args__ = (
+        CheckConstraint(one_of("trading_mode", TradingMode), name="trading_mode"),
+        Index("uq_unread_objects_subject", "trading_mode", "kind", "subject", unique=True),
+        Index("ix_unread_objects_mode_first_seen", "trading_mode", "first_seen_at"),
+        {"schema": OPS},
+    )
+
+    id: Mapped[Id]
+    trading_mode: Mapped[str]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    series: Mapped[str]
+    ticker: Mapped[str | None]
+    reason: Mapped[str]
+    body: Mapped[str]
+    times: Mapped[int]
+    tick_id: Mapped[int | None] = mapped_column(ForeignKey("ops.ticks.id"))
+    first_seen_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
 class CashLedger(Base):
     """Dollars that trades and settlements moved in all, counted by triggers; `capital` is what was deposited.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from milkbot.db import cash, findings, ledger, marks, order_events, orders, quotes
+from milkbot.db import cash, findings, ledger, marks, order_events, orders, quotes, unread
 from milkbot.db.ops import Order, SettlementRow
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ONE, Cash, Count, Price
+from milkbot.domain.unread import ObjectKind, unread_object
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
 
@@ -95,4 +96,8 @@ def _findings(check: Checks, sample: Sample, tick_id: int) -> None:
     check(findings.finding_by_id, session, ids[0] if ids else 0)
     check(findings.explained_since, session, mode, "smoke", now)
     check(findings.closed_subjects, session, mode, "smoke", now)
+    odd = unread_object(ObjectKind.FILL, {"fill_id": sample.name, "ticker": sample.ticker}, "smoke")
+    for _ in ("new", "again"):
+        check(unread.save, session, mode, tick_id, [odd], now)
+    check(unread.newest, session, mode, 1)
     check(findings.close_findings, session, ids, by="smoke", note="smoke", at=now)

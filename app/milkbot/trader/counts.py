@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
+
+from milkbot.domain.unread import UnreadObject
 
 _REASON: Final = "reason "
 _DENIED: Final = "denied "
 _ORDERS: Final = "orders "
+_UNREAD: Final = "unread "
 
 
 @dataclass(slots=True)
@@ -17,6 +20,7 @@ class TickCounts:
     """Numbers of one tick, or of several added up. None: no tick came to the step that counts it.
 
     `reasons` are decisions by their first reason, `denied` by code, `orders` by the state that sending them left.
+    `unread` are objects of the exchange that could not be read, by their kind.
     """
 
     fills: int | None = None
@@ -29,6 +33,7 @@ class TickCounts:
     reasons: Counter[str] = field(default_factory=Counter)
     denied: Counter[str] = field(default_factory=Counter)
     orders: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of_row(cls, row: Mapping[str, int]) -> Self:
@@ -44,6 +49,7 @@ class TickCounts:
             reasons=_after(_REASON, row),
             denied=_after(_DENIED, row),
             orders=_after(_ORDERS, row),
+            unread=_after(_UNREAD, row),
         )
 
     def row(self) -> dict[str, int]:
@@ -62,11 +68,16 @@ class TickCounts:
             **_before(_REASON, self.reasons),
             **_before(_DENIED, self.denied),
             **_before(_ORDERS, self.orders),
+            **_before(_UNREAD, self.unread),
         }
 
     def add_fills(self, number: int) -> None:
         """Count fills that were found after the first ones."""
         self.fills = (self.fills or 0) + number
+
+    def add_unread(self, objects: Iterable[UnreadObject]) -> None:
+        """Count objects that could not be read."""
+        self.unread.update(one.kind for one in objects)
 
     def add_canceled(self, number: int) -> None:
         """Count orders that the exchange was asked to cancel."""

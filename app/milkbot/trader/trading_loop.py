@@ -10,12 +10,14 @@ from sqlalchemy import Engine
 
 from milkbot import failpoints
 from milkbot.db import state, ticks
+from milkbot.db import unread as unread_objects
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import UNRESOLVED
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Cash
+from milkbot.domain.unread import Unread
 from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.release import release_id
 from milkbot.risk.limits import DenialCode
@@ -134,7 +136,9 @@ class TradingLoop:
         allowed = self._trading_state(report)
         if self._sends and allowed is not TradingState.ACTIVE and self._quotes.rests:
             self._withdraw(report, resting.left_behind(reconciled.resting), confirm_lock)
-        observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock)
+        unread: Unread = []
+        observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock, unread)
+        self._note_unread(report, unread)
         report.forecasts = observation.oldest_forecasts(observed)
         skew = self._venue.clock_skew_seconds
         account = AccountState(
@@ -165,8 +169,17 @@ class TradingLoop:
         found = self._reconciler.run(report.tick_id)
         counts = report.counts
         counts.fills, counts.settlements, counts.mismatches = found.new_fills, found.new_settlements, found.mismatches
+        counts.add_unread(found.unread)
         self._check_invariants(report)
         return found
+
+    def _note_unread(self, report: TickReport, unread: Unread) -> None:
+        """Count and keep what was left out of what is traded."""
+        report.counts.add_unread(unread)
+        for one in unread:
+            log.warning("object not understood", kind=one.kind, subject=one.subject, reason=one.reason)
+        with transaction(self._engine) as session:
+            unread_objects.save(session, self._mode, report.tick_id, unread, self._clock.now())
 
     def _order_group(self) -> Group:
         if not self._sends:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-
-import structlog
 
 from milkbot.domain import markets as domain
 from milkbot.domain.fees import FeeSchedule, FeeType
@@ -14,7 +12,8 @@ from milkbot.domain.orderbook import OrderBook, best_first
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import ONE, ZERO, Cash, Price, price
-from milkbot.validation import reason
+from milkbot.domain.unread import ObjectKind, Unread, unread_object
+from milkbot.validation import NOT_UNDERSTOOD, reason
 from milkbot.venue import values
 from milkbot.venue.rate_limits import Limit
 from milkbot.venue.schedule import Pause, Schedule, Week
@@ -24,11 +23,15 @@ from milkbot.venue.wire import portfolio as wire_portfolio
 from milkbot.venue.wire.base import UnknownFields
 
 _CENT = Decimal("0.01")
-_log = structlog.get_logger(__name__)
 
 
-def fee_schedule(wire: wire_markets.Series) -> FeeSchedule:
-    """What a series charges; a fee type that we cannot price is the unknown one, which nothing is bought under."""
+def fee_schedule(wire: wire_markets.Series, series: str) -> FeeSchedule:
+    """What a series charges; a fee type that we cannot price is the unknown one, which nothing is bought under.
+
+    Raises ValueError for another series than was requested.
+    """
+    if wire.ticker != series:
+        raise ValueError(f"it is of {wire.ticker}")
     return FeeSchedule(FeeType(wire.fee_type), wire.fee_multiplier)
 
 
@@ -58,32 +61,40 @@ def market(wire: wire_markets.Market) -> domain.Market:
 
 
 def event(
-    wire: wire_markets.Event, raw_markets: Iterable[object], unknown: UnknownFields | None = None
+    wire: wire_markets.Event, raw_markets: Iterable[object], unread: Unread | None, unknown: UnknownFields | None = None
 ) -> domain.Event:
-    """An event with those of its markets that are understood; each other one is logged and left out.
+    """An event with those of its markets that are understood; each other one goes to `unread`, or raises without one.
 
     Raises ValueError for a ticker without a climate day, and for fees that differ from the series'.
     """
     if wire.fee_type_override or wire.fee_multiplier_override is not None:
         raise ValueError(f"event {wire.event_ticker} overrides the fees of its series")
+    markets: dict[str, domain.Market] = {}
+    climate_day = domain.climate_day(wire.event_ticker)
+    for raw in raw_markets:
+        try:
+            known = _market_of(raw, wire.event_ticker, markets, unknown)
+        except NOT_UNDERSTOOD as error:
+            if unread is None:
+                raise
+            unread.append(unread_object(ObjectKind.MARKET, raw, reason(error), wire.series_ticker))
+        else:
+            markets[known.ticker] = known
     return domain.Event(
         ticker=wire.event_ticker,
         series_ticker=wire.series_ticker,
-        climate_day=domain.climate_day(wire.event_ticker),
+        climate_day=climate_day,
         mutually_exclusive=wire.mutually_exclusive,
-        markets=tuple(known for raw in raw_markets if (known := _known_market(raw, wire.event_ticker, unknown))),
+        markets=tuple(markets.values()),
     )
 
 
-def _known_market(raw: object, event_ticker: str, unknown: UnknownFields | None) -> domain.Market | None:
-    try:
-        found = market(wire_markets.Market.from_wire(raw, unknown))
-        if found.event_ticker != event_ticker:
-            raise ValueError(f"it belongs to {found.event_ticker}")
-    except ValueError as error:
-        ticker = raw.get("ticker") if isinstance(raw, dict) else None
-        _log.warning("market_not_understood", event_ticker=event_ticker, ticker=ticker, reason=reason(error))
-        return None
+def _market_of(raw: object, event_ticker: str, before: Collection[str], unknown: UnknownFields | None) -> domain.Market:
+    found = market(wire_markets.Market.from_wire(raw, unknown))
+    if found.event_ticker != event_ticker or not found.ticker.startswith(f"{event_ticker}-"):
+        raise ValueError(f"market {found.ticker} belongs to {found.event_ticker}, and not to {event_ticker}")
+    if found.ticker in before:
+        raise ValueError("it came more than once")
     return found
 
 

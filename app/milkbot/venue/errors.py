@@ -10,6 +10,13 @@ class VenueReadError(VenueUnavailableError):
     """A read failed or its answer was not understood. Nothing changed at the exchange."""
 
 
+class UnusableReplyError(VenueReadError):
+    """The exchange answered, and not with what was requested: no such object, or one that is not understood.
+
+    That says nothing of other objects. No answer, and a refusal of this account (401, 403, 429), are not of this kind.
+    """
+
+
 class ClockSkewError(VenueReadError):
     """Our clock and the exchange's differ by more than is allowed: no price's age and no signature can be trusted."""
 

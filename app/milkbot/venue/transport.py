@@ -21,7 +21,7 @@ from milkbot.http import (
     TransportError,
     send_read,
 )
-from milkbot.venue.errors import ClockSkewError, VenueReadError
+from milkbot.venue.errors import ClockSkewError, UnusableReplyError, VenueReadError
 from milkbot.venue.outcomes import read_error_body
 from milkbot.venue.rate_limits import BASIC_READ, BASIC_WRITE, DEFAULT_COST, TokenBucket
 from milkbot.venue.signing import ApiCredentials, sign
@@ -31,6 +31,8 @@ MAX_SKEW_SECONDS: Final = 10.0
 MOST_PAGES: Final = 500
 BACKOFF: Final = Backoff(attempts=4, base_seconds=0.5, longest_seconds=4.0)
 _PAGE_KEYS: Final = frozenset({"cursor", "event_positions", "milestones"})
+_OF_ACCOUNT: Final = frozenset({401, 403, 408, 429})
+"""Refusals that say nothing of what was requested."""
 _HEADERS: Final = {"User-Agent": "milkbot", "Accept": "application/json"}
 
 
@@ -96,11 +98,12 @@ class VenueSession:
         """The JSON of a GET that succeeded. Raises VenueReadError."""
         reply = self.read_reply(path, params)
         if not reply.ok:
-            raise VenueReadError(refusal(f"GET {path}", reply))
+            error = VenueReadError if reply.status in _OF_ACCOUNT else UnusableReplyError
+            raise error(refusal(f"GET {path}", reply))
         try:
             return reply.json()
         except ValueError as error:
-            raise VenueReadError(f"GET {path}: the answer is no JSON: {reply.excerpt()}") from error
+            raise UnusableReplyError(f"GET {path}: the answer is no JSON: {reply.excerpt()}") from error
 
     def rows(self, path: str, key: str, params: Params = ()) -> Iterator[object]:
         """Each of `key`'s entries over all pages. Raises VenueReadError, also for a cursor that comes twice and for
@@ -112,7 +115,7 @@ class VenueSession:
             page = self.read(path, [*params, *([("cursor", cursor)] if cursor else [])])
             # An empty list may be null; one that is not there at all is another answer than was asked for.
             if not isinstance(page, dict) or key not in page or not isinstance(page[key], list | None):
-                raise VenueReadError(f"GET {path}: the answer has no list {key!r}")
+                raise UnusableReplyError(f"GET {path}: the answer has no list {key!r}")
             self.unknown_fields.update((key, str(name)) for name in page.keys() - _PAGE_KEYS - {key})
             yield from page[key] or ()
             cursor = page.get("cursor") or ""

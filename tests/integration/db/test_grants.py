@@ -29,6 +29,7 @@ FACTS = {
     "ticks",
     "trading_holds",
     "trading_states",
+    "unread_objects",
     "weather_snapshots",
 }
 RULES = {

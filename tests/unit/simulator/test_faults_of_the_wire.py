@@ -138,7 +138,7 @@ def test_an_unknown_field_is_counted_and_stops_nothing(venue: Venue) -> None:
 def test_a_missing_or_changed_field_is_an_error_that_names_it(venue: Venue, drift: str) -> None:
     venue.client.create_order(taking())
     venue.simulator.faults.arm(rule(FaultKind.SCHEMA_DRIFT, call="fills", drift=drift, field="count_fp"))
-    with pytest.raises(VenueReadError, match="Fill of the exchange is not understood: count_fp"):
+    with pytest.raises(VenueReadError, match="of the exchange is not understood: count_fp"):
         venue.client.fills()
 
 

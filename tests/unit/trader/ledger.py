@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from milkbot.db import cash, findings, holds, ledger, order_groups, quotes, terms, ticks
 from milkbot.db import orders as order_rows
+from milkbot.db import unread as unread_objects
 from milkbot.db.cash import CashTotals
 from milkbot.db.evidence_tables import Finding
 from milkbot.db.ops import FillRow, Order, PositionRow, SettlementRow
@@ -30,6 +31,7 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OPEN, OrderEvent, OrderIntent, OrderState, event_of
 from milkbot.domain.positions import Fill, execution_order
 from milkbot.domain.units import ZERO, Cash, Count
+from milkbot.domain.unread import ObjectKind, Unread, UnreadObject
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import (
     Balance,
@@ -60,6 +62,7 @@ _REPOSITORIES: Final[Mapping[ModuleType, str]] = {
     quotes: "first_prices open_quotes",
     terms: "fee_schedules",
     ticks: "save_risk_event touch",
+    unread_objects: "save",
 }
 
 
@@ -88,6 +91,7 @@ class Ledger:
         self.firsts: dict[tuple[str, str], Decimal] = {}
         self.asked_since: list[datetime] = []
         self.schedules: dict[str, frozenset[FeeSchedule]] = {}
+        self.unread: list[tuple[int | None, UnreadObject, datetime]] = []
         self._sessions: set[Session] = set()
 
     @property
@@ -141,6 +145,10 @@ class Ledger:
         )
         self.fills.append(row)
         return row
+
+    def save(self, mode: TradingMode, tick_id: int | None, objects: Collection[UnreadObject], at: datetime) -> None:
+        assert mode is DEMO
+        self.unread += [(tick_id, one, at) for one in objects]
 
     # --- orders
 
@@ -370,6 +378,7 @@ class Account(KalshiClient):
         self._ledger = ledger
         self.asked: list[tuple[object, ...]] = []
         self.refuses: dict[str, Exception] = {}
+        self.odd: list[UnreadObject] = []
         self.placed: PlacedOrder | None = None
         self.reduced_by = Count(ZERO)
         self.groups: dict[str, bool] = {}
@@ -422,22 +431,27 @@ class Account(KalshiClient):
         event_ticker: str | None = None,
         status: VenueOrderStatus | None = None,
         since: datetime | None = None,
+        unread: Unread | None = None,
     ) -> list[VenueOrder]:
         self._hear("orders", ticker, event_ticker, status, since)
+        self._skip(ObjectKind.ORDER, unread)
         if ticker is not None:
             return self.of_market.get(ticker, [])
         return self.listed if status is None else self.resting
 
-    def fills(self, *, since: datetime | None = None) -> list[Fill]:
+    def fills(self, *, since: datetime | None = None, unread: Unread | None = None) -> list[Fill]:
         self._hear("fills", since)
+        self._skip(ObjectKind.FILL, unread)
         return self.filled
 
-    def settlements(self, *, since: datetime | None = None) -> list[VenueSettlement]:
+    def settlements(self, *, since: datetime | None = None, unread: Unread | None = None) -> list[VenueSettlement]:
         self._hear("settlements", since)
+        self._skip(ObjectKind.SETTLEMENT, unread)
         return self.settled
 
-    def positions(self) -> list[VenuePosition]:
+    def positions(self, *, unread: Unread | None = None) -> list[VenuePosition]:
         self._hear("positions")
+        self._skip(ObjectKind.POSITION, unread)
         return self.held
 
     def balance(self) -> Balance:
@@ -453,6 +467,10 @@ class Account(KalshiClient):
     def queued(self, tickers: Collection[str]) -> list[tuple[str, str]]:
         self._hear("queued", frozenset(tickers))
         return self.in_queue
+
+    def _skip(self, kind: ObjectKind, unread: Unread | None) -> None:
+        assert unread is not None, f"a caller that takes no {kind} apart"
+        unread += [one for one in self.odd if one.kind is kind]
 
     def _hear(self, call: str, *arguments: object) -> None:
         assert not self._ledger.in_transaction, f"{call} while a transaction is open"

@@ -42,6 +42,7 @@ FINDINGS: Final[Mapping[FindingKind, str]] = {
     FindingKind.POSITION_MISMATCH: "fills that do not add up to what the exchange holds",
     FindingKind.CASH_MISMATCH: "cash that fills, fees and settlements do not add up to",
     FindingKind.FEE_MISMATCH: "an order that was charged more than the fees that its series names",
+    FindingKind.UNREAD_ROW: "a fill, order, settlement or position of the account that could not be read",
     FindingKind.INVARIANT: "an invariant of the ledger is broken",
 }
 WITHDRAWALS: Final[Mapping[Withdrawal, tuple[str, str]]] = {

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 
 import httpx2
 import pytest
-from structlog.testing import capture_logs
 from tests.fakes import NOON, Answer, reply
 from tests.unit.venue.served import client
 
 from milkbot.domain.fees import FeeType
-from milkbot.venue.errors import VenueReadError
+from milkbot.domain.unread import BODY_LENGTH, ObjectKind, Unread, unread_object
+from milkbot.venue.errors import UnusableReplyError, VenueReadError
 from milkbot.venue.transport import MOST_PAGES
 
+ODD = "KXHIGHNY-26JUL19-B81.5"
 SLOW = {"refill_rate": 10, "bucket_capacity": 10}
 
 
@@ -96,7 +98,7 @@ def test_an_empty_list_may_be_null() -> None:
 def test_all_pages_are_read_until_the_cursor_is_empty() -> None:
     kalshi, server, _ = client(
         reply({"events": [event()], "cursor": "next"}),
-        reply({"events": [event("KXHIGHNY-26JUL20")], "cursor": None}),
+        reply({"events": [event("KXHIGHNY-26JUL20", markets=[])], "cursor": None}),
     )
     assert [e.ticker for e in kalshi.open_events("KXHIGHNY")] == ["KXHIGHNY-26JUL19", "KXHIGHNY-26JUL20"]
     assert server.requests[1].url.params["cursor"] == "next"
@@ -120,34 +122,132 @@ def test_a_list_without_end_is_an_error_and_not_an_endless_tick() -> None:
 @pytest.mark.parametrize(
     ("odd", "says"),
     [
-        (market("ODD", strike_type="structured"), "structured"),
-        (market("ODD", strike_type=None), "strike_type"),
-        (market("ODD", cap_strike=80.5), "whole degree"),
-        (market("ODD", floor_strike=80), "floor"),
-        (market("ODD", status="paused"), "paused"),
-        (market("ODD", event_ticker="KXHIGHCHI-26JUL19"), "belongs to"),
-        ({"ticker": "ODD"}, "status"),
+        (market(ODD, strike_type="structured"), "structured"),
+        (market(ODD, strike_type=None), "strike_type"),
+        (market(ODD, cap_strike=80.5), "whole degree"),
+        (market(ODD, floor_strike=80), "floor"),
+        (market(ODD, status="paused"), "paused"),
+        (market(ODD, event_ticker="KXHIGHCHI-26JUL19"), "belongs to"),
+        ({"ticker": ODD}, "status"),
+        (market(ODD.replace("NY", "CHI")), "belongs to"),
+        (market(ODD, cap_strike=1e40), "cap_strike"),
+        (market(ODD, open_time="0001-01-01T00:00:00+14:00"), "open_time"),
+        (market(ODD, yes_sub_title="\x00"), "yes_sub_title"),
+        (market(ODD, price_ranges=[]), "price_ranges"),
+        (market(ODD, price_ranges=[{"start": "0.0000", "end": "1.0000", "step": "0"}]), "step"),
+        (market(), "more than once"),
     ],
-    ids=["kind", "no-kind", "fraction", "both-ends", "status", "other-event", "incomplete"],
+    ids=[
+        "kind",
+        "no-kind",
+        "fraction",
+        "both-ends",
+        "status",
+        "other-event",
+        "incomplete",
+        "name",
+        "size",
+        "moment",
+        "text",
+        "prices",
+        "step",
+        "twice",
+    ],
 )
 def test_one_invalid_market_is_omitted_with_its_reason_and_the_others_are_kept(
     odd: dict[str, object], says: str
 ) -> None:
-    kalshi, _, _ = client(reply({"event": event(markets=[odd, market()])}))
-    with capture_logs() as logs:
-        found = kalshi.event("KXHIGHNY-26JUL19")
+    kalshi, _, _ = client(*[reply({"event": event(markets=[market(), odd])})] * 2)
+    unread: Unread = []
+    found = kalshi.event("KXHIGHNY-26JUL19", unread=unread)
     assert [m.ticker for m in found.markets] == ["KXHIGHNY-26JUL19-T80"]
-    assert (logs[0]["ticker"], says in logs[0]["reason"]) == ("ODD", True)
+    assert [(one.kind, one.subject, one.series) for one in unread] == [("market", odd["ticker"], "KXHIGHNY")]
+    assert says in unread[0].reason
+    assert json.loads(unread[0].body)["ticker"] == odd["ticker"]
+    with pytest.raises(UnusableReplyError, match="KXHIGHNY"):
+        kalshi.event("KXHIGHNY-26JUL19")
 
 
 @pytest.mark.parametrize(
-    "odd", [event("KXRAINNYCM-25DEC"), event(fee_multiplier_override=2), {"title": "no event"}, "text"]
+    ("odd", "named"),
+    [
+        (event("KXRAINNYCM-25DEC"), "KXRAINNYCM-25DEC"),
+        (event("KXHIGHNY-26JUL20", fee_multiplier_override=2), "KXHIGHNY-26JUL20"),
+        (event("KXHIGHNY-26JUL20", series_ticker="KXHIGHCHI"), "KXHIGHNY-26JUL20"),
+        (event(), "KXHIGHNY-26JUL19"),
+        ({"title": "no event"}, "sha256 "),
+        ("text", "sha256 "),
+        (None, "sha256 74234e98afe7498f"),
+    ],
 )
-def test_one_invalid_event_is_omitted_and_the_others_are_kept(odd: object) -> None:
-    kalshi, _, _ = client(reply({"events": [odd, event()], "cursor": ""}))
-    with capture_logs() as logs:
-        assert [e.ticker for e in kalshi.open_events("KXHIGHNY")] == ["KXHIGHNY-26JUL19"]
-    assert logs[0]["event"] == "event_not_understood"
+def test_one_invalid_event_is_omitted_and_the_others_are_kept(odd: object, named: str) -> None:
+    kalshi, _, _ = client(*[reply({"events": [event(), odd], "cursor": ""})] * 2)
+    unread: Unread = []
+    assert [e.ticker for e in kalshi.open_events("KXHIGHNY", unread=unread)] == ["KXHIGHNY-26JUL19"]
+    assert [(one.kind, one.series) for one in unread] == [("event", "KXHIGHNY")]
+    assert unread[0].subject.startswith(named)
+    with pytest.raises(UnusableReplyError, match="event"):
+        kalshi.open_events("KXHIGHNY")
+
+
+def book(ticker: str = "T", **changes: object) -> dict[str, object]:
+    return {"ticker": ticker, "orderbook_fp": {"yes_dollars": [["0.3000", "8.41"]], "no_dollars": []}} | changes
+
+
+@pytest.mark.parametrize(
+    ("odd", "named"),
+    [
+        (None, "sha256 "),
+        (book("U", orderbook_fp=None), "U"),
+        ({"orderbook_fp": {}}, "sha256 "),
+        (book("U", orderbook_fp={"yes_dollars": [["0.3", "1e40"]]}), "U"),
+    ],
+)
+def test_one_invalid_order_book_is_omitted_and_the_others_are_kept(odd: object, named: str) -> None:
+    kalshi, _, _ = client(*[reply({"orderbooks": [odd, book()]})] * 2)
+    unread: Unread = []
+    assert list(kalshi.orderbooks(["T", "U"], unread=unread)) == ["T"]
+    assert [one.kind for one in unread] == ["orderbook"]
+    assert unread[0].subject.startswith(named)
+    with pytest.raises(UnusableReplyError, match="orderbook"):
+        kalshi.orderbooks(["T", "U"])
+
+
+def test_of_two_order_books_for_one_market_neither_is_used() -> None:
+    kalshi, _, _ = client(reply({"orderbooks": [book("T"), book("U"), book("T")]}))
+    unread: Unread = []
+    assert list(kalshi.orderbooks(["T", "U", "V"], unread=unread)) == ["U"]
+    assert [(one.kind, one.subject) for one in unread] == [("orderbook", "T")]
+
+
+def test_a_body_is_kept_in_part_and_as_the_database_can_store_it() -> None:
+    kept = unread_object(ObjectKind.FILL, {"fill_id": "f\x00" + "x" * 200, "note": "\ud800" + "n" * 9000}, "odd\x00")
+    assert (len(kept.subject), len(kept.body)) == (100, BODY_LENGTH)
+    for text in (kept.subject, kept.body, kept.reason):
+        assert "\x00" not in text.encode().decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, VenueReadError),
+        (403, VenueReadError),
+        (429, VenueReadError),
+        (404, UnusableReplyError),
+        (500, UnusableReplyError),
+    ],
+)
+def test_a_refusal_says_whether_another_read_may_succeed(status: int, error: type[VenueReadError]) -> None:
+    kalshi, _, _ = client(*[reply({"error": {"code": "x"}}, status)] * 3)
+    with pytest.raises(VenueReadError) as refused:
+        kalshi.fee_schedule("KXHIGHNY")
+    assert type(refused.value) is error
+
+
+def test_the_fees_of_another_series_are_refused() -> None:
+    kalshi, _, _ = client(reply({"series": {"ticker": "KXHIGHCHI", "fee_type": "quadratic", "fee_multiplier": 1}}))
+    with pytest.raises(UnusableReplyError, match="it is of KXHIGHCHI"):
+        kalshi.fee_schedule("KXHIGHNY")
 
 
 def test_markets_listed_apart_from_their_event_are_found() -> None:

@@ -18,7 +18,7 @@ def test_documented_fields_are_not_counted_as_unknown() -> None:
 
 
 def test_unknown_fields_are_counted_by_object_and_name_at_any_depth() -> None:
-    odd = event(markets=[market(mood="calm"), market("OTHER", mood="calm")], season="summer")
+    odd = event(markets=[market(mood="calm"), market("KXHIGHNY-26JUL19-T90", mood="calm")], season="summer")
     kalshi, _, _ = client(
         reply({"events": [odd], "cursor": "", "total": 1}),
         reply({**FRESH, "lag_ms": 3}),

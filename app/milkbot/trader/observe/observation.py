@@ -13,8 +13,10 @@ from milkbot.domain.clock import Clock
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.markets import Event
 from milkbot.domain.orderbook import OrderBook
+from milkbot.domain.unread import ObjectKind, Unread, unread_object
 from milkbot.errors import VenueUnavailableError
 from milkbot.venue.client import KalshiClient
+from milkbot.venue.errors import UnusableReplyError
 from milkbot.weather.client import WeatherClient
 from milkbot.weather.values import HighForecast, Observation
 
@@ -42,16 +44,22 @@ class Observed:
     orderbooks: dict[str, OrderBook]
 
 
-def observe(venue: KalshiClient, weather: WeatherClient, series: Sequence[str], clock: Clock) -> tuple[Observed, ...]:
+def observe(
+    venue: KalshiClient, weather: WeatherClient, series: Sequence[str], clock: Clock, unread: Unread
+) -> tuple[Observed, ...]:
     """Read every open event of the series with its order books and its weather.
 
-    Raises VenueReadError when the exchange does not answer. A silent weather service is noted, not raised: markets
-    without a forecast are not traded.
+    A series, event, market or order book that cannot be read is left out, and goes to `unread`. Raises VenueReadError
+    when the exchange does not answer, or has no usable answer for any series. A silent weather service is noted, not
+    raised: markets without a forecast are not traded.
     """
-    fees = {ticker: venue.fee_schedule(ticker) for ticker in series}
-    found = [(event, city_of_series(ticker), fees[ticker]) for ticker in series for event in venue.open_events(ticker)]
+    found = [
+        (event, city_of_series(ticker), fees)
+        for ticker, fees, events in _read(venue, series, unread)
+        for event in events
+    ]
     tickers = [market.ticker for event, _, _ in found for market in event.markets]
-    orderbooks = venue.orderbooks(tickers)
+    orderbooks = venue.orderbooks(tickers, unread=unread)
     return tuple(
         Observed(
             event,
@@ -62,6 +70,21 @@ def observe(venue: KalshiClient, weather: WeatherClient, series: Sequence[str], 
         )
         for event, city, schedule in found
     )
+
+
+def _read(venue: KalshiClient, series: Sequence[str], unread: Unread) -> list[tuple[str, FeeSchedule, list[Event]]]:
+    """Each series with its fees and its open events."""
+    usable: list[tuple[str, FeeSchedule, list[Event]]] = []
+    refused: UnusableReplyError | None = None
+    for ticker in series:
+        try:
+            usable.append((ticker, venue.fee_schedule(ticker), venue.open_events(ticker, unread=unread)))
+        except UnusableReplyError as error:
+            refused = error
+            unread.append(unread_object(ObjectKind.SERIES, {"ticker": ticker}, str(error), ticker))
+    if refused is not None and not usable:
+        raise refused
+    return usable
 
 
 def oldest_forecasts(observed: Sequence[Observed]) -> dict[str, datetime]:

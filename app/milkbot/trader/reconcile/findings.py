@@ -42,6 +42,8 @@ class FindingKind(StrEnum):
     CASH_MISMATCH = "cash_mismatch"
     FEE_MISMATCH = "fee_mismatch"
     """An order that was charged more than its series' fees."""
+    UNREAD_ROW = "unread_row"
+    """A row of the account that could not be read: the ledger is incomplete."""
     INVARIANT = "invariant"
     """Something that is always true of the ledger is not."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -14,12 +14,17 @@ from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.values import VenuePosition
 
 
-def compare(session: Session, mode: TradingMode, positions: Sequence[VenuePosition]) -> list[Found]:
-    """The markets of ours in which the exchange holds something else than the fold of our fills."""
+def compare(
+    session: Session, mode: TradingMode, positions: Sequence[VenuePosition], unread: Collection[str] = ()
+) -> list[Found]:
+    """The markets of ours in which the exchange holds something else than the fold of our fills.
+
+    What it holds in the markets `unread` is not known.
+    """
     theirs = {row.ticker: row.signed_count for row in positions if row.signed_count != ZERO}
     ours = {row.ticker: Count(row.signed_count) for row in ledger.held_positions(session, mode)}
     found: list[Found] = []
-    for ticker in sorted(theirs.keys() | ours.keys()):
+    for ticker in sorted((theirs.keys() | ours.keys()) - set(unread)):
         expected, held = ours.get(ticker, ZERO), theirs.get(ticker, ZERO)
         if expected != held and parse_ticker(ticker) is not None:
             message = f"{ticker}: our fills fold to {expected}, the exchange holds {held}"

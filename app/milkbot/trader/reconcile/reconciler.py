@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from milkbot import failpoints
 from milkbot.db import cash as cash_rows
 from milkbot.db import ledger, ticks
+from milkbot.db import unread as unread_objects
 from milkbot.db.ops import Order
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OrderState
 from milkbot.domain.units import Cash
-from milkbot.trader.reconcile import adoption, cash, charged_fees, evidence, findings, positions
+from milkbot.domain.unread import ObjectKind, Unread, UnreadObject
+from milkbot.trader.reconcile import adoption, cash, charged_fees, evidence, findings, positions, unread
 from milkbot.trader.reconcile.bookkeeping import record_fills, record_settlements
 from milkbot.trader.reconcile.cash import CashView
 from milkbot.trader.reconcile.findings import FindingKind, Found
@@ -27,6 +30,8 @@ from milkbot.trader.reconcile.statement import Reach, Statement, read_statement
 from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import VenueOrder
+
+log = structlog.get_logger(__name__)
 
 _AGAIN: Final = frozenset({FindingKind.POSITION_MISMATCH, FindingKind.CASH_MISMATCH})
 """What a longer look back may explain: a fill or a settlement that came into the lists long after it happened."""
@@ -42,6 +47,7 @@ class Reconciled:
     new_fills: int = 0
     new_settlements: int = 0
     mismatches: int = 0
+    unread: tuple[UnreadObject, ...] = ()
 
 
 class Reconciler:
@@ -87,10 +93,16 @@ class Reconciler:
         )
 
     def fills_only(self) -> int:
-        """Read and record the newest fills, after orders were sent; returns how many were new."""
+        """Read and record the newest fills, after orders were sent; returns how many were new.
+
+        One that cannot be read is left to the next tick, which reads it again before anything is sent.
+        """
         with transaction(self._engine) as session:
             since = Reach.NEAR.before(ledger.newest_fill_time(session, self._mode))
-        fills = self._venue.fills(since=since)
+        left: Unread = []
+        fills = self._venue.fills(since=since, unread=left)
+        for one in left:
+            log.warning("object not understood", kind=one.kind, subject=one.subject, reason=one.reason)
         with transaction(self._engine) as session:
             new = record_fills(session, self._mode, fills, at=self._clock.now())
         failpoints.reach("fills.committed")
@@ -111,7 +123,10 @@ class Reconciler:
             found += [
                 *seen.found,
                 *adoption.unknown_fills(session, mode, statement.orders),
-                *positions.compare(session, mode, statement.positions),
+                *positions.compare(
+                    session, mode, statement.positions, unread.tickers(statement.unread, ObjectKind.POSITION)
+                ),
+                *unread.found(statement.unread, statement.since),
                 *charged_fees.compare(session, mode, now),
                 *cash.judge(view, cash_rows.cash_totals(session, mode).capital),
             ]
@@ -128,6 +143,7 @@ class Reconciler:
         with transaction(self._engine) as session:
             findings.store(session, self._mode, tick_id, last.found, looked_for, now)
             blocked = findings.blocked_events(session, self._mode)
+            unread_objects.save(session, self._mode, tick_id, last.statement.unread, now)
             ledger.save_balance(
                 session,
                 trading_mode=self._mode,
@@ -146,6 +162,7 @@ class Reconciler:
             new_fills=last.new_fills,
             new_settlements=last.new_settlements,
             mismatches=sum(one.kind in _AGAIN for one in last.found),
+            unread=last.statement.unread,
         )
 
     def _note_unresolved(self, session: Session, tick_id: int, orders: Iterable[Order]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
@@ -16,6 +16,8 @@ from milkbot.db.ops import Order
 from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.positions import Fill
+from milkbot.domain.unread import ObjectKind, Unread, UnreadObject
+from milkbot.trader.reconcile import unread as unread_rows
 from milkbot.trader.reconcile.evidence import absence_is_due
 from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.client import KalshiClient
@@ -45,7 +47,8 @@ class Statement:
     """What the exchange said, and how fresh that is by its own account.
 
     `orders` are the resting ones, the recent ones where one of ours is open, and those behind fills of unknown orders.
-    `unlisted` are markets in whose queue an order of the account stands that no list shows.
+    `unlisted` are markets in which an order of the account may stand that no list shows. `unread` are the rows that
+    could not be read, `since` is where the lists of fills and settlements began.
     """
 
     as_of: datetime
@@ -56,33 +59,41 @@ class Statement:
     positions: tuple[VenuePosition, ...]
     balance: Balance
     unlisted: frozenset[str]
+    unread: tuple[UnreadObject, ...] = ()
+    since: Mapping[ObjectKind, datetime | None] = field(default_factory=dict)
 
 
 def read_statement(engine: Engine, venue: KalshiClient, mode: TradingMode, reach: Reach) -> Statement:
     """Read all of it. Raises VenueReadError if the exchange does not answer: nothing has changed then."""
     with transaction(engine) as session:
         still_open = order_rows.open_orders(session, mode)
-        fills_since = reach.before(ledger.newest_fill_time(session, mode))
-        settled_since = reach.before_settlement(ledger.newest_settlement_time(session, mode))
+        usual = {
+            ObjectKind.FILL: reach.before(ledger.newest_fill_time(session, mode)),
+            ObjectKind.SETTLEMENT: reach.before_settlement(ledger.newest_settlement_time(session, mode)),
+        }
+        since = {kind: unread_rows.since(session, mode, kind, begins) for kind, begins in usual.items()}
+    unread: Unread = []
     # First of all: everything that is read after it is at least as fresh.
     as_of = venue.user_data_as_of()
     oldest = min((order.created_at for order in still_open if as_of - order.created_at < _LATELY), default=None)
-    listed = venue.orders(since=reach.before(oldest)) if oldest else []
-    resting = venue.orders(status=VenueOrderStatus.RESTING)
-    fills = venue.fills(since=fills_since)
+    listed = venue.orders(since=reach.before(oldest), unread=unread) if oldest else []
+    resting = venue.orders(status=VenueOrderStatus.RESTING, unread=unread)
+    fills = venue.fills(since=since[ObjectKind.FILL], unread=unread)
     shown = {order.order_id for order in (*listed, *resting)}
     gone = {order.ticker for order in still_open if _is_sought(order, shown, as_of)}
-    behind = _orders_behind(engine, venue, mode, fills, shown, gone)
+    behind = _orders_behind(engine, venue, mode, fills, shown, gone, unread)
     orders = {order.order_id: order for order in (*listed, *resting, *behind)}
     return Statement(
         as_of=as_of,
         orders=tuple(orders.values()),
         resting=tuple(resting),
         fills=tuple(fills),
-        settlements=tuple(venue.settlements(since=settled_since)),
-        positions=tuple(venue.positions()),
+        settlements=tuple(venue.settlements(since=since[ObjectKind.SETTLEMENT], unread=unread)),
+        positions=tuple(venue.positions(unread=unread)),
         balance=venue.balance(),
-        unlisted=_unlisted(venue, still_open, orders, as_of),
+        unlisted=_unlisted(venue, still_open, orders, as_of, unread),
+        unread=tuple(dict.fromkeys(unread)),
+        since=since,
     )
 
 
@@ -94,9 +105,14 @@ def _is_sought(order: Order, shown: set[str], as_of: datetime) -> bool:
 
 
 def _unlisted(
-    venue: KalshiClient, still_open: Sequence[Order], listed: Mapping[str, VenueOrder], as_of: datetime
+    venue: KalshiClient, still_open: Sequence[Order], listed: Mapping[str, VenueOrder], as_of: datetime, unread: Unread
 ) -> frozenset[str]:
-    """Before an order is given up for absent, the exchange's queue is asked, which names orders by their id alone."""
+    """Before an order is given up for absent, the exchange's queue is asked, which names orders by their id alone.
+
+    A row that could not be read may be any order: none is absent then.
+    """
+    if any(one.kind is ObjectKind.ORDER for one in unread):
+        return frozenset(order.ticker for order in still_open)
     names = {order.client_order_id for order in listed.values()}
     absent = {one.ticker for one in still_open if absence_is_due(one, as_of) and one.client_order_id not in names}
     if not absent:
@@ -106,7 +122,13 @@ def _unlisted(
 
 
 def _orders_behind(
-    engine: Engine, venue: KalshiClient, mode: TradingMode, fills: Sequence[Fill], shown: set[str], gone: set[str]
+    engine: Engine,
+    venue: KalshiClient,
+    mode: TradingMode,
+    fills: Sequence[Fill],
+    shown: set[str],
+    gone: set[str],
+    unread: Unread,
 ) -> list[VenueOrder]:
     """The orders of markets in which there are fills whose order nobody has shown so far, and of the markets `gone`."""
     ours = [fill for fill in fills if parse_ticker(fill.ticker) is not None]
@@ -116,4 +138,4 @@ def _orders_behind(
         ids = [order_id for order_id, _ in unplaced]
         known = order_rows.known_venue_orders(session, mode, venue_ids=ids, client_ids=())
     tickers = sorted(gone | {ticker for order_id, ticker in unplaced if order_id not in known | shown})
-    return [order for ticker in tickers for order in venue.orders(ticker=ticker)]
+    return [order for ticker in tickers for order in venue.orders(ticker=ticker, unread=unread)]

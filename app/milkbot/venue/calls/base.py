@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from milkbot.domain.clock import Clock
+from milkbot.domain.unread import ObjectKind, Unread, UnreadObject, unread_object
 from milkbot.http import Params
-from milkbot.validation import reason
-from milkbot.venue.errors import VenueReadError
+from milkbot.validation import NOT_UNDERSTOOD, reason
+from milkbot.venue.errors import UnusableReplyError
 from milkbot.venue.transport import VenueSession
 from milkbot.venue.wire.base import UnknownFields, WireModel
 
@@ -35,17 +36,32 @@ class Calls:
     def _one(self, path: str, model: type[Wire], to_value: Callable[[Wire], Value], params: Params = ()) -> Value:
         try:
             return to_value(model.from_wire(self._session.read(path, params), self.unknown_fields))
-        except ValueError as error:
-            raise VenueReadError(f"GET {path}: the answer is not understood: {reason(error)}") from error
+        except NOT_UNDERSTOOD as error:
+            raise UnusableReplyError(f"GET {path}: the answer is not understood: {reason(error)}") from error
 
-    def _parsed(self, rows: Iterable[object], model: type[Wire], to_value: Callable[[Wire], Value]) -> Iterator[Value]:
+    def _parsed(
+        self,
+        kind: ObjectKind,
+        rows: Iterable[object],
+        model: type[Wire],
+        to_value: Callable[[Wire], Value],
+        unread: Unread | None,
+    ) -> Iterator[Value]:
+        """Each row's value. What is not understood goes to `unread`; without one it raises UnusableReplyError."""
         for row in rows:
             try:
                 value = to_value(model.from_wire(row, self.unknown_fields))
-            except ValueError as error:
-                name = model.__name__
-                raise VenueReadError(f"a {name} of the exchange is not understood: {reason(error)}") from error
+            except NOT_UNDERSTOOD as error:
+                skip(unread, unread_object(kind, row, reason(error)), error)
+                continue
             yield value
+
+
+def skip(unread: Unread | None, one: UnreadObject, error: Exception | None = None) -> None:
+    """Put what is not understood into `unread`; without one raise UnusableReplyError."""
+    if unread is None:
+        raise UnusableReplyError(f"{one.kind} {one.subject} of the exchange is not understood: {one.reason}") from error
+    unread.append(one)
 
 
 def same(wire: Wire) -> Wire:

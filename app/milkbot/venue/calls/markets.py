@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Final
 from urllib.parse import quote
-
-import structlog
 
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.markets import Event
 from milkbot.domain.orderbook import OrderBook
-from milkbot.validation import reason
+from milkbot.domain.unread import ObjectKind, Unread, unread_object
+from milkbot.validation import NOT_UNDERSTOOD, reason
 from milkbot.venue import convert
-from milkbot.venue.calls.base import Calls, same
+from milkbot.venue.calls.base import Calls, same, skip
 from milkbot.venue.wire import markets
 
 _EVENTS_A_PAGE: Final = "200"
 _BOOKS_A_CALL: Final = 100
-_log = structlog.get_logger(__name__)
 
 
 class MarketCalls(Calls):
@@ -27,10 +26,14 @@ class MarketCalls(Calls):
     def fee_schedule(self, series: str) -> FeeSchedule:
         """What the series charges; the type is UNKNOWN where we cannot price it."""
         path = f"/series/{quote(series, safe='')}"
-        return self._one(path, markets.SeriesReply, lambda wire: convert.fee_schedule(wire.series))
+        return self._one(path, markets.SeriesReply, lambda wire: convert.fee_schedule(wire.series, series))
 
-    def open_events(self, series: str) -> list[Event]:
-        """All open events of a series with their markets; events that are not understood are logged and left out."""
+    def open_events(self, series: str, *, unread: Unread | None = None) -> list[Event]:
+        """All open events of a series with their markets.
+
+        Events and markets that are not understood, or come twice, are left out and go to `unread`; without one they
+        raise UnusableReplyError.
+        """
         params = [
             ("series_ticker", series),
             ("status", "open"),
@@ -38,33 +41,49 @@ class MarketCalls(Calls):
             ("limit", _EVENTS_A_PAGE),
         ]
         rows = self._session.rows("/events", "events", params)
-        return [event for row in rows if (event := self._known_event(row)) is not None]
+        events: dict[str, Event] = {}
+        for row in rows:
+            try:
+                event = self._event(row, series, events, unread)
+            except NOT_UNDERSTOOD as error:
+                skip(unread, unread_object(ObjectKind.EVENT, row, reason(error), series))
+            else:
+                events[event.ticker] = event
+        return list(events.values())
 
-    def event(self, event_ticker: str) -> Event:
-        """One event with its markets, whatever its state."""
+    def event(self, event_ticker: str, *, unread: Unread | None = None) -> Event:
+        """One event with its markets, whatever its state. Markets that are not understood go to `unread`, or raise."""
         return self._one(
             f"/events/{quote(event_ticker, safe='')}",
             markets.EventReply,
-            lambda wire: convert.event(wire.event, wire.event.markets or wire.markets, self.unknown_fields),
+            lambda wire: convert.event(wire.event, wire.event.markets or wire.markets, unread, self.unknown_fields),
             [("with_nested_markets", "true")],
         )
 
-    def orderbooks(self, tickers: Sequence[str]) -> dict[str, OrderBook]:
-        """The order books of those tickers that the exchange answered for, a hundred a call."""
+    def orderbooks(self, tickers: Sequence[str], *, unread: Unread | None = None) -> dict[str, OrderBook]:
+        """The order books of those tickers that the exchange answered for, a hundred a call.
+
+        One that is not understood goes to `unread`; without one it raises UnusableReplyError. Of two for one market
+        neither is used: nobody knows whose they are.
+        """
         orderbooks: dict[str, OrderBook] = {}
+        times: Counter[str] = Counter()
         for start in range(0, len(tickers), _BOOKS_A_CALL):
             params = [("tickers", ticker) for ticker in tickers[start : start + _BOOKS_A_CALL]]
             rows = list(self._session.rows("/markets/orderbooks", "orderbooks", params))
             captured_at = self._clock.now()
-            for wire in self._parsed(rows, markets.TickerBook, same):
+            for wire in self._parsed(ObjectKind.ORDERBOOK, rows, markets.TickerBook, same, unread):
                 orderbooks[wire.ticker] = convert.orderbook(wire, captured_at)
+                times[wire.ticker] += 1
+        for ticker in [ticker for ticker, number in times.items() if number > 1]:
+            del orderbooks[ticker]
+            skip(unread, unread_object(ObjectKind.ORDERBOOK, {"ticker": ticker}, "it came more than once"))
         return orderbooks
 
-    def _known_event(self, row: object) -> Event | None:
-        try:
-            wire = markets.Event.from_wire(row, self.unknown_fields)
-            return convert.event(wire, wire.markets, self.unknown_fields)
-        except ValueError as error:
-            ticker = row.get("event_ticker") if isinstance(row, dict) else None
-            _log.warning("event_not_understood", event_ticker=ticker, reason=reason(error))
-            return None
+    def _event(self, row: object, series: str, before: Collection[str], unread: Unread | None) -> Event:
+        wire = markets.Event.from_wire(row, self.unknown_fields)
+        if wire.series_ticker != series:
+            raise ValueError(f"it belongs to {wire.series_ticker}")
+        if wire.event_ticker in before:
+            raise ValueError("it came more than once")
+        return convert.event(wire, wire.markets, unread, self.unknown_fields)

@@ -14,8 +14,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -41,14 +43,33 @@ def _text(value: object) -> str:
     return str(value)
 
 
+_MOST = Decimal(10**9)
+"""Contracts, dollars or degrees. What is larger is no such number, and larger than what the ledger can store."""
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
+"""Room on both sides for what is added to a moment and taken from it."""
+
+
+def _bounded(value: object, what: str) -> Decimal:
+    number = decimal_from_text(_text(value), what)
+    if abs(number) > _MOST:
+        raise ValueError(f"{what} is {value}, expected at most {_MOST}")
+    return number
+
+
+def _moment(value: datetime) -> datetime:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"{value.isoformat()} is no moment between {_FIRST_YEAR} and {_LAST_YEAR}")
+    return value.astimezone(UTC)
+
+
 PriceText = Annotated[Price, BeforeValidator(lambda v: price(_text(v))), PlainSerializer(price_text)]
-CountText = Annotated[Count, BeforeValidator(lambda v: count(_text(v))), PlainSerializer(count_text)]
-CashText = Annotated[Cash, BeforeValidator(lambda v: cash(_text(v))), PlainSerializer(cash_text)]
-SignedCountText = Annotated[
-    Count, BeforeValidator(lambda v: decimal_from_text(_text(v), "count")), PlainSerializer(count_text)
-]
-Number = Annotated[Decimal, BeforeValidator(lambda v: decimal_from_text(_text(v), "number"))]
-Moment = Annotated[AwareDatetime, AfterValidator(lambda v: v.astimezone(UTC))]
+CountText = Annotated[Count, BeforeValidator(lambda v: count(_bounded(v, "count"))), PlainSerializer(count_text)]
+CashText = Annotated[Cash, BeforeValidator(lambda v: cash(_bounded(v, "cash"))), PlainSerializer(cash_text)]
+SignedCountText = Annotated[Count, BeforeValidator(lambda v: _bounded(v, "count")), PlainSerializer(count_text)]
+Number = Annotated[Decimal, BeforeValidator(lambda v: _bounded(v, "number"))]
+ExchangeIndex = Annotated[int, Field(ge=0, le=1000)]
+"""The shard of the exchange; 0 is the one of the weather markets."""
+Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
 """An aware moment in UTC. A text without an offset is refused: nobody knows when it is."""
 
 
@@ -73,6 +94,13 @@ class WireModel(BaseModel):
         """What a request sends: absent fields are left out."""
         return self.model_dump(mode="json", exclude_none=True)
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _can_be_stored(cls, value: object) -> object:
+        if isinstance(value, str) and not _is_storable(value):
+            raise ValueError(f"{value!r} has characters that are no text")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _count_unknown(cls, raw: object, info: ValidationInfo) -> object:
@@ -80,6 +108,15 @@ class WireModel(BaseModel):
         if isinstance(counted, Counter) and isinstance(raw, dict):
             counted.update((cls.__name__, str(name)) for name in raw.keys() - known_names(cls))
         return raw
+
+
+def _is_storable(text: str) -> bool:
+    """Whether PostgreSQL takes it: without NUL, and without half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
 
 
 @cache

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from milkbot.venue.wire import unread
-from milkbot.venue.wire.base import CountText, Moment, Number, PriceText, WireModel
+from milkbot.venue.wire.base import CountText, ExchangeIndex, Moment, Number, PriceText, WireModel
 
 
 class Series(WireModel):
@@ -31,7 +31,7 @@ class PriceRange(WireModel):
 
     start: PriceText
     end: PriceText
-    step: PriceText
+    step: PriceText = Field(gt=0)
 
 
 class Market(WireModel):
@@ -46,13 +46,13 @@ class Market(WireModel):
     close_time: Moment
     yes_sub_title: str
     rules_primary: str
-    price_ranges: tuple[PriceRange, ...]
+    price_ranges: tuple[PriceRange, ...] = Field(min_length=1)
     result: str
     expiration_value: str
     strike_type: str | None = None
     floor_strike: Number | None = None
     cap_strike: Number | None = None
-    exchange_index: int = 0
+    exchange_index: ExchangeIndex = 0
 
 
 class Event(WireModel):

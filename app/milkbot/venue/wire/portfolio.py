@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from milkbot.venue.wire import unread
-from milkbot.venue.wire.base import CashText, CountText, Moment, PriceText, SignedCountText, WireModel
+from milkbot.venue.wire.base import CashText, CountText, ExchangeIndex, Moment, PriceText, SignedCountText, WireModel
 
 
 class Balance(WireModel):
@@ -48,7 +48,7 @@ class Order(WireModel):
     last_update_time: Moment | None = None
     expiration_time: Moment | None = None
     order_group_id: str | None = None
-    exchange_index: int = 0
+    exchange_index: ExchangeIndex = 0
 
 
 class OrderReply(WireModel):

@@ -30,6 +30,13 @@ def compare(ledger: Ledger, **theirs: int) -> list[Found]:
         return positions.compare(session, DEMO, held)
 
 
+def test_a_market_whose_position_could_not_be_read_is_not_compared(ledger: Ledger) -> None:
+    hold(ledger, TICKER, 5)
+    hold(ledger, OTHER, 5)
+    with ledger.session() as session:
+        assert [one.ticker for one in positions.compare(session, DEMO, [], {TICKER})] == [OTHER]
+
+
 def test_positions_that_agree_are_no_finding(ledger: Ledger) -> None:
     hold(ledger, TICKER, -5)
     assert compare(ledger, ny=-5, chi=0, fed=7) == []

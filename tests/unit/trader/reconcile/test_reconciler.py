@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.fakes import FakeClock
 from tests.unit.trader.ledger import DEMO, Account, Ledger
 
@@ -18,6 +19,7 @@ from milkbot.db.ops import Order
 from milkbot.domain.orders import BookSide, OrderState
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import Cash, Count, Price
+from milkbot.domain.unread import ObjectKind, Unread, UnreadObject
 from milkbot.trader.reconcile.findings import FindingKind
 from milkbot.trader.reconcile.reconciler import Reconciled, Reconciler
 from milkbot.venue.errors import VenueReadError
@@ -178,8 +180,8 @@ def test_positions_that_differ_are_read_again_from_further_back(
     account.held = [HELD]
     real = account.fills
 
-    def late(*, since: datetime | None = None) -> list[Fill]:
-        real(since=since)
+    def late(*, since: datetime | None = None, unread: Unread | None = None) -> list[Fill]:
+        real(since=since, unread=unread)
         return [FILL] if since == NOW - timedelta(days=2) else []
 
     monkeypatch.setattr(account, "fills", late)
@@ -269,10 +271,10 @@ def test_evidence_of_the_first_pass_is_kept_when_the_second_fails(
     account.resting = [replace(LISTED, client_order_id="by-hand")]
     real = account.positions
 
-    def once() -> list[VenuePosition]:
+    def once(*, unread: Unread | None = None) -> list[VenuePosition]:
         if ("positions",) in account.asked:
             raise VenueReadError("HTTP 500")
-        return real()
+        return real(unread=unread)
 
     monkeypatch.setattr(account, "positions", once)
     with pytest.raises(VenueReadError):
@@ -295,3 +297,39 @@ def test_after_orders_were_sent_only_fills_are_read(
     assert account.asked == [("fills", NOW - timedelta(hours=4))]
     assert ledger.fills[1].recorded_at == NOW
     assert points() == ["fills.committed"]
+
+
+ODD_FILL = UnreadObject(ObjectKind.FILL, "fill-9", TICKER, "it has no time", "{}")
+
+
+def test_a_row_that_cannot_be_read_is_kept_and_blocks_its_event_until_it_is_read(
+    ledger: Ledger, account: Account
+) -> None:
+    account.odd = [ODD_FILL]
+    found = run(ledger, account)
+    assert found.unread == (ODD_FILL,)
+    assert found.blocked_events == {EVENT}
+    assert ledger.unread == [(5, ODD_FILL, NOW)]
+    (row,) = ledger.findings
+    assert (row.kind, row.subject, row.effect, row.event_ticker) == ("unread_row", "fill fill-9", "reducing", EVENT)
+    account.odd = []
+    assert run(ledger, account).blocked_events == frozenset()
+    assert kinds(ledger) == [("unread_row", False)]
+
+
+def test_a_position_that_cannot_be_read_is_no_difference(ledger: Ledger, account: Account) -> None:
+    account.filled = [FILL]
+    account.odd = [UnreadObject(ObjectKind.POSITION, TICKER, TICKER, "it has no count", "{}")]
+    found = run(ledger, account)
+    assert found.mismatches == 0
+    assert kinds(ledger) == [("unknown_fill", True), ("unread_row", True)]
+
+
+def test_a_fill_after_the_orders_that_cannot_be_read_is_left_to_the_next_tick(ledger: Ledger, account: Account) -> None:
+    account.filled, account.odd = [FILL], [ODD_FILL]
+    with capture_logs() as logs:
+        assert reconciler(ledger, account).fills_only() == 1
+    assert [(log["event"], log["kind"], log["subject"], log["reason"]) for log in logs] == [
+        ("object not understood", "fill", "fill-9", "it has no time")
+    ]
+    assert ledger.findings == []

@@ -14,6 +14,8 @@ from milkbot.db.ops import SettlementRow
 from milkbot.domain.orders import BookSide, OrderState
 from milkbot.domain.positions import Fill
 from milkbot.domain.units import Cash, Count, Price
+from milkbot.domain.unread import ObjectKind, UnreadObject
+from milkbot.trader.reconcile import findings, unread
 from milkbot.trader.reconcile.statement import Reach, Statement, read_statement
 from milkbot.venue.errors import VenueReadError
 from milkbot.venue.values import Balance, VenueOrder, VenueOrderStatus, VenuePosition, VenueSettlement
@@ -63,6 +65,7 @@ def test_all_of_the_account_is_read_and_how_fresh_it_is_first(ledger: Ledger, ac
         positions=(position,),
         balance=Balance(Cash(Decimal(1000)), NOTHING, NOW),
         unlisted=frozenset(),
+        since={ObjectKind.FILL: None, ObjectKind.SETTLEMENT: None},
     )
 
 
@@ -195,3 +198,55 @@ def test_an_exchange_that_does_not_answer_ends_the_reading(ledger: Ledger, accou
 
 def test_a_reach_without_a_newest_row_has_no_beginning() -> None:
     assert (Reach.FAR.before(None), Reach.FAR.before_settlement(None)) == (None, None)
+
+
+def odd(kind: ObjectKind, subject: str = "x") -> UnreadObject:
+    return UnreadObject(kind, subject, TICKER, "it is odd", "{}")
+
+
+def test_rows_that_cannot_be_read_are_part_of_the_statement_once(ledger: Ledger, account: Account) -> None:
+    sent(ledger, timedelta(hours=2))
+    account.odd = [
+        odd(kind) for kind in (ObjectKind.ORDER, ObjectKind.FILL, ObjectKind.SETTLEMENT, ObjectKind.POSITION)
+    ]
+    # The order stands in both lists, and in that of its market.
+    assert list(read(ledger, account).unread) == account.odd
+
+
+def test_a_row_of_the_orders_that_cannot_be_read_may_be_any_of_them(ledger: Ledger, account: Account) -> None:
+    sent(ledger, timedelta(seconds=60), OrderState.UNKNOWN, venue_order_id=None)
+    sent(ledger, timedelta(hours=1), client_order_id="mb-2", venue_order_id="venue-2", ticker=OTHER)
+    account.odd = [odd(ObjectKind.ORDER)]
+    assert read(ledger, account).unlisted == {TICKER, OTHER}
+    account.odd = [odd(ObjectKind.FILL)]
+    assert read(ledger, account).unlisted == frozenset()
+
+
+@pytest.mark.parametrize(("kind", "call"), [(ObjectKind.FILL, "fills"), (ObjectKind.SETTLEMENT, "settlements")])
+@pytest.mark.parametrize("first", [None, NOW - timedelta(days=3)])
+def test_a_list_with_a_row_that_could_not_be_read_begins_where_it_began_then(
+    ledger: Ledger, account: Account, kind: ObjectKind, call: str, first: datetime | None
+) -> None:
+    ledger.add_fill(FILL)
+    ledger.settlements[OTHER] = SettlementRow(ticker=OTHER, settled_at=NOW)
+    with ledger.session() as session:
+        found = unread.found([odd(kind, "a")], {kind: first})
+        findings.store(session, DEMO, 1, found, (), NOW)
+        findings.store(session, DEMO, 1, unread.found([odd(kind, "b")], {kind: NOW}), (), NOW)
+    statement = read(ledger, account)
+    assert (call, first) in account.asked
+    usual = dict.fromkeys((ObjectKind.FILL, ObjectKind.SETTLEMENT), NOW - timedelta(hours=1))
+    assert statement.since == {**usual, kind: first}
+
+
+@pytest.mark.parametrize(
+    ("ticker", "kinds"), [(TICKER, ["unread_row"]), (None, ["unread_row"]), ("KXFED-26SEP-T4.00", []), ("", [])]
+)
+def test_only_a_row_that_names_a_market_of_others_stops_nothing(ticker: str | None, kinds: list[str]) -> None:
+    one = UnreadObject(ObjectKind.ORDER, "o", ticker, "it is odd", "{}")
+    found = unread.found([one], {})
+    assert [each.kind for each in found] == kinds
+    for each in found:
+        assert (each.subject, each.ticker, each.ours) == ("order o", ticker, {"read_from": None})
+        assert each.theirs == {"reason": "it is odd", "body": "{}"}
+        assert "order o of the account cannot be read (it is odd)" in each.message
