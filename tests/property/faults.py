@@ -14,12 +14,12 @@ from milkbot.simulator.faults import FaultPlan, FaultRule, rule
 _CALLS = {
     FaultKind.ACCEPTED_REPLY_LOST: ("create", "create", "cancel", "write", "any"),
     FaultKind.DELAYED_REPLY: ("create", "create", "cancel", "any"),
-    FaultKind.ERROR_BEFORE: ("create", "create", "cancel", "portfolio", "any"),
+    FaultKind.ERROR_BEFORE: ("create", "create", "cancel", "portfolio", "any", "observations"),
     FaultKind.ERROR_AFTER: ("create", "create", "cancel", "any"),
     FaultKind.OK_WITH_ERROR_BODY: ("create", "create", "cancel", "any"),
     FaultKind.DUPLICATE_CONFLICT: ("create", "cancel"),
-    FaultKind.RATE_LIMITED: ("create", "cancel", "read", "any"),
-    FaultKind.CONNECTION_RESET: ("create", "create", "cancel", "portfolio", "any"),
+    FaultKind.RATE_LIMITED: ("create", "cancel", "read", "any", "weather"),
+    FaultKind.CONNECTION_RESET: ("create", "create", "cancel", "portfolio", "any", "weather"),
 }
 """Which calls a fault is played at; one that is not listed has one place only."""
 _OFTEN = (
@@ -31,7 +31,14 @@ _OFTEN = (
 )
 """What leaves an order in doubt, or in part: drawn three times as often as the others."""
 _SKIPPED = {"create": 1, "cancel": 1}
-_ALWAYS = {FaultKind.LAGGING_READS, FaultKind.DUPLICATE_FILLS, FaultKind.REORDERED_FILLS, FaultKind.CLOCK_SKEW}
+_ALWAYS = {
+    FaultKind.LAGGING_READS,
+    FaultKind.DUPLICATE_FILLS,
+    FaultKind.REORDERED_FILLS,
+    FaultKind.CLOCK_SKEW,
+    FaultKind.OBSERVATIONS_EMPTY,
+    FaultKind.OBSERVATIONS_OLD,
+}
 _DRIFTED = ("order_id", "client_order_id", "fill_id", "count_fp", "yes_price_dollars", "position_fp", "balance_dollars")
 
 
@@ -63,6 +70,11 @@ def rules(draw: st.DrawFn) -> FaultRule:
         what |= {"drift": drift, "field": "" if drift == "added" else draw(st.sampled_from(_DRIFTED)), "times": None}
     elif kind is FaultKind.MAINTENANCE_PAUSE:
         what |= {"seconds": draw(st.sampled_from([40.0, 600.0])), "whole_exchange": draw(st.booleans())}
+    elif kind is FaultKind.GRID_MOVED:
+        call = draw(st.sampled_from(["grid", "gridpoints"]))
+        what |= {"marine": draw(st.booleans()), "call": call, "times": None}
+    elif kind is FaultKind.OBSERVATION_WRONG:
+        what |= {"high": draw(st.sampled_from([-40, 82, 95, 140])), "flag": draw(st.sampled_from("VX")), "times": None}
     elif kind in {FaultKind.MARKET_DEACTIVATED, FaultKind.MARKET_HALTED}:
         what |= {"seconds": draw(st.sampled_from([40.0, 600.0]))}
     return rule(kind, **what)

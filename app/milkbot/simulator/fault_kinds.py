@@ -1,4 +1,4 @@
-"""The faults that the simulated exchange can play, as one table: what happens, at which call, what a rule may say."""
+"""The faults of the simulated exchange and weather service: what happens, at which call, what a rule may say."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class FaultKind(StrEnum):
     MAINTENANCE_PAUSE = "maintenance_pause"
     SCHEMA_DRIFT = "schema_drift"
     CLOCK_SKEW = "clock_skew"
+    GRID_MOVED = "grid_moved"
+    OBSERVATIONS_EMPTY = "observations_empty"
+    OBSERVATIONS_OLD = "observations_old"
+    OBSERVATION_WRONG = "observation_wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,21 @@ FAULTS: Final[dict[FaultKind, Fault]] = {
         "the clock by which the exchange dates replies and judges signatures is `seconds` ahead",
         takes=("seconds",),
         seconds=60,
+    ),
+    FaultKind.GRID_MOVED: Fault(
+        "the forecast grid is renumbered: the old number of a station's cell is not found, or that of a cell at sea "
+        "(`marine`)",
+        "grid",
+        ("marine",),
+    ),
+    FaultKind.OBSERVATIONS_EMPTY: Fault("a station has no measurement", "observations"),
+    FaultKind.OBSERVATIONS_OLD: Fault(
+        "the measurements of the last `seconds` are absent", "observations", ("seconds",), seconds=10_800
+    ),
+    FaultKind.OBSERVATION_WRONG: Fault(
+        "the newest measurement is `high` degrees (140 if not given), with the quality letter `flag`",
+        "observations",
+        ("high", "flag"),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Which faults the simulated exchange plays, at which calls, and how often: switched in process or over HTTP.
+"""Which faults the simulator plays, at which calls, and how often: switched in process or over HTTP.
 
 A rule fires by its own count of matching calls and the plan's seed alone, so the same calls meet the same faults again.
 """
@@ -45,6 +45,8 @@ class FaultRule(BaseModel):
     drift: Literal["added", "missing", "retyped"] = "added"
     field: str = ""
     whole_exchange: bool = False
+    marine: bool = False
+    flag: Literal["V", "S", "C", "Z", "G", "Q", "X", "B"] = "V"
 
     @model_validator(mode="before")
     @classmethod
@@ -138,7 +140,10 @@ class FaultPlan:
         return any(armed.rule.fault is kind and not armed.is_spent for armed in self.armed)
 
     def draw(self, method: str, path: str) -> tuple[Fired, ...]:
-        """The faults that hit a request, its path without /trade-api/v2: of those of the wire one at most."""
+        """The faults that hit a request, its path without /trade-api/v2 (of the weather service's with /nws).
+
+        Of those of the wire one at most.
+        """
         found: list[Fired] = []
         with self._lock:
             for armed in self.armed:

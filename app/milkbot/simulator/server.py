@@ -69,7 +69,13 @@ def build_app(simulator: Simulator, connections: Connections | None = None) -> F
     app.include_router(station_routes.router(simulator))
     app.include_router(control.router(simulator))
     app.include_router(fault_control.router(simulator))
-    app.add_middleware(FaultGate, simulator=simulator, connections=connections or Connections(), prefix=EXCHANGE_PREFIX)
+    app.add_middleware(
+        FaultGate,
+        simulator=simulator,
+        connections=connections or Connections(),
+        exchange=EXCHANGE_PREFIX,
+        weather=query.PREFIX,
+    )
     app.add_middleware(OwnDate, simulator=simulator)
     _answer_errors(app)
     return app

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from milkbot.domain.cities import City
+
+REPORT_MINUTE = 53
+REPORT_DELAY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,11 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One published measurement in whole degrees Fahrenheit."""
+    """One published measurement in whole degrees Fahrenheit, with the letter of its quality control."""
 
     at: datetime
     fahrenheit: int
+    flag: str = "V"
 
 
 class Weather(Protocol):
@@ -42,3 +47,14 @@ class Weather(Protocol):
     def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:
         """Measurements in [start, end] that are published at `now`, newest first."""
         ...
+
+
+def report_times(start: datetime, end: datetime, now: datetime) -> Iterator[datetime]:
+    """When a station reported within [start, end], newest first: each hour, published a little later."""
+    last = min(end, now - REPORT_DELAY)
+    moment = last.replace(minute=REPORT_MINUTE, second=0, microsecond=0)
+    if moment > last:
+        moment -= timedelta(hours=1)
+    while moment >= start:
+        yield moment
+        moment -= timedelta(hours=1)

@@ -44,8 +44,15 @@ CALLS = [
     ("books", "GET", "/markets/orderbooks"),
     ("markets", "GET", "/markets/M"),
 ]
+WEATHER_CALLS = [
+    ("points", "/nws/points/40.7794,-73.9692", {"grid"}),
+    ("gridpoints", "/nws/gridpoints/OKX/34,45", {"grid"}),
+    ("observations", "/nws/stations/KNYC/observations", set()),
+    ("observations", "/nws/stations/KNYC/observations/latest", set()),
+]
 DOCUMENT = Path(__file__).parents[3] / "docs/simulator.md"
 FAMILIES = {"any", "read", "write", "portfolio"}
+WEATHER_FAMILIES = {"grid", "weather"}
 
 
 @pytest.mark.parametrize(("name", "method", "path"), CALLS)
@@ -57,8 +64,14 @@ def test_a_call_has_its_own_name_and_those_of_its_families(name: str, method: st
     assert not is_call(f"PATCH {path}", method, path)
 
 
+@pytest.mark.parametrize(("name", "path", "families"), WEATHER_CALLS)
+def test_a_call_of_the_weather_service_is_none_of_the_exchange(name: str, path: str, families: set[str]) -> None:
+    assert {call for call in CALL_NAMES if is_call(call, "GET", path)} == {name, "weather"} | families
+
+
 def test_a_rule_applies_by_any_name_of_a_call() -> None:
-    assert {name for name, _, _ in CALLS} | FAMILIES == set(CALL_NAMES)
+    names = {name for name, *_ in [*CALLS, *WEATHER_CALLS]}
+    assert names | FAMILIES | WEATHER_FAMILIES == set(CALL_NAMES)
 
 
 def fired(plan: FaultPlan, calls: int = 200) -> list[list[FaultKind]]:
@@ -120,7 +133,8 @@ def test_an_impossible_rule_is_refused_by_its_field(body: dict[str, object], say
 def test_every_fault_can_be_set_up_with_all_its_parameters() -> None:
     given: dict[str, object] = {
         "seconds": 5, "status": 502, "accepted": True, "count": 1, "share": 0.1, "parts": 2, "ticker": "T",
-        "high": 80, "drift": "missing", "field": "f", "whole_exchange": True,
+        "high": 80, "drift": "missing", "field": "f", "whole_exchange": True, "marine": True,
+        "flag": "Q",
     }  # fmt: skip
     for kind in FaultKind:
         takes = set(FAULTS[kind].takes)
@@ -140,10 +154,10 @@ def test_the_simulator_accepts_the_documented_rules() -> None:
     text = DOCUMENT.read_text("utf-8")
     (shown,) = re.findall(r"/simulator/faults -H [^\n]+ -d '(\{.+?\})'\n", text, re.DOTALL)
     assert len(FaultSetup.model_validate_json(shown).rules) == 3
-    usual = re.search(r"`status` is (\d+), `share` ([\d.]+), `parts` (\d+) and `drift` (\w+)", text)
+    usual = re.search(r"`status` is (\d+), `share` ([\d.]+), `parts` (\d+), `drift` (\w+) and `flag` (\w+)", text)
     assert usual is not None
     fields = FaultRule.model_fields
-    assert usual.groups() == tuple(str(fields[name].default) for name in ("status", "share", "parts", "drift"))
+    assert usual.groups() == tuple(str(fields[name].default) for name in ("status", "share", "parts", "drift", "flag"))
 
 
 def test_faults_are_switched_on_listed_and_switched_off_over_http(api: Api) -> None:

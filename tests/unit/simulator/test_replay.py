@@ -14,6 +14,7 @@ from milkbot.domain.markets import StrikeType
 from milkbot.errors import ConfigError
 from milkbot.simulator.replay.recording import read_recording
 from milkbot.simulator.replay.tape import SILENCE
+from milkbot.simulator.replay.weather import BELOW_FORECAST
 from milkbot.simulator.replay.world import RecordedWorld
 
 DAY = date(2025, 12, 16)
@@ -133,11 +134,14 @@ def test_forecast_is_visible_only_after_its_issue(tmp_path: Path) -> None:
     assert recorded.weather.forecast(city, datetime(2025, 12, 15, 6, 50, tzinfo=UTC)) is None
 
 
-def test_no_measurement_is_invented(tmp_path: Path) -> None:
+def test_the_thermometer_of_a_recorded_day_reports_each_hour_and_decides_nothing(tmp_path: Path) -> None:
     recorded = world(tmp_path)
-    with served(tmp_path / "state", recorded, recorded.starts_at) as api:
-        assert api.http.get("/nws/stations/KNYC/observations").json()["features"] == []
-        assert api.http.get("/nws/stations/KNYC/observations/latest").status_code == 404
+    city, now = recorded.cities[0], datetime(2025, 12, 16, 18, 0, tzinfo=UTC)
+    found = recorded.weather.readings(city, now - timedelta(hours=3), now, now)
+    assert [f"{reading.at:%H:%M}" for reading in found] == ["17:53", "16:53", "15:53"]
+    issue = recorded.weather.forecast(city, now)
+    assert issue is not None
+    assert {reading.fahrenheit <= issue.highs[DAY] - BELOW_FORECAST for reading in found} == {True}
 
 
 def test_day_settles_at_the_recorded_high(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Names for the exchange's calls, by which a fault says which of them it hits."""
+"""Names for the calls of the exchange and of the weather service, by which a fault says which of them it hits."""
 
 from __future__ import annotations
 
@@ -33,11 +33,16 @@ _CALLS: Final = {
     "events": ("GET", "/(series|events)(/.+)?"),
     "books": ("GET", "/markets/(orderbooks|[^/]+/orderbook)"),
     "markets": ("GET", "/markets(/(?!orderbooks$)[^/]+)?"),
+    "points": ("GET", "/nws/points/.+"),
+    "gridpoints": ("GET", "/nws/gridpoints/.+"),
+    "observations": ("GET", "/nws/stations/[^/]+/observations(/latest)?"),
 }
 _FAMILIES: Final = {
-    "any": (".*", ".*"),
-    "read": ("GET", ".*"),
+    "any": (".*", "(?!/nws/).*"),
+    "read": ("GET", "(?!/nws/).*"),
     "write": ("POST|PUT|DELETE", ".*"),
+    "grid": ("GET", "/nws/(points|gridpoints)/.+"),
+    "weather": ("GET", "/nws/.+"),
     "portfolio": ("GET", "/(portfolio/.+|exchange/user_data_timestamp)"),
 }
 _PATTERNS: Final = {
@@ -59,7 +64,7 @@ def check_call(text: str) -> str:
 
 
 def is_call(text: str, method: str, path: str) -> bool:
-    """Whether a request, its path without /trade-api/v2, is of that call."""
+    """Whether a request, its path without /trade-api/v2 (of the weather service's with /nws), is of that call."""
     if text in _PATTERNS:
         methods, paths = _PATTERNS[text]
         return bool(methods.fullmatch(method) and paths.fullmatch(path))

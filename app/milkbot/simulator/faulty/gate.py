@@ -1,4 +1,4 @@
-"""Faults between the exchange and its client: replies that are lost, late, false or not there at all."""
+"""Faults between the simulator and its client: replies that are lost, late, false or not there at all."""
 
 from __future__ import annotations
 
@@ -56,21 +56,27 @@ class Captured:
 
 
 class FaultGate:
-    """Stands before the exchange's routes and lets the plan's faults happen."""
+    """Stands before the routes and lets the plan's faults happen.
 
-    def __init__(self, app: ASGIApp, simulator: Simulator, connections: Connections, prefix: str) -> None:
+    `exchange` is the prefix of the exchange's paths, by which its calls are not named; `weather` that of the others.
+    """
+
+    def __init__(
+        self, app: ASGIApp, simulator: Simulator, connections: Connections, *, exchange: str, weather: str
+    ) -> None:
         self._app = app
         self._simulator = simulator
         self._connections = connections
-        self._prefix = prefix
+        self._exchange = exchange
+        self._weather = weather
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, unless a fault says otherwise."""
         path = scope.get("path", "")
-        if scope["type"] != "http" or not path.startswith(f"{self._prefix}/"):
+        if scope["type"] != "http" or not path.startswith((f"{self._exchange}/", f"{self._weather}/")):
             await self._app(scope, receive, send)
             return
-        fired = self._simulator.faults.draw(scope["method"], path.removeprefix(self._prefix))
+        fired = self._simulator.faults.draw(scope["method"], path.removeprefix(self._exchange))
         if not fired:
             await self._app(scope, receive, send)
             return

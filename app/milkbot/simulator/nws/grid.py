@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from milkbot.domain.cities import City
+from milkbot.simulator.faults import FaultRule
 from milkbot.simulator.nws.problems import invalid_point, not_found
 
 NEAR_DEGREES = 0.03
@@ -33,6 +34,25 @@ CELLS = {
 }
 
 
+ROWS_MOVED = 8
+"""By how many rows grid_moved renumbers the cells: 20 km."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a cell's number stands for. At sea it is near a station, but not the station's."""
+
+    city: City
+    cell: Cell
+    at_sea: bool = False
+
+
+def cell_of(city: City, moved: FaultRule | None) -> Cell:
+    """The cell of a city's station; with a rule of grid_moved by its new number."""
+    cell = CELLS[city.station]
+    return cell if moved is None else replace(cell, y=cell.y + ROWS_MOVED)
+
+
 def city_at(cities: tuple[City, ...], latitude: float, longitude: float) -> City:
     """The city whose station lies at a point. Raises ProblemError for any other place."""
     for city in cities:
@@ -41,12 +61,14 @@ def city_at(cities: tuple[City, ...], latitude: float, longitude: float) -> City
     raise invalid_point(f"Unable to provide data for requested point {latitude},{longitude}")
 
 
-def city_in(cities: tuple[City, ...], office: str, x: int, y: int) -> City:
-    """The city of a grid cell. Raises ProblemError for any other cell."""
+def place_in(cities: tuple[City, ...], office: str, x: int, y: int, moved: FaultRule | None) -> Place:
+    """The place of a grid cell. Raises ProblemError for a number that no cell has."""
     for city in cities:
-        cell = CELLS[city.station]
-        if (cell.office, cell.x, cell.y) == (office, x, y):
-            return city
+        old, new = CELLS[city.station], cell_of(city, moved)
+        if (new.office, new.x, new.y) == (office, x, y):
+            return Place(city, new)
+        if moved is not None and moved.marine and (old.office, old.x, old.y) == (office, x, y):
+            return Place(city, old, at_sea=True)
     raise not_found(f"No grid data for {office}/{x},{y}")
 
 

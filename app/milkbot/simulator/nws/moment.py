@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from milkbot.domain.cities import City
 from milkbot.simulator.core import Simulator
 from milkbot.simulator.nws.problems import not_found
 from milkbot.simulator.weather import Forecast
+
+DEGREES_COLDER = 15
+"""By how much the forecast of a cell at sea is lower: it would move every bracket."""
 
 
 def now(simulator: Simulator) -> datetime:
@@ -22,3 +26,13 @@ def issue(simulator: Simulator, city: City, at: datetime) -> Forecast:
     if forecast is None:
         raise not_found(f"No forecast is published for {city.station} yet")
     return forecast
+
+
+def colder(forecast: Forecast) -> Forecast:
+    """The same of a cell at sea."""
+    return replace(
+        forecast,
+        highs={day: high - DEGREES_COLDER for day, high in forecast.highs.items()},
+        lows={day: low - DEGREES_COLDER for day, low in forecast.lows.items()},
+        hourly={hour: value - DEGREES_COLDER for hour, value in forecast.hourly.items()},
+    )

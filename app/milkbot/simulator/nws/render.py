@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from milkbot.domain.cities import City
-from milkbot.simulator.nws.grid import CELLS
+from milkbot.simulator.nws.grid import CELLS, Cell, Place
 from milkbot.simulator.weather import Forecast, Reading
 
 Body = dict[str, Any]
@@ -24,14 +24,15 @@ CONTEXT = [
 DAY_STARTS, DAY_HOURS = 7, 13
 NIGHT_STARTS, NIGHT_HOURS = 19, 14
 HALF_CELL = 0.0125
+DEGREES_TO_SEA = 0.3
+"""How far east of the station the cell at sea lies: some 25 km."""
 POINT_DECIMALS = 4
 
 
-def point(base: str, city: City, latitude: float, longitude: float) -> Body:
+def point(base: str, city: City, cell: Cell, latitude: float, longitude: float) -> Body:
     """GET /points: the way to the grid."""
-    cell = CELLS[city.station]
     here = f"{base}/points/{degrees(latitude)},{degrees(longitude)}"
-    grid = grid_url(base, city)
+    grid = grid_url(base, cell)
     return {
         "@context": CONTEXT,
         "id": here,
@@ -64,17 +65,17 @@ def point(base: str, city: City, latitude: float, longitude: float) -> Body:
     }
 
 
-def gridpoint(base: str, city: City, forecast: Forecast) -> Body:
+def gridpoint(base: str, place: Place, forecast: Forecast) -> Body:
     """GET /gridpoints: the raw layers that the simulator has."""
-    cell = CELLS[city.station]
+    city, cell = place.city, place.cell
     first, last = _valid(city, forecast)
     return {
         "@context": CONTEXT,
-        "id": grid_url(base, city),
+        "id": grid_url(base, cell),
         "type": "Feature",
-        "geometry": _square(city),
+        "geometry": _square(city, DEGREES_TO_SEA if place.at_sea else 0.0),
         "properties": {
-            "@id": grid_url(base, city),
+            "@id": grid_url(base, cell),
             "@type": "wx:Gridpoint",
             "updateTime": iso(forecast.issued_at),
             "validTimes": f"{iso(first)}/{_duration(last - first)}",
@@ -172,7 +173,7 @@ def observation(base: str, city: City, reading: Reading) -> Body:
             "temperature": {
                 "unitCode": "wmoUnit:degC",
                 "value": round(celsius(reading.fahrenheit), 1),
-                "qualityControl": "V",
+                "qualityControl": reading.flag,
             },
             "maxTemperatureLast24Hours": {"unitCode": "wmoUnit:degC", "value": None},
             "minTemperatureLast24Hours": {"unitCode": "wmoUnit:degC", "value": None},
@@ -180,9 +181,8 @@ def observation(base: str, city: City, reading: Reading) -> Body:
     }
 
 
-def grid_url(base: str, city: City) -> str:
-    """The address of a city's grid cell."""
-    cell = CELLS[city.station]
+def grid_url(base: str, cell: Cell) -> str:
+    """The address of a grid cell."""
     return f"{base}/gridpoints/{cell.office}/{cell.x},{cell.y}"
 
 
@@ -240,8 +240,8 @@ def _name(local: datetime, *, is_day: bool) -> str:
     return f"{local:%A}" if is_day else f"{local:%A} Night"
 
 
-def _square(city: City) -> Body:
-    west, east = city.longitude - HALF_CELL, city.longitude + HALF_CELL
+def _square(city: City, east_by: float = 0.0) -> Body:
+    west, east = city.longitude + east_by - HALF_CELL, city.longitude + east_by + HALF_CELL
     south, north = city.latitude - HALF_CELL, city.latitude + HALF_CELL
     ring = [[west, north], [west, south], [east, south], [east, north], [west, north]]
     return {"type": "Polygon", "coordinates": [[[round(x, 4), round(y, 4)] for x, y in ring]]}

@@ -1,4 +1,4 @@
-"""The recorded forecasts by issue time. Temperatures were not recorded: no observation is served, none is invented."""
+"""The recorded forecasts by issue time. Temperatures were not recorded: what the thermometer shows decides nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from datetime import date, datetime, timedelta
 
 from milkbot.domain.cities import City
 from milkbot.simulator.replay.recording import IssueRow
-from milkbot.simulator.weather import Forecast, Reading
+from milkbot.simulator.weather import Forecast, Reading, report_times
 
 PUBLICATION_DELAY = timedelta(minutes=5)
 DAY_LAYER_ENDS = timedelta(hours=20)
+BELOW_FORECAST = 25
+"""How far the thermometer stays below every forecast of the day's high, in F: it bounds no bracket from below."""
 
 
 class RecordedWeather:
@@ -31,6 +33,7 @@ class RecordedWeather:
         ahead = {day: high for day, high in highs.items() if now < city.day_bounds(day)[0] + DAY_LAYER_ENDS}
         return Forecast(issued_at, dict(sorted(ahead.items())), {}, {})
 
-    def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:  # noqa: ARG002 - see the module
-        """Nothing."""
-        return []
+    def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:  # noqa: ARG002 - one city
+        """A temperature that decides nothing, each hour, newest first. A trader that is shown none would hold back."""
+        highs = [row.high for row in self._issues if row.target == self._day]
+        return [Reading(at, min(highs) - BELOW_FORECAST) for at in report_times(start, end, now) if highs]

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from milkbot.domain.cities import City
-from milkbot.simulator.weather import Forecast, Reading
+from milkbot.simulator.weather import Forecast, Reading, report_times
 from milkbot.simulator.world.climate import CITIES
 from milkbot.simulator.world.curve import Curve
 from milkbot.simulator.world.draws import Draws
@@ -16,8 +16,6 @@ ISSUE_MINUTE = 46
 ISSUE_HOURS = 6
 PUBLICATION_DELAY = timedelta(minutes=4)
 FORECAST_DAYS = 7
-READING_MINUTE = 53
-READING_DELAY = timedelta(minutes=5)
 DAY_LAYER_ENDS = timedelta(hours=20)
 """The grid's daily maximum runs from 07:00 to 20:00 standard time; later that day it is gone from the forecast."""
 
@@ -52,15 +50,8 @@ class SimulatedWeather:
 
     def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:
         """Hourly measurements in [start, end] that are already published, newest first."""
-        last = min(end, now - READING_DELAY)
-        moment = last.replace(minute=READING_MINUTE, second=0, microsecond=0)
-        if moment > last:
-            moment -= timedelta(hours=1)
-        readings = []
-        while moment >= start:
-            readings.append(Reading(moment, round(self._curve(city).at(moment))))
-            moment -= timedelta(hours=1)
-        return readings
+        curve = self._curve(city)
+        return [Reading(moment, round(curve.at(moment))) for moment in report_times(start, end, now)]
 
     def measured_maximum(self, city: City, day: date, at: datetime) -> float:
         """The highest temperature of that climate day so far in F, minus infinity before it has begun."""
