@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 from tests.fakes import NOON, FakeClock, ScriptedServer
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import cities, city_of_series
 from milkbot.weather import wire
+from milkbot.weather.cells import check_cell
 from milkbot.weather.client import WeatherClient
 from milkbot.weather.climate_report import ClimateReport, parse_climate_reports
+from milkbot.weather.errors import ElsewhereError
 from milkbot.weather.values import GridPoint
 
-# Usable temperatures in each list of observations.
+# Temperatures in each list of observations.
 OBSERVATIONS = {
     "stations_observations.json": 1,
     "stations_observations_alternate_units.json": 1,
@@ -45,6 +48,8 @@ FORECAST_TEXTS = {
     "gridpoints_stations.json.gz",
 }
 NEW_YORK = city_of_series("KXHIGHNY")
+RECORDED = replace(NEW_YORK, latitude=30.0, longitude=-85.0)
+"""Where the recorded point and its cell lie."""
 
 
 def content(path: Path) -> bytes:
@@ -63,7 +68,7 @@ def test_every_recording_is_read(shared_data: Path) -> None:
 
 def test_the_recorded_point_names_its_grid_cell(shared_data: Path) -> None:
     body = content(shared_data / "api_nws/pynws/points.json")
-    assert weather(body).point(NEW_YORK) == GridPoint("TAE", 58, 65)
+    assert weather(body).point(RECORDED) == GridPoint("TAE", 58, 65)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ def test_the_recorded_point_names_its_grid_cell(shared_data: Path) -> None:
 def test_the_recorded_grid_has_one_maximum_for_each_climate_day(shared_data: Path, day: date, celsius: float) -> None:
     folder = shared_data / "api_nws/pynws"
     client = weather(content(folder / "points.json"), content(folder / "detailed_forecast.json.gz"))
-    found = client.high_forecast(NEW_YORK, day)
+    found = client.high_forecast(RECORDED, day)
     assert found is not None
     assert found.high_f == pytest.approx(celsius * 9 / 5 + 32)
     assert found.issued_at == datetime(2022, 2, 4, 3, 15, 41, tzinfo=UTC)
@@ -88,7 +93,17 @@ def test_the_recorded_grid_has_one_maximum_for_each_climate_day(shared_data: Pat
 def test_the_recorded_grid_has_nothing_for_other_days(shared_data: Path, day: date) -> None:
     folder = shared_data / "api_nws/pynws"
     client = weather(content(folder / "points.json"), content(folder / "detailed_forecast.json.gz"))
-    assert client.high_forecast(NEW_YORK, day) is None
+    assert client.high_forecast(RECORDED, day) is None
+
+
+def test_the_recorded_cell_is_that_of_its_point_and_of_no_traded_station(shared_data: Path) -> None:
+    shape = wire.GridReply.model_validate_json(
+        content(shared_data / "api_nws/pynws/detailed_forecast.json.gz")
+    ).geometry
+    check_cell(RECORDED, "TAE/58,65", shape)
+    for city in cities():
+        with pytest.raises(ElsewhereError):
+            check_cell(city, "TAE/58,65", shape)
 
 
 @pytest.mark.parametrize(("name", "usable"), OBSERVATIONS.items())
@@ -103,7 +118,7 @@ def test_the_recorded_latest_observation_is_in_the_recorded_list(shared_data: Pa
     body = content(shared_data / "api_nws/pynws/stations_observations_latest.json")
     seen = wire.ObservationFeature.model_validate_json(body).properties.temperature
     assert seen is not None
-    assert seen.usable
+    assert seen.letter == "V"
     assert wire.fahrenheit(seen.value or 0, seen.unit) == pytest.approx(73.04)
 
 

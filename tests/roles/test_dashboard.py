@@ -35,7 +35,7 @@ from milkbot.risk.portfolio import Exposure
 from milkbot.textfile import Page, recorded_run
 from milkbot.trader import metrics as tick_metrics
 from milkbot.trader.counts import TickCounts
-from milkbot.trader.report import TickReport
+from milkbot.trader.report import CityReport, TickReport
 from milkbot_hostcheck.settings import table
 
 NOW = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
@@ -60,7 +60,7 @@ def _text(page: Page) -> str:
 
 def _of_a_tick() -> str:
     settings = load_settings({"TRADING_MODE": "shadow"})
-    report = TickReport(1, NOW, forecasts={"NYC": NOW})
+    report = TickReport(1, NOW, weather={"NYC": CityReport(issued_at=NOW, observed_at=NOW)})
     summary = tick_metrics.LedgerSummary(
         state=TradingState.ACTIVE,
         cash=Cash(Decimal(900)),

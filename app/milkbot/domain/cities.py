@@ -24,6 +24,8 @@ class City:
     time_zone: str
     cluster: str
     rules_phrases: tuple[str, ...]
+    record_high_f: float
+    record_low_f: float
 
     @property
     def standard_time(self) -> timezone:

@@ -58,7 +58,7 @@ RULES: dict[Breaker, Rule] = {
     Breaker.BLIND: Rule(
         Effect.REDUCING,
         timedelta(minutes=30),
-        "ticks in a row in which no market had both a fresh book and a fresh forecast",
+        "ticks in a row in which no market had both a fresh book and fresh weather",
         setting="max_blind_ticks",
     ),
     Breaker.KILL_FILE: Rule(Effect.HALTED, None, "this file is there", setting="kill_file"),
@@ -160,7 +160,7 @@ def _reasons(facts: Facts, thresholds: Thresholds) -> Iterator[tuple[Breaker, st
         ticks = f"{facts.unfinished_ticks} ticks of the last hour did not write their end"
         yield Breaker.DATABASE_FAILURES, f"{ticks}; check the database, the memory and the trader's log"
     if facts.blind_ticks >= thresholds.blind_ticks:
-        yield Breaker.BLIND, f"no fresh book and forecast for any market in {facts.blind_ticks} ticks in a row"
+        yield Breaker.BLIND, f"no fresh book and weather for any market in {facts.blind_ticks} ticks in a row"
     if facts.kill_file is not None:
         yield Breaker.KILL_FILE, facts.kill_file
     if facts.order_group is not None:

@@ -28,13 +28,13 @@ from milkbot.risk.breakers import (
 )
 from milkbot.settings import Settings
 from milkbot.trader.counts import TickCounts
-from milkbot.trader.decide.strategy import Reason
+from milkbot.trader.decide.strategy import WEATHER_REASONS, Reason
 from milkbot.trader.orders import kill_file
 from milkbot.trader.refused import rejects
 
 log = structlog.get_logger(__name__)
 
-_BLIND_REASONS = (Reason.FORECAST_MISSING, Reason.FORECAST_STALE, Reason.BOOK_MISSING, Reason.BOOK_STALE)
+_BLIND_REASONS = (*WEATHER_REASONS, Reason.BOOK_MISSING, Reason.BOOK_STALE)
 # Ticks that are older say nothing of the present.
 _BLIND_WINDOW = timedelta(hours=2)
 

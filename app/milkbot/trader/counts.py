@@ -19,8 +19,9 @@ _UNREAD: Final = "unread "
 class TickCounts:
     """Numbers of one tick, or of several added up. None: no tick came to the step that counts it.
 
-    `reasons` are decisions by their first reason, `denied` by code, `orders` by the state that sending them left.
-    `unread` are objects of the exchange that could not be read, by their kind.
+    `weather_problems` are forecasts and measurements missing or too old, `left_out` measurements that are not
+    plausible. `reasons` are decisions by their first reason, `denied` by code, `orders` by the state that sending
+    them left. `unread` are objects of the exchange that could not be read, by their kind.
     """
 
     fills: int | None = None
@@ -30,6 +31,8 @@ class TickCounts:
     canceled: int | None = None
     events: int | None = None
     decisions: int | None = None
+    weather_problems: int | None = None
+    left_out: int | None = None
     reasons: Counter[str] = field(default_factory=Counter)
     denied: Counter[str] = field(default_factory=Counter)
     orders: Counter[str] = field(default_factory=Counter)
@@ -46,6 +49,8 @@ class TickCounts:
             canceled=row.get("canceled"),
             events=row.get("events"),
             decisions=row.get("decisions"),
+            weather_problems=row.get("weather problems"),
+            left_out=row.get("measurements left out"),
             reasons=_after(_REASON, row),
             denied=_after(_DENIED, row),
             orders=_after(_ORDERS, row),
@@ -62,6 +67,8 @@ class TickCounts:
             "canceled": self.canceled,
             "events": self.events,
             "decisions": self.decisions,
+            "weather problems": self.weather_problems,
+            "measurements left out": self.left_out,
         }
         return {
             **{name: number for name, number in numbers.items() if number is not None},

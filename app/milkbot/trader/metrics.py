@@ -135,9 +135,21 @@ def _add_tick(page: Page, report: TickReport) -> None:
     reasons = _by(Reason, report.counts.reasons)
     page.gauge("milkbot_tick_decisions", "Markets that it decided on, by the first reason.", reasons, by="reason")
     page.gauge("milkbot_blocked_events", "Events that may take no new risk.", report.blocked_events)
-    issued = {city: moment.timestamp() for city, moment in sorted(report.forecasts.items())}
+    _add_weather(page, report)
+
+
+def _add_weather(page: Page, report: TickReport) -> None:
+    cities = sorted(report.weather.items())
+    issued = {code: city.issued_at.timestamp() for code, city in cities if city.issued_at is not None}
     text = "When the oldest forecast that it read for a city was issued."
     page.gauge("milkbot_forecast_issued_timestamp_seconds", text, issued, by="city")
+    observed = {code: city.observed_at.timestamp() for code, city in cities if city.observed_at is not None}
+    text = "When the newest plausible measurement of a city was made; read for a day that has begun."
+    page.gauge("milkbot_observation_timestamp_seconds", text, observed, by="city")
+    left_out = {code: float(city.left_out) for code, city in cities}
+    page.gauge("milkbot_measurements_left_out", "Measurements that are not plausible.", left_out, by="city")
+    problems = {code: float(len(city.problems)) for code, city in cities}
+    page.gauge("milkbot_weather_problems", "Forecasts and measurements missing or too old.", problems, by="city")
 
 
 def _add_requests(page: Page, traffic: ClientTraffic) -> None:

@@ -17,11 +17,25 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class CityReport:
+    """What a tick saw of a city's weather: its oldest forecast, its newest measurement, and what is wrong with them.
+
+    `cell`: where in the forecast grid. `left_out`: measurements that are not plausible.
+    """
+
+    issued_at: datetime | None = None
+    cell: str | None = None
+    observed_at: datetime | None = None
+    left_out: int = 0
+    problems: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class TickReport:
     """Counts of one tick, filled while it runs. It has failed until its work is done.
 
-    `forecasts`: by city code, when the oldest forecast that was read for it was issued.
+    `weather`: by city code, for the cities that it read an event of.
     """
 
     tick_id: int
@@ -31,7 +45,7 @@ class TickReport:
     finished_at: datetime | None = None
     counts: TickCounts = field(default_factory=TickCounts)
     blocked_events: int = 0
-    forecasts: dict[str, datetime] = field(default_factory=dict)
+    weather: dict[str, CityReport] = field(default_factory=dict)
 
     def line(self) -> str:
         """One sentence for the log and the terminal."""

@@ -139,7 +139,6 @@ class TradingLoop:
         unread: Unread = []
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock, unread)
         self._note_unread(report, unread)
-        report.forecasts = observation.oldest_forecasts(observed)
         skew = self._venue.clock_skew_seconds
         account = AccountState(
             cash=reconciled.cash,
@@ -160,7 +159,7 @@ class TradingLoop:
         if self._sends and decided.orders:
             self._send(report, decided.orders, confirm_lock)
             report.counts.add_fills(self._reconciler.fills_only())
-        self._report_health(observed)
+        self._report_health(report)
         return Outcome.COMPLETED
 
     def _reconcile(self, report: TickReport) -> Reconciled:
@@ -248,8 +247,8 @@ class TradingLoop:
             report.message = f"trading is {bound}: {why}"
         return bound
 
-    def _report_health(self, observed: tuple[observation.Observed, ...]) -> None:
-        problems = sorted({seen.weather.problem for seen in observed if seen.weather.problem})
+    def _report_health(self, report: TickReport) -> None:
+        problems = [problem for city in report.weather.values() for problem in city.problems]
         now = self._clock.now()
         with transaction(self._engine) as session:
             ticks.report_health(session, "kalshi_api", status="ok", checked_at=now)
@@ -258,7 +257,7 @@ class TradingLoop:
                 "nws_api",
                 status="degraded" if problems else "ok",
                 checked_at=now,
-                message=problems[0] if problems else None,
+                message="; ".join(problems) or None,
             )
 
     def _finish(self, report: TickReport) -> None:

@@ -28,8 +28,11 @@ class CachedReply(BaseModel):
 
     def is_fresh(self, now: datetime, at_least: float) -> bool:
         """Whether it may be used unasked: for the service's max-age or our own time, whichever is longer."""
-        age = now - self.confirmed_at
-        return timedelta(0) <= age < timedelta(seconds=max(self.max_age_seconds, at_least))
+        return self.is_younger(now, max(self.max_age_seconds, at_least))
+
+    def is_younger(self, now: datetime, seconds: float) -> bool:
+        """Whether it was confirmed less than that long ago; a moment in the future is no confirmation."""
+        return timedelta(0) <= now - self.confirmed_at < timedelta(seconds=seconds)
 
 
 class ReplyCache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
@@ -14,12 +15,16 @@ from milkbot.domain.clock import Clock
 from milkbot.http import Backoff, Traffic, Transport
 from milkbot.validation import reason
 from milkbot.weather import wire
-from milkbot.weather.errors import WeatherReadError
+from milkbot.weather.cells import check_cell
+from milkbot.weather.errors import ElsewhereError, NotFoundError, WeatherReadError
 from milkbot.weather.intervals import parse_interval
+from milkbot.weather.measured import BEFORE, Measured, measured
 from milkbot.weather.transport import BACKOFF, WeatherSession
 from milkbot.weather.values import GridPoint, HighForecast, Observation
 
 _POINT_SECONDS: Final = 24 * 3600.0
+_POINT_AGAIN_SECONDS: Final = 60.0
+"""A cell that was read so recently is not asked for again, however little it fits."""
 _OBSERVATIONS_A_CALL: Final = 500
 _LONGEST_WINDOW: Final = timedelta(days=1)
 
@@ -53,30 +58,34 @@ class WeatherClient:
 
     def point(self, city: City) -> GridPoint:
         """The grid cell of a city's station, kept for a day: the mapping changes rarely, but it does."""
-        path = f"/points/{_coordinate(city.latitude)},{_coordinate(city.longitude)}"
-        kept = self._session.read_cached(path, max(self._cache_seconds, _POINT_SECONDS))
-        found = _parsed(path, wire.PointReply, kept.body).properties
-        return GridPoint(found.office, found.x, found.y)
+        path = _point_path(city)
+        return _point(path, self._session.read_cached(path, max(self._cache_seconds, _POINT_SECONDS)).body)
 
     def high_forecast(self, city: City, day: date) -> HighForecast | None:
         """The forecast maximum of a climate day; None where the grid has none for it, never a default.
 
         The grid's maximum is that of a daytime window (07:00 local, 13 hours); its midpoint names the climate day.
+        Raises ElsewhereError for a cell that is not the station's, also after /points was asked again.
         """
-        cell = self.point(city)
-        path = f"/gridpoints/{cell.office}/{cell.x},{cell.y}"
-        kept = self._session.read_cached(path, self._cache_seconds)
-        grid = _parsed(path, wire.GridReply, kept.body).properties
+        grid = self._grid(city)
         try:
-            high_f = _high_of_day(grid.max_temperature, city, day)
+            high_f = _high_of_day(grid.layers.max_temperature, city, day)
         except ValueError as error:
-            raise WeatherReadError(f"weather service: GET {path}: {error}") from error
+            raise WeatherReadError(f"weather service: GET {grid.path}: {error}") from error
         if high_f is None:
             return None
-        return HighForecast(city.station, day, high_f, grid.update_time.astimezone(UTC), kept.confirmed_at)
+        issued_at = grid.layers.update_time.astimezone(UTC)
+        return HighForecast(city.station, day, high_f, issued_at, grid.confirmed_at, grid.cell)
+
+    def measured(self, city: City, start: datetime, end: datetime) -> Measured:
+        """What the city's station measured from the start of a climate day on, with what is not plausible left out."""
+        return measured(self.observations(city, start - BEFORE, end), city, start)
 
     def observations(self, city: City, start: datetime, end: datetime) -> list[Observation]:
-        """Usable temperatures at a city's station in that time, oldest first. Reports lag by some twenty minutes."""
+        """Every temperature of a city's station in that time, oldest first, whatever its quality.
+
+        Reports lag by some twenty minutes.
+        """
         path = f"/stations/{city.station}/observations"
         params = [("start", _instant(start)), ("end", _instant(end)), ("limit", str(_OBSERVATIONS_A_CALL))]
         reply = self._session.read(path, params)
@@ -89,6 +98,45 @@ class WeatherClient:
     def close(self) -> None:
         """Drop the connections."""
         self._session.close()
+
+    def _grid(self, city: City) -> _Grid:
+        """The grid of the station's cell. Where the kept cell is gone or elsewhere, /points is asked again, once."""
+        cell = self.point(city)
+        try:
+            return self._grid_of(city, cell)
+        except (NotFoundError, ElsewhereError) as error:
+            path = _point_path(city)
+            renewed = _point(path, self._session.read_again(path, _POINT_AGAIN_SECONDS).body)
+            if renewed == cell:
+                raise
+            _log.warning("forecast_cell_moved", station=city.station, old=str(cell), new=str(renewed), why=str(error))
+            return self._grid_of(city, renewed)
+
+    def _grid_of(self, city: City, cell: GridPoint) -> _Grid:
+        path = f"/gridpoints/{cell}"
+        kept = self._session.read_cached(path, self._cache_seconds)
+        reply = _parsed(path, wire.GridReply, kept.body)
+        check_cell(city, str(cell), reply.geometry)
+        return _Grid(cell, path, reply.properties, kept.confirmed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The layers of a cell, and when they were confirmed."""
+
+    cell: GridPoint
+    path: str
+    layers: wire.Grid
+    confirmed_at: datetime
+
+
+def _point_path(city: City) -> str:
+    return f"/points/{_coordinate(city.latitude)},{_coordinate(city.longitude)}"
+
+
+def _point(path: str, body: bytes) -> GridPoint:
+    found = _parsed(path, wire.PointReply, body).properties
+    return GridPoint(found.office, found.x, found.y)
 
 
 def _high_of_day(layer: wire.GridLayer, city: City, day: date) -> float | None:
@@ -104,10 +152,11 @@ def _high_of_day(layer: wire.GridLayer, city: City, day: date) -> float | None:
 def _observation(raw: object, station: str) -> Observation | None:
     try:
         seen = wire.ObservationFeature.model_validate(raw).properties
-        measured = seen.temperature
-        if seen.timestamp is None or measured is None or measured.value is None or not measured.usable:
+        reading = seen.temperature
+        if seen.timestamp is None or reading is None or reading.value is None:
             return None
-        return Observation(station, seen.timestamp.astimezone(UTC), wire.fahrenheit(measured.value, measured.unit))
+        temperature_f = wire.fahrenheit(reading.value, reading.unit)
+        return Observation(station, seen.timestamp.astimezone(UTC), temperature_f, reading.letter)
     except ValueError as error:
         _log.warning("observation_not_understood", station=station, reason=reason(error))
         return None

@@ -10,11 +10,12 @@ from milkbot.domain.clock import Clock
 from milkbot.errors import ConfigError
 from milkbot.http import Backoff, HttpSession, Params, Reply, Traffic, Transport, TransportError, send_read
 from milkbot.weather.cache import CachedReply, ReplyCache
-from milkbot.weather.errors import WeatherReadError
+from milkbot.weather.errors import NotFoundError, WeatherReadError
 
 BACKOFF: Final = Backoff(attempts=3, base_seconds=2.0, longest_seconds=5.0)
 _MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age=(\d+)")
 _UNCHANGED: Final = 304
+_NOT_FOUND: Final = 404
 
 
 class WeatherSession:
@@ -54,6 +55,19 @@ class WeatherSession:
         kept = self._cache.get(path)
         if kept is not None and kept.is_fresh(self._clock.now(), at_least_seconds):
             return kept
+        return self._renewed(path, kept)
+
+    def read_again(self, path: str, but_after_seconds: float) -> CachedReply:
+        """What is there now, whatever Cache-Control said of the kept reply. Raises WeatherReadError.
+
+        A reply that was confirmed less than `but_after_seconds` ago is what is there now.
+        """
+        kept = self._cache.get(path)
+        if kept is not None and kept.is_younger(self._clock.now(), but_after_seconds):
+            return kept
+        return self._renewed(path, None)
+
+    def _renewed(self, path: str, kept: CachedReply | None) -> CachedReply:
         conditions = {"If-Modified-Since": kept.last_modified} if kept is not None and kept.last_modified else {}
         reply = self._get(path, headers=conditions)
         unchanged = kept is not None and reply.status == _UNCHANGED
@@ -88,4 +102,5 @@ class WeatherSession:
         if reply.ok:
             return reply
         fix = "; check NWS_USER_AGENT" if reply.status == 403 else ""
-        raise WeatherReadError(f"weather service: GET {path}: HTTP {reply.status} {reply.excerpt()}{fix}")
+        problem = NotFoundError if reply.status == _NOT_FOUND else WeatherReadError
+        raise problem(f"weather service: GET {path}: HTTP {reply.status} {reply.excerpt()}{fix}")

@@ -14,22 +14,30 @@ class GridPoint:
     x: int
     y: int
 
+    def __str__(self) -> str:
+        return f"{self.office}/{self.x},{self.y}"
+
 
 @dataclass(frozen=True, slots=True)
 class HighForecast:
-    """The forecast maximum of one climate day. `issued_at` is the source's own update time, not ours."""
+    """The forecast maximum of one climate day. `issued_at` is the source's own update time, not ours.
+
+    `cell`: where in the grid it was read.
+    """
 
     station: str
     climate_day: date
     high_f: float
     issued_at: datetime
     fetched_at: datetime
+    cell: GridPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One measured air temperature at a station."""
+    """One measured air temperature at a station, with the letter of its quality control where there is one."""
 
     station: str
     observed_at: datetime
     temperature_f: float
+    quality: str = ""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Final
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
-
-_REJECTED: Final = frozenset({"X", "Q", "B"})
 
 
 def _finite(value: float) -> float:
@@ -58,9 +56,17 @@ class Grid(_Model):
     max_temperature: GridLayer = Field(alias="maxTemperature")
 
 
+class CellShape(_Model):
+    """The outline of a cell: rings of longitude and latitude in degrees, the first of them the outer one."""
+
+    type: Literal["Polygon"]
+    coordinates: Annotated[tuple[tuple[tuple[Finite, Finite], ...], ...], Field(min_length=1)]
+
+
 class GridReply(_Model):
     """GET /gridpoints/{office}/{x},{y}: the raw grid, not its /forecast."""
 
+    geometry: CellShape
     properties: Grid
 
 
@@ -69,12 +75,12 @@ class Measurement(_Model):
 
     value: Finite | None = None
     unit: str = Field(default="", alias="unitCode")
-    quality: str = Field(default="", alias="qualityControl")
+    quality: str | None = Field(default=None, alias="qualityControl")
 
     @property
-    def usable(self) -> bool:
-        """Whether there is a value that quality control did not reject (X), question (Q) or judge bad (B)."""
-        return self.value is not None and self.quality.removeprefix("qc:") not in _REJECTED
+    def letter(self) -> str:
+        """The quality code as one letter; empty where there is none."""
+        return (self.quality or "").removeprefix("qc:")
 
 
 class ObservationProperties(_Model):

@@ -86,7 +86,11 @@ class Stage:
     def tick(self) -> TickReport:
         """One tick at the exchange's present moment."""
         weather = WeatherClient(
-            self.settings.nws_api_base, self.settings.nws_user_agent, self.exchange, cache_seconds=0
+            self.settings.nws_api_base,
+            self.settings.nws_user_agent,
+            self.exchange,
+            cache_seconds=0,
+            cache_directory=self.settings.milkbot_cache_directory,
         )
         try:
             with self.venue() as venue:

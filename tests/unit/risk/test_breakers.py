@@ -64,7 +64,7 @@ CASES = {
     Breaker.BLIND: (
         replace(QUIET, blind_ticks=3),
         Effect.REDUCING,
-        "no fresh book and forecast for any market in 3 ticks in a row",
+        "no fresh book and weather for any market in 3 ticks in a row",
         NOW + timedelta(minutes=30),
     ),
     Breaker.KILL_FILE: (replace(QUIET, kill_file="/data/HALT exists"), Effect.HALTED, "/data/HALT exists", None),

@@ -52,7 +52,7 @@ WITHDRAWALS: Final[Mapping[Withdrawal, tuple[str, str]]] = {
         "its market closes, or the exchange pauses, within so many minutes",
         "QUOTE_CLOSE_GUARD_MIN QUOTE_PAUSE_GUARD_MIN",
     ),
-    Withdrawal.MARKET_UNSEEN: ("its market, book or forecast could not be read", ""),
+    Withdrawal.MARKET_UNSEEN: ("its market, book or weather could not be read", ""),
     Withdrawal.SPREAD_WIDENED: ("the spread is wider in cents, or a side is empty", "SPREAD_MAX_CENTS"),
     Withdrawal.FORECAST_MOVED: (
         "the forecast moved so many degrees Fahrenheit since it was decided",

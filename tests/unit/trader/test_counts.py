@@ -14,6 +14,8 @@ ROW = {
     "canceled": 2,
     "events": 4,
     "decisions": 24,
+    "weather problems": 2,
+    "measurements left out": 1,
     "reason edge_small": 20,
     "reason edge": 4,
     "denied spread_wide": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from milkbot.domain.cities import City, city_of_series
 from milkbot.errors import ConfigError
 from milkbot.http import Backoff
 from milkbot.weather.client import WeatherClient
-from milkbot.weather.errors import WeatherReadError
+from milkbot.weather.errors import ElsewhereError, NotFoundError, WeatherReadError
 from milkbot.weather.values import GridPoint
 
 BASE = "https://weather.test"
@@ -25,11 +26,30 @@ DAY = date(2026, 7, 18)
 POINT = {"properties": {"gridId": "OKX", "gridX": 34, "gridY": 45}}
 
 
-def grid(*values: tuple[str, float | None], unit: str = "wmoUnit:degC") -> dict[str, object]:
+MOVED = {"properties": {"gridId": "OKX", "gridX": 34, "gridY": 53}}
+
+
+def outline(city: City, km_east: float = 0.0) -> dict[str, object]:
+    """A cell 2.5 km wide, its middle that far east of the city's station."""
+    middle = city.longitude + km_east / (111.2 * math.cos(math.radians(city.latitude)))
+    west, east, south, north = middle - 0.014, middle + 0.014, city.latitude - 0.011, city.latitude + 0.011
+    ring = [[west, north], [west, south], [east, south], [east, north], [west, north]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+NEAR = outline(NEW_YORK)
+
+
+def grid(*values: tuple[str, float | None], unit: str = "wmoUnit:degC", geometry: object = NEAR) -> dict[str, object]:
     layer = {"uom": unit, "values": [{"validTime": when, "value": value} for when, value in values]}
-    return {"properties": {"updateTime": "2026-07-18T10:15:41+00:00", "maxTemperature": layer}}
+    return {
+        "geometry": geometry,
+        "properties": {"updateTime": "2026-07-18T10:15:41+00:00", "maxTemperature": layer},
+    }
 
 
+STAMP = "Sat, 18 Jul 2026 10:15:41 GMT"
+POINT_PATH, OLD_CELL, NEW_CELL = "/points/40.7794,-73.9692", "/gridpoints/OKX/34,45", "/gridpoints/OKX/34,53"
 TODAY = grid(("2026-07-18T11:00:00+00:00/PT13H", 30.0))
 
 
@@ -42,7 +62,7 @@ def client(
 
 
 def high(city: City, day: date, body: dict[str, object]) -> float | None:
-    weather, _, _ = client(reply(POINT), reply(body))
+    weather, _, _ = client(reply(POINT), reply({**body, "geometry": outline(city)}))
     found = weather.high_forecast(city, day)
     return None if found is None else found.high_f
 
@@ -53,7 +73,7 @@ def test_a_forecast_has_its_time_of_issue_and_of_retrieval() -> None:
     assert found is not None
     assert (found.station, found.climate_day, found.high_f) == ("KNYC", DAY, 86.0)
     assert found.issued_at == datetime(2026, 7, 18, 10, 15, 41, tzinfo=UTC)
-    assert found.fetched_at == NOON
+    assert (found.fetched_at, found.cell) == (NOON, GridPoint("OKX", 34, 45))
     assert [r.url.path for r in server.requests] == ["/points/40.7794,-73.9692", "/gridpoints/OKX/34,45"]
     assert server.requests[0].headers["User-Agent"] == AGENT
 
@@ -178,6 +198,92 @@ def test_a_cached_forecast_survives_a_restart(tmp_path: Path) -> None:
     assert server.requests == []
 
 
+def test_a_renumbered_cell_is_asked_of_the_point_again_and_the_new_one_is_used() -> None:
+    weather, server, clock = client(
+        reply(POINT, headers={"Cache-Control": "max-age=21600", "Last-Modified": STAMP}),
+        reply(TODAY),
+        reply({}, 404),
+        reply(MOVED),
+        reply(TODAY),
+    )
+    weather.high_forecast(NEW_YORK, DAY)
+    clock.time += timedelta(hours=1)
+    found = weather.high_forecast(NEW_YORK, DAY)
+    assert found is not None
+    assert found.cell == GridPoint("OKX", 34, 53)
+    assert [r.url.path for r in server.requests[2:]] == [OLD_CELL, POINT_PATH, NEW_CELL]
+    assert "If-Modified-Since" not in server.requests[3].headers, "an unchanged date must not confirm the old cell"
+
+
+def test_the_new_cell_is_kept_in_place_of_the_old_one() -> None:
+    weather, server, clock = client(
+        reply(POINT), reply(TODAY), reply({}, 404), reply(MOVED), reply(TODAY), reply(TODAY)
+    )
+    for _ in range(3):
+        weather.high_forecast(NEW_YORK, DAY)
+        clock.time += timedelta(hours=1)
+    assert [r.url.path for r in server.requests].count(POINT_PATH) == 2
+    assert server.requests[-1].url.path == NEW_CELL
+
+
+def test_a_cell_that_is_gone_and_has_no_new_number_is_asked_for_once_and_reported() -> None:
+    weather, server, clock = client(reply(POINT), reply(TODAY), reply({}, 404), reply(POINT))
+    weather.high_forecast(NEW_YORK, DAY)
+    clock.time += timedelta(hours=1)
+    with pytest.raises(NotFoundError, match="gridpoints/OKX/34,45: HTTP 404"):
+        weather.high_forecast(NEW_YORK, DAY)
+    assert len(server.requests) == 4
+
+
+def test_a_point_that_was_just_read_is_not_read_again() -> None:
+    weather, server, _ = client(reply(POINT), reply({}, 404))
+    with pytest.raises(NotFoundError):
+        weather.high_forecast(NEW_YORK, DAY)
+    assert len(server.requests) == 2
+
+
+def test_a_new_cell_that_is_not_there_either_ends_the_search() -> None:
+    weather, server, clock = client(reply(POINT), reply(TODAY), reply({}, 404), reply(MOVED), reply({}, 404))
+    weather.high_forecast(NEW_YORK, DAY)
+    clock.time += timedelta(hours=1)
+    with pytest.raises(NotFoundError, match="34,53"):
+        weather.high_forecast(NEW_YORK, DAY)
+    assert len(server.requests) == 5
+
+
+def test_a_kept_cell_that_lies_elsewhere_now_is_asked_of_the_point_again() -> None:
+    at_sea = grid(("2026-07-18T11:00:00+00:00/PT13H", 15.0), geometry=outline(NEW_YORK, km_east=25))
+    weather, server, clock = client(reply(POINT), reply(TODAY), reply(at_sea), reply(MOVED), reply(TODAY))
+    weather.high_forecast(NEW_YORK, DAY)
+    clock.time += timedelta(hours=1)
+    found = weather.high_forecast(NEW_YORK, DAY)
+    assert found is not None
+    assert (found.high_f, found.cell) == (86.0, GridPoint("OKX", 34, 53))
+    assert server.requests[-1].url.path == NEW_CELL
+
+
+@pytest.mark.parametrize("km_east", [-25.0, -5.2, 5.2, 25.0])
+def test_a_cell_that_is_not_the_stations_is_no_forecast(km_east: float) -> None:
+    elsewhere = grid(("2026-07-18T11:00:00+00:00/PT13H", 15.0), geometry=outline(NEW_YORK, km_east))
+    weather, _, _ = client(reply(POINT), reply(elsewhere))
+    with pytest.raises(ElsewhereError, match=r"cell OKX/34,45 lies \d+ km from station KNYC, expected 5 km at most"):
+        weather.high_forecast(NEW_YORK, DAY)
+
+
+@pytest.mark.parametrize("km_east", [-4.8, 0.0, 4.8])
+def test_a_cell_within_two_widths_of_the_station_is_its_own(km_east: float) -> None:
+    near = grid(("2026-07-18T11:00:00+00:00/PT13H", 30.0), geometry=outline(NEW_YORK, km_east))
+    weather, _, _ = client(reply(POINT), reply(near))
+    assert weather.high_forecast(NEW_YORK, DAY) is not None
+
+
+@pytest.mark.parametrize("geometry", [None, {"type": "Point", "coordinates": [-74.0, 40.8]}, {"type": "Polygon"}])
+def test_a_cell_that_does_not_say_where_it_lies_is_an_error(geometry: object) -> None:
+    weather, _, _ = client(reply(POINT), reply(grid(geometry=geometry)))
+    with pytest.raises(WeatherReadError, match="geometry"):
+        weather.high_forecast(NEW_YORK, DAY)
+
+
 def test_a_damaged_cache_only_causes_another_read(tmp_path: Path) -> None:
     first, _, _ = client(reply(POINT), reply(TODAY), cache_directory=tmp_path)
     first.high_forecast(NEW_YORK, DAY)
@@ -226,12 +332,14 @@ def test_a_lost_connection_is_retried_and_then_reported() -> None:
     assert (len(server.requests), clock.slept) == (2, [1.0])
 
 
-def observation(at: str | None, value: object, unit: str = "wmoUnit:degC", quality: str = "V") -> dict[str, object]:
+def observation(
+    at: str | None, value: object, unit: str = "wmoUnit:degC", quality: str | None = "V"
+) -> dict[str, object]:
     measured = {"unitCode": unit, "value": value, "qualityControl": quality}
     return {"properties": {"timestamp": at, "temperature": measured}}
 
 
-def test_only_usable_observations_are_returned_in_their_order() -> None:
+def test_observations_come_in_their_order_with_their_quality() -> None:
     weather, server, _ = client(
         reply(
             {
@@ -239,8 +347,9 @@ def test_only_usable_observations_are_returned_in_their_order() -> None:
                     observation("2026-07-18T11:53:00+00:00", 30),
                     observation("2026-07-18T10:53:00+00:00", "20", "unit:degC", "qc:V"),
                     observation("2026-07-18T10:54:00+00:00", None),
-                    observation("2026-07-18T10:55:00+00:00", 99, quality="X"),
-                    observation("2026-07-18T10:56:00+00:00", 99, quality="qc:Q"),
+                    observation("2026-07-18T10:55:00+00:00", 35, quality="X"),
+                    observation("2026-07-18T10:56:00+00:00", 35, quality="qc:Q"),
+                    observation("2026-07-18T10:57:00+00:00", 25, quality=None),
                     observation(None, 21),
                     {"properties": {}},
                     observation("2026-07-18T11:53:00+00:00", 30),
@@ -249,7 +358,13 @@ def test_only_usable_observations_are_returned_in_their_order() -> None:
         )
     )
     found = weather.observations(NEW_YORK, NOON - timedelta(hours=2), NOON)
-    assert [(o.observed_at.hour, o.temperature_f) for o in found] == [(10, 68.0), (11, 86.0)]
+    assert [(f"{o.observed_at:%H:%M}", o.temperature_f, o.quality) for o in found] == [
+        ("10:53", 68.0, "V"),
+        ("10:55", 95.0, "X"),
+        ("10:56", 95.0, "Q"),
+        ("10:57", 77.0, ""),
+        ("11:53", 86.0, "V"),
+    ]
     assert dict(server.requests[0].url.params) == {
         "start": "2026-07-18T10:00:00Z",
         "end": "2026-07-18T12:00:00Z",
@@ -269,3 +384,19 @@ def test_a_truncated_list_is_an_error() -> None:
     weather, _, _ = client(reply({"features": [{"properties": {}}] * 500}))
     with pytest.raises(WeatherReadError, match="shorter time"):
         weather.observations(NEW_YORK, NOON - timedelta(days=2), NOON)
+
+
+def test_a_day_is_read_with_the_hours_before_it_and_without_what_is_not_plausible() -> None:
+    start = datetime(2026, 7, 18, 5, 0, tzinfo=UTC)
+    rows = [
+        observation("2026-07-18T03:53:00+00:00", 31),
+        observation("2026-07-18T04:53:00+00:00", 30),
+        observation("2026-07-18T05:53:00+00:00", 25),
+        observation("2026-07-18T06:53:00+00:00", 60),
+        observation("2026-07-18T07:53:00+00:00", 24),
+    ]
+    weather, server, _ = client(reply({"features": rows}))
+    found = weather.measured(NEW_YORK, start, NOON)
+    assert server.requests[0].url.params["start"] == "2026-07-18T02:00:00Z"
+    assert found.highest_f == 77.0
+    assert [row.observation.temperature_f for row in found.left_out] == [140.0]

@@ -27,6 +27,7 @@ from milkbot.trader.decide.quoting import sending
 from milkbot.trader.decide.rules import quote_rules_of, strategy_rules_of
 from milkbot.trader.decide.signals import signal_row, touched_buckets
 from milkbot.trader.decide.strategy import EventView, StrategyRules, yes_price
+from milkbot.trader.decide.weather_report import weather_report
 from milkbot.trader.exposure import current_exposure
 from milkbot.trader.limits import limits_of
 from milkbot.trader.observe import snapshots, terms
@@ -98,6 +99,7 @@ class Decider:
             candidates = tuple(_candidates(observed, basis, now))
             signal_ids = self._store_signals(session, report.tick_id, ids, candidates, now)
             ticks.touch(session, touched_buckets(self._mode, observed))
+            report.weather = weather_report(candidates, now)
             _count(report, observed, candidates)
             passed = self._pass_risk_engine(session, report, observed, candidates, basis, account, now)
             orders = tuple(
@@ -197,8 +199,7 @@ def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> I
             event=seen.event,
             city=seen.city,
             fees=seen.fees,
-            forecast=seen.weather.forecast,
-            observed_max_f=seen.weather.observed_max_f,
+            weather=seen.weather,
             orderbooks=seen.orderbooks,
             held=basis.held,
             open_orders=basis.own.markets,
@@ -212,4 +213,6 @@ def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> I
 
 def _count(report: TickReport, observed: Sequence[Observed], candidates: Sequence[Candidate]) -> None:
     report.counts.events, report.counts.decisions = len(observed), len(candidates)
+    report.counts.weather_problems = sum(len(city.problems) for city in report.weather.values())
+    report.counts.left_out = sum(city.left_out for city in report.weather.values())
     report.counts.reasons.update(candidate.decision.reasons[0] for candidate in candidates)

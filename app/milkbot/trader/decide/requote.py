@@ -27,7 +27,7 @@ class Withdrawal(StrEnum):
     NEAR_CLOSE = "near_close"
     """The market closes soon, or the exchange pauses."""
     MARKET_UNSEEN = "market_unseen"
-    """The market, its order book or its forecast could not be read."""
+    """The market, its order book or its weather could not be read."""
     QUOTE_STALE = "quote_stale"
     FORECAST_MOVED = "forecast_moved"
     SPREAD_WIDENED = "spread_widened"

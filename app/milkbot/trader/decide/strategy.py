@@ -17,8 +17,10 @@ from milkbot.domain.units import ONE, ZERO, Cash, Count, Price, complement, roun
 from milkbot.forecast.normal import bracket_probabilities, spread_f
 from milkbot.sizing.fraction import SizingRules, target_count
 from milkbot.trader.decide.quoting import QuoteRules, is_guarded, quote_price
+from milkbot.trader.observe.observation import CityWeather
 from milkbot.trader.refused import LeftAlone
-from milkbot.weather.values import HighForecast
+from milkbot.weather.errors import ElsewhereError
+from milkbot.weather.measured import OLDEST
 
 VERSION = 1
 
@@ -43,6 +45,10 @@ class Reason(StrEnum):
     RULES_UNKNOWN = "rules_unknown"
     FORECAST_MISSING = "forecast_missing"
     FORECAST_STALE = "forecast_stale"
+    FORECAST_ELSEWHERE = "forecast_elsewhere"
+    OBSERVATION_UNAVAILABLE = "observation_unavailable"
+    OBSERVATION_MISSING = "observation_missing"
+    OBSERVATION_STALE = "observation_stale"
     BOOK_MISSING = "book_missing"
     BOOK_STALE = "book_stale"
     SIDE_EMPTY = "side_empty"
@@ -55,6 +61,17 @@ class Reason(StrEnum):
     ORDER_OPEN = "order_open"
     CLOSE_NEAR = "close_near"
     REFUSED_LATELY = "refused_lately"
+
+
+WEATHER_REASONS = (
+    Reason.FORECAST_MISSING,
+    Reason.FORECAST_STALE,
+    Reason.FORECAST_ELSEWHERE,
+    Reason.OBSERVATION_UNAVAILABLE,
+    Reason.OBSERVATION_MISSING,
+    Reason.OBSERVATION_STALE,
+)
+"""Those that hold every market of an event: its weather was not seen, or not well enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +100,7 @@ class EventView:
     event: Event
     city: City
     fees: FeeSchedule
-    forecast: HighForecast | None
-    observed_max_f: float | None
+    weather: CityWeather
     orderbooks: dict[str, OrderBook]
     held: Mapping[str, Count]
     open_orders: frozenset[str] = frozenset()
@@ -123,26 +139,42 @@ class _Offer:
 
 def decide(view: EventView, rules: StrategyRules, now: datetime) -> tuple[Decision, ...]:
     """One decision for each market of the event, in the event's order."""
-    problem = _forecast_problem(view, rules, now)
-    if problem is not None or view.forecast is None:
+    forecast, measured = view.weather.forecast, view.weather.measured
+    problem = _forecast_problem(view.weather, rules, now) or _observation_problem(view, now)
+    if problem is not None or forecast is None:
         reason = problem or Reason.FORECAST_MISSING
         return tuple(Decision(market.ticker, Action.HOLD, (reason,)) for market in view.event.markets)
     peak = view.city.day_bounds(view.event.climate_day)[0] + timedelta(hours=AFTERNOON_HOUR)
     sd = spread_f((peak - now) / timedelta(hours=1))
     strikes = [market.strike for market in view.event.markets]
-    chances = bracket_probabilities(view.forecast.high_f, sd, strikes, view.observed_max_f)
+    chances = bracket_probabilities(forecast.high_f, sd, strikes, measured.highest_f if measured else None)
     return tuple(
         _decide_market(view, market, chance, sd, rules, now)
         for market, chance in zip(view.event.markets, chances, strict=True)
     )
 
 
-def _forecast_problem(view: EventView, rules: StrategyRules, now: datetime) -> Reason | None:
-    if view.forecast is None:
+def _forecast_problem(weather: CityWeather, rules: StrategyRules, now: datetime) -> Reason | None:
+    if isinstance(weather.forecast_error, ElsewhereError):
+        return Reason.FORECAST_ELSEWHERE
+    if weather.forecast is None:
         return Reason.FORECAST_MISSING
-    if now - view.forecast.issued_at > rules.max_forecast_age:
+    if now - weather.forecast.issued_at > rules.max_forecast_age:
         return Reason.FORECAST_STALE
     return None
+
+
+def _observation_problem(view: EventView, now: datetime) -> Reason | None:
+    """A day that has begun is traded by what was measured of it: blind to that, the market knows more."""
+    start, end = view.city.day_bounds(view.event.climate_day)
+    if not start <= now < end:
+        return None
+    if view.weather.measured is None:
+        return Reason.OBSERVATION_UNAVAILABLE
+    newest = view.weather.measured.newest
+    if newest is None:
+        return Reason.OBSERVATION_MISSING
+    return Reason.OBSERVATION_STALE if now - newest.observed_at > OLDEST else None
 
 
 def _decide_market(

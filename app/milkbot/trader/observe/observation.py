@@ -14,23 +14,28 @@ from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.markets import Event
 from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.unread import ObjectKind, Unread, unread_object
-from milkbot.errors import VenueUnavailableError
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import UnusableReplyError
 from milkbot.weather.client import WeatherClient
-from milkbot.weather.values import HighForecast, Observation
+from milkbot.weather.errors import WeatherReadError
+from milkbot.weather.measured import Measured
+from milkbot.weather.values import HighForecast
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CityWeather:
-    """What the weather service said of one city and climate day; None where it said nothing."""
+    """What the weather service said of one city and climate day. Forecast and measurements fail apart.
+
+    `forecast` is None where the service has none for that day, or with an error; `measured` is None before the day
+    begins and after it has ended, or with an error.
+    """
 
     forecast: HighForecast | None
-    observed_max_f: float | None
-    current_f: float | None
-    problem: str | None
+    measured: Measured | None = None
+    forecast_error: WeatherReadError | None = None
+    observation_error: WeatherReadError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +92,18 @@ def _read(venue: KalshiClient, series: Sequence[str], unread: Unread) -> list[tu
     return usable
 
 
-def oldest_forecasts(observed: Sequence[Observed]) -> dict[str, datetime]:
-    """By city code, when the oldest of its forecasts was issued; cities without one are left out."""
-    oldest: dict[str, datetime] = {}
-    for seen in observed:
-        if seen.weather.forecast is not None:
-            issued = seen.weather.forecast.issued_at
-            oldest[seen.city.code] = min(issued, oldest.get(seen.city.code, issued))
-    return oldest
-
-
 def _weather_of(weather: WeatherClient, city: City, day: date, now: datetime) -> CityWeather:
-    start, end = city.day_bounds(day)
-    measured: list[Observation] = []
+    forecast, measured, forecast_error, observation_error = None, None, None, None
     try:
         forecast = weather.high_forecast(city, day)
-        if start <= now < end:
-            measured = weather.observations(city, start, now)
-    except VenueUnavailableError as error:
-        log.warning("weather missing", city=city.code, day=day.isoformat(), problem=str(error))
-        return CityWeather(None, None, None, str(error))
-    highest = max((reading.temperature_f for reading in measured), default=None)
-    newest = max(measured, key=lambda reading: reading.observed_at, default=None)
-    return CityWeather(forecast, highest, newest.temperature_f if newest else None, None)
+    except WeatherReadError as error:
+        log.warning("forecast missing", city=city.code, day=day.isoformat(), problem=str(error))
+        forecast_error = error
+    start, end = city.day_bounds(day)
+    if start <= now < end:
+        try:
+            measured = weather.measured(city, start, now)
+        except WeatherReadError as error:
+            log.warning("observations missing", city=city.code, day=day.isoformat(), problem=str(error))
+            observation_error = error
+    return CityWeather(forecast, measured, forecast_error, observation_error)

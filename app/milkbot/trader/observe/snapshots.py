@@ -38,15 +38,16 @@ def store(
 
 
 def _weather_row(seen: Observed, captured_at: datetime) -> dict[str, Any]:
-    forecast = seen.weather.forecast
+    forecast, measured = seen.weather.forecast, seen.weather.measured
+    newest = measured.newest if measured else None
     return {
         "city_code": seen.city.code,
         "climate_day": seen.event.climate_day,
         "captured_at": forecast.fetched_at if forecast else captured_at,
         "issued_at": forecast.issued_at if forecast else None,
         "forecast_high_f": forecast.high_f if forecast else None,
-        "observed_max_f": seen.weather.observed_max_f,
-        "current_f": seen.weather.current_f,
+        "observed_max_f": measured.highest_f if measured else None,
+        "current_f": newest.temperature_f if newest else None,
         "source": "nws",
     }
 

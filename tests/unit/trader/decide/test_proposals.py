@@ -33,7 +33,7 @@ BOOK = OrderBook(
     (Level(price("0.60"), count("7.5")),),
     NOW - timedelta(seconds=30),
 )
-WEATHER = CityWeather(HighForecast("KNYC", date(2025, 12, 16), 32.5, NOW - timedelta(hours=3), NOW), None, None, None)
+WEATHER = CityWeather(HighForecast("KNYC", date(2025, 12, 16), 32.5, NOW - timedelta(hours=3), NOW))
 SEEN = Observed(
     Event(EVENT, "KXHIGHNY", date(2025, 12, 16), mutually_exclusive=True, markets=(MARKET,)),
     city_of_series("KXHIGHNY"),
@@ -112,7 +112,7 @@ def test_the_markets_facts_are_those_of_its_order_book_and_forecast() -> None:
 
 
 def test_unseen_market_data_is_missing_and_never_fresh() -> None:
-    blind = replace(SEEN, orderbooks={}, weather=CityWeather(None, None, None, "silent"))
+    blind = replace(SEEN, orderbooks={}, weather=CityWeather(None))
     facts = facts_of(candidate(seen=blind), Terms.RULES_CHANGED, NOW)
     assert facts == MarketFacts(
         active=True, spread=None, depth=count(0), orderbook_age=None, forecast_age=None, terms=Terms.RULES_CHANGED

@@ -50,7 +50,7 @@ MARKET = Market(
     expiration_value="",
 )
 BOOK = OrderBook(TICKER, (Level(at("0.40"), TEN),), (Level(at("0.57"), TEN),), NOW)
-WEATHER = CityWeather(HighForecast("KNYC", date(2026, 8, 3), 86.0, NOW - timedelta(hours=1), NOW), None, None, None)
+WEATHER = CityWeather(HighForecast("KNYC", date(2026, 8, 3), 86.0, NOW - timedelta(hours=1), NOW))
 SEEN = Observed(
     Event(EVENT, "KXHIGHNY", date(2026, 8, 3), mutually_exclusive=True, markets=(MARKET,)),
     city_of_series("KXHIGHNY"),

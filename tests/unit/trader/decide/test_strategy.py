@@ -16,8 +16,11 @@ from milkbot.domain.orders import Leg
 from milkbot.domain.units import Cash, Count, Price
 from milkbot.sizing.fraction import SizingRules
 from milkbot.trader.decide.strategy import Action, Decision, EventView, Reason, StrategyRules, decide, yes_price
+from milkbot.trader.observe.observation import CityWeather
 from milkbot.trader.refused import LeftAlone
-from milkbot.weather.values import HighForecast
+from milkbot.weather.errors import ElsewhereError, WeatherReadError
+from milkbot.weather.measured import OLDEST, Measured
+from milkbot.weather.values import HighForecast, Observation
 
 NOW = datetime(2025, 12, 15, 16, 0, tzinfo=UTC)
 DAY = date(2025, 12, 16)
@@ -38,6 +41,9 @@ STRIKES = (
     Strike(StrikeType.BETWEEN, floor=32, cap=33),
     Strike(StrikeType.GREATER, floor=33),
 )
+
+
+FORECAST = CityWeather(HighForecast("KNYC", DAY, 32.5, NOW - timedelta(hours=3), NOW))
 
 
 def market(number: int, strike: Strike) -> Market:
@@ -77,8 +83,7 @@ def view() -> EventView:
         event=Event(EVENT, "KXHIGHNY", DAY, mutually_exclusive=True, markets=markets),
         city=city_of_series("KXHIGHNY"),
         fees=FeeSchedule(FeeType.QUADRATIC, Decimal(1)),
-        forecast=HighForecast("KNYC", DAY, 32.5, NOW - timedelta(hours=3), NOW),
-        observed_max_f=None,
+        weather=FORECAST,
         orderbooks={one.ticker: orderbook(one.ticker, "0.14", "0.16") for one in markets},
         held={},
     )
@@ -123,8 +128,13 @@ def test_every_market_gets_a_decision_with_a_reason(view: EventView) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"forecast": None}, Reason.FORECAST_MISSING),
-        ({"forecast": HighForecast("KNYC", DAY, 32.5, NOW - timedelta(hours=19), NOW)}, Reason.FORECAST_STALE),
+        ({"weather": CityWeather(None)}, Reason.FORECAST_MISSING),
+        ({"weather": CityWeather(None, forecast_error=WeatherReadError("HTTP 500"))}, Reason.FORECAST_MISSING),
+        ({"weather": CityWeather(None, forecast_error=ElsewhereError("at sea"))}, Reason.FORECAST_ELSEWHERE),
+        (
+            {"weather": CityWeather(HighForecast("KNYC", DAY, 32.5, NOW - timedelta(hours=19), NOW))},
+            Reason.FORECAST_STALE,
+        ),
         ({"orderbooks": {}}, Reason.BOOK_MISSING),
         ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", None, "0.16")}}, Reason.SIDE_EMPTY),
         ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", "0.14", None)}}, Reason.SIDE_EMPTY),
@@ -140,6 +150,68 @@ def test_a_market_with_missing_or_invalid_data_is_not_traded(
 ) -> None:
     decision = third(replace(view, **change))  # type: ignore[arg-type]  # one field each, by name
     assert (decision.action, decision.reasons) == (Action.HOLD, (reason,))
+
+
+def measuring(start: datetime, *readings: tuple[datetime, float]) -> CityWeather:
+    """The forecast, and what the station measured."""
+    kept = tuple(Observation("KNYC", moment, value, "V") for moment, value in readings)
+    return replace(FORECAST, measured=Measured(start, kept))
+
+
+def today(view: EventView, hours: float, weather: CityWeather) -> Decision:
+    """The decision so many hours into the climate day, with books that are fresh then."""
+    start, _ = view.city.day_bounds(DAY)
+    now = start + timedelta(hours=hours)
+    fresh = {ticker: replace(book, captured_at=now) for ticker, book in view.orderbooks.items()}
+    forecast = weather.forecast and replace(weather.forecast, issued_at=now - timedelta(hours=3))
+    markets = tuple(replace(one, close_time=now + timedelta(hours=1)) for one in view.event.markets)
+    event = replace(view.event, markets=markets)
+    seen = replace(view, event=event, orderbooks=fresh, weather=replace(weather, forecast=forecast))
+    return decide(seen, RULES, now)[2]
+
+
+@pytest.mark.parametrize("error", [None, WeatherReadError("HTTP 500")])
+def test_a_day_that_has_begun_is_held_where_its_measurements_could_not_be_read(
+    view: EventView, error: WeatherReadError | None
+) -> None:
+    decision = today(view, 6, replace(FORECAST, observation_error=error))
+    assert (decision.action, decision.reasons) == (Action.HOLD, (Reason.OBSERVATION_UNAVAILABLE,))
+
+
+def test_a_day_that_has_begun_is_held_without_any_measurement(view: EventView) -> None:
+    start, _ = view.city.day_bounds(DAY)
+    decision = today(view, 6, measuring(start))
+    assert (decision.action, decision.reasons) == (Action.HOLD, (Reason.OBSERVATION_MISSING,))
+
+
+@pytest.mark.parametrize(("age", "held"), [(OLDEST, False), (OLDEST + timedelta(seconds=1), True)])
+def test_a_day_that_has_begun_is_held_once_the_newest_measurement_is_old(
+    view: EventView, age: timedelta, *, held: bool
+) -> None:
+    start, _ = view.city.day_bounds(DAY)
+    decision = today(view, 6, measuring(start, (start + timedelta(hours=6) - age, 31.0)))
+    assert (decision.reasons == (Reason.OBSERVATION_STALE,)) is held
+    assert (decision.p_yes is None) is held
+
+
+def test_the_first_hour_of_a_day_needs_no_measurement_of_it_where_the_station_reports(view: EventView) -> None:
+    start, _ = view.city.day_bounds(DAY)
+    decision = today(view, 0.5, measuring(start, (start - timedelta(minutes=9), 60.0)))
+    assert decision.action is Action.BUY, "yesterday's 60 degrees are no maximum of today"
+
+
+@pytest.mark.parametrize("hours", [-0.01, -5.0])
+def test_tomorrow_needs_no_measurement(view: EventView, hours: float) -> None:
+    assert today(view, hours, FORECAST).action is Action.BUY
+
+
+def test_a_forecast_problem_comes_before_one_of_the_measurements(view: EventView) -> None:
+    assert today(view, 6, CityWeather(None)).reasons == (Reason.FORECAST_MISSING,)
+
+
+def test_what_was_measured_makes_lower_brackets_impossible(view: EventView) -> None:
+    start, _ = view.city.day_bounds(DAY)
+    assert today(view, 6, measuring(start, (start + timedelta(hours=5.5), 35.0))).p_yes == 0.0
 
 
 def test_a_stale_order_book_is_not_traded(view: EventView) -> None:
