@@ -93,6 +93,11 @@ _FINDING = (
     "VALUES ('demo', 'manual_order', 'health-test', '{0}', 'it differs', '{{}}', '{{}}', now(), now())"
 )
 _NO_FINDING = _psql("DELETE FROM ops.findings WHERE subject = 'health-test'")
+_WEATHER = (
+    "INSERT INTO ops.component_health (component_name, status, message, last_check, last_ok) "
+    "VALUES ('nws_api', '{0}', '{1}', now(), now() - interval '2 hours') ON CONFLICT (component_name) DO UPDATE "
+    "SET status = '{0}', message = '{1}', last_check = now(), last_ok = now() - interval '2 hours'"
+)
 _TICK = "systemctl start milkbot-trader.service"
 _EDIT = "/etc/systemd/system/milkbot-trader.service.d"
 
@@ -351,6 +356,12 @@ CASES = [
         state="warn",
         said="it differs",
         name="findings, one that lets positions be reduced",
+    ),
+    Case(
+        "weather data",
+        _psql(_WEATHER.format("degraded", "NYC 01 Jan: observation_missing")),
+        _psql(_WEATHER.format("ok", "")),
+        said="not complete for 2 h: NYC 01 Jan: observation_missing",
     ),
     Case(
         "last tick",

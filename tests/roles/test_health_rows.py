@@ -329,6 +329,32 @@ def test_unexplained_findings_of_reconciliation_are_reported(
     assert said in row.value
 
 
+@pytest.mark.parametrize(
+    ("component", "state", "said"),
+    [
+        (None, State.OK, "no tick has read it yet"),
+        ({"status": "ok", "message": None, "age": 90.0, "degraded": 0.0}, State.OK, "complete 90 s ago"),
+        ({"status": "degraded", "message": "NYC", "age": 90.0, "degraded": 3599.0}, State.WARN, "60 min: NYC"),
+        ({"status": "degraded", "message": "NYC", "age": 90.0, "degraded": 3600.0}, State.FAIL, "60 min: NYC"),
+        ({"status": "degraded", "message": "NYC", "age": 90.0, "degraded": None}, State.FAIL, "2 h: NYC"),
+    ],
+)
+def test_weather_that_the_trader_lacks_fails_after_an_hour(
+    component: dict[str, Any] | None, state: State, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_700_000_000.0
+    host = Host(Settings(trading_mode="demo"), now=now)
+    monkeypatch.setattr(Host, "installed_at", lambda _: now - 7200)
+    row = trading.weather(host, {"rows": {} if component is None else {"nws_api": component}})
+    assert (row.name, row.state) == ("weather data", state)
+    assert said in row.value
+
+
+def test_weather_that_cannot_be_read_of_the_database_is_not_judged() -> None:
+    row = trading.weather(Host(Settings()), None)
+    assert (row.state, row.known) == (State.WARN, False)
+
+
 # Recorded, apt-get of Debian 12 and of Ubuntu 22.04 with PGDG.
 UPDATES = """\
 NOTE: This is only a simulation!

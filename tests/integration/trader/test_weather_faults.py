@@ -18,6 +18,11 @@ from tests.postgres import TestDatabase
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import FaultPlan, rule
 from milkbot.trader import metrics
+from milkbot_hostcheck.checks import trading
+from milkbot_hostcheck.checks.database import FACTS
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.row import Row, State
+from milkbot_hostcheck.settings import Settings
 
 TODAY, TOMORROW = "2026-08-03", "2026-08-04"
 MARKETS = 12
@@ -143,6 +148,26 @@ def test_today_is_held_without_its_measurements_and_tomorrow_is_traded(
     assert (status, report.counts.weather_problems) == ("degraded", 2)
     assert f"CHI 03 Aug: {reason}" in message
     assert metric(stage, "milkbot_weather_problems", "NYC") == 1
+
+
+def test_the_health_check_warns_of_weather_that_is_missing_and_fails_after_an_hour(stage: Stage) -> None:
+    stage.tick()
+    assert weather_row(stage).state is State.OK
+    play(stage, FaultKind.OBSERVATIONS_EMPTY)
+    for minutes, state in ((5, State.WARN), (50, State.WARN), (5, State.FAIL)):
+        stage.later(minutes=minutes)
+        stage.tick()
+        assert weather_row(stage).state is state
+    assert "CHI 03 Aug: observation_missing" in weather_row(stage).value
+    stage.exchange.simulator.set_faults(FaultPlan())
+    stage.tick()
+    assert weather_row(stage).state is State.OK
+
+
+def weather_row(stage: Stage) -> Row:
+    """The row that the health check makes of what it reads of the database."""
+    (query,) = (part for part in FACTS.split(";") if "'about', 'components'" in part)
+    return trading.weather(Host(Settings(trading_mode="demo")), stage.value(query))
 
 
 def test_today_is_traded_again_once_it_is_measured_again(stage: Stage) -> None:

@@ -58,6 +58,13 @@ SELECT json_build_object(
     'about', 'tick', 'age', extract(epoch FROM now() - started_at), 'outcome', outcome, 'message', message)
 FROM ops.ticks WHERE trading_mode = :'mode' ORDER BY started_at DESC, id DESC LIMIT 1;
 
+-- What the trader reports of the services that it reads. For how long one was not healthy when it was last read: degraded.
+SELECT json_build_object(
+    'about', 'components', 'rows', coalesce(json_object_agg(component_name, json_build_object(
+        'status', status, 'message', message, 'age', extract(epoch FROM now() - last_check),
+        'degraded', extract(epoch FROM last_check - last_ok))), '{}'::json))
+FROM ops.component_health WHERE component_name IN ('kalshi_api', 'nws_api');
+
 SELECT json_build_object('about', 'rollup', 'age', extract(epoch FROM now() - recorded_at))
 FROM analytics.v_current_health WHERE component_name = 'rollups';
 

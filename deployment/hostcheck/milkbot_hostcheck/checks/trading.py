@@ -9,7 +9,7 @@ from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.loaded import moment
 from milkbot_hostcheck.row import Row, State, fail, ok, overdue, plain, span, unknown, warn
 
-NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "last rollup")
+NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "weather data", "last rollup")
 _MINUTE = 60.0
 
 
@@ -25,6 +25,7 @@ def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
     readable = "states" in facts
     tick_limit = limits.tick_fail_intervals * settings.trader_interval_minutes * _MINUTE
     yield _due("milkbot-trader.timer", tick_limit, host, _tick(host, facts.get("tick"), tick_limit, readable=readable))
+    yield weather(host, facts.get("components"))
     rollup_limit = limits.rollup_fail_intervals * settings.rollups_interval_minutes * _MINUTE
     yield _due(
         "milkbot-rollups.timer", rollup_limit, host, _rollup(host, facts.get("rollup"), rollup_limit, readable=readable)
@@ -83,6 +84,24 @@ def findings(facts: dict[str, dict[str, Any]]) -> Row:
     value = plain(f"{found['count']}, the oldest for {span(found['oldest'])}: {found['first']}")
     remedy = "milkbot reconcile --list"
     return fail(name, value, remedy, limit) if found["halting"] else warn(name, value, remedy, limit)
+
+
+def weather(host: Host, found: dict[str, Any] | None) -> Row:
+    """What the last tick that read the weather lacked of it: a service that answers may still not say enough."""
+    name, late = "weather data", host.settings.limits.weather_fail_minutes * _MINUTE
+    limit = f"complete, fails when it is not for {span(late)}"
+    if found is None:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    seen = found["rows"].get("nws_api")
+    if seen is None:
+        return ok(name, "no tick has read it yet", limit)
+    if seen["status"] == "ok":
+        return ok(name, f"complete {span(seen['age'])} ago", limit)
+    degraded = host.now - host.installed_at() if seen["degraded"] is None else seen["degraded"]
+    value = plain(f"not complete for {span(degraded)}: {seen['message'] or 'no reason was left'}")
+    remedy = "markets without it are not traded; compare https://api.weather.gov and its status page; journalctl -u "
+    remedy += "milkbot-trader -n 50"
+    return fail(name, value, remedy, limit) if degraded >= late else warn(name, value, remedy, limit)
 
 
 def _tick(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:
