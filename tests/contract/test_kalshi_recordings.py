@@ -85,7 +85,7 @@ def test_every_recording_of_the_current_form_is_read(shared_data: Path) -> None:
     assert found == {name: number for name, (_, number) in READERS.items()}
 
 
-def test_recordings_have_no_unknown_field_but_one_dropped_from_the_document(shared_data: Path) -> None:
+def test_recordings_have_no_unknown_field_but_those_that_are_no_longer_sent(shared_data: Path) -> None:
     recorded, unknown = shared_data / "api_kalshi", UnknownFields()
     orders_of_july: Any = load(recorded / "2026-07_v2_orders/orders_and_errors.json")
     pages: Any = load(recorded / "2026-06_demo_portfolio/portfolio_positions_demo.json")
@@ -95,7 +95,11 @@ def test_recordings_have_no_unknown_field_but_one_dropped_from_the_document(shar
     rows = [portfolio.MarketPosition.from_wire(row, unknown) for page in pages for row in page["market_positions"]]
     events_seen = [markets.Event.from_wire(row, unknown) for row in mixed["events"]]
     brackets = [markets.Market.from_wire(raw, unknown) for event in events_seen for raw in event.markets]
-    assert unknown == {("MarketPosition", "resting_orders_count"): len(rows)}
+    assert unknown == {
+        ("MarketPosition", "resting_orders_count"): len(rows),
+        ("Event", "available_on_brokers"): len(events_seen),
+        ("Market", "liquidity_dollars"): len(brackets),
+    }
     assert brackets
 
 

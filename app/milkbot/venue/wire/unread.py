@@ -17,7 +17,6 @@ MARKET: Final = frozenset(
         "is_provisional",
         "last_price_dollars",
         "latest_expiration_time",
-        "liquidity_dollars",
         "market_type",
         "mve_collection_ticker",
         "mve_selected_legs",
@@ -33,6 +32,8 @@ MARKET: Final = frozenset(
         "price_level_structure",
         "primary_participant_key",
         "rules_secondary",
+        "settlement_bounds_type",
+        "settlement_floor_dollars",
         "settlement_timer_seconds",
         "settlement_ts",
         "settlement_value_dollars",
@@ -51,7 +52,6 @@ MARKET: Final = frozenset(
 
 EVENT: Final = frozenset(
     [
-        "available_on_brokers",
         "category",
         "collateral_return_type",
         "exchange_index",
@@ -69,6 +69,7 @@ EVENT: Final = frozenset(
 SERIES: Final = frozenset(
     [
         "additional_prohibitions",
+        "categories",
         "category",
         "contract_terms_url",
         "contract_url",
