@@ -12,6 +12,8 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 _URI = "urn:exchange"
+GONE = {"EventData": {"available_on_brokers"}}
+"""Fields that the exchange has stopped sending since this document."""
 _checker = FormatChecker(formats=())
 
 
@@ -30,19 +32,12 @@ class ExchangeDocument:
 
     def __init__(self, path: Path) -> None:
         document = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+        for schema, names in GONE.items():
+            node = document["components"]["schemas"][schema]
+            node["required"] = [name for name in node["required"] if name not in names]
         self._document = _with_null(document)
         resource = DRAFT202012.create_resource(self._document)
         self._registry: Registry[Any] = Registry().with_resource(_URI, resource)
-
-    def fields(self, schema: str) -> tuple[frozenset[str], frozenset[str]]:
-        """The names of a schema's fields, and of those that are always there. Raises KeyError for an unknown schema."""
-        node = self._document["components"]["schemas"][schema]
-        names, required = set(node.get("properties", ())), set(node.get("required", ()))
-        for part in node.get("allOf", ()):
-            inner = self.fields(part["$ref"].rsplit("/", 1)[-1]) if "$ref" in part else ((), ())
-            names |= {*inner[0], *part.get("properties", ())}
-            required |= {*inner[1], *part.get("required", ())}
-        return frozenset(names), frozenset(required)
 
     def problems(self, method: str, path: str, status: int, body: object) -> list[str]:
         """What is wrong with a reply. Raises KeyError for an operation or status that the document does not have."""

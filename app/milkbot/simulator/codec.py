@@ -23,6 +23,7 @@ Body = dict[str, Any]
 _IRREGULAR_FIELDS = tuple(field.name for field in fields(Irregular))
 _ORDER_AMOUNTS = ("taker_cost", "maker_cost", "taker_fees", "maker_fees", "carried")
 _ORDER_FIELDS = tuple(field.name for field in fields(Order))
+_TRADE_FIELDS = tuple(field.name for field in fields(Trade))
 
 
 def encoded(record: Record) -> Body:
@@ -160,8 +161,7 @@ def fill_from(body: Body) -> AccountFill:
 
 def trade_to(trade: Trade) -> Body:
     """A line of the tape."""
-    body = {name: getattr(trade, name) for name in ("trade_id", "sequence", "ticker", "lots", "cents", "taker_is_bid")}
-    return {**body, "at": trade.at.isoformat()}
+    return {**{name: getattr(trade, name) for name in _TRADE_FIELDS}, "at": trade.at.isoformat()}
 
 
 def trade_from(body: Body) -> Trade:

@@ -20,7 +20,9 @@ from milkbot.simulator.engine.rejects import RejectError, bad_request
 from milkbot.simulator.exchange import (
     activity,
     batches,
+    candle_routes,
     events,
+    fixed,
     groups,
     history,
     markets,
@@ -62,7 +64,21 @@ def build_app(simulator: Simulator, connections: Connections | None = None) -> F
     app = FastAPI(title="Milkbot simulator", docs_url=None, redoc_url=None, openapi_url=None)
     desk = Desk(simulator)
     exchange = APIRouter(prefix=EXCHANGE_PREFIX)
-    for part in (status, events, markets, batches, orders, groups, portfolio, queue, activity, history):
+    routed = (
+        fixed,
+        candle_routes,
+        status,
+        events,
+        markets,
+        batches,
+        orders,
+        groups,
+        portfolio,
+        queue,
+        activity,
+        history,
+    )
+    for part in routed:
         exchange.include_router(part.router(desk))
     app.include_router(exchange)
     app.include_router(grid_routes.router(simulator))

@@ -16,8 +16,8 @@ def execute(state: State, market: Market, owner: str, order: Order | None, cross
     traded_groups: list[str] = []
     for match in crossing.matches:
         resting = match.resting
-        _print(state, market, resting, match.lots, at)
         _move(market, owner, resting, match.lots)
+        _print(state, market, resting, match.lots, at)
         if order is not None:
             book_fill(state, order, resting.cents, match.lots, at, is_taker=True)
             traded_groups += _counted(state, order, match.lots, at)
@@ -43,7 +43,7 @@ def _counted(state: State, order: Order, lots: int, at: datetime) -> list[str]:
 def _print(state: State, market: Market, resting: Resting, lots: int, at: datetime) -> None:
     trade_id, sequence = state.new_id("trade")
     market.trade(resting.cents, lots, at)
-    trade = Trade(trade_id, sequence, market.ticker, lots, resting.cents, not resting.is_bid, at)
+    trade = Trade(trade_id, sequence, market.ticker, lots, resting.cents, not resting.is_bid, at, market.open_interest)
     state.trades.append(trade)
     state.touch(trade)
 

@@ -89,6 +89,8 @@ class Trade:
     cents: int
     taker_is_bid: bool
     at: datetime
+    open_interest: int = 0
+    """Lots held long in that market afterwards."""
 
     @property
     def key(self) -> str:

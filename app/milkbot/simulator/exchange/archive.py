@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from milkbot.domain.positions import Fill
-from milkbot.simulator.engine.records import Account, Order
+from milkbot.simulator.engine.records import Account, Market, Order, Trade
 from milkbot.simulator.engine.state import State
 from milkbot.simulator.exchange.filters import Window
 from milkbot.venue.values import VenueOrderStatus
@@ -20,6 +20,11 @@ def cutoff(now: datetime) -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0) - LIVE
 
 
+def is_archived_market(market: Market, now: datetime) -> bool:
+    """Whether a market was paid out so long ago that only the historical tier has it."""
+    return market.finalized_at < cutoff(now)
+
+
 def is_archived(order: Order, now: datetime) -> bool:
     """Whether an order has left the live list; a resting order never does."""
     return order.status is not VenueOrderStatus.RESTING and order.updated_at < cutoff(now)
@@ -31,6 +36,15 @@ def orders_of(state: State, account: Account, created: Window, *, archived: bool
         mine = order.account == account.key_id and created.holds(order.created_at)
         if mine and is_archived(order, state.now) is archived:
             yield order
+
+
+def tape_of(state: State, ticker: str, happened: Window, *, archived: bool) -> list[Trade]:
+    """The public tape of the one tier or the other, newest first; no ticker for all markets."""
+    return [
+        line
+        for line in reversed(state.trades)
+        if ticker in ("", line.ticker) and happened.holds(line.at) and (line.at < cutoff(state.now)) is archived
+    ]
 
 
 def fills_of(state: State, account: Account, happened: Window, *, archived: bool) -> Iterator[Fill]:

@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 
 from milkbot.simulator.core import Simulator
+from milkbot.simulator.engine.plan import House
 from milkbot.simulator.engine.records import Account, Market
+from milkbot.simulator.engine.rejects import not_found
 from milkbot.simulator.engine.request import OrderRequest
 from milkbot.simulator.engine.state import State
+from milkbot.simulator.exchange.archive import is_archived_market
 from milkbot.simulator.exchange.auth import caller, unauthorized
 from milkbot.simulator.exchange.errors import too_many_requests
 from milkbot.simulator.exchange.limits import DEFAULT_COST, READ, Limit, Limits
@@ -75,6 +78,18 @@ class Desk:
     def market(self, ticker: str) -> Market | None:
         """A market with its book at the present moment. Only while a request is served."""
         return self._simulator.refreshed(ticker)
+
+    def archived_market(self, state: State, ticker: str) -> Market:
+        """A market of the historical tier. Raises RejectError (404) for any other."""
+        market = state.markets.get(ticker)
+        if market is None or not is_archived_market(market, state.now):
+            raise not_found(f"historical market {ticker}")
+        return market
+
+    @property
+    def house(self) -> House:
+        """Who quotes."""
+        return self._simulator.world.house
 
     @property
     def series(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.engine.rejects import not_found
 from milkbot.simulator.engine.state import State
 from milkbot.simulator.exchange import render_market as render
+from milkbot.simulator.exchange.archive import is_archived_market
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.filters import Window, names, statuses
 from milkbot.simulator.exchange.paging import page
@@ -79,6 +80,13 @@ def router(desk: Desk) -> APIRouter:
                 {"event": {**event, "markets": markets} if with_nested_markets else event, "markets": markets}
             )
 
+    @routes.get("/events/{ticker}/metadata")
+    def metadata(request: Request, ticker: str) -> JSONResponse:
+        with desk.public(request) as state:
+            if ticker not in state.plans:
+                raise not_found(f"event {ticker}")
+            return JSONResponse(render.metadata(state.plans[ticker], state.markets_of(ticker)))
+
     return routes
 
 
@@ -87,6 +95,6 @@ def _newest_first(state: State) -> list[EventPlan]:
 
 
 def _nested(desk: Desk, state: State, plan: EventPlan) -> list[render.Body]:
-    for market in state.markets_of(plan.ticker):
-        desk.market(market.ticker)
-    return [render.market(market, state.now) for market in state.markets_of(plan.ticker)]
+    """An event's markets, but for those that only the historical tier has."""
+    live = [market for market in state.markets_of(plan.ticker) if not is_archived_market(market, state.now)]
+    return [render.market(desk.market(market.ticker) or market, state.now) for market in live]

@@ -1,25 +1,21 @@
-"""The historical tier: orders, fills and positions that ended long ago leave the live lists and are found here.
-
-Markets and the tape are not archived: their cutoff lies before everything.
-"""
+"""The historical tier: what ended long ago leaves the live lists and is found here."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from milkbot.simulator.exchange import render_orders, text
+from milkbot.simulator.exchange import render_market, render_orders, text
 from milkbot.simulator.exchange import render_portfolio as render
-from milkbot.simulator.exchange.archive import cutoff, fills_of, orders_of
+from milkbot.simulator.exchange.archive import cutoff, fills_of, is_archived_market, orders_of, tape_of
 from milkbot.simulator.exchange.desk import Desk
-from milkbot.simulator.exchange.filters import Window
+from milkbot.simulator.exchange.filters import Window, names
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
 
-_BEFORE_ALL = datetime(2020, 1, 1, tzinfo=UTC)
+_CUTOFFS = ("market_settled_ts", "trades_created_ts", "orders_updated_ts", "market_positions_last_updated_ts")
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -31,8 +27,51 @@ def router(desk: Desk) -> APIRouter:
     def boundaries(request: Request) -> JSONResponse:
         with desk.public(request) as state:
             moment = text.moment(cutoff(state.now))
-            names = ("trades_created_ts", "orders_updated_ts", "market_positions_last_updated_ts")
-            return JSONResponse({"market_settled_ts": text.moment(_BEFORE_ALL), **dict.fromkeys(names, moment)})
+            return JSONResponse(dict.fromkeys(_CUTOFFS, moment))
+
+    @routes.get("/markets")
+    def markets(
+        request: Request,
+        *,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: str = "",
+        tickers: str = "",
+        event_ticker: str = "",
+        series_ticker: str = "",
+    ) -> JSONResponse:
+        wanted = names(tickers)
+        with desk.public(request) as state:
+            rows = [
+                market
+                for market in reversed(state.markets.values())
+                if is_archived_market(market, state.now)
+                and (not wanted or market.ticker in wanted)
+                and event_ticker in ("", market.plan.ticker)
+                and series_ticker in ("", market.plan.city.series)
+            ]
+            part, after = page(rows, lambda market: market.ticker, limit, cursor)
+            return JSONResponse({"markets": [render_market.market(m, state.now) for m in part], "cursor": after})
+
+    @routes.get("/markets/{ticker}")
+    def market_one(request: Request, ticker: str) -> JSONResponse:
+        with desk.public(request) as state:
+            market = desk.archived_market(state, ticker)
+            return JSONResponse({"market": render_market.market(market, state.now)})
+
+    @routes.get("/trades")
+    def trades(
+        request: Request,
+        *,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: str = "",
+        ticker: str = "",
+        min_ts: int | None = None,
+        max_ts: int | None = None,
+    ) -> JSONResponse:
+        with desk.public(request) as state:
+            lines = tape_of(state, ticker, Window(min_ts, max_ts), archived=True)
+            part, after = page(lines, lambda line: line.trade_id, limit, cursor)
+            return JSONResponse({"trades": [render_market.trade(line) for line in part], "cursor": after})
 
     @routes.get("/orders")
     def orders(

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from milkbot.simulator.engine.records import Market
 from milkbot.simulator.engine.rejects import bad_request, not_found
 from milkbot.simulator.exchange import render_market as render
+from milkbot.simulator.exchange.archive import is_archived_market, tape_of
 from milkbot.simulator.exchange.desk import Desk
 from milkbot.simulator.exchange.filters import MarketFilter, Window, names, statuses
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
@@ -54,7 +54,8 @@ def router(desk: Desk) -> APIRouter:
             min_updated_ts,
         )
         with desk.public(request) as state:
-            markets = [market for market in state.markets.values() if asked.holds(market, state.now)]
+            live = [market for market in state.markets.values() if not is_archived_market(market, state.now)]
+            markets = [market for market in live if asked.holds(market, state.now)]
             part, after = page(markets[::-1], lambda market: market.ticker, limit, cursor)
             shown = [desk.market(market.ticker) or market for market in part]
             return JSONResponse({"markets": [render.market(m, state.now) for m in shown], "cursor": after})
@@ -81,15 +82,17 @@ def router(desk: Desk) -> APIRouter:
         with desk.public(request) as state:
             if ticker:
                 desk.market(ticker)
-            window = Window(min_ts, max_ts)
-            lines = [] if is_block_trade else [t for t in reversed(state.trades) if ticker in ("", t.ticker)]
-            part, after = page([t for t in lines if window.holds(t.at)], lambda t: t.trade_id, limit, cursor)
+            lines = [] if is_block_trade else tape_of(state, ticker, Window(min_ts, max_ts), archived=False)
+            part, after = page(lines, lambda line: line.trade_id, limit, cursor)
             return JSONResponse({"trades": [render.trade(line) for line in part], "cursor": after})
 
     @routes.get("/markets/{ticker}")
     def market_one(request: Request, ticker: str) -> JSONResponse:
         with desk.public(request) as state:
-            return JSONResponse({"market": render.market(_known(desk.market(ticker), ticker), state.now)})
+            market = desk.market(ticker)
+            if market is None or is_archived_market(market, state.now):
+                raise not_found(f"market {ticker}")
+            return JSONResponse({"market": render.market(market, state.now)})
 
     @routes.get("/markets/{ticker}/orderbook")
     def orderbook(request: Request, ticker: str, depth: Depth = 0) -> JSONResponse:
@@ -97,9 +100,3 @@ def router(desk: Desk) -> APIRouter:
             return JSONResponse({"orderbook_fp": render.orderbook(desk.market(ticker), depth)})
 
     return routes
-
-
-def _known(market: Market | None, ticker: str) -> Market:
-    if market is None:
-        raise not_found(f"market {ticker}")
-    return market

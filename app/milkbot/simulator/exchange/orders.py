@@ -1,4 +1,4 @@
-"""Writing one order: V2 create, cancel, amend, decrease. The V1 routes answer 410 since the summer of 2026."""
+"""Writing one order: create, cancel, amend, decrease."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse, Response
 
 from milkbot.domain.units import Count
 from milkbot.simulator.engine.changing import amend, cancel, cancel_all, decrease
-from milkbot.simulator.engine.rejects import RejectError
 from milkbot.simulator.engine.trading import place
 from milkbot.simulator.exchange import render_orders as render
 from milkbot.simulator.exchange.desk import Desk
@@ -45,15 +44,6 @@ def router(desk: Desk) -> APIRouter:
     @routes.post("/events/orders/{order_id}/decrease")
     async def decrease_one(request: Request, order_id: str) -> Response:
         return await run_in_threadpool(_decrease, desk, request, order_id, await request.body())
-
-    @routes.api_route("/orders", methods=["POST"])
-    @routes.api_route("/orders/batched", methods=["POST", "DELETE"])
-    @routes.api_route("/orders/{order_id}", methods=["DELETE"])
-    @routes.api_route("/orders/{order_id}/amend", methods=["POST"])
-    @routes.api_route("/orders/{order_id}/decrease", methods=["POST"])
-    def retired(request: Request) -> JSONResponse:
-        with desk.signed(request, WRITE, DEFAULT_COST):
-            raise RejectError(410, "deprecated_v1_order_endpoint", "use /portfolio/events/orders")
 
     return routes
 

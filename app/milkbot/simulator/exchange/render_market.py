@@ -12,6 +12,7 @@ from milkbot.simulator.engine.records import Market, Trade
 from milkbot.simulator.exchange import text
 
 CATEGORY = "Climate and Weather"
+TAGS = ["Daily temperature"]
 EXCHANGE_INDEX = 0
 ROOT = "https://simulator.invalid"
 """Where documents would be that the simulator does not have."""
@@ -26,7 +27,8 @@ def series(city: City) -> Body:
         "frequency": "daily",
         "title": f"Highest temperature in {city.name}",
         "category": CATEGORY,
-        "tags": ["Daily temperature"],
+        "categories": [CATEGORY],
+        "tags": TAGS,
         "settlement_sources": _sources(city),
         "contract_url": f"{ROOT}/contracts/{city.series}",
         "contract_terms_url": f"{ROOT}/terms/{city.series}",
@@ -49,11 +51,16 @@ def event(plan: EventPlan) -> Body:
         "category": CATEGORY,
         "strike_date": text.moment(plan.closes_at),
         "strike_period": "",
-        "available_on_brokers": True,
         "settlement_sources": _sources(plan.city),
         "last_updated_ts": text.moment(plan.created_at),
         "exchange_index": EXCHANGE_INDEX,
     }
+
+
+def metadata(plan: EventPlan, markets: list[Market]) -> Body:
+    """What a page shows with an event: no pictures, the sources."""
+    details = [{"market_ticker": market.ticker, "image_url": "", "color_code": ""} for market in markets]
+    return {"image_url": "", "market_details": details, "settlement_sources": _sources(plan.city)}
 
 
 def market(subject: Market, now: datetime) -> Body:
@@ -80,6 +87,7 @@ def market(subject: Market, now: datetime) -> Body:
         "expiration_time": expiration,
         "latest_expiration_time": expiration,
         "occurrence_datetime": text.moment(plan.city.day_bounds(plan.day)[0]),
+        "settlement_bounds_type": "default",
         "settlement_timer_seconds": int(SETTLEMENT_TIMER.total_seconds()),
         "status": status,
         "yes_bid_dollars": text.cents(bid),
@@ -99,6 +107,7 @@ def market(subject: Market, now: datetime) -> Body:
         "result": subject.result,
         "expiration_value": subject.expiration_value,
         "can_close_early": True,
+        "early_close_condition": f"Trading ends with {_day(plan)}, local standard time, whatever was measured.",
         "rules_primary": _rules(plan, strike),
         "rules_secondary": "Other services may differ; preliminary values and later revisions do not count.",
         "price_level_structure": "linear_cent",
