@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
@@ -47,9 +48,9 @@ class Keys:
     accounts: Path
 
 
-def make_keys(directory: Path) -> Keys:
-    """A key file of mode 0600, and an accounts file with the tester and a neighbour."""
-    key = Ed25519PrivateKey.generate()
+def make_keys(directory: Path, key: Ed25519PrivateKey | RSAPrivateKey | None = None) -> Keys:
+    """A key file of mode 0600, and an accounts file with the tester and a neighbour; without a key a new one."""
+    key = key or Ed25519PrivateKey.generate()
     private_key, accounts = directory / "key.pem", directory / "accounts.json"
     private_key.touch(mode=0o600)
     private_key.write_bytes(
