@@ -111,8 +111,8 @@ def resolve(order_id: Id, ruling: As, reason: Reason) -> None:
     event = next(event for event, state_ in RULINGS.items() if state_ is new)
     with (
         open_database(settings, "orders resolve") as engine,
-        state.single_writer(engine, mode),
-        transaction(engine) as session,
+        state.single_writer(engine, mode) as writer,
+        writer.transaction() as session,
     ):
         order = _order(session, mode, order_id)
         old = OrderState(order.state)

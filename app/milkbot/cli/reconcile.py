@@ -59,7 +59,7 @@ def _close(engine: Engine, mode: TradingMode, finding_id: int, note: str) -> Non
     if not note.strip():
         raise MilkbotError("--note is empty; say what it was, it is the record of this act")
     who, now = acting_user(), SystemClock().now()
-    with state.single_writer(engine, mode), transaction(engine) as session:
+    with state.single_writer(engine, mode) as writer, writer.transaction() as session:
         finding = finding_rows.finding_by_id(session, finding_id)
         if finding is None or finding.trading_mode != mode:
             raise MilkbotError(f"there is no finding {finding_id} in mode {mode}; see: milkbot reconcile --list")

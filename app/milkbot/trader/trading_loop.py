@@ -56,7 +56,6 @@ class TradingLoop:
         self._mode = settings.trading_mode
         deadline = timedelta(minutes=settings.unknown_deadline_min)
         self._reconciler = Reconciler(engine, venue, clock, self._mode, deadline)
-        self._orders = OrderManager(engine, venue, clock, self._mode)
         self._decider = Decider(settings, engine, clock)
         self._quotes = quote_rules_of(settings)
 
@@ -77,11 +76,12 @@ class TradingLoop:
         """
         return self._run(self._reconcile_only)
 
-    def _run(self, work: Callable[[TickReport, Callable[[], None]], Outcome]) -> TickReport:
-        with state.single_writer(self._engine, self._mode) as confirm_lock:
+    def _run(self, work: Callable[[TickReport, OrderManager], Outcome]) -> TickReport:
+        with state.single_writer(self._engine, self._mode) as writer:
+            orders = OrderManager(writer, self._venue, self._clock, self._mode)
             report = self._begin(trades=work == self._work)
             try:
-                report.outcome = work(report, confirm_lock)
+                report.outcome = work(report, orders)
             except Exception as error:
                 # The report row records the error; it goes on to the caller.
                 report.message = str(error) or type(error).__name__
@@ -90,8 +90,8 @@ class TradingLoop:
                 self._finish(report)
             return report
 
-    def _reconcile_only(self, report: TickReport, confirm_lock: Callable[[], None]) -> Outcome:
-        del confirm_lock
+    def _reconcile_only(self, report: TickReport, orders: OrderManager) -> Outcome:
+        del orders
         report.blocked_events = len(self._reconcile(report).blocked_events)
         report.message = "reconciled only"
         return Outcome.COMPLETED
@@ -112,7 +112,7 @@ class TradingLoop:
         structlog.contextvars.bind_contextvars(tick=tick_id, mode=str(self._mode))
         return TickReport(tick_id, now)
 
-    def _work(self, report: TickReport, confirm_lock: Callable[[], None]) -> Outcome:
+    def _work(self, report: TickReport, orders: OrderManager) -> Outcome:
         status = self._venue.exchange_status()
         if not status.exchange_active:
             self._trading_state(report)  # what stops the trader may be gone when the pause is over
@@ -127,7 +127,7 @@ class TradingLoop:
             sent = kill_file.obey(self._engine, self._venue, self._settings, reconciled.resting, now)
             report.counts.add_canceled(sent)
         if not (status.trading_active and self._quotes.rests):
-            self._withdraw(report, resting.left_behind(reconciled.resting), confirm_lock)
+            self._withdraw(report, resting.left_behind(reconciled.resting), orders)
         if not status.trading_active:
             self._trading_state(report)
             report.message = "trading is paused at the exchange"
@@ -135,7 +135,7 @@ class TradingLoop:
         group = self._order_group()
         allowed = self._trading_state(report)
         if self._sends and allowed is not TradingState.ACTIVE and self._quotes.rests:
-            self._withdraw(report, resting.left_behind(reconciled.resting), confirm_lock)
+            self._withdraw(report, resting.left_behind(reconciled.resting), orders)
         unread: Unread = []
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock, unread)
         self._note_unread(report, unread)
@@ -155,9 +155,9 @@ class TradingLoop:
             gone = resting.to_withdraw(
                 self._engine, self._mode, decided.candidates, self._quotes, allowed, account.pause_at, now
             )
-            self._withdraw(report, gone, confirm_lock)
+            self._withdraw(report, gone, orders)
         if self._sends and decided.orders:
-            self._send(report, decided.orders, confirm_lock)
+            self._send(report, decided.orders, orders)
             report.counts.add_fills(self._reconciler.fills_only())
         self._report_health(report)
         return Outcome.COMPLETED
@@ -185,8 +185,8 @@ class TradingLoop:
             return Group(None, ready=True)
         return order_group.ensure(self._engine, self._venue, self._settings, self._clock.now())
 
-    def _withdraw(self, report: TickReport, cancels: Sequence[Cancel], confirm_lock: Callable[[], None]) -> None:
-        report.counts.add_canceled(self._orders.cancel_each(cancels, confirm_lock, report.tick_id))
+    def _withdraw(self, report: TickReport, cancels: Sequence[Cancel], orders: OrderManager) -> None:
+        report.counts.add_canceled(orders.cancel_each(cancels, report.tick_id))
 
     def _pause_at(self) -> datetime | None:
         """When the exchange pauses next; asked only where something may rest until then."""
@@ -207,16 +207,15 @@ class TradingLoop:
         report.counts.invariants_broken = len(broken)
         failpoints.reach("catalogue.committed")
 
-    def _send(self, report: TickReport, orders: Sequence[ReadyOrder], confirm_lock: Callable[[], None]) -> None:
-        """Send the orders in turn, each only while the lock is held; one of unknown outcome keeps back its event's."""
+    def _send(self, report: TickReport, ready: Sequence[ReadyOrder], orders: OrderManager) -> None:
+        """Send the orders in turn; one of unknown outcome keeps back its event's."""
         unresolved: set[str] = set()
-        for order in orders:
+        for order in ready:
             event_ticker = order.context.event_ticker
             if event_ticker in unresolved:
                 self._deny_unresolved(report, order)
                 continue
-            confirm_lock()
-            outcome = self._orders.place(order.intent, order.context)
+            outcome = orders.place(order.intent, order.context)
             report.counts.orders[outcome] += 1
             if outcome in UNRESOLVED:
                 unresolved.add(event_ticker)

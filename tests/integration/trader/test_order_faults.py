@@ -195,8 +195,13 @@ def test_lock_lost_between_two_orders_sends_no_second_one(stage: Stage, cluster:
     with pytest.raises(DatabaseUnavailableError, match="the lock was lost with its connection"):
         stage.tick()
     assert len(stage.wire.creates) == 1
-    assert first_order(stage)["state"] == "filled"
+    assert first_order(stage)["state"] == "pending", "who has no lock writes nothing about an order"
     assert stage.value("SELECT outcome FROM ops.ticks") == "failed"
+
+    stage.later(seconds=30)
+    stage.tick()
+    assert first_order(stage)["state"] == "filled"
+    assert held_in_ledger(stage) == held_at_exchange(stage)
 
 
 def test_exchange_lost_after_the_orders_fails_the_tick_and_loses_no_fill(stage: Stage) -> None:

@@ -26,6 +26,7 @@ from milkbot.db.evidence_tables import Finding
 from milkbot.db.ops import FillRow, Order, PositionRow, SettlementRow
 from milkbot.db.orders import IntentContext
 from milkbot.db.risk_tables import OrderGroupAct
+from milkbot.db.state import Writer
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OPEN, OrderEvent, OrderIntent, OrderState, event_of
@@ -94,6 +95,16 @@ class Ledger:
         self.unread: list[tuple[int | None, UnreadObject, datetime]] = []
         self._sessions: set[Session] = set()
 
+    def writer(self) -> Writer:
+        """What holds the lock of this ledger."""
+        return Writer(self.engine.connect())
+
+    def lost_writer(self) -> Writer:
+        """What held it until its session ended."""
+        connection = self.engine.connect()
+        connection.invalidate()
+        return Writer(connection)
+
     @property
     def in_transaction(self) -> bool:
         """Whether something is written that is not committed yet."""
@@ -111,7 +122,7 @@ class Ledger:
         def call(session: Session, *arguments: Any, **named: Any) -> Any:
             bound = signature.bind(session, *arguments, **named).arguments
             assert session.in_transaction(), f"{real.__name__} outside of a transaction"
-            assert session.bind is self.engine, f"{real.__name__} on another database"
+            assert session.get_bind().engine is self.engine, f"{real.__name__} on another database"
             self._sessions.add(session)
             values = {**bound, **bound.get("values", {}), **named}
             for name in ("mode", "trading_mode"):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Engine
 
 from milkbot import failpoints
 from milkbot.db import orders as order_rows
 from milkbot.db import ticks
-from milkbot.db.session import transaction
+from milkbot.db.state import Writer
 from milkbot.domain.clock import Clock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OPEN, OrderIntent, OrderState, TimeInForce
@@ -37,10 +36,13 @@ class Cancel:
 
 
 class OrderManager:
-    """The only sender of orders, and of cancels in a tick."""
+    """The only sender of orders, and of cancels in a tick.
 
-    def __init__(self, engine: Engine, venue: KalshiClient, clock: Clock, mode: TradingMode) -> None:
-        self._engine = engine
+    It stores them as the ledger's writer: none is sent whose row was not committed while the lock was held.
+    """
+
+    def __init__(self, writer: Writer, venue: KalshiClient, clock: Clock, mode: TradingMode) -> None:
+        self._writer = writer
         self._venue = venue
         self._clock = clock
         self._mode = mode
@@ -51,7 +53,7 @@ class OrderManager:
         Raises DatabaseUnavailableError before anything is sent when the intent cannot be committed. If the outcome
         cannot be committed the order remains PENDING, which the next reconciliation treats as unknown.
         """
-        with transaction(self._engine) as session:
+        with self._writer.transaction() as session:
             order_id = order_rows.commit_intent(session, intent, context, mode=self._mode)
         failpoints.reach("intent.committed")
         placed: PlacedOrder | None = None
@@ -64,7 +66,7 @@ class OrderManager:
         except OrderOutcomeUnknownError as error:
             state, reason = OrderState.UNKNOWN, str(error)
         failpoints.reach("create.answered")
-        with transaction(self._engine) as session:
+        with self._writer.transaction() as session:
             order = order_rows.order_by_id(session, order_id)
             venue_id = placed.order_id if placed else None
             order_rows.move(session, order, state, at=self._clock.now(), reason=reason, venue_order_id=venue_id)
@@ -80,7 +82,7 @@ class OrderManager:
         """
         now = self._clock.now()
         parsed = parse_ticker(cancel.ticker)
-        with transaction(self._engine) as session:
+        with self._writer.transaction() as session:
             ticks.save_risk_event(
                 session,
                 trading_mode=self._mode,
@@ -100,7 +102,7 @@ class OrderManager:
             return False
         failpoints.reach("cancel.answered")
         if reduced_by > ZERO:
-            with transaction(self._engine) as session:
+            with self._writer.transaction() as session:
                 for order in order_rows.orders_of_client_ids(session, self._mode, [cancel.client_order_id]):
                     if OrderState(order.state) in OPEN:
                         order_rows.move(
@@ -109,13 +111,9 @@ class OrderManager:
         failpoints.reach("cancel.recorded")
         return True
 
-    def cancel_each(self, cancels: Iterable[Cancel], confirm_lock: Callable[[], None], tick_id: int) -> int:
-        """Cancel them in turn, each only while the lock is held; returns how many it sent."""
-        sent = 0
-        for cancel in cancels:
-            confirm_lock()
-            sent += self.cancel(cancel, tick_id)
-        return sent
+    def cancel_each(self, cancels: Iterable[Cancel], tick_id: int) -> int:
+        """Cancel them in turn; returns how many it sent. Raises DatabaseUnavailableError once the lock is lost."""
+        return sum(self.cancel(cancel, tick_id) for cancel in cancels)
 
 
 def state_of_answer(intent: OrderIntent, placed: PlacedOrder) -> OrderState:

@@ -16,6 +16,7 @@ from milkbot import failpoints
 from milkbot.db.orders import IntentContext
 from milkbot.domain.orders import BookSide, OrderEvent, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.units import Count, Price
+from milkbot.errors import DatabaseUnavailableError
 from milkbot.trader.orders.manager import Cancel, OrderManager, state_of_answer
 from milkbot.venue.errors import CancelFailedError, OrderNotSentError, OrderOutcomeUnknownError, OrderRejectedError
 from milkbot.venue.values import PlacedOrder
@@ -60,7 +61,7 @@ def points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], list
 def orders(ledger: Ledger, account: Account) -> OrderManager:
     """A sender of orders two seconds after the decision."""
     account.placed = RESTING
-    return OrderManager(ledger.engine, account, FakeClock(NOW), DEMO)
+    return OrderManager(ledger.writer(), account, FakeClock(NOW), DEMO)
 
 
 def test_the_complete_intent_is_committed_before_the_order_is_sent_once(
@@ -77,6 +78,15 @@ def test_the_complete_intent_is_committed_before_the_order_is_sent_once(
     assert (row.signal_id, row.event_ticker, row.city_code) == (7, "KXHIGHNY-26AUG03", "NYC")
     assert (row.climate_day, row.strategy_name, row.attempt) == (date(2026, 8, 3), "normal-by-lead", 2)
     assert (row.state, row.state_event) == ("pending", "committed")
+
+
+def test_nothing_is_sent_once_the_lock_is_lost(ledger: Ledger, account: Account) -> None:
+    orders = OrderManager(ledger.lost_writer(), account, FakeClock(NOW), DEMO)
+    with pytest.raises(DatabaseUnavailableError, match="the lock was lost"):
+        orders.place(INTENT, CONTEXT)
+    with pytest.raises(DatabaseUnavailableError, match="the lock was lost"):
+        orders.cancel(CANCEL, tick_id=5)
+    assert account.asked == []
 
 
 def test_an_order_whose_answer_is_lost_is_unknown_and_not_rejected(

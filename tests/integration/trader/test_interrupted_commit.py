@@ -1,0 +1,63 @@
+"""An intent whose commit is cut, or whose commit's answer is lost, was never sent: "sent but not stored" cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+from tests.integration.trader.processes import Scene, scene_on, tick_server
+from tests.postgres import Cluster
+from tests.property.floor import open_floor
+
+from milkbot.errors import ExitCode
+
+WRITER = """
+    SELECT DISTINCT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE locktype = 'advisory' AND datname = :name
+"""
+
+
+@pytest.fixture(scope="module")
+def scene(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A floor on which each tick begins anew."""
+    directory = tmp_path_factory.mktemp("scene")
+    with (
+        tick_server(directory / "ticks.log") as ticks,
+        open_floor(cluster) as floor,
+        scene_on(floor, ticks, directory) as ready,
+    ):
+        yield ready
+
+
+def before(points: list[str], point: str) -> str:
+    """The last commit that begins before a tick comes to that point."""
+    return next(name for name in reversed(points[: points.index(point)]) if name.startswith("database.committing"))
+
+
+@pytest.mark.parametrize("function", ["pg_terminate_backend(pid, 10000)", "pg_cancel_backend(pid)"])
+@pytest.mark.parametrize("at", ["before its commit", "after its commit"])
+def test_a_tick_whose_session_is_ended_or_canceled_at_an_intent_sends_nothing_that_is_not_stored(
+    scene: Scene, cluster: Cluster, function: str, at: str
+) -> None:
+    """A cancel finds nothing to interrupt: a session is canceled in a statement, and never between two."""
+    ends = function.startswith("pg_terminate")
+    points = scene.points()
+    point = before(points, "intent.committed#1") if at == "before its commit" else "intent.committed#1"
+
+    def end_the_writer() -> None:
+        with cluster.admin.connect() as connection:
+            found = connection.scalars(
+                text(f"SELECT {function} FROM ({WRITER}) AS writer"), {"name": scene.floor.database.name}
+            )
+            assert list(found) == [True]
+
+    scene.begin()
+    code = scene.tick_held_at(point, end_the_writer)
+    stored = scene.floor.rows("SELECT count(*) FROM ops.orders")[0][0]
+    assert code == (ExitCode.DATABASE if ends else ExitCode.OK)
+    if ends:
+        # After its commit the first order is sent, and the tick ends where it would store the outcome.
+        assert (stored, scene.accepted()) == ((0, 0) if at == "before its commit" else (1, 1))
+    assert scene.accepted() <= stored
+    assert not scene.converge()
