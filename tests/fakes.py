@@ -27,6 +27,9 @@ class FakeClock:
         self.slept.append(seconds)
         self.time += timedelta(seconds=seconds)
 
+    def uptime(self) -> float:
+        return self.time.timestamp()
+
 
 class ScriptedServer:
     """Gives the answers in their order and keeps the requests. An exception is raised in place of a reply."""

@@ -106,6 +106,10 @@ class Venue:
         """Let virtual time pass."""
         self.simulator.set_clock(ClockMode.VIRTUAL, self.now() + timedelta(seconds=seconds))
 
+    def uptime(self) -> float:
+        """The virtual moment, which is also what counts while a process stands still."""
+        return self.now().timestamp()
+
     def advance_to(self, moment: datetime) -> None:
         """Let virtual time pass until a moment."""
         self.simulator.set_clock(ClockMode.VIRTUAL, moment)

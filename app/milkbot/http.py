@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Final
 import httpx2
 
 from milkbot import failpoints
-from milkbot.domain.clock import Clock
+from milkbot.domain.clock import Clock, Deadline
 
 Transport = httpx2.BaseTransport
 Params = Sequence[tuple[str, str]]
@@ -24,7 +25,17 @@ Authorize = Callable[[str, str], Mapping[str, str]]
 TIMEOUT_SECONDS: Final = 15.0
 """How long a reply is waited for, unless a session says otherwise."""
 
+WRITE_SECONDS: Final = 5.0
+"""How long a request may wait for room in the socket."""
+
+UNACKNOWLEDGED_SECONDS: Final = 10.0
+"""How long the kernel repeats what the other side has not acknowledged, also after the socket was closed. Then it drops
+the connection and all that waits in it."""
+
 _CONNECT_SECONDS: Final = 5.0
+_SOCKET_OPTIONS: Final = [(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNACKNOWLEDGED_SECONDS * 1000))]
+_BEFORE_BYTES: Final = ("send_request_headers.started", "send_request_body.started")
+"""What the library says before it writes to the socket: it is connected then, and TLS is agreed on."""
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _RETRY_STATUS: Final = frozenset({408, 429})
 _TOO_MANY: Final = 429
@@ -36,6 +47,13 @@ class TransportError(Exception):
     def __init__(self, message: str, *, possibly_sent: bool) -> None:
         self.possibly_sent = possibly_sent
         super().__init__(message)
+
+
+class TooLateError(TransportError):
+    """The deadline passed before the request had left: no byte of its body did."""
+
+    def __init__(self, request: str) -> None:
+        super().__init__(f"{request}: kept back, for its deadline has passed", possibly_sent=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +110,12 @@ class HttpSession:
         self._client = httpx2.Client(
             base_url=base_url,
             headers=dict(headers),
-            transport=transport,
-            timeout=httpx2.Timeout(timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)),
+            transport=transport or httpx2.HTTPTransport(trust_env=False, socket_options=_SOCKET_OPTIONS),
+            timeout=httpx2.Timeout(
+                timeout_seconds,
+                connect=min(timeout_seconds, _CONNECT_SECONDS),
+                write=min(timeout_seconds, WRITE_SECONDS),
+            ),
             follow_redirects=follow_redirects,
             trust_env=False,
         )
@@ -108,14 +130,26 @@ class HttpSession:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         authorize: Authorize | None = None,
+        deadline: Deadline | None = None,
     ) -> Reply:
-        """Send once and read the whole reply, whatever its status. Raises TransportError."""
+        """Send once and read the whole reply, whatever its status. Raises TransportError.
+
+        Past its deadline nothing is written any more: this raises TooLateError, which is asked last when the socket is
+        connected and the body would be its next bytes.
+        """
         request = self._client.build_request(
-            method, path, params=list(params) or None, content=body, headers=dict(headers or {})
+            method,
+            path,
+            params=list(params) or None,
+            content=body,
+            headers=dict(headers or {}),
+            extensions={} if deadline is None else {"trace": _kept_to(deadline, f"{method} {path}")},
         )
         if authorize is not None:
             wire_path = request.url.raw_path.partition(b"?")[0].decode("ascii")
             request.headers.update(authorize(method, wire_path))
+        if deadline is not None and deadline.passed:
+            raise TooLateError(f"{method} {path}")
         started, status = time.monotonic(), None
         try:
             failpoints.reach("request.sending")
@@ -133,6 +167,16 @@ class HttpSession:
     def close(self) -> None:
         """Drop all connections."""
         self._client.close()
+
+
+def _kept_to(deadline: Deadline, request: str) -> Callable[[str, Mapping[str, object]], None]:
+    """What the library calls at its steps: it stops a request that would be written after the deadline."""
+
+    def step(event: str, _: Mapping[str, object]) -> None:
+        if event.endswith(_BEFORE_BYTES) and deadline.passed:
+            raise TooLateError(request)
+
+    return step
 
 
 @dataclass(frozen=True, slots=True)

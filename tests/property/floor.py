@@ -116,6 +116,10 @@ class Floor:
         """Let virtual time pass, at once."""
         self.simulator.set_clock(ClockMode.VIRTUAL, self.now() + timedelta(seconds=seconds))
 
+    def uptime(self) -> float:
+        """The virtual moment, which is also what counts while a process stands still."""
+        return self.now().timestamp()
+
     @property
     def tester(self) -> str:
         """The key of the account that the trader trades on."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from milkbot.domain.clock import Deadline
 from milkbot.domain.orders import OrderIntent, OrderState
 from milkbot.domain.trading_state import TradingState
 from milkbot.trader.orders.manager import OrderManager
@@ -24,11 +25,11 @@ def sends_again_what_was_not_answered() -> Sabotage:
     """A create is retried like a read."""
     create = KalshiClient.create_order
 
-    def retried(venue: KalshiClient, intent: OrderIntent) -> PlacedOrder:
+    def retried(venue: KalshiClient, intent: OrderIntent, deadline: Deadline) -> PlacedOrder:
         try:
-            return create(venue, intent)
+            return create(venue, intent, deadline)
         except OrderOutcomeUnknownError:
-            return create(venue, intent)
+            return create(venue, intent, deadline)
 
     return patch.object(KalshiClient, "create_order", retried)
 
@@ -37,11 +38,11 @@ def sends_again_under_a_new_name() -> Sabotage:
     """A create is retried with a fresh client id, as the exchange's own starter code did."""
     create = KalshiClient.create_order
 
-    def retried(venue: KalshiClient, intent: OrderIntent) -> PlacedOrder:
+    def retried(venue: KalshiClient, intent: OrderIntent, deadline: Deadline) -> PlacedOrder:
         try:
-            return create(venue, intent)
+            return create(venue, intent, deadline)
         except OrderOutcomeUnknownError:
-            return create(venue, replace(intent, client_order_id=f"{intent.client_order_id}-2"))
+            return create(venue, replace(intent, client_order_id=f"{intent.client_order_id}-2"), deadline)
 
     return patch.object(KalshiClient, "create_order", retried)
 
@@ -50,9 +51,9 @@ def takes_silence_for_a_refusal() -> Sabotage:
     """An order without an answer is forgotten as rejected."""
     create = KalshiClient.create_order
 
-    def refused(venue: KalshiClient, intent: OrderIntent) -> PlacedOrder:
+    def refused(venue: KalshiClient, intent: OrderIntent, deadline: Deadline) -> PlacedOrder:
         try:
-            return create(venue, intent)
+            return create(venue, intent, deadline)
         except OrderOutcomeUnknownError as error:
             raise OrderRejectedError("timeout", str(error), 0) from error
 
@@ -71,7 +72,7 @@ def sends_before_it_commits() -> Iterator[None]:
         except (OrderRejectedError, OrderOutcomeUnknownError) as error:
             answer = error
 
-        def known(_: KalshiClient, __: OrderIntent) -> PlacedOrder:
+        def known(_: KalshiClient, __: OrderIntent, ___: Deadline) -> PlacedOrder:
             if isinstance(answer, Exception):
                 raise answer
             found: PlacedOrder = answer

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.fakes import FakeClock
 from tests.patience import PATIENCE
 
-from milkbot.http import Backoff, HttpSession, Reply, TransportError, send_read
+from milkbot.domain.clock import Deadline
+from milkbot.http import Backoff, HttpSession, Reply, TooLateError, TransportError, send_read
 
 
 @contextmanager
@@ -95,6 +97,80 @@ def test_the_signed_path_is_the_one_that_is_sent() -> None:
     assert signed == [("DELETE", "/base/orders/a%2Fb")]
     assert requests[0].startswith(b"DELETE /base/orders/a%2Fb?exchange_index=0 HTTP/1.1\r\n")
     assert b"X-Signed: /base/orders/a%2Fb" in requests[0]
+
+
+class StopsAt(FakeClock):
+    """A process that is stopped for an hour before it asks for the time of its uptime that many times."""
+
+    def __init__(self, question: int) -> None:
+        super().__init__()
+        self._left = question
+
+    def uptime(self) -> float:
+        self._left -= 1
+        return 3600.0 if self._left < 0 else 0.0
+
+
+@pytest.mark.parametrize("stopped_at", [0, 1, 2], ids=["unconnected", "connected", "headers written"])
+def test_no_byte_of_a_body_leaves_after_its_deadline(stopped_at: int) -> None:
+    """The process is stopped before it connects, once it is connected, and once the headers are written."""
+    with server(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}") as (address, requests):
+        session = HttpSession(address, {})
+        deadline = Deadline(StopsAt(stopped_at), 20.0)
+        with pytest.raises(TooLateError, match="POST /orders: kept back") as error:
+            session.send("POST", "/orders", body=b"the order", deadline=deadline)
+        session.close()
+    assert not error.value.possibly_sent
+    assert not any(b"the order" in seen for seen in requests)
+
+
+def test_a_request_is_sent_up_to_its_deadline() -> None:
+    with server(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}") as (address, requests):
+        session, clock = HttpSession(address, {}), FakeClock()
+        deadline = Deadline.within(clock, 20)
+        clock.sleep(20)
+        assert session.send("POST", "/orders", body=b"the order", deadline=deadline).status == 201
+        assert session.traffic.answers == {"2xx": 1}
+        clock.sleep(0.1)
+        with pytest.raises(TooLateError):
+            session.send("POST", "/orders", body=b"the order", deadline=deadline)
+        assert session.traffic.answers == {"2xx": 1}, "nothing was sent"
+        session.close()
+    assert b"".join(requests).count(b"POST /base/orders") == 1
+
+
+def test_a_connection_that_kept_back_a_request_serves_no_other() -> None:
+    """Half a request is in it."""
+    with server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as (address, requests):
+        session = HttpSession(address, {})
+        with pytest.raises(TooLateError):
+            session.send("POST", "/orders", body=b"the order", deadline=Deadline(StopsAt(2), 20.0))
+        assert session.send("GET", "/x").ok
+        session.close()
+    assert requests[-1].startswith(b"GET /base/x HTTP/1.1\r\n")
+
+
+def test_the_kernel_gives_up_what_is_not_acknowledged_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read where the deadline is asked for, with the body still to be written."""
+    made: list[socket.socket] = []
+    seen: list[int] = []
+    connect = socket.create_connection
+
+    def connected(*arguments: Any, **named: Any) -> socket.socket:
+        made.append(connect(*arguments, **named))
+        return made[-1]
+
+    class Looks(FakeClock):
+        def uptime(self) -> float:
+            seen.extend(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) for one in made)
+            return 0.0
+
+    monkeypatch.setattr(socket, "create_connection", connected)
+    with server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as (address, _):
+        session = HttpSession(address, {})
+        session.send("POST", "/orders", body=b"the order", deadline=Deadline(Looks(), 20.0))
+        session.close()
+    assert seen == [10_000, 10_000]
 
 
 def test_numbers_of_a_body_are_exact() -> None:

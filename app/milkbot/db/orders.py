@@ -29,16 +29,21 @@ class IntentContext:
     attempt: int
 
 
-def commit_intent(session: Session, intent: OrderIntent, context: IntentContext, *, mode: TradingMode) -> int:
-    """Write an order that is about to be sent; the caller commits before it touches a socket. Returns its id."""
+def commit_intent(
+    session: Session, intent: OrderIntent, context: IntentContext, *, mode: TradingMode, at: datetime
+) -> int:
+    """Write an order that is about to be sent; the caller commits before it touches a socket. Returns its id.
+
+    `at` is when its commit begins, which may be long after the decision: its absence is proved from then on.
+    """
     row = insert(Order).values(
         trading_mode=mode,
         **asdict(intent),
         **asdict(context),
         state=OrderState.PENDING,
         state_event=OrderEvent.COMMITTED,
-        sent_at=intent.created_at,
-        updated_at=intent.created_at,
+        sent_at=at,
+        updated_at=at,
     )
     return session.execute(row.returning(Order.id)).scalar_one()
 

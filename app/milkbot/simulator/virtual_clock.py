@@ -41,6 +41,10 @@ class SimulatorClock:
         """Let that much virtual time pass, at once."""
         self.advance_to(self.now() + timedelta(seconds=seconds))
 
+    def uptime(self) -> float:
+        """Virtual time too: it stands still where that does."""
+        return self.now().timestamp()
+
     def advance_to(self, moment: datetime) -> None:
         """Let time pass until a moment that is not before now."""
         answer = self._post({"mode": "virtual", "now": moment.isoformat()})

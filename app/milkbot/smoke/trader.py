@@ -99,7 +99,7 @@ def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
         created_at=sample.happened,
     )
     context = orders.IntentContext(signal_id, sample.event, sample.name, sample.day, STRATEGY, attempt=1)
-    order_id = check.need(orders.commit_intent, session, intent, context, mode=mode)
+    order_id = check.need(orders.commit_intent, session, intent, context, mode=mode, at=sample.happened)
     order = check.need(orders.order_by_id, session, order_id)
     check(orders.attempts, session, mode, sample.ticker, STRATEGY, sample.happened)
     check(orders.known_client_ids, session, [sample.name])

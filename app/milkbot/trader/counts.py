@@ -29,6 +29,7 @@ class TickCounts:
     mismatches: int | None = None
     invariants_broken: int | None = None
     canceled: int | None = None
+    too_late: int | None = None
     events: int | None = None
     decisions: int | None = None
     weather_problems: int | None = None
@@ -47,6 +48,7 @@ class TickCounts:
             mismatches=row.get("mismatches"),
             invariants_broken=row.get("invariants broken"),
             canceled=row.get("canceled"),
+            too_late=row.get("too late"),
             events=row.get("events"),
             decisions=row.get("decisions"),
             weather_problems=row.get("weather problems"),
@@ -65,6 +67,7 @@ class TickCounts:
             "mismatches": self.mismatches,
             "invariants broken": self.invariants_broken,
             "canceled": self.canceled,
+            "too late": self.too_late,
             "events": self.events,
             "decisions": self.decisions,
             "weather problems": self.weather_problems,

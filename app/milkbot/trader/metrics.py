@@ -219,6 +219,11 @@ def _add_day(page: Page, summary: LedgerSummary) -> None:
         ("settlements", "Settlements found in the UTC day.", counts.settlements),
         ("mismatches", "Positions in the UTC day that were not what the exchange holds.", counts.mismatches),
         ("canceled", "Orders canceled in the UTC day that a dead tick had left resting.", counts.canceled),
+        (
+            "too_late",
+            "Orders of the UTC day that were not sent any more: too long after their commit.",
+            counts.too_late,
+        ),
     ):
         page.counter(f"milkbot_{name}", text, number or 0)
 

@@ -217,6 +217,7 @@ class TradingLoop:
                 continue
             outcome = orders.place(order.intent, order.context)
             report.counts.orders[outcome] += 1
+            report.counts.too_late = orders.too_late
             if outcome in UNRESOLVED:
                 unresolved.add(event_ticker)
 

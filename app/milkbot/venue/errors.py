@@ -35,8 +35,15 @@ class OrderRejectedError(MilkbotError):
 class OrderNotSentError(OrderRejectedError):
     """It is proved that no byte of the order left this machine: as good as a refusal. Its HTTP status is 0."""
 
+    def __init__(self, reason: str, code: str = "not_sent") -> None:
+        super().__init__(code, reason, 0)
+
+
+class OrderTooLateError(OrderNotSentError):
+    """Its deadline passed before it was sent, so it never will be."""
+
     def __init__(self, reason: str) -> None:
-        super().__init__("not_sent", reason, 0)
+        super().__init__(reason, "too_late")
 
 
 class OrderOutcomeUnknownError(MilkbotError):

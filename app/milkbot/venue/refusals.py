@@ -225,6 +225,14 @@ REFUSALS: Final = (
         _TICK,
         counts=False,
     ),
+    Refusal(
+        ("too_late",),
+        (),
+        _OURS,
+        "It could not be sent within 20 s of its commit: this machine stood still. Check its load, memory and disk.",
+        _TICK,
+        counts=False,
+    ),
 )
 """Where two rows have a code in common, the one with details comes first."""
 

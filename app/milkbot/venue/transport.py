@@ -8,7 +8,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from milkbot.domain.clock import Clock
+from milkbot.domain.clock import Clock, Deadline
 from milkbot.errors import ConfigError
 from milkbot.http import (
     TIMEOUT_SECONDS,
@@ -127,23 +127,37 @@ class VenueSession:
         raise VenueReadError(f"GET {path}: the list did not end after {MOST_PAGES} pages")
 
     def write(
-        self, method: str, path: str, cost: int, *, params: Params = (), body: Mapping[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        cost: int,
+        *,
+        params: Params = (),
+        body: Mapping[str, object] | None = None,
+        deadline: Deadline | None = None,
     ) -> Reply:
-        """Send exactly once; the reply counts whatever its status. Raises TransportError, ConfigError without a key."""
+        """Send exactly once; the reply counts whatever its status. Raises TransportError, ConfigError without a key.
+
+        The wait for tokens and the signing count toward the deadline: it is asked after them, at the socket.
+        """
         if self._credentials is None:
             raise ConfigError(["KALSHI_API_KEY_ID is not set; orders need a key of the exchange"])
         self.writes.take(cost)
-        return self._send(method, path, params, None if body is None else json.dumps(body).encode())
+        return self._send(method, path, params, None if body is None else json.dumps(body).encode(), deadline)
 
     def close(self) -> None:
         """Drop the connections."""
         self._http.close()
 
-    def _send(self, method: str, path: str, params: Params, body: bytes | None = None) -> Reply:
+    def _send(
+        self, method: str, path: str, params: Params, body: bytes | None = None, deadline: Deadline | None = None
+    ) -> Reply:
         headers = {} if body is None else {"Content-Type": "application/json"}
         authorize = None if self._credentials is None else self._authorize
         sent_at = self._clock.now()
-        reply = self._http.send(method, path, params=params, body=body, headers=headers, authorize=authorize)
+        reply = self._http.send(
+            method, path, params=params, body=body, headers=headers, authorize=authorize, deadline=deadline
+        )
         self._measure_skew(sent_at, reply)
         return reply
 

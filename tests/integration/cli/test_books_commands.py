@@ -78,7 +78,7 @@ def test_a_refused_order_is_shown_with_the_details_of_the_exchange(milkbot: Milk
     refused = OrderRejectedError("invalid_order", "invalid order", 400, "post only cross")
     with Session(database.engine()) as session, session.begin():
         order = order_rows.order_by_id(
-            session, order_rows.commit_intent(session, intent, context, mode=TradingMode.DEMO)
+            session, order_rows.commit_intent(session, intent, context, mode=TradingMode.DEMO, at=NOON)
         )
         order_rows.move(session, order, OrderState.REJECTED, at=NOON, reason=refused.reason)
     (row,) = json.loads(milkbot("orders", "--json").out)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -31,6 +33,8 @@ class TickServer:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self.tick = 0
+        """The process of the tick that runs, or that ran last."""
 
     def run(self, environment: dict[str, str], meanwhile: Callable[[], None] | None = None) -> int:
         """The exit code of a tick with that environment; `meanwhile` is called once it runs."""
@@ -38,7 +42,7 @@ class TickServer:
             raise RuntimeError("the tick server has no pipes")
         self._process.stdin.write(json.dumps(environment) + "\n")
         self._process.stdin.flush()
-        self._process.stdout.readline()
+        self.tick = int(self._process.stdout.readline())
         if meanwhile is not None:
             meanwhile()
         return int(self._process.stdout.readline())
@@ -91,12 +95,29 @@ class Scene:
 
         return self.tick(f"{point}=wait:{file}", meanwhile)
 
-    def points(self) -> list[str]:
+    def tick_stopped_at(self, point: str, act: Callable[[], None], **more: str) -> int:
+        """A tick that SIGSTOP stops at that point, and SIGCONT continues when `act` is done."""
+
+        def meanwhile() -> None:
+            status = Path(f"/proc/{self.ticks.tick}/stat")
+            deadline = time.monotonic() + PATIENCE
+            while status.read_text("utf-8").rpartition(") ")[2][0] != "T":
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"the tick did not come to {point}")
+                time.sleep(0.002)
+            try:
+                act()
+            finally:
+                os.kill(self.ticks.tick, signal.SIGCONT)
+
+        return self.tick(f"{point}=stop", meanwhile, None, **more)
+
+    def points(self, **more: str) -> list[str]:
         """Every point that a tick of a new scene comes by, in order."""
         record = self.directory / "points"
         record.unlink(missing_ok=True)
         self.begin()
-        if code := self.tick(None, None, None, **{failpoints.RECORD: str(record)}):
+        if code := self.tick(None, None, None, **{failpoints.RECORD: str(record)}, **more):
             raise AssertionError(f"the tick that is recorded left with {code}")
         return record.read_text("utf-8").split()
 

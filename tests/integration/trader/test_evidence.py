@@ -49,7 +49,7 @@ def placed(session: Session, *states: OrderState, expires_at: datetime | None = 
         "mb-1", TICKER, BookSide.BID, TEN, PRICE, TimeInForce.GOOD_TILL_CANCELED, 0, SENT, expires_at=expires_at
     )
     context = order_rows.IntentContext(None, "KXHIGHNY-26AUG03", "NYC", date(2026, 8, 3), "s", 1)
-    order_id = order_rows.commit_intent(session, intent, context, mode=DEMO)
+    order_id = order_rows.commit_intent(session, intent, context, mode=DEMO, at=intent.created_at)
     for state in states:
         order_rows.move(session, order_rows.order_by_id(session, order_id), state, at=SENT, reason=None)
     return order_id

@@ -10,14 +10,31 @@ from __future__ import annotations
 import json
 import os
 import sys
+import urllib.request
+from datetime import datetime
 from typing import NoReturn
 
 from milkbot.cli import main
-from milkbot.simulator.virtual_clock import SimulatorClock
+from milkbot.domain.clock import SystemClock
+from milkbot.simulator.virtual_clock import STATE_PATH, SimulatorClock
 from milkbot.trader import clients
+from milkbot.trader.orders import manager
 
 CLOCK = "MILKBOT_TEST_CLOCK"
 """Where the simulator is asked for the time, which no cut of the exchange's wire touches."""
+SEND_WITHIN = "MILKBOT_TEST_SEND_WITHIN"
+"""Seconds of real uptime within which an order is sent. Others may move the simulator's time meanwhile."""
+
+
+class SharedClock(SimulatorClock):
+    """Of a tick that may be stopped: time goes on without it, and its uptime is real. It reads past all failpoints."""
+
+    def now(self) -> datetime:
+        with urllib.request.urlopen(f"{self._origin}{STATE_PATH}") as answer:
+            return datetime.fromisoformat(str(json.load(answer)["now"]))
+
+    def uptime(self) -> float:
+        return SystemClock().uptime()
 
 
 def tick(environment: dict[str, str]) -> NoReturn:
@@ -27,7 +44,11 @@ def tick(environment: dict[str, str]) -> NoReturn:
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
         os.dup2(nowhere.fileno(), 1)
     sys.argv = ["milkbot", "tick"]
-    setattr(clients, "SystemClock", lambda: SimulatorClock(environment[CLOCK]))  # noqa: B010 - it stands in for the class
+    clock = SimulatorClock
+    if SEND_WITHIN in environment:
+        clock = SharedClock
+        setattr(manager, "SEND_WITHIN", float(environment[SEND_WITHIN]))  # noqa: B010 - a constant but here
+    setattr(clients, "SystemClock", lambda: clock(environment[CLOCK]))  # noqa: B010 - it stands in for the class
     code = 0
     try:
         main()

@@ -27,6 +27,7 @@ from milkbot.db.ops import FillRow, Order, PositionRow, SettlementRow
 from milkbot.db.orders import IntentContext
 from milkbot.db.risk_tables import OrderGroupAct
 from milkbot.db.state import Writer
+from milkbot.domain.clock import Deadline
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OPEN, OrderEvent, OrderIntent, OrderState, event_of
@@ -163,8 +164,8 @@ class Ledger:
 
     # --- orders
 
-    def commit_intent(self, intent: OrderIntent, context: IntentContext, *, mode: TradingMode) -> int:
-        row = self.add_order(**asdict(intent), **asdict(context), state_event=OrderEvent.COMMITTED)
+    def commit_intent(self, intent: OrderIntent, context: IntentContext, *, mode: TradingMode, at: datetime) -> int:
+        row = self.add_order(**asdict(intent), **asdict(context), sent_at=at, state_event=OrderEvent.COMMITTED)
         assert mode is DEMO
         return row.id
 
@@ -391,6 +392,7 @@ class Account(KalshiClient):
         self.refuses: dict[str, Exception] = {}
         self.odd: list[UnreadObject] = []
         self.placed: PlacedOrder | None = None
+        self.deadline: Deadline | None = None
         self.reduced_by = Count(ZERO)
         self.groups: dict[str, bool] = {}
         self.listed: list[VenueOrder] = []
@@ -403,8 +405,9 @@ class Account(KalshiClient):
         self.as_of: datetime | None = None
         self.cash: Balance | None = None
 
-    def create_order(self, intent: OrderIntent) -> PlacedOrder:
+    def create_order(self, intent: OrderIntent, deadline: Deadline | None = None) -> PlacedOrder:
         self._hear("create_order", intent)
+        self.deadline = deadline
         assert self.placed is not None
         return self.placed
 

@@ -76,5 +76,6 @@ def test_what_the_market_did_meanwhile_is_no_reject_for_the_breaker() -> None:
         "not_sent",
         "post_only_cross",
         "service_unavailable",
+        "too_late",
     }
     assert UNLISTED.counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -11,17 +12,33 @@ from milkbot import failpoints
 from milkbot.db import orders as order_rows
 from milkbot.db import ticks
 from milkbot.db.state import Writer
-from milkbot.domain.clock import Clock
+from milkbot.domain.clock import Clock, Deadline
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import OPEN, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.units import ZERO
 from milkbot.errors import MilkbotError
 from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.client import KalshiClient
-from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
+from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError, OrderTooLateError
 from milkbot.venue.values import PlacedOrder
 
 log = structlog.get_logger(__name__)
+
+SEND_WITHIN: Final = 20.0
+"""Seconds from the begin of an intent's commit, after which its order is not sent any more.
+
+A process may be stopped at any step (SIGSTOP, swap, a sleeping machine). Its lock may be lost meanwhile, and another
+tick gives up an order that the exchange's lists do not show `ABSENCE_PROOF` (60 s) after that begin. So the last byte
+of an order must have left before. These seconds add up to 45:
+
+- 20 until its body is given to the socket, which is connected by then: `HttpSession.send` asks for the deadline there;
+- `WRITE_SECONDS` (5), for which the socket may have no room for it;
+- `UNACKNOWLEDGED_SECONDS` (10), for which the kernel may repeat it;
+- `MAX_SKEW_SECONDS` (10) between our clock, which stamps the begin, and the exchange's, which stamps its lists.
+
+Nothing can be asked between the last question and the system call that writes. A process that is stopped within these
+microseconds sends its order later. So does a machine that falls asleep with the order in its kernel.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +63,31 @@ class OrderManager:
         self._venue = venue
         self._clock = clock
         self._mode = mode
+        self.too_late = 0
+        """Orders whose deadline passed before they were sent."""
 
     def place(self, intent: OrderIntent, context: order_rows.IntentContext) -> OrderState:
         """Commit the intent, send it once, record the outcome; returns the order's state.
 
         Raises DatabaseUnavailableError before anything is sent when the intent cannot be committed. If the outcome
         cannot be committed the order remains PENDING, which the next reconciliation treats as unknown.
+
+        An order that cannot be sent within SEND_WITHIN is never sent: it is REJECTED as `too_late`.
         """
+        deadline = Deadline.within(self._clock, SEND_WITHIN)
         with self._writer.transaction() as session:
-            order_id = order_rows.commit_intent(session, intent, context, mode=self._mode)
+            # Not before the deadline is set: others count from this time, and must not count from an earlier one.
+            now = self._clock.now()
+            order_id = order_rows.commit_intent(session, intent, context, mode=self._mode, at=now)
         failpoints.reach("intent.committed")
         placed: PlacedOrder | None = None
         reason: str | None = None
         try:
-            placed = self._venue.create_order(intent)
+            placed = self._venue.create_order(intent, deadline)
             state = state_of_answer(intent, placed)
         except OrderRejectedError as error:
             state, reason = OrderState.REJECTED, error.reason
+            self.too_late += isinstance(error, OrderTooLateError)
         except OrderOutcomeUnknownError as error:
             state, reason = OrderState.UNKNOWN, str(error)
         failpoints.reach("create.answered")

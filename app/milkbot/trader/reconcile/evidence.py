@@ -54,7 +54,7 @@ class Listing:
 
 def absence_is_due(order: Order, as_of: datetime) -> bool:
     """Whether lists that are this fresh would show the order, if it were at the exchange."""
-    return OrderState(order.state) in UNRESOLVED and as_of - order.created_at >= ABSENCE_PROOF
+    return OrderState(order.state) in UNRESOLVED and as_of - (order.sent_at or order.created_at) >= ABSENCE_PROOF
 
 
 def apply(session: Session, mode: TradingMode, listing: Listing, deadline: timedelta) -> Evidence:

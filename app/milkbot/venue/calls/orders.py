@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
+from milkbot.domain.clock import Deadline
 from milkbot.domain.orders import OrderIntent
 from milkbot.domain.units import ZERO, Count
-from milkbot.http import Params, Reply, TransportError
+from milkbot.http import Params, Reply, TooLateError, TransportError
 from milkbot.validation import reason
 from milkbot.venue import outcomes
 from milkbot.venue.calls.base import Calls
-from milkbot.venue.errors import CancelFailedError, ClockSkewError, OrderNotSentError
+from milkbot.venue.errors import CancelFailedError, ClockSkewError, OrderNotSentError, OrderTooLateError
 from milkbot.venue.rate_limits import CANCEL_COST, DEFAULT_COST
 from milkbot.venue.transport import refusal
 from milkbot.venue.values import PlacedOrder
@@ -23,12 +24,17 @@ ORDERS: Final = "/portfolio/events/orders"
 class OrderCalls(Calls):
     """/portfolio/events/orders, one at a time."""
 
-    def create_order(self, intent: OrderIntent) -> PlacedOrder:
-        """Send an order once. Raises OrderRejectedError (proven) or OrderOutcomeUnknownError (all else)."""
+    def create_order(self, intent: OrderIntent, deadline: Deadline | None = None) -> PlacedOrder:
+        """Send an order once. Raises OrderRejectedError (proven) or OrderOutcomeUnknownError (all else).
+
+        Past its deadline it is not sent any more: that raises OrderTooLateError, which is a proven rejection.
+        """
         body = order_body(intent)
         self._check_clock()
         try:
-            reply = self._session.write("POST", ORDERS, DEFAULT_COST, body=body)
+            reply = self._session.write("POST", ORDERS, DEFAULT_COST, body=body, deadline=deadline)
+        except TooLateError as error:
+            raise OrderTooLateError(str(error)) from error
         except TransportError as error:
             raise outcomes.no_reply(intent.client_order_id, intent.ticker, error) from error
         return outcomes.placed(intent, reply, self.unknown_fields)

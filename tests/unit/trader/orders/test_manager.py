@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 from tests.fakes import FakeClock
 from tests.unit.trader.ledger import DEMO, Account, Ledger
 
 from milkbot import failpoints
 from milkbot.db.orders import IntentContext
+from milkbot.db.state import Writer
+from milkbot.domain.clock import Deadline
 from milkbot.domain.orders import BookSide, OrderEvent, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.units import Count, Price
 from milkbot.errors import DatabaseUnavailableError
-from milkbot.trader.orders.manager import Cancel, OrderManager, state_of_answer
-from milkbot.venue.errors import CancelFailedError, OrderNotSentError, OrderOutcomeUnknownError, OrderRejectedError
+from milkbot.http import UNACKNOWLEDGED_SECONDS, WRITE_SECONDS
+from milkbot.trader.orders.manager import SEND_WITHIN, Cancel, OrderManager, state_of_answer
+from milkbot.trader.reconcile.evidence import ABSENCE_PROOF
+from milkbot.venue.errors import (
+    CancelFailedError,
+    OrderNotSentError,
+    OrderOutcomeUnknownError,
+    OrderRejectedError,
+    OrderTooLateError,
+)
+from milkbot.venue.transport import MAX_SKEW_SECONDS
 from milkbot.venue.values import PlacedOrder
 
 SENT = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
@@ -78,6 +91,56 @@ def test_the_complete_intent_is_committed_before_the_order_is_sent_once(
     assert (row.signal_id, row.event_ticker, row.city_code) == (7, "KXHIGHNY-26AUG03", "NYC")
     assert (row.climate_day, row.strategy_name, row.attempt) == (date(2026, 8, 3), "normal-by-lead", 2)
     assert (row.state, row.state_event) == ("pending", "committed")
+    assert row.sent_at == NOW, "its absence is proved from the commit on, not from the decision"
+
+
+class CommitTakes(FakeClock):
+    """A clock that stands still but for the commit: that takes so many seconds."""
+
+    def __init__(self, seconds: float, writer: Writer) -> None:
+        super().__init__(NOW)
+        self._seconds, self._writer = seconds, writer
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        with self._writer.transaction() as session:
+            yield session
+        self.sleep(self._seconds)
+
+
+def test_an_order_is_sent_within_twenty_seconds_of_the_begin_of_its_commit(
+    ledger: Ledger, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.placed, writer = RESTING, ledger.writer()
+    clock = CommitTakes(15, ledger.writer())
+    monkeypatch.setattr(writer, "transaction", clock.transaction)
+    OrderManager(writer, account, clock, DEMO).place(INTENT, CONTEXT)
+    assert account.deadline == Deadline(clock, NOW.timestamp() + 20)
+
+
+def test_the_last_byte_of_an_order_has_left_before_its_absence_can_be_proved() -> None:
+    leaves = SEND_WITHIN + WRITE_SECONDS + UNACKNOWLEDGED_SECONDS + MAX_SKEW_SECONDS
+    assert leaves == 45
+    assert timedelta(seconds=leaves) < ABSENCE_PROOF
+
+
+def test_an_order_that_is_too_late_is_rejected_as_never_sent_and_counted(
+    ledger: Ledger, account: Account, orders: OrderManager
+) -> None:
+    account.refuses["create_order"] = OrderTooLateError("kept back")
+    assert orders.place(INTENT, CONTEXT) is OrderState.REJECTED
+    (row,) = ledger.orders
+    assert (row.state, row.state_event, row.state_reason) == ("rejected", "refused", "too_late")
+    assert orders.too_late == 1
+    orders.place(INTENT, CONTEXT)
+    assert orders.too_late == 2
+
+
+def test_an_order_that_is_refused_or_sent_is_not_counted_as_too_late(account: Account, orders: OrderManager) -> None:
+    orders.place(INTENT, CONTEXT)
+    account.refuses["create_order"] = OrderNotSentError("connection refused")
+    orders.place(INTENT, CONTEXT)
+    assert orders.too_late == 0
 
 
 def test_nothing_is_sent_once_the_lock_is_lost(ledger: Ledger, account: Account) -> None:
