@@ -78,9 +78,14 @@ def env_file_of_host() -> Path | None:
 
 
 @contextmanager
-def open_database(settings: Settings, application: str) -> Iterator[Engine]:
-    """An engine on the configured database, named after the command; its connections end with the block."""
-    engine = make_engine(settings.database, application=f"milkbot {application}")
+def open_database(settings: Settings, application: str, *, statement_seconds: int = 30) -> Iterator[Engine]:
+    """An engine on the configured database, named after the command; its connections end with the block.
+
+    `statement_seconds` is how long one of its statements may run.
+    """
+    engine = make_engine(
+        settings.database, application=f"milkbot {application}", statement_timeout_ms=statement_seconds * 1000
+    )
     try:
         yield engine
     finally:

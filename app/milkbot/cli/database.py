@@ -136,7 +136,7 @@ def smoke(as_json: Json = False) -> None:
 
 def _migrate(run: _Run, revision: str, timeouts: Timeouts) -> None:
     settings = settings_of_host("db")
-    with open_database(settings, "migrate") as engine:
+    with open_database(settings, "migrate", statement_seconds=timeouts.statement) as engine:
         before, after = _asked(lambda: run(engine, revision, timeouts=timeouts))
     typer.echo(f"{before or 'none'} -> {after or 'none'}" if before != after else f"{after} already")
 

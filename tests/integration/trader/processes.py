@@ -78,7 +78,7 @@ class Scene:
             wanted[failpoints.VARIABLE] = failpoint
         return (server or self.ticks).run(child_environment(**wanted), meanwhile)
 
-    def tick_held_at(self, point: str, act: Callable[[], None]) -> int:
+    def tick_held_at(self, point: str, act: Callable[[], None], **more: str) -> int:
         """A tick that stands still at that point while `act` is done to the world around it."""
         file = self.directory / "held"
 
@@ -93,7 +93,7 @@ class Scene:
             finally:
                 file.unlink()
 
-        return self.tick(f"{point}=wait:{file}", meanwhile)
+        return self.tick(f"{point}=wait:{file}", meanwhile, None, **more)
 
     def tick_stopped_at(self, point: str, act: Callable[[], None], **more: str) -> int:
         """A tick that SIGSTOP stops at that point, and SIGCONT continues when `act` is done."""

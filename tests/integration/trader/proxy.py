@@ -1,15 +1,25 @@
-"""A wire between trader and exchange that can be cut: every connection is reset, and so is every new one."""
+"""A wire from the trader to its exchange or its database that can be cut."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
+from typing import Final
 
 from tests.patience import PATIENCE
+
+_SO_ATTACH_FILTER: Final = 26
+_RETURN_NOTHING: Final = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+_DROP_ALL: Final = struct.pack("HL", 1, ctypes.addressof(_RETURN_NOTHING))
+"""A filter of one instruction, which keeps no byte of any packet: so none is acknowledged."""
 
 
 class Cut(StrEnum):
@@ -20,15 +30,18 @@ class Cut(StrEnum):
     """No byte gets through any more."""
     AFTER = "after"
     """What the trader says still arrives; no answer comes back."""
+    SILENTLY = "silently"
+    """The other side vanishes: its kernel drops every packet of the connections that there are, and sends none."""
 
 
 class Proxy:
-    """Passes bytes on to one port of this machine. `cut` may be set from any thread."""
+    """Passes bytes on to one port of this machine, or to a Unix socket. `cut` may be set from any thread."""
 
-    def __init__(self, port: int) -> None:
-        self._target = port
+    def __init__(self, target: int | Path) -> None:
+        self._target = target
         self._cut = Cut.NOWHERE
         self._open: set[asyncio.StreamWriter] = set()
+        self._trader: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self.port = 0
 
@@ -41,13 +54,17 @@ class Proxy:
         if where is Cut.BEFORE:
             for writer in self._open:
                 writer.transport.abort()
+        if where is Cut.SILENTLY:
+            for writer in self._trader:
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _DROP_ALL)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._cut is Cut.BEFORE:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        there, back = await self._connected()
         self._open |= {writer, back}
+        self._trader.add(writer)
         try:
             await asyncio.gather(self._pass(reader, back), self._pass(there, writer, answers=True))
         except OSError:
@@ -55,8 +72,14 @@ class Proxy:
             back.transport.abort()
         finally:
             self._open -= {writer, back}
+            self._trader.discard(writer)
             for end in (writer, back):
                 end.close()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(self._target)
+        return await asyncio.open_connection("127.0.0.1", self._target)
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool = False) -> None:
         while data := await source.read(65536):
@@ -89,9 +112,9 @@ class Proxy:
 
 
 @contextmanager
-def proxy_before(port: int) -> Iterator[Proxy]:
-    """A proxy before that port, whole at first."""
-    proxy, ready = Proxy(port), threading.Event()
+def proxy_before(target: int | Path) -> Iterator[Proxy]:
+    """A proxy before that port or Unix socket, whole at first."""
+    proxy, ready = Proxy(target), threading.Event()
     thread = threading.Thread(target=proxy.run, args=(ready,))
     thread.start()
     ready.wait(PATIENCE)

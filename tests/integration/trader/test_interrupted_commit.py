@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 from tests.integration.trader.processes import Scene, scene_on, tick_server
+from tests.integration.trader.proxy import Cut, proxy_before
 from tests.postgres import Cluster
 from tests.property.floor import open_floor
 
@@ -61,3 +62,23 @@ def test_a_tick_whose_session_is_ended_or_canceled_at_an_intent_sends_nothing_th
         assert (stored, scene.accepted()) == ((0, 0) if at == "before its commit" else (1, 1))
     assert scene.accepted() <= stored
     assert not scene.converge()
+
+
+def test_a_tick_whose_commit_of_an_intent_is_not_answered_sends_nothing(scene: Scene) -> None:
+    """The intent is stored. Nobody knew that, so it is only proved absent later."""
+    point = before(scene.points(), "intent.committed#1")
+    directory = scene.floor.database.socket_directory
+    scene.begin()
+    with proxy_before(directory / ".s.PGSQL.5432") as wire:
+        code = scene.tick_held_at(
+            point,
+            lambda: wire.cut(Cut.AFTER),
+            POSTGRES_HOST="127.0.0.1",
+            POSTGRES_PORT=str(wire.port),
+        )
+    stored = scene.floor.rows("SELECT state FROM ops.orders")
+    assert (code, scene.accepted(), stored) == (ExitCode.DATABASE, 0, [("pending",)])
+    assert not scene.converge()
+    assert scene.floor.rows("SELECT state, left(state_reason, 6) FROM ops.orders ORDER BY id LIMIT 1") == [
+        ("rejected", "absent")
+    ]
