@@ -40,7 +40,7 @@ class OrderEvent(StrEnum):
     EXPIRED = "expired"
     """The exchange ended it at its own expiry."""
     REFUSED = "refused"
-    """The exchange proved that it does not exist: a code that is known."""
+    """It does not exist: the exchange proved that by a code that is known, or it was never sent."""
     ANSWER_LOST = "answer_lost"
     ABSENT = "absent"
     """The exchange's listing, fresh enough by its own account, does not show it."""

@@ -20,8 +20,9 @@ class TickCounts:
     """Numbers of one tick, or of several added up. None: no tick came to the step that counts it.
 
     `weather_problems` are forecasts and measurements missing or too old, `left_out` measurements that are not
-    plausible. `reasons` are decisions by their first reason, `denied` by code, `orders` by the state that sending
-    them left. `unread` are objects of the exchange that could not be read, by their kind.
+    plausible. `too_late` are orders that were not sent any more. `reasons` are decisions by their first reason,
+    `denied` by code, `orders` by the state that sending them left. `unread` are objects of the exchange that could not
+    be read, by their kind.
     """
 
     fills: int | None = None

@@ -140,6 +140,22 @@ def test_proved_rejection_frees_the_event_at_once(stage: Stage, fault: Fault, re
     assert again[0]["client_order_id"] != order["client_order_id"]
 
 
+def test_order_that_is_not_at_the_socket_in_time_is_never_sent(stage: Stage) -> None:
+    def stand_still(request: httpx2.Request, send: Send) -> httpx2.Response:
+        stage.later(seconds=21)
+        return send(request)
+
+    stage.wire.faults = [stand_still]
+    report = stage.tick()
+    order = first_order(stage)
+    assert (order["state"], order["state_event"], order["state_reason"]) == ("rejected", "refused", "too_late")
+    assert report.counts.too_late == 1
+    assert order["client_order_id"] not in {
+        placed.client_order_id for placed in stage.exchange.simulator.state.orders.values()
+    }
+    assert held_in_ledger(stage) == held_at_exchange(stage)
+
+
 def test_intent_is_committed_before_its_order_is_sent(stage: Stage) -> None:
     seen: list[tuple[str, str]] = []
 

@@ -22,7 +22,7 @@ EVENTS: Final[Mapping[OrderEvent, str]] = {
     OrderEvent.FILLED: "it was filled whole",
     OrderEvent.CANCELED: "it is over; what it got, its fills say",
     OrderEvent.EXPIRED: "the exchange ended it at its own expiry",
-    OrderEvent.REFUSED: "the exchange proved that it does not exist: a code that is known",
+    OrderEvent.REFUSED: "it does not exist: the exchange proved that by a code that is known, or it was never sent",
     OrderEvent.ANSWER_LOST: "it was sent, and no clear answer came",
     OrderEvent.ABSENT: "the exchange's list, fresh enough by its own account, does not show it",
     OrderEvent.RULED_REJECTED: "the operator says that it never existed",

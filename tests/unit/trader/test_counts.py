@@ -12,6 +12,7 @@ ROW = {
     "mismatches": 0,
     "invariants broken": 0,
     "canceled": 2,
+    "too late": 1,
     "events": 4,
     "decisions": 24,
     "weather problems": 2,

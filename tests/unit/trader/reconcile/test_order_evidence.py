@@ -52,6 +52,16 @@ def look(
         return evidence.apply(session, DEMO, listing, DEADLINE)
 
 
+@pytest.mark.parametrize(("seconds", "state"), [(59, OrderState.UNKNOWN), (60, OrderState.REJECTED)])
+def test_absence_is_proved_a_minute_after_the_commit_began_whenever_it_was_decided(
+    ledger: Ledger, seconds: int, state: OrderState
+) -> None:
+    """It may be sent until then, and the decision may be minutes older."""
+    row = sent(ledger, OrderState.UNKNOWN, created_at=SENT - timedelta(minutes=3), sent_at=SENT)
+    look(ledger, as_of=SENT + timedelta(seconds=seconds), at=SENT + timedelta(seconds=seconds))
+    assert row.state == state
+
+
 @pytest.mark.parametrize("was", [OrderState.PENDING, OrderState.UNKNOWN])
 @pytest.mark.parametrize(
     ("listed", "state", "event"),
