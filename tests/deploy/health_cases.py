@@ -359,8 +359,8 @@ CASES = [
     ),
     Case(
         "weather data",
-        _psql(_WEATHER.format("degraded", "NYC 01 Jan: observation_missing")),
-        _psql(_WEATHER.format("ok", "")),
+        _halted("milkbot-trader") + _psql(_WEATHER.format("degraded", "NYC 01 Jan: observation_missing")),
+        f"systemctl start milkbot-trader.timer; {_TICK}",
         said="not complete for 2 h: NYC 01 Jan: observation_missing",
     ),
     Case(

@@ -40,7 +40,11 @@ class Tick(Base):
 
 
 class WeatherSnapshot(Base):
-    """A forecast, and what was measured so far, as they stood when the tick read them."""
+    """A forecast, and what was measured so far, as they stood when the tick read them.
+
+    `cell`: where in the forecast grid. `observed_at`: when `current_f` was measured. `left_out`: measurements that are
+    not plausible. Releases before them left these empty.
+    """
 
     __tablename__ = "weather_snapshots"
     __table_args__ = (
@@ -60,6 +64,9 @@ class WeatherSnapshot(Base):
     observed_max_f: Mapped[float | None]
     current_f: Mapped[float | None]
     source: Mapped[str]
+    cell: Mapped[str | None]
+    observed_at: Mapped[datetime | None]
+    left_out: Mapped[int | None]
 
 
 class MarketSnapshot(Base):

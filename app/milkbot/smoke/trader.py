@@ -49,6 +49,9 @@ def _decide(check: Checks, sample: Sample, tick_id: int) -> int:
         "observed_max_f": 59.0,
         "current_f": 58.0,
         "source": "smoke",
+        "cell": "OKX/34,45",
+        "observed_at": sample.happened,
+        "left_out": 0,
     }
     weather_ids = check.need(ticks.save_weather, session, [weather])
     market = {

@@ -80,6 +80,13 @@ def test_a_quiet_weather_service_is_reported_healthy_with_its_ages(stage: Stage)
     assert seen.observed_at == datetime(2026, 8, 3, 14, 53, tzinfo=UTC)
     assert metric(stage, "milkbot_observation_timestamp_seconds", "NYC") == seen.observed_at.timestamp()
     assert metric(stage, "milkbot_weather_problems", "CHI") == 0
+    stored = (
+        "SELECT cell, observed_at, left_out FROM ops.weather_snapshots WHERE city_code = 'NYC' ORDER BY climate_day"
+    )
+    assert stage.rows(stored) == [
+        {"cell": "OKX/34,45", "observed_at": seen.observed_at, "left_out": 0},
+        {"cell": "OKX/34,45", "observed_at": None, "left_out": None},
+    ]
 
 
 def test_a_renumbered_cell_is_found_again_within_the_same_tick(stage: Stage) -> None:

@@ -99,6 +99,10 @@ def test_a_longer_gap_allows_a_larger_step_up_to_three_hours(minutes: int, *, co
     assert (found.highest_f == 80) is counts
 
 
+def test_neighbours_of_minutes_agree_within_what_an_hour_allows() -> None:
+    assert judged(readings(60, 60, 75, step=timedelta(minutes=5))).highest_f == 75
+
+
 def test_a_single_reading_decides_nothing() -> None:
     found = judged(readings(100))
     assert (found.highest_f, found.newest, doubts(found)) == (None, None, [(100, Doubt.UNCONFIRMED)])

@@ -49,6 +49,9 @@ def _weather_row(seen: Observed, captured_at: datetime) -> dict[str, Any]:
         "observed_max_f": measured.highest_f if measured else None,
         "current_f": newest.temperature_f if newest else None,
         "source": "nws",
+        "cell": str(forecast.cell) if forecast and forecast.cell else None,
+        "observed_at": newest.observed_at if newest else None,
+        "left_out": len(measured.left_out) if measured else None,
     }
 
 
