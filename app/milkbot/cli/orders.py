@@ -17,9 +17,10 @@ from milkbot.db.ops import Order
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.order_states import RULINGS, UNRESOLVED, OrderState
+from milkbot.domain.order_states import RULINGS, UNRESOLVED, OrderEvent, OrderState
 from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.settings import LEDGER_SETTINGS
+from milkbot.venue.refusals import stored_refusal
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")]
@@ -85,7 +86,7 @@ def listed(context: typer.Context, limit: Limit = 30, only_open: Open = False, a
 
 @orders.command("show")
 def show_one(order_id: Id, as_json: Json = False) -> None:
-    """Show what happened to one order, from its first event on."""
+    """Show what happened to one order, from its first event on, and what it means if it was refused."""
     settings = settings_of_host("cli", quiet=True, needed=LEDGER_SETTINGS)
     with open_database(settings, "orders") as engine, transaction(engine) as session:
         order = _order(session, settings.trading_mode, order_id)
@@ -93,8 +94,11 @@ def show_one(order_id: Id, as_json: Json = False) -> None:
             (row.seq, row.happened_at, row.event, row.old_state, row.new_state, row.reason, row.recorded_by)
             for row in order_events.events_of(session, order.id)
         ]
+        meaning = _meaning(order)
     columns = ("number", "when", "event", "from", "to", "reason", "written by")
     show(f"Order {order.id}, {order.client_order_id}", columns, rows, as_json=as_json, below=("reason", "written by"))
+    if meaning and not as_json:
+        typer.echo(meaning)
 
 
 @orders.command()
@@ -132,6 +136,13 @@ def resolve(order_id: Id, ruling: As, reason: Reason) -> None:
             event_time=now,
         )
     typer.echo(f"order {order_id} was {old} and is {new}")
+
+
+def _meaning(order: Order) -> str:
+    """What the table of refusals says of an order; nothing where it was not refused, or the operator ruled on it."""
+    if order.state != OrderState.REJECTED or order.state_event == OrderEvent.RULED_REJECTED:
+        return ""
+    return stored_refusal(order.state_reason or "").meaning
 
 
 def _order(session: Session, mode: TradingMode, order_id: int) -> Order:

@@ -84,7 +84,10 @@ def test_a_refused_order_is_shown_with_the_details_of_the_exchange(milkbot: Milk
     (row,) = json.loads(milkbot("orders", "--json").out)
     assert (row["state"], row["reason"]) == ("rejected", "invalid_order: post only cross")
     assert "invalid_order: post only cross" in milkbot("orders").out
-    assert "invalid_order: post only cross" in milkbot("orders", "show", str(row["id"])).out
+    shown = milkbot("orders", "show", str(row["id"])).out
+    assert "invalid_order: post only cross" in shown
+    assert "the market moved since the book was read" in shown
+    assert isinstance(json.loads(milkbot("orders", "show", str(row["id"]), "--json").out), list)
 
 
 @pytest.mark.usefixtures("book")
