@@ -51,11 +51,11 @@ def no_reply(order: str, ticker: str, error: TransportError) -> OrderNotSentErro
 def failure(order: str, ticker: str, reply: Reply) -> OrderRejectedError | OrderOutcomeUnknownError:
     """What a reply that is no success means, by the code in its body."""
     said = read_error_body(reply)
-    details = kept(said.details)
-    row = refusal_of(said.code, details)
+    code, details = kept(said.code), kept(said.details)
+    row = refusal_of(code, details)
     if row is not None and row.proves and _may_prove(reply.status):
-        return OrderRejectedError(said.code, said.message, reply.status, details)
-    return unknown(order, ticker, f"HTTP {reply.status} {reason_of(said.code, details) or reply.excerpt()}")
+        return OrderRejectedError(code, said.message, reply.status, details)
+    return unknown(order, ticker, f"HTTP {reply.status} {reason_of(code, details) or reply.excerpt()}")
 
 
 def _may_prove(status: int) -> bool:

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-LONGEST_DETAILS: Final = 200
-"""Characters of `details` that are kept."""
+LONGEST_KEPT: Final = 200
+"""Characters of a code, and of details, that are kept."""
 
 _TICK = timedelta(minutes=2)
-"""Shorter than the time between two ticks: the next one decides anew, by what it reads then."""
+"""Shorter than the usual time between two ticks: the next one decides anew, by what it reads then."""
 _LOST = timedelta(minutes=15)
 _PAUSE = timedelta(minutes=30)
 _MISTAKE = timedelta(hours=1)
@@ -276,18 +276,20 @@ def absence(as_of: datetime, unknown: str) -> str:
 
 def stored_refusal(reason: str) -> Refusal:
     """The row of what `reason_of` or `absence` made; UNLISTED for a code that has none."""
-    answered = _ANSWERED.search(reason)
-    if reason.startswith(_ABSENT) and answered is None:
-        return ABSENT
-    code, _, details = (answered["reason"] if answered else reason).partition(": ")
+    if reason.startswith(_ABSENT):
+        answered = _ANSWERED.search(reason)
+        if answered is None:
+            return ABSENT
+        reason = answered["reason"]
+    code, _, details = reason.partition(": ")
     return refusal_of(code, details) or UNLISTED
 
 
-def kept(details: object) -> str:
-    """The details of an answer as they are kept: one line of bounded length."""
-    text = details if isinstance(details, str) else json.dumps(details)
+def kept(said: object) -> str:
+    """A code or details as they are kept: one line of bounded length."""
+    text = said if isinstance(said, str) else json.dumps(said)
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST_DETAILS else f"{line[: LONGEST_DETAILS - 1]}…"
+    return line if len(line) <= LONGEST_KEPT else f"{line[: LONGEST_KEPT - 1]}…"
 
 
 def _spelled(code: str) -> str:

@@ -168,6 +168,11 @@ def test_the_details_of_a_refusal_are_kept_on_one_bounded_line(details: object, 
     assert refused.value.reason == reason
 
 
+def test_an_unknown_code_is_kept_on_one_bounded_line() -> None:
+    with pytest.raises(OrderOutcomeUnknownError, match=f"HTTP 400 a_b{'c' * 196}…; it counts"):
+        create(error(400, "a_b" + "c" * 300))
+
+
 def test_an_unknown_outcome_names_the_answer_with_its_details() -> None:
     with pytest.raises(OrderOutcomeUnknownError, match="is unknown: HTTP 409 brand_new: of today; it counts"):
         create(error(409, "brand_new", "of today"))

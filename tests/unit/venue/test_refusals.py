@@ -60,6 +60,10 @@ def test_an_absent_order_is_judged_by_the_answer_that_left_it_unknown() -> None:
     assert (ABSENT.counts, UNLISTED.counts) == (False, True)
 
 
+def test_details_that_name_a_status_do_not_make_a_refused_order_an_absent_one() -> None:
+    assert stored_refusal("invalid_order: see HTTP 409 market_closed").codes == ("invalid_order",)
+
+
 def test_a_post_only_cross_is_distinguished_from_other_invalid_orders() -> None:
     crossed, other = stored_refusal("invalid_order: Post Only Cross"), stored_refusal("invalid_order: no such side")
     assert (crossed.counts, other.counts) == (False, True)
