@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tests.integration.trader.conftest import SERIES
 from tests.integration.trader.stage import Stage, staged
 from tests.postgres import TestDatabase
 
+from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
+from milkbot.domain.units import Count, Price
 from milkbot.simulator.engine.records import Order
 from milkbot.venue.values import VenueOrderStatus
 
@@ -119,6 +122,30 @@ def test_stale_quote_is_renewed_in_the_tick_after_its_cancel(exchange: Exchange,
         quoting.tick()
         renewed = {json.loads(request.content)["ticker"] for request in quoting.wire.creates}
         assert renewed & {row["ticker"] for row in gone}
+
+
+def test_a_manual_order_is_never_canceled_among_our_own(quoting: Stage) -> None:
+    """It is in the ledger, marked; its finding reduces trading, and our own orders are taken away."""
+    quoting.tick()
+    ticker = resting(quoting)[0].ticker
+    with quoting.venue() as venue:
+        by_hand = venue.create_order(
+            OrderIntent(
+                client_order_id="by-hand",
+                ticker=ticker,
+                side=BookSide.BID,
+                count=Count(Decimal(5)),
+                price=Price(Decimal("0.01")),
+                time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+                exchange_index=0,
+                created_at=quoting.exchange.now(),
+            )
+        )
+    for _ in range(2):
+        quoting.later(minutes=1)
+        quoting.tick()
+    assert quoting.value("SELECT origin FROM ops.orders WHERE venue_order_id = :id", id=by_hand.order_id) == "manual"
+    assert [order.client_order_id for order in resting(quoting)] == ["by-hand"]
 
 
 def test_halted_trader_cancels_its_resting_orders(quoting: Stage) -> None:
