@@ -168,6 +168,36 @@ def test_the_details_of_a_refusal_are_kept_on_one_bounded_line(details: object, 
     assert refused.value.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (httpx2.ReadTimeout("no answer"), "no answer"),
+        (error(503, "service_unavailable"), "HTTP 503 service_unavailable;"),
+        (httpx2.Response(502, content=b"<html>"), "HTTP 502 <html>;"),
+        (reply({}, 201), "HTTP 201 without a readable order: order_id"),
+        (reply({**CREATED, "client_order_id": "mb-2"}, 201), "HTTP 201 .*: the reply names another order: mb-2: {"),
+    ],
+    ids=["timeout", "5xx", "a-proxy", "no-order", "other-order"],
+)
+def test_an_unknown_outcome_names_the_order_its_market_and_what_came(answer: Answer, said: str) -> None:
+    with pytest.raises(
+        OrderOutcomeUnknownError, match=f"^outcome of order mb-1 in {INTENT.ticker} is unknown: .*{said}"
+    ):
+        create(answer)
+
+
+def test_a_refusal_is_reported_in_the_words_of_the_exchange() -> None:
+    with pytest.raises(OrderRejectedError, match=r"invalid_order: invalid order: post only cross \(HTTP 400\)"):
+        create(error(400, "invalid_order", "post only cross"))
+
+
+def test_an_accepted_order_keeps_its_own_name_and_what_is_unknown_in_the_reply_is_counted() -> None:
+    server = ScriptedServer(reply({**CREATED, "client_order_id": None, "shade": "red"}, 201))
+    client = KalshiClient(BASE, ApiCredentials("id", KEY), FakeClock(), server.transport)
+    assert client.create_order(INTENT).client_order_id == "mb-1"
+    assert client.unknown_fields == {("CreatedOrder", "shade"): 1}
+
+
 def test_an_unknown_code_is_kept_on_one_bounded_line() -> None:
     with pytest.raises(OrderOutcomeUnknownError, match=f"HTTP 400 a_b{'c' * 196}…; it counts"):
         create(error(400, "a_b" + "c" * 300))
@@ -214,7 +244,7 @@ def test_an_answer_without_a_proof_makes_the_outcome_unknown(answer: Answer) -> 
 
 @pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow")])
 def test_an_order_without_a_connection_counts_as_not_sent(error: Exception) -> None:
-    with pytest.raises(OrderNotSentError, match="not_sent"):
+    with pytest.raises(OrderNotSentError, match=f"not_sent: .*{error}"):
         create(error)
 
 
