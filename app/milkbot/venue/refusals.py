@@ -62,17 +62,13 @@ class Refusal:
 _PAGE: Final = Source("page of order errors", date(2026, 10, 5))
 _FIX: Final = Source("FIX list", date(2026, 10, 5))
 _OURS: Final = Source("our own name", date(2026, 11, 29))
-
-
-def _answer(year: int, month: int, day: int) -> Source:
-    return Source("an answer", date(year, month, day))
-
+_ANSWER: Final = "an answer"
 
 REFUSALS: Final = (
     Refusal(
         ("order_already_exists",),
         (409,),
-        _answer(2026, 7, 23),
+        Source(_ANSWER, date(2026, 7, 23)),
         "An order of that name is there already, this or an earlier one. Nothing to do: the next tick checks the list.",
         _LOST,
         proves=False,
@@ -80,7 +76,7 @@ REFUSALS: Final = (
     Refusal(
         ("service_unavailable", "exchange_unavailable"),
         (503,),
-        _answer(2026, 7, 18),
+        Source(_ANSWER, date(2026, 7, 18)),
         "The exchange's matching engine did not answer. Nothing to do: the next tick checks the list.",
         _LOST,
         proves=False,
@@ -89,14 +85,14 @@ REFUSALS: Final = (
     Refusal(
         ("trading_is_paused", "trading_paused"),
         (409, 400),
-        _answer(2026, 7, 30),
+        Source(_ANSWER, date(2026, 7, 30)),
         "The market is halted or paused, maybe while it is listed as active. Nothing to do: it is tried again.",
         _PAUSE,
     ),
     Refusal(
         ("exchange_is_paused", "exchange_paused"),
         (409, 400),
-        _answer(2026, 8, 27),
+        Source(_ANSWER, date(2026, 8, 27)),
         "The whole exchange is paused. Nothing to do: the next tick reads its status, and waits.",
         _PAUSE,
         counts=False,
@@ -104,7 +100,7 @@ REFUSALS: Final = (
     Refusal(
         ("market_closed", "market_already_closed"),
         (409, 400),
-        _answer(2026, 5, 1),
+        Source(_ANSWER, date(2026, 5, 1)),
         "The market is closed, maybe early. Nothing to do: compare the market's page if it is not yet shown as closed.",
         _OVER,
     ),
@@ -142,7 +138,7 @@ REFUSALS: Final = (
     Refusal(
         ("fill_or_kill_insufficient_resting_volume", "fok_insufficient_volume"),
         (409,),
-        _answer(2026, 5, 31),
+        Source(_ANSWER, date(2026, 5, 31)),
         "The book did not hold enough for the whole order any more. Nothing to do.",
         _TICK,
         counts=False,
@@ -150,7 +146,7 @@ REFUSALS: Final = (
     Refusal(
         ("insufficient_balance", "available_balance_too_low"),
         (400,),
-        _answer(2026, 10, 5),
+        Source(_ANSWER, date(2026, 10, 5)),
         "The order costs more than is free at the exchange. Compare milkbot state with the exchange's balance.",
         _PAUSE,
     ),
@@ -178,14 +174,14 @@ REFUSALS: Final = (
     Refusal(
         ("invalid_price",),
         (400,),
-        _answer(2026, 3, 25),
+        Source(_ANSWER, date(2026, 3, 25)),
         "The price is not on the market's grid. Nothing to do: if it repeats, report it with the ticker.",
         _MISTAKE,
     ),
     Refusal(
         ("invalid_order_size",),
         (400,),
-        _answer(2026, 10, 5),
+        Source(_ANSWER, date(2026, 10, 5)),
         "The count is too small, too large or too fine. Compare MAX_POSITION_SIZE with the market's rules.",
         _MISTAKE,
     ),
@@ -199,21 +195,21 @@ REFUSALS: Final = (
     Refusal(
         ("authentication_error",),
         (401,),
-        _answer(2026, 7, 25),
+        Source(_ANSWER, date(2026, 7, 25)),
         "The key was not accepted. Check KALSHI_API_KEY_ID, the key file and the clock: milkbot doctor.",
         _PAUSE,
     ),
     Refusal(
         ("deprecated_v1_order_endpoint",),
         (410,),
-        _answer(2026, 6, 25),
+        Source(_ANSWER, date(2026, 6, 25)),
         "The exchange no longer takes orders in the form of this release. Update; until then halt.",
         _OVER,
     ),
     Refusal(
         ("too_many_requests",),
         (429,),
-        _answer(2026, 10, 5),
+        Source(_ANSWER, date(2026, 10, 5)),
         "More requests than the account's tier allows; the order was not read. See that nothing else uses the key.",
         _TICK,
     ),

@@ -124,7 +124,7 @@ def test_stale_quote_is_renewed_in_the_tick_after_its_cancel(exchange: Exchange,
         assert renewed & {row["ticker"] for row in gone}
 
 
-def test_a_manual_order_is_never_canceled_among_our_own(quoting: Stage) -> None:
+def test_a_manual_order_is_not_canceled_with_those_of_the_trader(quoting: Stage) -> None:
     """It is in the ledger, marked; its finding reduces trading, and our own orders are taken away."""
     quoting.tick()
     ticker = resting(quoting)[0].ticker
