@@ -73,6 +73,7 @@ class OfficialTrader:
         assert ask("get_market_candlesticks", SERIES, tickers[0], **span).candlesticks
         assert all(row.candlesticks for row in ask("batch_get_market_candlesticks", ",".join(tickers), **span).markets)
         assert all(ask("get_market_candlesticks_by_event", name, SERIES, **span).market_candlesticks)
+        assert ask("get_event_forecast_percentiles_history", name, SERIES, [1000, 5000, 9000], **span).forecast_history
 
     def liquid_markets(self) -> list[str]:
         """The markets of the series with quotes on both sides, the dearest first."""

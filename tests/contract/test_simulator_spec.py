@@ -58,7 +58,18 @@ def ticker_of(api: Api) -> str:
     return str(api.liquid_market()["ticker"])
 
 
+SPAN = {"start_ts": "{six_hours_ago}", "end_ts": "{now}", "period_interval": "60"}
 READS = [
+    ("/series/fee_changes", {}),
+    ("/events/fee_changes", {}),
+    ("/events/{event_ticker}/metadata", {}),
+    ("/search/tags_by_categories", {}),
+    ("/portfolio/deposits", {}),
+    ("/portfolio/withdrawals", {}),
+    ("/series/{series_ticker}/markets/{ticker}/candlesticks", SPAN),
+    ("/series/{series_ticker}/events/{ticker}/candlesticks", SPAN),
+    ("/series/{series_ticker}/events/{ticker}/forecast_percentile_history", {"percentiles": ["1", "5000"], **SPAN}),
+    ("/markets/candlesticks", {"market_tickers": "{ticker}", **SPAN}),
     ("/exchange/status", {}),
     ("/exchange/schedule", {}),
     ("/exchange/user_data_timestamp", {}),
@@ -102,6 +113,9 @@ ROWS = frozenset(
         "series",
         "queue_positions",
         "order_groups",
+        "candlesticks",
+        "market_candlesticks",
+        "forecast_history",
     ]
 )
 
@@ -117,13 +131,16 @@ def test_read_replies_fit_the_document(
         "series_ticker": "KXHIGHNY",
         "order_id": traded.get("/portfolio/orders", status="resting")["orders"][0]["order_id"],
         "order_group_id": traded.get("/portfolio/order_groups")["order_groups"][0]["id"],
+        "now": int(traded.now.timestamp()),
+        "six_hours_ago": int(traded.now.timestamp()) - 6 * 3600,
     }
     filled = {
-        name: [part.format(**names) for part in value] if isinstance(value, list) else value
+        name: [part.format(**names) for part in value] if isinstance(value, list) else str(value).format(**names)
         for name, value in params.items()
     }
 
-    reply = traded.ask("GET", path.format(**names), params=filled)
+    # The document calls an event's ticker by two names.
+    reply = traded.ask("GET", path.replace("/events/{ticker}", "/events/{event_ticker}").format(**names), params=filled)
 
     body = reply.json()
     assert reply.status_code == 200

@@ -27,6 +27,7 @@ from milkbot.simulator.exchange import (
     history,
     markets,
     orders,
+    percentiles,
     portfolio,
     queue,
     status,
@@ -64,21 +65,8 @@ def build_app(simulator: Simulator, connections: Connections | None = None) -> F
     app = FastAPI(title="Milkbot simulator", docs_url=None, redoc_url=None, openapi_url=None)
     desk = Desk(simulator)
     exchange = APIRouter(prefix=EXCHANGE_PREFIX)
-    routed = (
-        fixed,
-        candle_routes,
-        status,
-        events,
-        markets,
-        batches,
-        orders,
-        groups,
-        portfolio,
-        queue,
-        activity,
-        history,
-    )
-    for part in routed:
+    narrow_first = (fixed, candle_routes, percentiles, batches, queue)
+    for part in (*narrow_first, status, events, markets, orders, groups, portfolio, activity, history):
         exchange.include_router(part.router(desk))
     app.include_router(exchange)
     app.include_router(grid_routes.router(simulator))

@@ -125,6 +125,25 @@ def test_a_market_long_settled_is_in_the_historical_tier_alone(api: Api) -> None
     assert api.get("/markets/trades")["trades"] == []
 
 
+def test_percentiles_are_where_the_prices_of_the_brackets_add_up(api: Api) -> None:
+    path = f"/series/KXHIGHNY/events/{PLAN.ticker}/forecast_percentile_history"
+    asked = {"percentiles": [0, 2000, 5000, 9999], "start_ts": OPEN, "end_ts": OPEN + HOUR, "period_interval": 60}
+    (point,) = api.get(path, **asked)["forecast_history"]
+
+    # The tails have no quotes, which is a price of 50 cents; the middle one stands at 45. In all 145.
+    found = {row["percentile"]: row["raw_numerical_forecast"] for row in point["percentile_points"]}
+    assert point["end_period_ts"] == OPEN + HOUR
+    assert found == pytest.approx({0: 77.5, 2000: 78.66, 5000: 80.5, 9999: 83.4994}, abs=1e-3)
+    assert point["percentile_points"][2] == {
+        "percentile": 5000,
+        "raw_numerical_forecast": pytest.approx(80.5),
+        "numerical_forecast": 80,
+        "formatted_forecast": "80°",
+    }
+    assert api.ask("GET", path, params=asked, signed=False).status_code == 401
+    assert api.ask("GET", path, params={**asked, "percentiles": [10_000]}).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("path", "change", "status"),
     [

@@ -38,9 +38,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/series/{series}/events/{ticker}/candlesticks")
     def of_event(request: Request, series: str, ticker: str, span: Asked) -> JSONResponse:
         with desk.public(request) as state:
-            if ticker not in state.plans or state.plans[ticker].city.series != series:
-                raise not_found(f"event {ticker} of series {series}")
-            markets = state.markets_of(ticker)
+            markets = event_markets(state, series, ticker)
             return JSONResponse(
                 {
                     "market_tickers": [market.ticker for market in markets],
@@ -66,3 +64,10 @@ def router(desk: Desk) -> APIRouter:
             return JSONResponse({"ticker": ticker, "candlesticks": historical(desk.house, market, state.trades, span)})
 
     return routes
+
+
+def event_markets(state: State, series: str, ticker: str) -> list[Market]:
+    """An event's markets in order of temperature. Raises RejectError (404) for an event of another series."""
+    if ticker not in state.plans or state.plans[ticker].city.series != series:
+        raise not_found(f"event {ticker} of series {series}")
+    return state.markets_of(ticker)

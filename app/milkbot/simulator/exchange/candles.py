@@ -85,6 +85,15 @@ def historical(house: House, market: Market, tape: Sequence[Trade], span: Span) 
     return [_plain(_candle(house, market, lines, begin, end)) for begin, end in periods]
 
 
+def best_quotes(house: House, market: Market, at: datetime) -> tuple[int, int]:
+    """The house's best bid and ask in cents at a moment, 0 and 100 for an empty side."""
+    step = house.latest_moment(market.plan, market.ticker, at)
+    quotes = [] if step is None else house.quotes(market.plan, market.strike, step, {})
+    bid = max((quote.cents for quote in quotes if quote.is_bid), default=EMPTY_BID)
+    ask = min((quote.cents for quote in quotes if not quote.is_bid), default=EMPTY_ASK)
+    return bid, max(ask, bid + 1)
+
+
 def _candle(house: House, market: Market, lines: list[Trade], begin: datetime, end: datetime) -> Body:
     quotes = _quotes(house, market, begin, end)
     before = [line for line in lines if line.at <= begin]
@@ -109,15 +118,7 @@ def _quotes(house: House, market: Market, begin: datetime, end: datetime) -> lis
     first = max(begin, market.plan.opens_at)
     last = min(end, market.closes_at - LAST_STEP)
     moments = [first + (last - first) * step / (LOOKS - 1) for step in range(LOOKS)]
-    return [_best(house, market, moment) for moment in moments]
-
-
-def _best(house: House, market: Market, at: datetime) -> tuple[int, int]:
-    step = house.latest_moment(market.plan, market.ticker, at)
-    quotes = [] if step is None else house.quotes(market.plan, market.strike, step, {})
-    bid = max((quote.cents for quote in quotes if quote.is_bid), default=EMPTY_BID)
-    ask = min((quote.cents for quote in quotes if not quote.is_bid), default=EMPTY_ASK)
-    return bid, max(ask, bid + 1)
+    return [best_quotes(house, market, moment) for moment in moments]
 
 
 def _extremes(cents: list[int]) -> Body:

@@ -1,4 +1,7 @@
-"""Token buckets of tier Basic (reference 2.9): reads 200 a second with a burst of three seconds, writes 100."""
+"""Token buckets of tier Basic: reads 200 a second with a burst of three seconds, writes 100.
+
+In September 2026 the exchange raised the limits of the tiers from Premier on by a fifth, of Basic the burst alone.
+"""
 
 from __future__ import annotations
 
