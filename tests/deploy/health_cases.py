@@ -92,6 +92,7 @@ _FINDING = (
     "INSERT INTO ops.findings (trading_mode, kind, subject, effect, message, ours, theirs, opened_at, seen_at) "
     "VALUES ('demo', 'manual_order', 'health-test', '{0}', 'it differs', '{{}}', '{{}}', now(), now())"
 )
+_MISSED = "UPDATE ops.ticks SET counts = {0} WHERE trading_mode = 'demo' AND outcome = 'completed'"
 _NO_FINDING = _psql("DELETE FROM ops.findings WHERE subject = 'health-test'")
 _WEATHER = (
     "INSERT INTO ops.component_health (component_name, status, message, last_check, last_ok) "
@@ -369,6 +370,19 @@ CASES = [
         _older("ops.ticks", "started_at", "trading_mode = 'demo'", "-1 hour")
         + f"; systemctl start milkbot-trader.timer; {_TICK}",
         said="min ago: completed",
+        checks=2,
+    ),
+    Case(
+        "markets seen",
+        _halted("milkbot-trader")
+        + _psql(_MISSED.format("counts || '{\"missing KXHIGHNY\": 6}'"))
+        + "; "
+        + _older("ops.ticks", "started_at", "trading_mode = 'demo'", "1 hour"),
+        _older("ops.ticks", "started_at", "trading_mode = 'demo'", "-1 hour")
+        + "; "
+        + _psql(_MISSED.format("counts - 'missing KXHIGHNY'"))
+        + f"; systemctl start milkbot-trader.timer; {_TICK}",
+        said="6 of KXHIGHNY",
         checks=2,
     ),
     Case(

@@ -69,6 +69,9 @@ CASES = {
         15,
     ),
     "MilkbotNothingToTrade": Case({_host("milkbot_tick_events"): "4x4 0x500"}, 365, 380),
+    "MilkbotMarketsMissing": Case(
+        {_host("milkbot_tick_missing_markets", 'mode="demo",series="KXHIGHNY"'): "0x4 12x60"}, 34, 35
+    ),
     "MilkbotForecastOld": Case({_host("milkbot_forecast_issued_timestamp_seconds", 'city="NYC"'): "0x800"}, 735, 736),
     "MilkbotClockSkew": Case({_host("milkbot_clock_skew_seconds"): "-3x30"}, 9, 10),
     "MilkbotExchangeFails": Case(
@@ -164,6 +167,7 @@ _WELL = {
     _host("milkbot_risk_dollars", 'limit="open_risk"'): "100x{minutes}",
     _host("milkbot_risk_limit_dollars", 'limit="open_risk"'): "100x{minutes}",
     _host("milkbot_tick_events"): "4x{minutes}",
+    _host("milkbot_tick_missing_markets", 'mode="demo",series="KXHIGHNY"'): "0x{minutes}",
     _host("milkbot_forecast_issued_timestamp_seconds", 'city="NYC"'): "0+60x{minutes}",
     _host("milkbot_clock_skew_seconds"): "0.4x{minutes}",
     _host("milkbot_tick_exchange_requests", 'answer="2xx",mode="demo"'): "30x{minutes}",

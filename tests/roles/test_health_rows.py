@@ -355,6 +355,36 @@ def test_weather_that_cannot_be_read_of_the_database_is_not_judged() -> None:
     assert (row.state, row.known) == (State.WARN, False)
 
 
+NEW_YORK = {"KXHIGHNY": 6}
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "said"),
+    [
+        ({}, State.WARN, "the books cannot be read"),
+        (FACTS, State.OK, "not counted yet"),
+        (FACTS | {"seen": {"expected": None, "missing": {}, "oldest": None}}, State.OK, "not counted yet"),
+        (FACTS | {"seen": {"expected": 84, "missing": {}, "oldest": None}}, State.OK, "all 84 that are due"),
+        (
+            FACTS | {"seen": {"expected": 84, "missing": NEW_YORK, "oldest": 1800}},
+            State.WARN,
+            "missing for 30 min: 6 of KXHIGHNY",
+        ),
+        (
+            FACTS | {"seen": {"expected": 84, "missing": NEW_YORK | {"KXHIGHCHI": 1}, "oldest": 1801}},
+            State.FAIL,
+            "1 of KXHIGHCHI, 6 of KXHIGHNY",
+        ),
+    ],
+)
+def test_markets_that_are_due_and_not_seen_warn_and_later_fail(
+    facts: dict[str, dict[str, Any]], state: State, said: str
+) -> None:
+    row = trading.seen(Host(Settings()), facts)
+    assert row.state is state
+    assert said in row.value
+
+
 # Recorded, apt-get of Debian 12 and of Ubuntu 22.04 with PGDG.
 UPDATES = """\
 NOTE: This is only a simulation!

@@ -30,6 +30,7 @@ from milkbot.limits import limits_path, read_limits
 from milkbot.load_settings import load_needed, warnings
 from milkbot.settings import LEDGER_SETTINGS, Settings
 from milkbot.trader.clients import open_venue, open_weather
+from milkbot.trader.counts import TickCounts
 from milkbot.venue.signing import load_credentials
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
@@ -124,6 +125,7 @@ def _database(settings: Settings) -> Iterator[Row]:
     with open_database(settings, "doctor") as engine:
         with transaction(engine) as session:
             latest = ticks.latest_tick(session, settings.trading_mode)
+            missed = ticks.missing_since(session, settings.trading_mode)
             record = state.current_state(session, settings.trading_mode)
             armed = state.live_is_armed(session, now)
         found = migrate.current_revision(engine)
@@ -143,6 +145,20 @@ def _database(settings: Settings) -> Iterator[Row]:
         yield Row("live arming", Verdict.FAIL, "live trading is not armed; run: milkbot arm-live")
     yield from rows
     yield _newest_tick(latest, now)
+    yield _markets_seen(missed, now)
+
+
+def _markets_seen(missed: tuple[dict[str, int], datetime] | None, now: datetime) -> Row:
+    """The row of that name of the health check: what the ticks should see, and did not."""
+    name = "markets seen"
+    if missed is None:
+        return Row(name, Verdict.OK, "the newest completed tick missed none that was due")
+    counts, since = missed
+    minutes = (now - since).total_seconds() / 60
+    late = minutes > limits().get("missing_fail_minutes", math.inf)
+    lacks = ", ".join(f"{number} of {series}" for series, number in sorted(TickCounts.of_row(counts).missing.items()))
+    fix = "was a series renamed? journalctl -u milkbot-trader -n 50; SELECT * FROM ops.unread_objects"
+    return Row(name, Verdict.FAIL if late else Verdict.WARN, f"missing for {minutes:.0f} minutes: {lacks}; {fix}")
 
 
 def _newest_tick(latest: Tick | None, now: datetime) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -33,6 +34,17 @@ def latest_tick(session: Session, mode: TradingMode) -> Tick | None:
     """The tick of that mode that began last."""
     wanted = select(Tick).where(Tick.trading_mode == mode).order_by(Tick.started_at.desc(), Tick.id.desc()).limit(1)
     return session.scalars(wanted).first()
+
+
+def missing_since(session: Session, mode: TradingMode) -> tuple[dict[str, Any], datetime] | None:
+    """What the newest completed tick counted, and when the first of those began that missed markets ever since.
+
+    None where nothing is missing. It looks back over the newest 300 completed ticks.
+    """
+    wanted = select(Tick.counts, Tick.started_at).where(Tick.trading_mode == mode, Tick.outcome == "completed")
+    rows = session.execute(wanted.order_by(Tick.started_at.desc(), Tick.id.desc()).limit(300))
+    missed = list(takewhile(lambda row: any(name.startswith("missing ") for name in row.counts), rows))
+    return (missed[0].counts, missed[-1].started_at) if missed else None
 
 
 def counted_since(session: Session, mode: TradingMode, since: datetime) -> tuple[Counter[str], Counter[str]]:

@@ -26,6 +26,7 @@ class Breaker(StrEnum):
     REJECTS = "rejects"
     DATABASE_FAILURES = "database_failures"
     BLIND = "blind"
+    UNSEEN = "unseen"
     KILL_FILE = "kill_file"
     ORDER_GROUP = "order_group"
 
@@ -59,6 +60,12 @@ RULES: dict[Breaker, Rule] = {
         Effect.REDUCING,
         timedelta(minutes=30),
         "ticks in a row in which no market had both a fresh book and fresh weather",
+        setting="max_blind_ticks",
+    ),
+    Breaker.UNSEEN: Rule(
+        Effect.REDUCING,
+        timedelta(minutes=30),
+        "ticks in a row in which more than half of the markets that were due at that hour were not seen",
         setting="max_blind_ticks",
     ),
     Breaker.KILL_FILE: Rule(Effect.HALTED, None, "this file is there", setting="kill_file"),
@@ -105,6 +112,7 @@ class Facts:
     rejects: int = 0
     unfinished_ticks: int = 0
     blind_ticks: int = 0
+    unseen_ticks: int = 0
     kill_file: str | None = None
     order_group: str | None = None
 
@@ -161,6 +169,8 @@ def _reasons(facts: Facts, thresholds: Thresholds) -> Iterator[tuple[Breaker, st
         yield Breaker.DATABASE_FAILURES, f"{ticks}; check the database, the memory and the trader's log"
     if facts.blind_ticks >= thresholds.blind_ticks:
         yield Breaker.BLIND, f"no fresh book and weather for any market in {facts.blind_ticks} ticks in a row"
+    if facts.unseen_ticks >= thresholds.blind_ticks:
+        yield Breaker.UNSEEN, f"more than half of the markets that were due were missing in {facts.unseen_ticks} ticks"
     if facts.kill_file is not None:
         yield Breaker.KILL_FILE, facts.kill_file
     if facts.order_group is not None:

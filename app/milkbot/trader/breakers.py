@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import takewhile
+from typing import Final
 
 import structlog
 from sqlalchemy.orm import Session
@@ -35,8 +37,8 @@ from milkbot.trader.refused import rejects
 log = structlog.get_logger(__name__)
 
 _BLIND_REASONS = (*WEATHER_REASONS, Reason.BOOK_MISSING, Reason.BOOK_STALE)
-# Ticks that are older say nothing of the present.
-_BLIND_WINDOW = timedelta(hours=2)
+BLIND_WINDOW: Final = timedelta(hours=2)
+"""Ticks that are older say nothing of the present."""
 
 
 def trip(session: Session, settings: Settings, now: datetime, tick_id: int) -> TradingState:
@@ -86,14 +88,19 @@ def read_facts(session: Session, settings: Settings, now: datetime, tick_id: int
         return Loss(risk_facts.lost_since(session, mode, start), start)
 
     unfinished = since(Breaker.DATABASE_FAILURES, now - UNFINISHED_WINDOW)
-    rows = risk_facts.newest_counts(session, mode, since(Breaker.BLIND, now - _BLIND_WINDOW), settings.max_blind_ticks)
+
+    def newest(breaker: Breaker) -> list[TickCounts]:
+        start, number = since(breaker, now - BLIND_WINDOW), settings.max_blind_ticks
+        return [TickCounts.of_row(row) for row in risk_facts.newest_counts(session, mode, start, number)]
+
     return Facts(
         day=loss(Breaker.DAILY_LOSS, midnight),
         week=loss(Breaker.WEEKLY_LOSS, now - WEEK),
         month=loss(Breaker.MONTHLY_LOSS, now - MONTH),
         rejects=rejects(risk_facts.sent_since(session, mode, since(Breaker.REJECTS, now - REJECTS_WINDOW))),
         unfinished_ticks=risk_facts.unfinished_ticks_since(session, mode, unfinished, but=tick_id),
-        blind_ticks=blind_ticks(TickCounts.of_row(row) for row in rows),
+        blind_ticks=blind_ticks(newest(Breaker.BLIND)),
+        unseen_ticks=unseen_ticks(newest(Breaker.UNSEEN)),
         kill_file=kill_file.found(settings.kill_file),
         order_group=_triggered_group(session, mode, acknowledged.get(source_of(Breaker.ORDER_GROUP))),
     )
@@ -123,6 +130,24 @@ def blind_ticks(ticks_counted: Iterable[TickCounts]) -> int:
             break
         blind += 1
     return blind
+
+
+def unseen_ticks(ticks_counted: Iterable[TickCounts]) -> int:
+    """How many of the newest ticks, from the newest on, missed more than half of what was due.
+
+    One series that is missing stops nothing but itself: that is alerted, and the others are traded.
+    """
+    unseen = 0
+    for counts in ticks_counted:
+        if not counts.expected or 2 * counts.missing.total() <= counts.expected:
+            break
+        unseen += 1
+    return unseen
+
+
+def missing_ticks(ticks_counted: Iterable[TickCounts], series: str) -> int:
+    """How many of the newest ticks, from the newest on, missed a market of that series."""
+    return sum(1 for _ in takewhile(lambda counts: counts.missing[series], ticks_counted))
 
 
 def _triggered_group(session: Session, mode: TradingMode, acknowledged: datetime | None) -> str | None:

@@ -13,6 +13,7 @@ _REASON: Final = "reason "
 _DENIED: Final = "denied "
 _ORDERS: Final = "orders "
 _UNREAD: Final = "unread "
+_MISSING: Final = "missing "
 
 
 @dataclass(slots=True)
@@ -22,7 +23,8 @@ class TickCounts:
     `weather_problems` are forecasts and measurements missing or too old, `left_out` measurements that are not
     plausible. `too_late` are orders that were not sent any more. `reasons` are decisions by their first reason,
     `denied` by code, `orders` by the state that sending them left. `unread` are objects of the exchange that could not
-    be read, by their kind.
+    be read, by their kind. `expected` are the markets that were due at that hour, `missing` those of them that were not
+    seen, by series.
     """
 
     fills: int | None = None
@@ -32,6 +34,7 @@ class TickCounts:
     canceled: int | None = None
     too_late: int | None = None
     events: int | None = None
+    expected: int | None = None
     decisions: int | None = None
     weather_problems: int | None = None
     left_out: int | None = None
@@ -39,6 +42,7 @@ class TickCounts:
     denied: Counter[str] = field(default_factory=Counter)
     orders: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of_row(cls, row: Mapping[str, int]) -> Self:
@@ -51,6 +55,7 @@ class TickCounts:
             canceled=row.get("canceled"),
             too_late=row.get("too late"),
             events=row.get("events"),
+            expected=row.get("expected markets"),
             decisions=row.get("decisions"),
             weather_problems=row.get("weather problems"),
             left_out=row.get("measurements left out"),
@@ -58,6 +63,7 @@ class TickCounts:
             denied=_after(_DENIED, row),
             orders=_after(_ORDERS, row),
             unread=_after(_UNREAD, row),
+            missing=_after(_MISSING, row),
         )
 
     def row(self) -> dict[str, int]:
@@ -70,6 +76,7 @@ class TickCounts:
             "canceled": self.canceled,
             "too late": self.too_late,
             "events": self.events,
+            "expected markets": self.expected,
             "decisions": self.decisions,
             "weather problems": self.weather_problems,
             "measurements left out": self.left_out,
@@ -80,6 +87,7 @@ class TickCounts:
             **_before(_DENIED, self.denied),
             **_before(_ORDERS, self.orders),
             **_before(_UNREAD, self.unread),
+            **_before(_MISSING, self.missing),
         }
 
     def add_fills(self, number: int) -> None:

@@ -132,6 +132,9 @@ def _add_tick(page: Page, report: TickReport) -> None:
     page.gauge("milkbot_tick_duration_seconds", "How long it took.", duration)
     page.gauge("milkbot_tick_outcome", "1 for how it ended.", _one_of(Outcome, report.outcome), by="outcome")
     page.gauge("milkbot_tick_events", "Events that it saw.", report.counts.events or 0)
+    missing = {series: float(number) for series, number in sorted(report.missing.items())}
+    text = "Markets that were due at that hour and were not seen."
+    page.gauge("milkbot_tick_missing_markets", text, missing, by="series")
     reasons = _by(Reason, report.counts.reasons)
     page.gauge("milkbot_tick_decisions", "Markets that it decided on, by the first reason.", reasons, by="reason")
     page.gauge("milkbot_blocked_events", "Events that may take no new risk.", report.blocked_events)

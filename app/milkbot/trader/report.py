@@ -35,7 +35,8 @@ class CityReport:
 class TickReport:
     """Counts of one tick, filled while it runs. It has failed until its work is done.
 
-    `weather`: by city code, for the cities that it read an event of.
+    `weather`: by city code, for the cities that it read an event of. `missing`: by series, how many markets that were
+    due were not seen.
     """
 
     tick_id: int
@@ -46,6 +47,7 @@ class TickReport:
     counts: TickCounts = field(default_factory=TickCounts)
     blocked_events: int = 0
     weather: dict[str, CityReport] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
 
     def line(self) -> str:
         """One sentence for the log and the terminal."""

@@ -22,13 +22,14 @@ from milkbot.errors import MilkbotError, NotPermittedError
 from milkbot.release import release_id
 from milkbot.risk.limits import DenialCode
 from milkbot.settings import Settings
-from milkbot.trader import breakers, metrics
+from milkbot.trader import breakers, metrics, missing_markets
 from milkbot.trader.decide import resting
 from milkbot.trader.decide.decider import AccountState, Decider, ReadyOrder
 from milkbot.trader.decide.rules import quote_rules_of
 from milkbot.trader.invariants import catalogue, events
 from milkbot.trader.invariants.context import QueryContext
-from milkbot.trader.observe import observation
+from milkbot.trader.observe import coverage, observation
+from milkbot.trader.observe.coverage import Coverage
 from milkbot.trader.orders import kill_file, order_group
 from milkbot.trader.orders.manager import Cancel, OrderManager
 from milkbot.trader.orders.order_group import Group
@@ -138,7 +139,7 @@ class TradingLoop:
             self._withdraw(report, resting.left_behind(reconciled.resting), orders)
         unread: Unread = []
         observed = observation.observe(self._venue, self._weather, self._settings.trading_series, self._clock, unread)
-        self._note_unread(report, unread)
+        covered = self._note_seen(report, observed, unread)
         skew = self._venue.clock_skew_seconds
         account = AccountState(
             cash=reconciled.cash,
@@ -159,7 +160,7 @@ class TradingLoop:
         if self._sends and decided.orders:
             self._send(report, decided.orders, orders)
             report.counts.add_fills(self._reconciler.fills_only())
-        self._report_health(report)
+        self._report_health(report, covered)
         return Outcome.COMPLETED
 
     def _reconcile(self, report: TickReport) -> Reconciled:
@@ -172,13 +173,21 @@ class TradingLoop:
         self._check_invariants(report)
         return found
 
-    def _note_unread(self, report: TickReport, unread: Unread) -> None:
-        """Count and keep what was left out of what is traded."""
+    def _note_seen(
+        self, report: TickReport, observed: tuple[observation.Observed, ...], unread: Unread
+    ) -> tuple[Coverage, ...]:
+        """Count and keep what could not be read, and hold what was seen against what was due at this hour."""
         report.counts.add_unread(unread)
         for one in unread:
             log.warning("object not understood", kind=one.kind, subject=one.subject, reason=one.reason)
+        now = self._clock.now()
+        oldest_book = timedelta(seconds=self._settings.max_snapshot_age_sec)
+        covered = coverage.judge(self._settings.trading_series, observed, unread, now, oldest_book)
+        coverage.count(report, covered)
         with transaction(self._engine) as session:
-            unread_objects.save(session, self._mode, report.tick_id, unread, self._clock.now())
+            unread_objects.save(session, self._mode, report.tick_id, unread, now)
+            missing_markets.alert(session, self._settings, report.tick_id, covered, now)
+        return covered
 
     def _order_group(self) -> Group:
         if not self._sends:
@@ -247,11 +256,18 @@ class TradingLoop:
             report.message = f"trading is {bound}: {why}"
         return bound
 
-    def _report_health(self, report: TickReport) -> None:
+    def _report_health(self, report: TickReport, covered: tuple[Coverage, ...]) -> None:
+        missing = [one.sentence for one in covered if one.missing]
         problems = [problem for city in report.weather.values() for problem in city.problems]
         now = self._clock.now()
         with transaction(self._engine) as session:
-            ticks.report_health(session, "kalshi_api", status="ok", checked_at=now)
+            ticks.report_health(
+                session,
+                "kalshi_api",
+                status="degraded" if missing else "ok",
+                checked_at=now,
+                message=missing[0] if missing else None,
+            )
             ticks.report_health(
                 session,
                 "nws_api",

@@ -44,6 +44,7 @@ class Limits:
     rollup_fail_intervals: float = 3
     unknown_fail_minutes: float = 30
     weather_fail_minutes: float = 60
+    missing_fail_minutes: float = 30
     backup_grace_hours: float = 2
     drill_warn_days: float = 8
     drill_fail_days: float = 15

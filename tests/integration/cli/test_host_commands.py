@@ -39,7 +39,7 @@ def test_doctor_checks_everything_and_passes_a_healthy_host(connected: Milkbot, 
     Facts(database.engine()).tick(now, finished=now, outcome="completed")
     code, rows = rows_of(connected)
     assert list(rows) == [
-        "configuration", "keys", "database", "schema", "trading state", "findings", "newest tick",
+        "configuration", "keys", "database", "schema", "trading state", "findings", "newest tick", "markets seen",
         "exchange", "clock", "account", "weather", "disk",
     ]  # fmt: skip
     assert [check for check, (verdict, _) in rows.items() if verdict == "fail"] == []

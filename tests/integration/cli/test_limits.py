@@ -9,11 +9,18 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import update
 from tests.cli import Milkbot
 from tests.facts import Facts
 from tests.postgres import TestDatabase
 
 from milkbot.cli.host import Timer
+from milkbot.db.ops import Tick
+from milkbot_hostcheck.checks import trading
+from milkbot_hostcheck.checks.database import FACTS
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.row import Row
+from milkbot_hostcheck.settings import Settings
 
 Limits = Callable[..., None]
 
@@ -90,3 +97,44 @@ def test_without_a_table_of_limits_doctor_warns_and_uses_the_defaults(connected:
     assert verdict == "warn"
     assert "site.yml --tags health" in detail
     assert doctor(connected, "newest tick")[0] == "ok"
+
+
+def health_row(database: TestDatabase) -> Row:
+    """The row of the health check, by its own query."""
+    query = next(part for part in FACTS.split(";\n") if "'about', 'seen'" in part).replace(":'mode'", "'demo'")
+    with database.engine().connect() as connection:
+        found = connection.exec_driver_sql(query.replace("%", "%%")).scalars().all()
+    return trading.seen(Host(Settings()), {"states": {"rows": []}, **{fact["about"]: fact for fact in found}})
+
+
+@pytest.mark.parametrize(
+    ("ticks", "verdict", "said"),
+    [
+        ([], "ok", ""),
+        ([(50, {}), (40, {"expected markets": 24})], "ok", ""),
+        ([(50, {"missing KXHIGHNY": 6}), (4, {"expected markets": 24})], "ok", ""),
+        ([(50, {}), (20, {"missing KXHIGHNY": 6}), (10, {"missing KXHIGHCHI": 1})], "warn", "1 of KXHIGHCHI"),
+        ([(29, {"missing KXHIGHNY": 6})], "warn", "6 of KXHIGHNY"),
+        ([(50, {}), (31, {"missing KXHIGHCHI": 1}), (1, {"missing KXHIGHNY": 6})], "fail", "6 of KXHIGHNY"),
+    ],
+)
+def test_doctor_and_the_health_check_judge_markets_that_are_missing_alike(
+    connected: Milkbot,
+    limits: Limits,
+    database: TestDatabase,
+    ticks: list[tuple[int, dict[str, int]]],
+    verdict: str,
+    said: str,
+) -> None:
+    limits()
+    now = datetime.now(UTC)
+    facts = Facts(database.engine())
+    for minutes, counts in ticks:
+        tick_id = facts.tick(now - timedelta(minutes=minutes), finished=now, outcome="completed")
+        with database.engine().begin() as connection:
+            connection.execute(update(Tick).where(Tick.id == tick_id).values(counts=counts))
+    facts.tick(now, finished=now, outcome="paused")
+    by_doctor, by_check = doctor(connected, "markets seen"), health_row(database)
+    assert by_doctor[0] == by_check.state.value == verdict
+    assert said in by_doctor[1]
+    assert said in by_check.value

@@ -227,7 +227,11 @@ def _tick_with_fresh_markets(ledger: Ledger, minutes: int, fresh: int) -> None:
         "reason book_missing": 12 - fresh,
         "reason edge_small": fresh,
     }
-    at = ledger.now - timedelta(minutes=minutes)
+    _count(ledger, ledger.now - timedelta(minutes=minutes), counts)
+
+
+def _count(ledger: Ledger, at: datetime, counts: dict[str, int]) -> None:
+    """A completed tick that counted that."""
     with Session(ledger.owner) as session, session.begin():
         session.add(
             Tick(
@@ -253,6 +257,29 @@ def test_three_ticks_without_market_data_reduce_for_half_an_hour(ledger: Ledger)
 def test_one_market_with_data_trips_no_breaker(ledger: Ledger) -> None:
     for minutes, fresh in ((15, 0), (10, 1), (5, 0)):
         _tick_with_fresh_markets(ledger, minutes, fresh)
+    assert ledger.trip() is TradingState.ACTIVE
+
+
+@pytest.mark.parametrize(("missing", "state"), [(13, TradingState.REDUCING), (12, TradingState.ACTIVE)])
+def test_ticks_that_miss_more_than_half_of_the_markets_reduce(
+    ledger: Ledger, missing: int, state: TradingState
+) -> None:
+    for minutes in (15, 10, 5):
+        at = MONDAY - timedelta(minutes=minutes)
+        _count(ledger, at, {"expected markets": 24, "missing KXHIGHNY": 6, "missing KXHIGHCHI": missing - 6})
+    assert ledger.trip() is state
+    assert ledger.sources() == (["breaker unseen"] if state is TradingState.REDUCING else [])
+
+
+def test_a_tick_that_saw_its_markets_ends_the_count_of_those_that_did_not(ledger: Ledger) -> None:
+    for minutes, missing in ((15, 24), (10, 24), (5, 0)):
+        _count(ledger, MONDAY - timedelta(minutes=minutes), {"expected markets": 24, "missing KXHIGHNY": missing})
+    assert ledger.trip() is TradingState.ACTIVE
+
+
+def test_an_hour_at_which_no_market_is_due_trips_no_breaker(ledger: Ledger) -> None:
+    for minutes in (15, 10, 5):
+        _count(ledger, MONDAY - timedelta(minutes=minutes), {"expected markets": 0, "missing KXHIGHNY": 6})
     assert ledger.trip() is TradingState.ACTIVE
 
 

@@ -28,7 +28,9 @@ THRESHOLDS = Thresholds(
     unfinished_ticks=4,
     blind_ticks=3,
 )
-QUIET = Facts(loss("49.99"), loss("119.99"), loss("199.99"), rejects=4, unfinished_ticks=3, blind_ticks=2)
+QUIET = Facts(
+    loss("49.99"), loss("119.99"), loss("199.99"), rejects=4, unfinished_ticks=3, blind_ticks=2, unseen_ticks=2
+)
 
 CASES = {
     Breaker.DAILY_LOSS: (
@@ -65,6 +67,12 @@ CASES = {
         replace(QUIET, blind_ticks=3),
         Effect.REDUCING,
         "no fresh book and weather for any market in 3 ticks in a row",
+        NOW + timedelta(minutes=30),
+    ),
+    Breaker.UNSEEN: (
+        replace(QUIET, unseen_ticks=3),
+        Effect.REDUCING,
+        "more than half of the markets that were due were missing in 3 ticks",
         NOW + timedelta(minutes=30),
     ),
     Breaker.KILL_FILE: (replace(QUIET, kill_file="/data/HALT exists"), Effect.HALTED, "/data/HALT exists", None),

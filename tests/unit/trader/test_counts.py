@@ -14,6 +14,7 @@ ROW = {
     "canceled": 2,
     "too late": 1,
     "events": 4,
+    "expected markets": 24,
     "decisions": 24,
     "weather problems": 2,
     "measurements left out": 1,
@@ -21,6 +22,8 @@ ROW = {
     "reason edge": 4,
     "denied spread_wide": 1,
     "orders filled": 3,
+    "unread fill": 1,
+    "missing KXHIGHNY": 6,
 }
 
 

@@ -37,6 +37,13 @@ def test_a_tick_that_lost_its_database_is_counted_as_failed(tmp_path: Path) -> N
     assert found['milkbot_tick_decisions{mode="shadow",reason="edge"}'] == 0
 
 
+def test_missing_markets_are_counted_by_series_at_zero_too(tmp_path: Path) -> None:
+    report = TickReport(1, NOW, missing={"KXHIGHNY": 6, "KXHIGHCHI": 0})
+    found = _published(tmp_path, report, ClientTraffic(Traffic(), Traffic(), None))
+    assert found['milkbot_tick_missing_markets{mode="shadow",series="KXHIGHNY"}'] == 6
+    assert found['milkbot_tick_missing_markets{mode="shadow",series="KXHIGHCHI"}'] == 0
+
+
 def test_unknown_amounts_have_no_metric(tmp_path: Path) -> None:
     found = _published(tmp_path, TickReport(1, NOW), ClientTraffic(Traffic(), Traffic(), None))
     assert [name for name in found if "dollars" in name or "orders" in name or "clock_skew" in name] == []

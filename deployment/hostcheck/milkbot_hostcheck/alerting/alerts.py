@@ -18,6 +18,7 @@ PATIENT = frozenset(
         "exchange",
         "weather service",
         "last tick",
+        "markets seen",
         "milkbot-trader.service",
         "milkbot-rollups.service",
     }

@@ -65,6 +65,20 @@ SELECT json_build_object(
         'degraded', extract(epoch FROM last_check - last_ok))), '{}'::json))
 FROM ops.component_health WHERE component_name IN ('kalshi_api', 'nws_api');
 
+-- What the newest completed tick missed, and for how long each completed one has missed something.
+WITH done AS (
+    SELECT id, started_at, counts, EXISTS (SELECT FROM jsonb_object_keys(counts) AS key WHERE key LIKE 'missing %') AS lacks
+    FROM ops.ticks WHERE trading_mode = :'mode' AND outcome = 'completed' ORDER BY started_at DESC, id DESC LIMIT 300
+)
+SELECT json_build_object(
+    'about', 'seen', 'expected', newest.counts->'expected markets',
+    'missing', (SELECT coalesce(json_object_agg(substr(key, 9), value), '{}')
+                FROM jsonb_each(newest.counts) WHERE key LIKE 'missing %'),
+    'oldest', extract(epoch FROM now() - (
+        SELECT min(started_at) FROM done
+        WHERE lacks AND started_at > coalesce((SELECT max(started_at) FROM done WHERE NOT lacks), '-infinity'))))
+FROM (SELECT counts FROM done ORDER BY started_at DESC, id DESC LIMIT 1) AS newest;
+
 SELECT json_build_object('about', 'rollup', 'age', extract(epoch FROM now() - recorded_at))
 FROM analytics.v_current_health WHERE component_name = 'rollups';
 

@@ -9,7 +9,7 @@ from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.loaded import moment
 from milkbot_hostcheck.row import Row, State, fail, ok, overdue, plain, span, unknown, warn
 
-NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "weather data", "last rollup")
+NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "weather data", "markets seen", "last rollup")
 _MINUTE = 60.0
 
 
@@ -26,6 +26,7 @@ def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
     tick_limit = limits.tick_fail_intervals * settings.trader_interval_minutes * _MINUTE
     yield _due("milkbot-trader.timer", tick_limit, host, _tick(host, facts.get("tick"), tick_limit, readable=readable))
     yield weather(host, facts.get("components"))
+    yield seen(host, facts)
     rollup_limit = limits.rollup_fail_intervals * settings.rollups_interval_minutes * _MINUTE
     yield _due(
         "milkbot-rollups.timer", rollup_limit, host, _rollup(host, facts.get("rollup"), rollup_limit, readable=readable)
@@ -118,6 +119,22 @@ def _tick(host: Host, found: dict[str, Any] | None, late: float, *, readable: bo
     if outcome == "failed":
         return fail(name, plain(f"{value}: {found['message'] or 'no reason was left'}"), remedy, limit)
     return ok(name, value, limit)
+
+
+def seen(host: Host, facts: dict[str, dict[str, Any]]) -> Row:
+    """Whether the ticks see the markets that are due at this hour. A release that counts none of them says nothing."""
+    name, deadline, found = "markets seen", host.settings.limits.missing_fail_minutes * _MINUTE, facts.get("seen")
+    limit = f"all that are due, fails when some are missing for {span(deadline)}"
+    remedy = "was a series renamed, or a form changed? milkbot doctor; journalctl -u milkbot-trader -n 50; "
+    remedy += "the bodies: SELECT * FROM ops.unread_objects ORDER BY seen_at DESC"
+    if found is None and "states" not in facts:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    if found is None or not found["missing"]:
+        due = None if found is None else found["expected"]
+        return ok(name, "not counted yet" if due is None else f"all {due} that are due", limit)
+    lacks = ", ".join(f"{number} of {series}" for series, number in sorted(found["missing"].items()))
+    value = plain(f"missing for {span(found['oldest'])}: {lacks}")
+    return fail(name, value, remedy, limit) if found["oldest"] > deadline else warn(name, value, remedy, limit)
 
 
 def _rollup(host: Host, found: dict[str, Any] | None, late: float, *, readable: bool) -> Row:
