@@ -20,6 +20,7 @@ _CALLS = {
     FaultKind.DUPLICATE_CONFLICT: ("create", "cancel"),
     FaultKind.RATE_LIMITED: ("create", "cancel", "read", "any", "weather"),
     FaultKind.CONNECTION_RESET: ("create", "create", "cancel", "portfolio", "any", "weather"),
+    FaultKind.OBJECT_MANGLED: ("orders", "fills", "positions", "settlements", "events", "books"),
 }
 """Which calls a fault is played at; one that is not listed has one place only."""
 _OFTEN = (
@@ -38,7 +39,17 @@ _ALWAYS = {
     FaultKind.CLOCK_SKEW,
     FaultKind.OBSERVATIONS_EMPTY,
     FaultKind.OBSERVATIONS_OLD,
+    FaultKind.SERIES_VANISHED,
+    FaultKind.NULL_BOOK,
+    FaultKind.CASH_ON_ANOTHER_SHARD,
 }
+_SECONDS = st.sampled_from([40.0, 600.0])
+_DRAWN: dict[FaultKind, dict[str, st.SearchStrategy[object]]] = {
+    FaultKind.MARKET_DEACTIVATED: {"seconds": _SECONDS},
+    FaultKind.MARKET_HALTED: {"seconds": _SECONDS},
+    FaultKind.OBJECT_MANGLED: {"mangling": st.sampled_from(["missing", "null", "retyped"]), "after": st.just(0)},
+}
+"""What a rule of a kind says besides, each by its own draw."""
 _DRIFTED = ("order_id", "client_order_id", "fill_id", "count_fp", "yes_price_dollars", "position_fp", "balance_dollars")
 
 
@@ -61,6 +72,7 @@ def rules(draw: st.DrawFn) -> FaultRule:
         what = {"call": call, "after": draw(st.integers(0, _SKIPPED.get(call, 12))), "times": draw(st.integers(1, 5))}
     elif kind in _ALWAYS:
         what = {"times": None}
+    what |= {name: draw(value) for name, value in _DRAWN.get(kind, {}).items()}
     if kind is FaultKind.OK_WITH_ERROR_BODY:
         what["accepted"] = draw(st.booleans())
     elif kind is FaultKind.PARTIAL_FILLS:
@@ -75,8 +87,6 @@ def rules(draw: st.DrawFn) -> FaultRule:
         what |= {"marine": draw(st.booleans()), "call": call, "times": None}
     elif kind is FaultKind.OBSERVATION_WRONG:
         what |= {"high": draw(st.sampled_from([-40, 82, 95, 140])), "flag": draw(st.sampled_from("VX")), "times": None}
-    elif kind in {FaultKind.MARKET_DEACTIVATED, FaultKind.MARKET_HALTED}:
-        what |= {"seconds": draw(st.sampled_from([40.0, 600.0]))}
     return rule(kind, **what)
 
 

@@ -35,6 +35,10 @@ class FaultKind(StrEnum):
     OBSERVATIONS_EMPTY = "observations_empty"
     OBSERVATIONS_OLD = "observations_old"
     OBSERVATION_WRONG = "observation_wrong"
+    SERIES_VANISHED = "series_vanished"
+    NULL_BOOK = "null_book"
+    OBJECT_MANGLED = "object_mangled"
+    CASH_ON_ANOTHER_SHARD = "cash_on_another_shard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,21 @@ FAULTS: Final[dict[FaultKind, Fault]] = {
         "the newest measurement is `high` degrees (140 if not given), with the quality letter `flag`",
         "observations",
         ("high", "flag"),
+    ),
+    FaultKind.SERIES_VANISHED: Fault(
+        "a series (`ticker`) is not there: 404 for it, and no event of it in a list", "events", ("ticker",)
+    ),
+    FaultKind.NULL_BOOK: Fault("one order book of the reply (of market `ticker`) is null", "books", ("ticker",)),
+    FaultKind.OBJECT_MANGLED: Fault(
+        "one object of a list (which has `ticker` in it), or of what is nested there, is mangled: `missing`, `null` or "
+        "`retyped` (`mangling`) is `field`, or one by draw",
+        "read",
+        ("ticker", "mangling", "field"),
+    ),
+    FaultKind.CASH_ON_ANOTHER_SHARD: Fault(
+        "the account has so many `dollars` more, on a shard of the exchange on which weather markets do not trade",
+        "balance",
+        ("dollars",),
     ),
 }
 

@@ -47,6 +47,8 @@ class FaultRule(BaseModel):
     whole_exchange: bool = False
     marine: bool = False
     flag: Literal["V", "S", "C", "Z", "G", "Q", "X", "B"] = "V"
+    mangling: Literal["missing", "null", "retyped"] = "null"
+    dollars: Annotated[Decimal, Field(gt=0, decimal_places=2)] = Decimal(500)
 
     @model_validator(mode="before")
     @classmethod
@@ -96,12 +98,13 @@ class Armed:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A fault that hit a request; `draws` are the numbers by which it chooses."""
+    """A fault that hit a request; `draws` are the numbers by which it chooses, `seed` is that of its plan."""
 
     rule: FaultRule
     method: str
     path: str
     draws: Draws
+    seed: int = 0
 
 
 @dataclass(slots=True)
@@ -153,7 +156,9 @@ class FaultPlan:
                 taken = rule.fault in WIRE and any(other.rule.fault in WIRE for other in found)
                 if armed.fires(self.seed) and not taken:
                     armed.fired += 1
-                    found.append(Fired(rule, method, path, Draws(self.seed, "choice", armed.place, armed.seen)))
+                    found.append(
+                        Fired(rule, method, path, Draws(self.seed, "choice", armed.place, armed.seen), self.seed)
+                    )
             self.history.extend(found)
         return tuple(found)
 

@@ -12,6 +12,9 @@ from tests.fakes import reply
 from tests.integration.trader import faults
 from tests.integration.trader.stage import Fault, Send, Stage
 
+from milkbot.simulator.fault_kinds import FaultKind
+from milkbot.simulator.faults import FaultPlan, rule
+
 NY, CHICAGO = "KXHIGHNY", "KXHIGHCHI"
 Change = Callable[[Any], Any]
 
@@ -177,3 +180,35 @@ def test_an_odd_row_of_a_market_that_we_do_not_trade_stops_nothing(stage: Stage)
     assert sum(report.counts.orders.values()) > 0
     assert kept(stage)[0][:2] == ("fill", "elsewhere")
     assert stage.value("SELECT count(*) FROM ops.findings") == 0
+
+
+def test_money_on_another_shard_is_no_cash_of_the_ledger(stage: Stage) -> None:
+    stage.tick()
+    stage.exchange.simulator.set_faults(FaultPlan((rule(FaultKind.CASH_ON_ANOTHER_SHARD, times=None),)))
+    stage.later(minutes=5)
+    report = stage.tick()
+    assert report.counts.mismatches == 0
+    assert stage.value("SELECT count(*) FROM ops.findings") == 0
+    assert stage.value("SELECT max(cash) FROM ops.balance_snapshots") <= 1000
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "unread"),
+    [
+        (FaultKind.SERIES_VANISHED, {"ticker": NY}, {"series": 1}),
+        (FaultKind.NULL_BOOK, {}, {"orderbook": 1}),
+        (
+            FaultKind.OBJECT_MANGLED,
+            {"call": "GET /events", "after": 1, "field": "event_ticker", "ticker": CHICAGO},
+            {"event": 1},
+        ),
+    ],
+)
+def test_what_the_simulator_makes_odd_is_skipped_alone(
+    stage: Stage, fault: FaultKind, what: dict[str, object], unread: dict[str, int]
+) -> None:
+    times = None if fault is FaultKind.SERIES_VANISHED else 1
+    stage.exchange.simulator.set_faults(FaultPlan((rule(fault, times=times, **what),)))
+    report = stage.tick()
+    assert (report.outcome, report.counts.unread) == ("completed", unread)
+    assert report.counts.missing.total() > 0

@@ -134,7 +134,7 @@ def test_every_fault_can_be_set_up_with_all_its_parameters() -> None:
     given: dict[str, object] = {
         "seconds": 5, "status": 502, "accepted": True, "count": 1, "share": 0.1, "parts": 2, "ticker": "T",
         "high": 80, "drift": "missing", "field": "f", "whole_exchange": True, "marine": True,
-        "flag": "Q",
+        "flag": "Q", "mangling": "missing", "dollars": 1,
     }  # fmt: skip
     for kind in FaultKind:
         takes = set(FAULTS[kind].takes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from starlette.requests import Request
 
@@ -22,6 +23,8 @@ from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import only
 from milkbot.simulator.faulty import effects
 from milkbot.simulator.faulty.gate import fired_at, skew_of
+
+_OTHER_SHARD = 2
 
 
 class Desk:
@@ -60,6 +63,11 @@ class Desk:
         with self.signed(request) as (state, account):
             view = self.as_seen(state, request)
             yield view, view.accounts[account.key_id]
+
+    def cash_elsewhere(self, request: Request) -> dict[int, Decimal]:
+        """Dollars by shard that the account has on others than that of the weather markets."""
+        one = only(fired_at(request.scope), FaultKind.CASH_ON_ANOTHER_SHARD)
+        return {} if one is None else {_OTHER_SHARD: one.rule.dollars}
 
     def as_of(self, state: State, request: Request) -> datetime:
         """The moment of the account's data that a read would get."""

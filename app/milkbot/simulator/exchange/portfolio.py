@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from milkbot.domain.units import ZERO
 from milkbot.simulator.engine.collateral import available, reserved_total
 from milkbot.simulator.engine.records import Account, Holding, Market
 from milkbot.simulator.engine.state import State
@@ -30,9 +31,11 @@ def router(desk: Desk) -> APIRouter:
     routes = APIRouter(prefix="/portfolio")
 
     @routes.get("/balance")
-    def balance(request: Request) -> JSONResponse:
+    def balance(request: Request, *, exchange_index: int | None = None) -> JSONResponse:
         with desk.viewed(request) as (state, account):
-            free = available(state, account)
+            shards = {EXCHANGE_INDEX: available(state, account), **desk.cash_elsewhere(request)}
+            asked = [index for index in shards if exchange_index in (None, index)]
+            free = sum((shards[index] for index in asked), ZERO)
             dollars = f"{free:.4f}"
             return JSONResponse(
                 {
@@ -40,7 +43,9 @@ def router(desk: Desk) -> APIRouter:
                     "balance_dollars": dollars,
                     "portfolio_value": render.portfolio_value(state, account),
                     "updated_ts": int((account.updated_at or state.now).timestamp()),
-                    "balance_breakdown": [{"exchange_index": EXCHANGE_INDEX, "balance": dollars}],
+                    "balance_breakdown": [
+                        {"exchange_index": index, "balance": f"{shards[index]:.4f}"} for index in asked
+                    ],
                 }
             )
 

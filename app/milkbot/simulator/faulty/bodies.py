@@ -6,12 +6,25 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from milkbot.domain.cities import cities
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import Fired
+from milkbot.simulator.faulty import mangling
 from milkbot.simulator.world.draws import Draws
 
-KINDS = frozenset({FaultKind.DUPLICATE_FILLS, FaultKind.REORDERED_FILLS, FaultKind.SCHEMA_DRIFT})
+KINDS = mangling.KINDS | {
+    FaultKind.DUPLICATE_FILLS,
+    FaultKind.REORDERED_FILLS,
+    FaultKind.SCHEMA_DRIFT,
+    FaultKind.SERIES_VANISHED,
+}
 ADDED = "field_of_next_month"
+
+
+def series_of(one: Fired) -> str:
+    """The series that is gone: the one that the rule names, else one of cities.toml by the seed's draw."""
+    listed = [city.series for city in cities()]
+    return one.rule.ticker or listed[one.seed % len(listed)]
 
 
 def rewritten(content: bytes, fired: Sequence[Fired]) -> bytes:
@@ -26,6 +39,10 @@ def rewritten(content: bytes, fired: Sequence[Fired]) -> bytes:
         elif one.rule.fault is FaultKind.REORDERED_FILLS:
             draws = one.draws
             _each_fill_page(body, lambda rows, draws=draws: _shuffled(rows, draws))
+        elif one.rule.fault is FaultKind.SERIES_VANISHED:
+            body = mangling.without_series(body, series_of(one))
+        elif one.rule.fault in mangling.KINDS:
+            body = mangling.mangled(body, one)
         elif one.rule.fault is FaultKind.SCHEMA_DRIFT:
             body = _drifted(body, one.rule.drift, one.rule.field)
     return json.dumps(body).encode()

@@ -13,7 +13,7 @@ from milkbot.simulator.connections import Connections
 from milkbot.simulator.core import Simulator
 from milkbot.simulator.fault_kinds import WIRE, FaultKind
 from milkbot.simulator.faults import Fired, only
-from milkbot.simulator.faulty import bodies
+from milkbot.simulator.faulty import bodies, mangling
 
 FIRED = "milkbot.fired"
 """Where a request's scope says which faults hit it."""
@@ -82,6 +82,10 @@ class FaultGate:
             return
         scope[FIRED] = fired
         body = await _whole(receive)
+        vanished = only(fired, FaultKind.SERIES_VANISHED)
+        if vanished is not None and mangling.is_of_series(vanished.path, bodies.series_of(vanished)):
+            await _error(404, _NOT_FOUND).give(send)
+            return
         wire = only(fired, *WIRE)
         if wire is None:
             await (await self._answered(scope, receive, body, fired)).give(send)
@@ -139,6 +143,7 @@ class FaultGate:
         await reply.give(send)
 
 
+_NOT_FOUND = {"error": {"code": "not_found", "message": "not found"}}
 _UNAVAILABLE = {"error": {"code": "service_unavailable", "message": "try again later"}}
 _RETIRED = {"error": {"code": "deprecated_v1_order_endpoint", "message": "use another endpoint"}}
 

@@ -41,14 +41,15 @@ class CashView:
     at: datetime
 
 
-def read_view(session: Session, mode: TradingMode, reported: Cash, at: datetime) -> CashView:
+def read_view(session: Session, mode: TradingMode, reported: Cash, at: datetime, *, is_whole: bool) -> CashView:
     """What our ledger says now, after all fills and settlements were booked.
 
-    The first time, with nothing open, what is reported is taken for what was brought in.
+    The first time, with nothing open and every row of the account read (`is_whole`), what is reported is taken for what
+    was brought in.
     """
     totals = cash_rows.cash_totals(session, mode)
     still_open = order_rows.open_orders(session, mode)
-    if totals.capital is None and not still_open:
+    if totals.capital is None and not still_open and is_whole:
         cash_rows.set_capital(session, mode, Cash(reported - totals.moved))
     reserved = held_back(still_open, order_rows.filled_by_order(session, mode))
     return CashView(reported, totals.moved, reserved, at)

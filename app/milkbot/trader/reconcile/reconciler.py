@@ -119,7 +119,9 @@ class Reconciler:
             self._note_unresolved(session, tick_id, seen.unresolved)
             new_fills = record_fills(session, mode, statement.fills, at=now)
             new_settlements = record_settlements(session, mode, statement.settlements, at=now)
-            view = cash.read_view(session, mode, statement.balance.cash, now)
+            view = cash.read_view(
+                session, mode, statement.balance.cash, now, is_whole=not unread.found(statement.unread, {})
+            )
             found += [
                 *seen.found,
                 *adoption.unknown_fills(session, mode, statement.orders),

@@ -72,7 +72,7 @@ def test_a_view_counts_every_open_order_less_its_fills(ledger: Ledger) -> None:
     add_order(ledger, BookSide.BID, "0.40", "10", OrderState.CANCELED)
     add_fill(ledger, order_id, "5")
     with ledger.session() as session:
-        view = cash.read_view(session, DEMO, dollars("976"), NOW)
+        view = cash.read_view(session, DEMO, dollars("976"), NOW, is_whole=True)
     assert view == CashView(dollars("976"), dollars("-20"), dollars("3.084"), NOW)
     assert ledger.capital == 1000, "what is known is kept"
 
@@ -80,14 +80,14 @@ def test_a_view_counts_every_open_order_less_its_fills(ledger: Ledger) -> None:
 def test_the_first_cash_that_is_reported_with_nothing_open_is_the_capital(ledger: Ledger) -> None:
     ledger.moved = dollars("-20")
     with ledger.session() as session:
-        cash.read_view(session, DEMO, dollars("980"), NOW)
+        cash.read_view(session, DEMO, dollars("980"), NOW, is_whole=True)
     assert ledger.capital == 1000
 
 
 def test_no_capital_is_assumed_while_an_order_is_open(ledger: Ledger) -> None:
     add_order(ledger, BookSide.BID, "0.40", "10")
     with ledger.session() as session:
-        view = cash.read_view(session, DEMO, dollars("980"), NOW)
+        view = cash.read_view(session, DEMO, dollars("980"), NOW, is_whole=True)
     assert ledger.capital is None
     assert cash.judge(view, ledger.capital) == []
 
@@ -119,3 +119,9 @@ def test_unexplained_cash_is_a_finding_with_both_sides(reported: str, said: str)
             },
         )
     ]
+
+
+def test_no_capital_is_assumed_while_a_row_of_the_account_is_not_read(ledger: Ledger) -> None:
+    with ledger.session() as session:
+        cash.read_view(session, DEMO, dollars("980"), NOW, is_whole=False)
+    assert ledger.capital is None

@@ -333,3 +333,12 @@ def test_a_fill_after_the_orders_that_cannot_be_read_is_left_to_the_next_tick(le
         ("object not understood", "fill", "fill-9", "it has no time")
     ]
     assert ledger.findings == []
+
+
+def test_the_capital_is_taken_from_a_whole_account_alone(ledger: Ledger, account: Account) -> None:
+    account.odd = [ODD_FILL]
+    run(ledger, account)
+    assert ledger.capital is None
+    account.odd = [replace(ODD_FILL, ticker="KXFED-26SEP-T4.00")]
+    run(ledger, account)
+    assert ledger.capital == 1000
