@@ -16,11 +16,26 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "test-results" / "mutation"
 PACKAGES = ("domain", "risk")
-ORDER_PATH = ("orders/*", "decide/resting", "reconcile/*")
-"""Modules of the trader: what was measured and judged."""
-MUTATED = (*(f"{package}/*.py" for package in PACKAGES), *(f"trader/{module}.py" for module in ORDER_PATH))
+ORDER_PATH = (
+    "trader/orders/*",
+    "trader/decide/resting",
+    "trader/reconcile/*",
+    "trader/refused",
+    "venue/outcomes",
+    "venue/refusals",
+)
+"""Modules of the order path: what was measured and judged."""
+MUTATED = (*(f"{package}/*.py" for package in PACKAGES), *(f"{module}.py" for module in ORDER_PATH))
 """What faults are put into, below app/milkbot."""
-TESTS = (*PACKAGES, "trader/orders", "trader/reconcile", "trader/decide/test_resting.py")
+TESTS = (
+    *PACKAGES,
+    "trader/orders",
+    "trader/reconcile",
+    "trader/decide/test_resting.py",
+    "trader/test_refused.py",
+    "venue/test_order_outcomes.py",
+    "venue/test_refusals.py",
+)
 # In addition to the code and its tests: what these tests read and import, with all shared modules of the tests.
 _NEEDED = ("docs/risk.md", "tests/*.py", "tests/unit/conftest.py")
 
@@ -49,7 +64,7 @@ def prepare(work: Path = WORK, mutated: Sequence[str] = MUTATED) -> None:
     shutil.rmtree(work, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "app" / "milkbot", work / "src" / "milkbot", ignore=ignored)
-    for folder in (*PACKAGES, "trader"):
+    for folder in (*PACKAGES, "trader", "venue"):
         shutil.copytree(ROOT / "tests" / "unit" / folder, work / "tests" / "unit" / folder, ignore=ignored)
     (work / "docs").mkdir()
     for file in (found for pattern in _NEEDED for found in ROOT.glob(pattern)):
