@@ -86,7 +86,7 @@ def sends_before_it_commits() -> Iterator[None]:
 
 
 def reads_no_fill_twice() -> Sabotage:
-    """Fills are asked for from after the newest one that is known: what appears late is never seen."""
+    """Fills and orders are read from after the newest one that is known: what appears late is never seen."""
 
     def after(_: Reach, newest: datetime | None) -> datetime | None:
         return None if newest is None else newest + timedelta(seconds=2)

@@ -262,11 +262,11 @@ def reason_of(code: str, details: str) -> str:
     return f"{code}: {details}" if details else code
 
 
-def absence(as_of: datetime, unknown: str) -> str:
+def absence(as_of: datetime, unknown: str | None) -> str:
     """How an order keeps that the lists of that moment prove its absence, and what was answered; `unknown` is why its
     outcome was not known before.
     """
-    answered = _ANSWERED.search(unknown)
+    answered = _ANSWERED.search(unknown) if unknown else None
     return f"{_ABSENT}{as_of.isoformat()}" + (f", after {answered[0]}" if answered else "")
 
 

@@ -43,7 +43,7 @@ def test_a_code_that_is_not_in_the_table_is_no_known_refusal(code: str, details:
 def test_an_absent_order_is_judged_by_the_answer_that_left_it_unknown() -> None:
     as_of = datetime(2026, 8, 3, 15, tzinfo=UTC)
 
-    def after(unknown: str) -> Refusal:
+    def after(unknown: str | None) -> Refusal:
         return stored_refusal(absence(as_of, unknown))
 
     lost = "outcome of order mb-1 in KXHIGHNY-26AUG03-B86.5 is unknown: {}; it counts at its worst case"
@@ -52,7 +52,7 @@ def test_an_absent_order_is_judged_by_the_answer_that_left_it_unknown() -> None:
         "absent at the exchange as of 2026-08-03T15:00:00+00:00, after HTTP 409 brand_new: of today"
     )
     assert after(lost.format("no answer")) is ABSENT
-    assert after("") is ABSENT
+    assert after("") is after(None) is ABSENT
     assert after(lost.format("HTTP 503 service_unavailable")) is ABSENT
     assert after(lost.format("HTTP 409 brand_new: of today")) is UNLISTED
     assert after(lost.format("HTTP 403 <html>")) is UNLISTED

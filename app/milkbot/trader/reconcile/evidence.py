@@ -68,7 +68,7 @@ def apply(session: Session, mode: TradingMode, listing: Listing, deadline: timed
         if seen is not None:
             _follow(session, mode, order, seen, listing.at)
         elif absence_is_due(order, listing.as_of) and order.ticker not in listing.unlisted:
-            reason = absence(listing.as_of, order.state_reason or "")
+            reason = absence(listing.as_of, order.state_reason)
             order_rows.move(session, order, OrderState.REJECTED, at=listing.at, reason=reason, event=OrderEvent.ABSENT)
         else:
             evidence.unresolved.append(order)

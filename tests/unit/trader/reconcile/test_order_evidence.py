@@ -130,6 +130,14 @@ def test_an_order_that_is_open_after_its_expiry_has_not_expired(ledger: Ledger) 
     assert (row.state, row.state_event) == (OrderState.FILLED, OrderEvent.FILLED)
 
 
+def test_an_absent_order_keeps_what_the_exchange_had_answered(ledger: Ledger) -> None:
+    answered = sent(ledger, OrderState.UNKNOWN, state_reason="its outcome is unknown: HTTP 409 brand_new; it counts")
+    never = sent(ledger, OrderState.PENDING, client_order_id="mb-2", state_reason=None)
+    look(ledger, as_of=SENT + timedelta(minutes=1))
+    absent = "absent at the exchange as of 2026-08-03T15:01:00+00:00"
+    assert [row.state_reason for row in (answered, never)] == [f"{absent}, after HTTP 409 brand_new", absent]
+
+
 @pytest.mark.parametrize("was", [OrderState.PENDING, OrderState.UNKNOWN])
 def test_an_order_that_a_fresh_list_lacks_does_not_exist(ledger: Ledger, was: OrderState) -> None:
     row = sent(ledger, was)
