@@ -60,7 +60,8 @@ def _text(page: Page) -> str:
 
 def _of_a_tick() -> str:
     settings = load_settings({"TRADING_MODE": "shadow"})
-    report = TickReport(1, NOW, weather={"NYC": CityReport(issued_at=NOW, observed_at=NOW)})
+    weather = {"NYC": CityReport(issued_at=NOW, observed_at=NOW)}
+    report = TickReport(1, NOW, weather=weather, missing={"KXHIGHNY": 0})
     summary = tick_metrics.LedgerSummary(
         state=TradingState.ACTIVE,
         cash=Cash(Decimal(900)),
