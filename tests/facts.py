@@ -19,7 +19,7 @@ from milkbot.db.ops import (
     Signal,
     Tick,
 )
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import all_series, series_of
 from milkbot.domain.markets import event_ticker
 from milkbot.domain.orders import BookSide, OrderState
 from milkbot.domain.positions import Fill, fold
@@ -223,14 +223,14 @@ class Facts:
 
 def market(city: str, day: date, strike: str = "B60.5") -> str:
     """The ticker of a city's bracket on a climate day."""
-    series = next(known.series for known in cities() if known.code == city)
+    series = next(series.ticker for series in all_series() if series.city.code == city)
     return f"{event_ticker(series, day)}-{strike}"
 
 
 def place(ticker: str) -> tuple[str, date]:
     """The city and the climate day of a ticker."""
     series, day, _ = ticker.split("-")
-    code = next(known.code for known in cities() if known.series == series)
+    code = series_of(series).city.code
     return code, datetime.strptime(day.title(), "%y%b%d").replace(tzinfo=UTC).date()
 
 

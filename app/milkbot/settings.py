@@ -11,11 +11,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, model_validator
 
 from milkbot.db.session import DatabaseAddress
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import Extreme, all_series
 from milkbot.domain.modes import Exchange, TradingMode, exchange_of, mode_fits
 
 # How the text of a key begins, whatever its kind.
 PEM_MARK = "-----BEGIN"
+
+# Money is at stake: what cities.toml knows besides is traded only where the operator names it.
+TRADED_SERIES = ("KXHIGHNY", "KXHIGHCHI", "KXHIGHMIA", "KXHIGHLAX", "KXHIGHAUS", "KXHIGHDEN", "KXHIGHPHIL")
 
 Percent = Annotated[Decimal, Field(gt=0, le=100)]
 Fraction = Annotated[Decimal, Field(gt=0, le=1)]
@@ -77,9 +80,7 @@ class Settings(BaseModel):
     dash_refresh_sec: Annotated[int, Field(ge=1, le=3600)] = 30
     public_trade_delay_min: Literal[60] = 60
 
-    trading_series: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = tuple(
-        city.series for city in cities()
-    )
+    trading_series: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = TRADED_SERIES
     bankroll: Annotated[Decimal, Field(gt=0)] = Decimal("992.10")
     kelly_fraction: Fraction = Decimal("0.25")
     min_edge_after_costs: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.03")
@@ -150,7 +151,7 @@ class Settings(BaseModel):
             )
 
     def _series_problems(self) -> Iterator[tuple[frozenset[str], str]]:
-        known = {city.series for city in cities()}
+        known = {series.ticker for series in all_series() if series.extreme is Extreme.HIGH}
         unknown = [series for series in self.trading_series if series not in known]
         if unknown:
             yield (

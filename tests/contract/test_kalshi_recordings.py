@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from tests.fakes import FakeClock, ScriptedServer
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import StrikeType
 from milkbot.domain.units import cash, count, price
@@ -132,7 +132,7 @@ def test_a_mixed_list_of_events_gives_the_daily_highs_and_names_the_others(share
         (StrikeType.LESS, None, 80),
         (StrikeType.BETWEEN, 80, 81),
     ]
-    assert city_of_series(event.series_ticker).settles_by(event.markets[0].rules_primary)
+    assert series_of(event.series_ticker).settles_by(event.markets[0].rules_primary)
     assert [one.subject for one in unread] == ["KXU3MAX-30"]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from milkbot.domain.cities import City, city_of_series
+from milkbot.domain.cities import City, Series, series_of
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.simulator.engine.pause import EASTERN
 from milkbot.simulator.engine.plan import EventPlan, Quote, Take
@@ -58,19 +58,20 @@ class MovedWorld:
     ends_at: datetime | None = None
 
     def __init__(self, series: Sequence[str] = SERIES, strikes: tuple[Strike, ...] = STRIKES) -> None:
-        self.cities: tuple[City, ...] = tuple(city_of_series(ticker) for ticker in series)
+        self.series: tuple[Series, ...] = tuple(series_of(ticker) for ticker in series)
+        cities = tuple(dict.fromkeys(listed.city for listed in self.series))
         self._strikes = strikes
-        self.beliefs = {city.code: Moved(CENTRE) for city in self.cities}
-        self.forecasts = {city.code: Moved(CENTRE) for city in self.cities}
+        self.beliefs = {city.code: Moved(CENTRE) for city in cities}
+        self.forecasts = {city.code: Moved(CENTRE) for city in cities}
         self.house = _House(self.beliefs)
-        self.weather = _Weather(self.cities, self.forecasts)
+        self.weather = _Weather(cities, self.forecasts)
 
     def created_between(self, after: datetime, until: datetime) -> list[EventPlan]:
         """Each city's event of every second day, made known the day before: one of each city is open at a time."""
         span = (until.date() - after.date()).days + 2
         days = [after.date() + timedelta(days=ahead) for ahead in range(span)]
         listed = [day for day in days if day.toordinal() % 2 == LISTED and after < created_at(day) <= until]
-        return [plan_of(city, day, self._strikes) for day in listed for city in self.cities]
+        return [plan_of(series, day, self._strikes) for day in listed for series in self.series]
 
     def official_high(self, plan: EventPlan) -> int:
         """What the market believed at the close is what came."""
@@ -78,11 +79,12 @@ class MovedWorld:
 
 
 @lru_cache(maxsize=256)
-def plan_of(city: City, day: date, strikes: tuple[Strike, ...] = STRIKES) -> EventPlan:
-    """The event of a city on a climate day, with the times of the simulated exchange."""
+def plan_of(series: Series, day: date, strikes: tuple[Strike, ...] = STRIKES) -> EventPlan:
+    """The event of a series on a climate day, with the times of the simulated exchange."""
     opens = datetime.combine(day - timedelta(days=1), OPENS, EASTERN).astimezone(UTC)
     determined = datetime.combine(day + timedelta(days=1), DETERMINED, UTC)
-    return EventPlan(city, day, strikes, created_at(day), opens, city.day_bounds(day)[1] - LAST_MINUTE, determined)
+    closes = series.city.day_bounds(day)[1] - LAST_MINUTE
+    return EventPlan(series, day, strikes, created_at(day), opens, closes, determined)
 
 
 class _House:

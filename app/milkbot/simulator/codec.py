@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import series_of
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.positions import Fill, Position
@@ -46,7 +46,7 @@ def encoded(record: Record) -> Body:
 def plan_to(plan: EventPlan) -> Body:
     """An event's plan."""
     return {
-        "series": plan.city.series,
+        "series": plan.series.ticker,
         "day": plan.day.isoformat(),
         "strikes": [[strike.kind, strike.floor, strike.cap] for strike in plan.strikes],
         "times": [t.isoformat() for t in (plan.created_at, plan.opens_at, plan.closes_at, plan.determined_at)],
@@ -57,7 +57,7 @@ def plan_from(body: Body) -> EventPlan:
     """The reverse of plan_to."""
     strikes = tuple(Strike(StrikeType(kind), floor, cap) for kind, floor, cap in body["strikes"])
     times = [datetime.fromisoformat(text) for text in body["times"]]
-    return EventPlan(city_of_series(body["series"]), date.fromisoformat(body["day"]), strikes, *times)
+    return EventPlan(series_of(body["series"]), date.fromisoformat(body["day"]), strikes, *times)
 
 
 def market_to(market: Market) -> Body:

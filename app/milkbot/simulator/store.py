@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import all_series
 from milkbot.errors import ConfigError
 from milkbot.simulator import codec
 from milkbot.simulator.engine.plan import EventPlan
@@ -55,7 +55,7 @@ class Store:
         # In the order in which they were listed: whatever goes through all markets must do it as before the restart.
         plans = [codec.plan_from(body) for _, body in self._records(EventPlan)]
         markets = dict(self._records(Market))
-        for plan in sorted(plans, key=lambda plan: (plan.created_at, cities().index(plan.city))):
+        for plan in sorted(plans, key=lambda plan: (plan.created_at, all_series().index(plan.series))):
             state.plans[plan.ticker] = plan
             for ticker in map(plan.market_ticker, plan.strikes):
                 state.markets[ticker] = codec.market_from(ticker, markets[ticker], plan)

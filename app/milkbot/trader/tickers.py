@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from milkbot.domain.cities import City, city_of_series
+from milkbot.domain.cities import City, Series, series_of
 from milkbot.domain.markets import climate_day
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedTicker:
-    """The event, city and climate day of a market."""
+    """The event, series and climate day of a market."""
 
     event_ticker: str
-    city: City
+    series: Series
     climate_day: date
+
+    @property
+    def city(self) -> City:
+        """Where it settles."""
+        return self.series.city
 
 
 def parse_ticker(ticker: str) -> ParsedTicker | None:
@@ -23,7 +28,7 @@ def parse_ticker(ticker: str) -> ParsedTicker | None:
     event_ticker, _, suffix = ticker.rpartition("-")
     try:
         return (
-            ParsedTicker(event_ticker, city_of_series(event_ticker.partition("-")[0]), climate_day(event_ticker))
+            ParsedTicker(event_ticker, series_of(event_ticker.partition("-")[0]), climate_day(event_ticker))
             if suffix
             else None
         )

@@ -1,8 +1,8 @@
 """What a tick costs: python -m tests.bench.tick.bench [TICKS]
 
-Runs ticks over 24 cities with six brackets each, at a simulated exchange in another process and on a database of its
-own, and prints for each: the requests, the tokens that they cost at the exchange, the database's statements, and the
-seconds of processor time of the trader's own process. The table also has the seconds that the account's rate limit
+Runs ticks over the highs of all cities with six brackets each, at a simulated exchange in another process and on a
+database of its own, and prints for each: the requests, the tokens that they cost at the exchange, the statements, and
+the seconds of processor time of the trader's own process. The table also has the seconds that the account's rate limit
 (tier Basic) asks for the same requests, from a full bucket and from an empty one: no trader can be quicker.
 """
 
@@ -15,8 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,13 +28,11 @@ from tests.exchange import MONDAY, TRADER, Keys, environment, listening, make_ke
 from tests.postgres import running_cluster
 from tests.property.world import MovedWorld
 
-from milkbot.domain import cities as atlas
-from milkbot.domain.cities import City
+from milkbot.domain.cities import Extreme, all_series
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.load_settings import load_settings
 from milkbot.simulator.accounts import read_accounts
 from milkbot.simulator.core import Simulator
-from milkbot.simulator.nws.grid import CELLS
 from milkbot.simulator.server import server_of
 from milkbot.simulator.sim_clock import ClockMode
 from milkbot.simulator.store import Store
@@ -46,7 +43,7 @@ from milkbot.venue.rate_limits import BASIC_READ, BASIC_WRITE, CANCEL_COST, DEFA
 from milkbot.venue.signing import load_credentials
 from milkbot.weather.client import WeatherClient
 
-CITIES = 24
+HIGHS = [series.ticker for series in all_series() if series.extreme is Extreme.HIGH]
 STRIKES = (
     Strike(StrikeType.LESS, cap=76),
     *(Strike(StrikeType.BETWEEN, floor, floor + 1) for floor in (76, 78, 80, 82)),
@@ -54,42 +51,16 @@ STRIKES = (
 )
 
 
-def invented_cities() -> tuple[City, ...]:
-    """The cities that there are, and more like them, a few degrees away each, until there are enough."""
-    real = atlas.cities()
-    made = list(real)
-    while len(made) < CITIES:
-        number = len(made)
-        model = real[number % len(real)]
-        station, series = f"KX{number:02}", f"KXHIGHX{chr(ord('A') + number)}"
-        latitude = round(model.latitude + 0.5 * (number // len(real)), 4)
-        made.append(replace(model, code=f"X{number:02}", series=series, station=station, latitude=latitude))
-        cell = CELLS[model.station]
-        CELLS[station] = replace(cell, x=cell.x + 20 * (number // len(real)))
-    return tuple(made)
-
-
-@contextmanager
-def more_cities() -> Iterator[tuple[City, ...]]:
-    """Let the whole package know them, for as long as the block lasts."""
-    made, known = invented_cities(), atlas.cities
-    with ExitStack() as patches:
-        for module in [module for module in sys.modules.values() if vars(module).get("cities") is known]:
-            patches.enter_context(patch.object(module, "cities", lambda: made))
-        yield made
-
-
 def serve(port: Connection, directory: Path, keys: Keys) -> None:
     """The exchange, as a process of its own."""
-    with more_cities() as made:
-        world = MovedWorld([city.series for city in made], STRIKES)
-        for number, city in enumerate(made):
-            world.forecasts[city.code].move(MONDAY - timedelta(hours=1), 79 + number % 4)
-        simulator = Simulator.open(Store(directory), world, 1, MONDAY, ClockMode.VIRTUAL)
-        simulator.enroll(read_accounts(keys.accounts))
-        listener = listening()
-        port.send(listener.getsockname()[1])
-        server_of(simulator).run(sockets=[listener])
+    world = MovedWorld(HIGHS, STRIKES)
+    for number, forecast in enumerate(world.forecasts.values()):
+        forecast.move(MONDAY - timedelta(hours=1), 79 + number % 4)
+    simulator = Simulator.open(Store(directory), world, 1, MONDAY, ClockMode.VIRTUAL)
+    simulator.enroll(read_accounts(keys.accounts))
+    listener = listening()
+    port.send(listener.getsockname()[1])
+    server_of(simulator).run(sockets=[listener])
 
 
 HEADER = (
@@ -213,8 +184,8 @@ def main(ticks: int) -> None:
     origin = f"http://127.0.0.1:{ours.recv()}"
     time.sleep(1)
     print(HEADER)
-    with more_cities() as made, running_cluster() as cluster, cluster.database() as database:
-        for cost in measured(origin, keys, ",".join(city.series for city in made), database, ticks):
+    with running_cluster() as cluster, cluster.database() as database:
+        for cost in measured(origin, keys, ",".join(HIGHS), database, ticks):
             print(cost.line(), flush=True)
     exchange.terminate()
     exchange.join()

@@ -14,7 +14,7 @@ import pytest
 from tests.integration.simulator.process import Served, make_account, simulator
 from tests.patience import PATIENCE
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import series_of
 from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
 from milkbot.domain.units import Price, count
 from milkbot.simulator.virtual_clock import SimulatorClock
@@ -95,12 +95,13 @@ def test_platform_clients_read_the_simulated_services(tmp_path: Path) -> None:
         clock = served.clock()
         exchange = served.exchange(clock)
         weather = served.weather(clock)
-        city = city_of_series("KXHIGHDEN")
-        events = exchange.open_events(city.series)
+        series = series_of("KXHIGHDEN")
+        city = series.city
+        events = exchange.open_events(series.ticker)
         forecast = weather.high_forecast(city, events[0].climate_day)
         measured = weather.observations(city, clock.now() - timedelta(hours=5), clock.now())
 
-        assert all(city.settles_by(market.rules_primary) for event in events for market in event.markets)
+        assert all(series.settles_by(market.rules_primary) for event in events for market in event.markets)
         assert abs(exchange.clock_skew_seconds or 0) < 2
         assert exchange.exchange_status().trading_active
         assert forecast is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,33 +10,76 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milkbot.domain.cities import City, cities, city_of_series
+from milkbot.domain.cities import (
+    TABLE,
+    City,
+    Extreme,
+    Series,
+    all_series,
+    cities,
+    city_of_series,
+    extreme_in,
+    series_of,
+)
+from milkbot.settings import TRADED_SERIES
 
 NEW_YORK = city_of_series("KXHIGHNY")
+HIGH, LOW = "the highest temperature recorded at", "the minimum temperature recorded at"
 
 
-def test_each_of_the_seven_oldest_series_is_listed_once() -> None:
-    series = ["KXHIGHNY", "KXHIGHCHI", "KXHIGHMIA", "KXHIGHLAX", "KXHIGHAUS", "KXHIGHDEN", "KXHIGHPHIL"]
-    assert {c.series for c in cities()} >= set(series)
-    for field in ("code", "series", "station", "climate_report"):
-        assert len({getattr(c, field) for c in cities()}) == len(cities())
+def test_no_ticker_code_or_station_is_listed_twice() -> None:
+    tickers = [ticker for city in cities() for ticker in (city.high, city.low)]
+    assert len(set(tickers)) == len(tickers) == len(all_series()) == 2 * len(cities()) == 48
+    for field in ("code", "name", "station", "climate_report"):
+        assert len({getattr(city, field) for city in cities()}) == len(cities())
+
+
+def test_without_the_operator_only_the_seven_oldest_highs_are_traded() -> None:
+    assert [series_of(ticker).extreme for ticker in TRADED_SERIES] == [Extreme.HIGH] * 7
+    assert [series_of(ticker).city for ticker in TRADED_SERIES] == list(cities()[:7])
 
 
 @pytest.mark.parametrize(
-    ("series", "station", "report"),
+    ("high", "low", "station", "report"),
     [
-        ("KXHIGHNY", "KNYC", "CLINYC"),
-        ("KXHIGHCHI", "KMDW", "CLIMDW"),
-        ("KXHIGHMIA", "KMIA", "CLIMIA"),
-        ("KXHIGHLAX", "KLAX", "CLILAX"),
-        ("KXHIGHAUS", "KAUS", "CLIAUS"),
-        ("KXHIGHDEN", "KDEN", "CLIDEN"),
-        ("KXHIGHPHIL", "KPHL", "CLIPHL"),
+        ("KXHIGHNY", "KXLOWTNYC", "KNYC", "CLINYC"),
+        ("KXHIGHCHI", "KXLOWTCHI", "KMDW", "CLIMDW"),
+        ("KXHIGHTHOU", "KXLOWTHOU", "KHOU", "CLIHOU"),
+        ("KXHIGHTDAL", "KXLOWTDAL", "KDFW", "CLIDFW"),
+        ("KXHIGHTNOLA", "KXLOWTNOLA", "KMSY", "CLIMSY"),
+        ("KXHIGHTSATX", "KXLOWTSATX", "KSAT", "CLISAT"),
+        ("KXHIGHTSDF", "KXLOWTSDF", "KSDF", "CLISDF"),
+        ("KXHIGHTMIN", "KXLOWTMIN", "KMSP", "CLIMSP"),
+        ("KXHIGHPHIL", "KXLOWTPHIL", "KPHL", "CLIPHL"),
     ],
 )
-def test_each_city_settles_at_its_own_station(series: str, station: str, report: str) -> None:
-    city = city_of_series(series)
+def test_both_series_of_a_city_settle_at_its_own_station(high: str, low: str, station: str, report: str) -> None:
+    city = city_of_series(high)
     assert (city.station, city.climate_report) == (station, report)
+    assert (series_of(high).extreme, series_of(low).extreme) == (Extreme.HIGH, Extreme.LOW)
+    assert city_of_series(low) is city
+
+
+@pytest.mark.parametrize("city", cities(), ids=lambda city: str(city.code))
+def test_each_row_was_read_at_two_places_at_least(city: City) -> None:
+    places = tomllib.loads(TABLE.read_text("utf-8"))["evidence"]
+    assert len(set(city.evidence)) == len(city.evidence) >= 2
+    assert set(city.evidence) <= set(places)
+
+
+# Closing times as read at the exchange on 2026-09-24 (evidence: open-markets), in UTC, for the day before.
+@pytest.mark.parametrize(
+    ("hour", "series"),
+    [
+        (5, "KXHIGHNY KXHIGHMIA KXHIGHPHIL KXHIGHTATL KXHIGHTBOS KXHIGHTDC"),
+        (6, "KXHIGHCHI KXHIGHAUS KXHIGHTDAL KXHIGHTMIN KXHIGHTHOU KXLOWTCHI"),
+        (7, "KXHIGHDEN KXHIGHTPHX"),
+        (8, "KXHIGHLAX KXHIGHTSFO KXHIGHTSEA KXHIGHTLV"),
+    ],
+)
+def test_the_climate_day_ends_when_the_exchange_closes_the_series(hour: int, series: str) -> None:
+    ends = {city_of_series(ticker).day_bounds(date(2026, 9, 24))[1] for ticker in series.split()}
+    assert ends == {datetime(2026, 9, 25, hour, tzinfo=UTC)}
 
 
 @pytest.mark.parametrize("city", cities(), ids=lambda city: str(city.code))
@@ -90,3 +134,32 @@ def test_no_city_accepts_the_rules_of_another() -> None:
     for city in cities():
         for other in cities():
             assert city.settles_by(f"as reported under {other.climate_report}.") is (city is other)
+
+
+@pytest.mark.parametrize("name", [city.name for city in cities()[7:]])
+def test_a_city_that_rules_only_call_by_its_name_is_not_traded(name: str) -> None:
+    assert not any(series.settles_by(f"If the maximum temperature recorded at {name} for") for series in all_series())
+
+
+@pytest.mark.parametrize("series", all_series(), ids=lambda series: str(series.ticker))
+def test_rules_of_today_name_station_and_extreme_of_one_series(series: Series) -> None:
+    word = {Extreme.HIGH: "maximum", Extreme.LOW: "minimum"}[series.extreme]
+    rules = (
+        f"If the {word} temperature recorded at {series.city.name} ({series.city.climate_report}) for Sep 25, 2026, is "
+        "less than 80\N{DEGREE SIGN} fahrenheit according to The Weather Company, then the market resolves to Yes."
+    )
+    assert [other.ticker for other in all_series() if other.settles_by(rules)] == [series.ticker]
+
+
+@pytest.mark.parametrize(
+    ("rules", "extreme"),
+    [
+        (f"If {HIGH} Central Park", Extreme.HIGH),
+        (f"If {LOW} Central Park", Extreme.LOW),
+        ("If the  Lowest\nTemperature recorded", Extreme.LOW),
+        ("If the temperature recorded", None),
+        (f"If {HIGH} or {LOW}", None),
+    ],
+)
+def test_rules_that_name_no_extreme_or_both_name_none(rules: str, extreme: Extreme | None) -> None:
+    assert extreme_in(rules) is extreme

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from milkbot.domain.cities import City, city_of_series
+from milkbot.domain.cities import City, Series, series_of
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.simulator.engine.lifecycle import advance
@@ -20,14 +20,15 @@ from milkbot.simulator.engine.stepping import refresh
 from milkbot.simulator.engine.trading import place
 from milkbot.simulator.weather import Forecast, Reading
 
-CITY = city_of_series("KXHIGHNY")
+OF = series_of("KXHIGHNY")
+CITY = OF.city
 DAY = date(2026, 7, 19)
 CREATED = datetime(2026, 7, 18, 9, 30, tzinfo=UTC)
 OPENS = datetime(2026, 7, 18, 14, 0, tzinfo=UTC)
 CLOSES = datetime(2026, 7, 20, 4, 59, tzinfo=UTC)
 DETERMINED = datetime(2026, 7, 20, 11, 18, tzinfo=UTC)
 STRIKES = (Strike(StrikeType.LESS, cap=80), Strike(StrikeType.BETWEEN, 80, 81), Strike(StrikeType.GREATER, floor=81))
-PLAN = EventPlan(CITY, DAY, STRIKES, CREATED, OPENS, CLOSES, DETERMINED)
+PLAN = EventPlan(OF, DAY, STRIKES, CREATED, OPENS, CLOSES, DETERMINED)
 LOW, MIDDLE, HIGH = (PLAN.market_ticker(strike) for strike in STRIKES)
 HOUSE = "house:test"
 
@@ -80,7 +81,7 @@ class ScriptedWorld:
 
     name = "the scripted world"
     ends_at: datetime | None = None
-    cities: tuple[City, ...] = (CITY,)
+    series: tuple[Series, ...] = (OF,)
 
     def __init__(self) -> None:
         self.house = ScriptedHouse()

@@ -45,7 +45,7 @@ CALLS = [
     ("markets", "GET", "/markets/M"),
 ]
 WEATHER_CALLS = [
-    ("points", "/nws/points/40.7794,-73.9692", {"grid"}),
+    ("points", "/nws/points/40.7789,-73.9692", {"grid"}),
     ("gridpoints", "/nws/gridpoints/OKX/34,45", {"grid"}),
     ("observations", "/nws/stations/KNYC/observations", set()),
     ("observations", "/nws/stations/KNYC/observations/latest", set()),

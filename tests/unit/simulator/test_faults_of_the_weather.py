@@ -10,7 +10,7 @@ from tests.unit.simulator.api import Api
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import FaultPlan, rule
 
-POINT = "/nws/points/40.7794,-73.9692"
+POINT = "/nws/points/40.7789,-73.9692"
 OLD, NEW = "/nws/gridpoints/OKX/34,45", "/nws/gridpoints/OKX/34,53"
 OBSERVATIONS = "/nws/stations/KNYC/observations"
 
@@ -44,7 +44,7 @@ def test_a_moved_grid_has_new_numbers_only(api: Api) -> None:
     assert api.http.get(OLD).status_code == 404
     moved = api.http.get(NEW).json()
     assert moved["properties"]["maxTemperature"] == high
-    assert middle(moved) == pytest.approx((-73.9692, 40.7794), abs=1e-3)
+    assert middle(moved) == pytest.approx((-73.9692, 40.7789), abs=1e-3)
 
 
 def test_an_old_number_may_be_that_of_a_colder_cell_at_sea(api: Api) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from tests.unit.simulator.api import Api
 
-NEW_YORK = "/nws/points/40.7794,-73.9692"
+NEW_YORK = "/nws/points/40.7789,-73.9692"
 GRID = "/nws/gridpoints/OKX/34,45"
 
 
@@ -62,10 +62,10 @@ def test_other_places_are_not_found(api: Api, path: str) -> None:
 
 
 def test_point_with_too_many_decimals_is_redirected(api: Api) -> None:
-    reply = api.http.get("/nws/points/33.94161,-118.40852", follow_redirects=False)
+    reply = api.http.get("/nws/points/33.93811,-118.38671", follow_redirects=False)
 
     assert reply.status_code == 301
-    assert reply.headers["location"].endswith("/nws/points/33.9416,-118.4085")
+    assert reply.headers["location"].endswith("/nws/points/33.9381,-118.3867")
 
 
 def test_unchanged_forecast_is_not_sent_again_until_the_next_issue(api: Api) -> None:

@@ -121,7 +121,7 @@ def test_a_half_recorded_trade_never_shows_a_crossed_book(tmp_path: Path) -> Non
 
 def test_forecast_is_visible_only_after_its_issue(tmp_path: Path) -> None:
     recorded = world(tmp_path)
-    city = recorded.cities[0]
+    city = recorded.series[0].city
     issue = datetime(2025, 12, 16, 0, 46, tzinfo=UTC)
 
     before = recorded.weather.forecast(city, issue + timedelta(minutes=4))
@@ -136,7 +136,7 @@ def test_forecast_is_visible_only_after_its_issue(tmp_path: Path) -> None:
 
 def test_the_thermometer_of_a_recorded_day_reports_each_hour_and_decides_nothing(tmp_path: Path) -> None:
     recorded = world(tmp_path)
-    city, now = recorded.cities[0], datetime(2025, 12, 16, 18, 0, tzinfo=UTC)
+    city, now = recorded.series[0].city, datetime(2025, 12, 16, 18, 0, tzinfo=UTC)
     found = recorded.weather.readings(city, now - timedelta(hours=3), now, now)
     assert [f"{reading.at:%H:%M}" for reading in found] == ["17:53", "16:53", "15:53"]
     issue = recorded.weather.forecast(city, now)

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from milkbot.domain.cities import City
-from milkbot.simulator.world.climate import CITIES
+from milkbot.domain.cities import City, cities
 from milkbot.simulator.world.truth import Truth
 from milkbot.simulator.world.weather import SimulatedWeather
 
 TRUTH = Truth(3)
+NEW_YORK = cities()[0]
 WEATHER = SimulatedWeather(TRUTH)
 NOON = datetime(2026, 8, 1, 18, 0, tzinfo=UTC)
 LATER = timedelta(hours=12)
@@ -20,16 +20,16 @@ DAYS = [date(2026, 1, 3) + timedelta(days=number * 9) for number in range(40)]
 
 def test_forecast_is_invisible_until_it_is_published() -> None:
     issue = datetime(2026, 8, 1, 12, 46, tzinfo=UTC)
-    early = WEATHER.forecast(CITIES[0], issue + timedelta(minutes=3))
-    late = WEATHER.forecast(CITIES[0], issue + timedelta(minutes=4))
+    early = WEATHER.forecast(NEW_YORK, issue + timedelta(minutes=3))
+    late = WEATHER.forecast(NEW_YORK, issue + timedelta(minutes=4))
 
     assert early.issued_at == issue - timedelta(hours=6)
     assert late.issued_at == issue
 
 
 def test_a_forecast_is_unchanged_between_issues() -> None:
-    first = WEATHER.forecast(CITIES[0], datetime(2026, 8, 1, 13, 0, tzinfo=UTC))
-    later = WEATHER.forecast(CITIES[0], datetime(2026, 8, 1, 18, 0, tzinfo=UTC))
+    first = WEATHER.forecast(NEW_YORK, datetime(2026, 8, 1, 13, 0, tzinfo=UTC))
+    later = WEATHER.forecast(NEW_YORK, datetime(2026, 8, 1, 18, 0, tzinfo=UTC))
 
     assert first.highs == later.highs
 
@@ -37,19 +37,19 @@ def test_a_forecast_is_unchanged_between_issues() -> None:
 def test_a_past_day_has_no_forecast() -> None:
     evening = datetime(2026, 8, 2, 1, 0, tzinfo=UTC)
 
-    assert min(WEATHER.forecast(CITIES[0], evening - timedelta(seconds=1)).highs) == date(2026, 8, 1)
-    assert min(WEATHER.forecast(CITIES[0], evening).highs) == date(2026, 8, 2)
+    assert min(WEATHER.forecast(NEW_YORK, evening - timedelta(seconds=1)).highs) == date(2026, 8, 1)
+    assert min(WEATHER.forecast(NEW_YORK, evening).highs) == date(2026, 8, 2)
 
 
 def test_no_measurement_is_of_the_future() -> None:
-    readings = WEATHER.readings(CITIES[0], NOON - timedelta(days=1), NOON + timedelta(days=2), NOON)
+    readings = WEATHER.readings(NEW_YORK, NOON - timedelta(days=1), NOON + timedelta(days=2), NOON)
 
     assert readings[0].at == datetime(2026, 8, 1, 17, 53, tzinfo=UTC)
     assert [r.at for r in readings] == sorted((r.at for r in readings), reverse=True)
     assert len(readings) == 24
 
 
-@pytest.mark.parametrize("city", CITIES, ids=lambda city: city.code)
+@pytest.mark.parametrize("city", cities(), ids=lambda city: city.code)
 def test_measured_maximum_agrees_with_the_official_high(city: City) -> None:
     for day in DAYS:
         start, end = city.day_bounds(day)
@@ -58,7 +58,7 @@ def test_measured_maximum_agrees_with_the_official_high(city: City) -> None:
 
 
 def test_running_maximum_only_grows_and_ends_at_the_truth() -> None:
-    for city in CITIES:
+    for city in cities():
         for day in DAYS[::5]:
             start, end = city.day_bounds(day)
             steps = [start + timedelta(minutes=20 * number) for number in range(72)]

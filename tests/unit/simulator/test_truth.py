@@ -7,14 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from milkbot.domain.cities import cities, series_of
 from milkbot.simulator.world.beliefs import Beliefs
-from milkbot.simulator.world.climate import CITIES
 from milkbot.simulator.world.listing import plan_event
 from milkbot.simulator.world.truth import Truth, unknown_spread
 from milkbot.simulator.world.weather import SimulatedWeather
 
 FIRST = date(2026, 1, 1)
-NEW_YORK = CITIES[0]
+OF_NEW_YORK = series_of("KXHIGHNY")
+NEW_YORK = OF_NEW_YORK.city
 TRUTHS = [Truth(seed) for seed in range(5)]
 DAYS = [FIRST + timedelta(days=number) for number in range(0, 365, 2)]
 
@@ -69,13 +70,13 @@ def test_the_market_is_better_than_the_forecast_but_not_exact() -> None:
 
 def test_same_seed_gives_the_same_world_and_another_seed_another() -> None:
     day = date(2026, 8, 1)
-    highs = [[Truth(seed).official_high(city, day) for city in CITIES] for seed in (1, 1, 2)]
+    highs = [[Truth(seed).official_high(city, day) for city in cities()] for seed in (1, 1, 2)]
 
     assert highs[0] == highs[1] != highs[2]
 
 
 def test_seasons_are_those_of_the_city() -> None:
-    for city in CITIES:
+    for city in cities():
         summer = statistics.fmean(TRUTHS[0].high(city, date(2026, 7, day)) for day in range(1, 32))
         winter = statistics.fmean(TRUTHS[0].high(city, date(2026, 1, day)) for day in range(1, 32))
         assert winter < summer < 112
@@ -85,7 +86,7 @@ def test_probabilities_of_six_brackets_sum_to_one_and_a_passed_one_has_none() ->
     truth = TRUTHS[0]
     beliefs = Beliefs(truth, SimulatedWeather(truth))
     for day in DAYS[::20]:
-        plan = plan_event(truth, NEW_YORK, day)
+        plan = plan_event(truth, OF_NEW_YORK, day)
         for hours in (30, 5, -6):
             belief = beliefs.market(NEW_YORK, day, truth.path(NEW_YORK, day).peak - timedelta(hours=hours))
             chances = [belief.probability(strike) for strike in plan.strikes]

@@ -49,7 +49,7 @@ def grid(*values: tuple[str, float | None], unit: str = "wmoUnit:degC", geometry
 
 
 STAMP = "Sat, 18 Jul 2026 10:15:41 GMT"
-POINT_PATH, OLD_CELL, NEW_CELL = "/points/40.7794,-73.9692", "/gridpoints/OKX/34,45", "/gridpoints/OKX/34,53"
+POINT_PATH, OLD_CELL, NEW_CELL = "/points/40.7789,-73.9692", "/gridpoints/OKX/34,45", "/gridpoints/OKX/34,53"
 TODAY = grid(("2026-07-18T11:00:00+00:00/PT13H", 30.0))
 
 
@@ -74,14 +74,14 @@ def test_a_forecast_has_its_time_of_issue_and_of_retrieval() -> None:
     assert (found.station, found.climate_day, found.high_f) == ("KNYC", DAY, 86.0)
     assert found.issued_at == datetime(2026, 7, 18, 10, 15, 41, tzinfo=UTC)
     assert (found.fetched_at, found.cell) == (NOON, GridPoint("OKX", 34, 45))
-    assert [r.url.path for r in server.requests] == ["/points/40.7794,-73.9692", "/gridpoints/OKX/34,45"]
+    assert [r.url.path for r in server.requests] == ["/points/40.7789,-73.9692", "/gridpoints/OKX/34,45"]
     assert server.requests[0].headers["User-Agent"] == AGENT
 
 
 def test_coordinates_are_written_in_the_form_that_is_not_redirected() -> None:
     weather, server, _ = client(reply(POINT))
-    assert weather.point(city_of_series("KXHIGHMIA")) == GridPoint("OKX", 34, 45)
-    assert server.requests[0].url.path == "/points/25.7959,-80.287"
+    assert weather.point(city_of_series("KXHIGHAUS")) == GridPoint("OKX", 34, 45)
+    assert server.requests[0].url.path == "/points/30.1831,-97.68"
 
 
 def test_each_window_belongs_to_the_climate_day_of_its_midpoint() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from milkbot.domain.cities import City
+from milkbot.domain.cities import City, Series
 from milkbot.domain.markets import MarketStatus, Strike, StrikeType, event_ticker
 
 SETTLEMENT_TIMER = timedelta(hours=1)
@@ -17,7 +17,7 @@ SETTLEMENT_TIMER = timedelta(hours=1)
 class EventPlan:
     """One event from its creation to its end, moments in UTC. It is finalized one timer after it is determined."""
 
-    city: City
+    series: Series
     day: date
     strikes: tuple[Strike, ...]
     created_at: datetime
@@ -26,9 +26,14 @@ class EventPlan:
     determined_at: datetime
 
     @property
+    def city(self) -> City:
+        """Where it settles."""
+        return self.series.city
+
+    @property
     def ticker(self) -> str:
         """SERIES-YYMONDD."""
-        return event_ticker(self.city.series, self.day)
+        return event_ticker(self.series.ticker, self.day)
 
     @property
     def key(self) -> str:
@@ -111,8 +116,8 @@ class World(Protocol):
         ...
 
     @property
-    def cities(self) -> tuple[City, ...]:
-        """The cities whose series it lists."""
+    def series(self) -> tuple[Series, ...]:
+        """What it lists."""
         ...
 
     def created_between(self, after: datetime, until: datetime) -> list[EventPlan]:

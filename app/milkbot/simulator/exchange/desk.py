@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from starlette.requests import Request
 
+from milkbot.domain.cities import Series
 from milkbot.simulator.core import Simulator
 from milkbot.simulator.engine.plan import House
 from milkbot.simulator.engine.records import Account, Market
@@ -100,9 +101,9 @@ class Desk:
         return self._simulator.world.house
 
     @property
-    def series(self) -> tuple[str, ...]:
-        """Tickers of the series that are listed."""
-        return tuple(city.series for city in self._simulator.world.cities)
+    def series(self) -> tuple[Series, ...]:
+        """The series that are listed."""
+        return self._simulator.world.series
 
     def _caller(self, state: State, request: Request) -> Account | None:
         now = state.now + skew_of(request.scope)

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from milkbot.domain.cities import city_of_series
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.engine.rejects import not_found
 from milkbot.simulator.engine.state import State
@@ -29,14 +28,15 @@ def router(desk: Desk) -> APIRouter:
     def series_list(request: Request, category: str = "") -> JSONResponse:
         with desk.public(request):
             shown = desk.series if category in ("", render.CATEGORY) else ()
-            return JSONResponse({"series": [render.series(city_of_series(ticker)) for ticker in shown]})
+            return JSONResponse({"series": [render.series(series) for series in shown]})
 
     @routes.get("/series/{ticker}")
     def series_one(request: Request, ticker: str) -> JSONResponse:
         with desk.public(request):
-            if ticker not in desk.series:
-                raise not_found(f"series {ticker}")
-            return JSONResponse({"series": render.series(city_of_series(ticker))})
+            for series in desk.series:
+                if series.ticker == ticker:
+                    return JSONResponse({"series": render.series(series)})
+            raise not_found(f"series {ticker}")
 
     @routes.get("/events")
     def event_list(
@@ -56,7 +56,7 @@ def router(desk: Desk) -> APIRouter:
                 plan
                 for plan in _newest_first(state)
                 if plan.status(state.now) in wanted
-                and series_ticker in ("", plan.city.series)
+                and series_ticker in ("", plan.series.ticker)
                 and (not only or plan.ticker in only)
                 and window.holds(plan.closes_at)
             ]

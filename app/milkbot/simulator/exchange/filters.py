@@ -70,7 +70,7 @@ class MarketFilter:
         return (
             market.status(now) in self.statuses
             and self.event_ticker in ("", plan.ticker)
-            and self.series_ticker in ("", plan.city.series)
+            and self.series_ticker in ("", plan.series.ticker)
             and (not self.tickers or market.ticker in self.tickers)
             and self.created.holds(plan.created_at)
             and self.closes.holds(market.closes_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from milkbot.domain.cities import City
+from milkbot.domain.cities import City, Extreme, Series
 from milkbot.domain.markets import MarketStatus, Strike, StrikeType
 from milkbot.simulator.engine.plan import SETTLEMENT_TIMER, EventPlan
 from milkbot.simulator.engine.records import Market, Trade
@@ -18,20 +18,21 @@ ROOT = "https://simulator.invalid"
 """Where documents would be that the simulator does not have."""
 
 Body = dict[str, Any]
+_SAID = {Extreme.HIGH: "highest temperature", Extreme.LOW: "lowest temperature"}
 
 
-def series(city: City) -> Body:
+def series(listed: Series) -> Body:
     """GET /series."""
     return {
-        "ticker": city.series,
+        "ticker": listed.ticker,
         "frequency": "daily",
-        "title": f"Highest temperature in {city.name}",
+        "title": f"{_SAID[listed.extreme].capitalize()} in {listed.city.name}",
         "category": CATEGORY,
         "categories": [CATEGORY],
         "tags": TAGS,
-        "settlement_sources": _sources(city),
-        "contract_url": f"{ROOT}/contracts/{city.series}",
-        "contract_terms_url": f"{ROOT}/terms/{city.series}",
+        "settlement_sources": _sources(listed.city),
+        "contract_url": f"{ROOT}/contracts/{listed.ticker}",
+        "contract_terms_url": f"{ROOT}/terms/{listed.ticker}",
         "fee_type": "quadratic",
         "fee_multiplier": 1,
         "additional_prohibitions": [],
@@ -43,9 +44,9 @@ def event(plan: EventPlan) -> Body:
     """An event without its markets."""
     return {
         "event_ticker": plan.ticker,
-        "series_ticker": plan.city.series,
+        "series_ticker": plan.series.ticker,
         "sub_title": f"On {_day(plan)}",
-        "title": f"Highest temperature in {plan.city.name} on {_day(plan)}?",
+        "title": f"{_said(plan).capitalize()} in {plan.city.name} on {_day(plan)}?",
         "collateral_return_type": "MECNET",
         "mutually_exclusive": True,
         "category": CATEGORY,
@@ -75,7 +76,7 @@ def market(subject: Market, now: datetime) -> Body:
         "ticker": subject.ticker,
         "event_ticker": plan.ticker,
         "market_type": "binary",
-        "title": f"{plan.city.name}, {_day(plan)}: highest temperature {_degrees(strike)}?",
+        "title": f"{plan.city.name}, {_day(plan)}: {_said(plan)} {_degrees(strike)}?",
         "subtitle": _degrees(strike),
         "yes_sub_title": _degrees(strike),
         "no_sub_title": _degrees(strike),
@@ -158,10 +159,14 @@ def _sources(city: City) -> list[Body]:
 
 def _rules(plan: EventPlan, strike: Strike) -> str:
     return (
-        f"This market resolves to Yes when the highest temperature measured on {_day(plan)} (local standard time) at "
+        f"This market resolves to Yes when the {_said(plan)} measured on {_day(plan)} (local standard time) at "
         f"{plan.city.rules_phrases[0]}, station code {plan.city.climate_report}, as first published in final form, "
         f"is {_degrees(strike)}. Otherwise it resolves to No."
     )
+
+
+def _said(plan: EventPlan) -> str:
+    return _SAID[plan.series.extreme]
 
 
 def _degrees(strike: Strike) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from milkbot.domain.cities import City
-from milkbot.simulator.nws.grid import CELLS, Cell, Place
+from milkbot.simulator.nws.grid import Cell, Place, station_cell
 from milkbot.simulator.weather import Forecast, Reading
 
 Body = dict[str, Any]
@@ -121,7 +121,7 @@ def periods(city: City, forecast: Forecast, now: datetime, *, hourly: bool, si: 
             "generatedAt": iso(now),
             "updateTime": iso(forecast.issued_at),
             "validTimes": f"{iso(first)}/{_duration(last - first)}",
-            "elevation": {"unitCode": "wmoUnit:m", "value": CELLS[city.station].elevation},
+            "elevation": {"unitCode": "wmoUnit:m", "value": station_cell(city).elevation},
             "periods": shown,
         },
     }
@@ -137,7 +137,7 @@ def stations(base: str, city: City) -> Body:
         "properties": {
             "@id": here,
             "@type": "wx:ObservationStation",
-            "elevation": {"unitCode": "wmoUnit:m", "value": CELLS[city.station].elevation},
+            "elevation": {"unitCode": "wmoUnit:m", "value": station_cell(city).elevation},
             "stationIdentifier": city.station,
             "name": city.rules_phrases[0],
             "timeZone": city.time_zone,
@@ -162,7 +162,7 @@ def observation(base: str, city: City, reading: Reading) -> Body:
         "properties": {
             "@id": here,
             "@type": "wx:ObservationStation",
-            "elevation": {"unitCode": "wmoUnit:m", "value": CELLS[city.station].elevation},
+            "elevation": {"unitCode": "wmoUnit:m", "value": station_cell(city).elevation},
             "station": f"{base}/stations/{city.station}",
             "stationId": city.station,
             "stationName": city.rules_phrases[0],

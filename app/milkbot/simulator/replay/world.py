@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 
-from milkbot.domain.cities import City, city_of_series
+from milkbot.domain.cities import Series, series_of
 from milkbot.domain.markets import Strike, StrikeType, event_ticker
 from milkbot.errors import ConfigError
 from milkbot.simulator.engine.pause import EASTERN
@@ -22,15 +22,15 @@ class RecordedWorld:
 
     def __init__(self, recording: Recording, depth: int) -> None:
         day = recording.day
-        city = city_of_series(SERIES)
+        series = series_of(SERIES)
         eve = day - timedelta(days=1)
         tape = Tape(recording.quotes, depth)
         self.house = tape
-        self.weather = RecordedWeather(city, day, recording.issues)
-        self.cities: tuple[City, ...] = (city,)
+        self.weather = RecordedWeather(series.city, day, recording.issues)
+        self.series: tuple[Series, ...] = (series,)
         self.name = f"the recorded day {day} at depth {depth}"
         self.plan = EventPlan(
-            city=city,
+            series=series,
             day=day,
             strikes=_strikes(event_ticker(SERIES, day), sorted(tape.tracks)),
             created_at=created_at(day),

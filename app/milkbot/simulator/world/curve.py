@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from milkbot.domain.cities import City
-from milkbot.simulator.world.climate import CLIMATES
+from milkbot.simulator.world.climate import climate_of
 
 DAWN_HOUR = 6.0
 
@@ -19,7 +19,7 @@ class Curve:
         self._city = city
         self._high = high
         self._peak_hour = peak_hour
-        self._range = CLIMATES[city.code].daily_range
+        self._range = climate_of(city).daily_range
 
     def low(self, day: date) -> float:
         """The minimum at dawn in F."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from milkbot.domain.cities import City
+from milkbot.domain.cities import City, Series
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.simulator.engine.pause import EASTERN
 from milkbot.simulator.engine.plan import EventPlan
@@ -32,12 +32,13 @@ def created_at(day: date) -> datetime:
     return datetime.combine(day - timedelta(days=1), CREATED, UTC)
 
 
-def plan_event(truth: Truth, city: City, day: date) -> EventPlan:
-    """The event of a city on a climate day."""
+def plan_event(truth: Truth, series: Series, day: date) -> EventPlan:
+    """The event of a series on a climate day."""
+    city = series.city
     eve = day - timedelta(days=1)
     opens = datetime.combine(eve, OPENS, EASTERN).astimezone(UTC)
     return EventPlan(
-        city=city,
+        series=series,
         day=day,
         strikes=_brackets(truth, city, day, opens),
         created_at=created_at(day),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from milkbot.domain.cities import City
+from milkbot.domain.cities import Extreme, Series, all_series
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.world.beliefs import Beliefs
-from milkbot.simulator.world.climate import CITIES
 from milkbot.simulator.world.listing import created_at, plan_event
 from milkbot.simulator.world.makers import Makers
 from milkbot.simulator.world.truth import Truth
@@ -25,9 +24,9 @@ class SimulatedWorld:
         self.house = Makers(seed, Beliefs(self._truth, self.weather))
 
     @property
-    def cities(self) -> tuple[City, ...]:
-        """The seven oldest series."""
-        return CITIES
+    def series(self) -> tuple[Series, ...]:
+        """Every high that cities.toml knows."""
+        return tuple(series for series in all_series() if series.extreme is Extreme.HIGH)
 
     def created_between(self, after: datetime, until: datetime) -> list[EventPlan]:
         """Events created in (after, until]."""
@@ -35,7 +34,7 @@ class SimulatedWorld:
         day: date = after.date()
         while day <= until.date() + timedelta(days=1):
             if after < created_at(day) <= until:
-                plans += [plan_event(self._truth, city, day) for city in CITIES]
+                plans += [plan_event(self._truth, series, day) for series in self.series]
             day += timedelta(days=1)
         return plans
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from milkbot.domain.cities import City
-from milkbot.simulator.world.climate import CLIMATES
+from milkbot.simulator.world.climate import climate_of
 from milkbot.simulator.world.draws import Draws
 
 PERSISTENCE = 0.6
@@ -88,7 +88,7 @@ class Truth:
 
     def _far_forecast(self, city: City, day: date) -> float:
         """Climate plus the part of the anomaly that is foreseen days ahead."""
-        climate = CLIMATES[city.code]
+        climate = climate_of(city)
         foreseen = math.sqrt(max(climate.spread(day) ** 2 - _SKILL_SPREAD[-1] ** 2, 1.0))
         return climate.normal_high(day) + foreseen * self._anomaly(city, day)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from milkbot.domain.cities import City
+from milkbot.domain.cities import City, cities
 from milkbot.simulator.weather import Forecast, Reading, report_times
-from milkbot.simulator.world.climate import CITIES
 from milkbot.simulator.world.curve import Curve
 from milkbot.simulator.world.draws import Draws
 from milkbot.simulator.world.truth import Truth
@@ -30,7 +29,7 @@ class SimulatedWeather:
     @property
     def cities(self) -> tuple[City, ...]:
         """Whose stations it serves."""
-        return CITIES
+        return cities()
 
     def forecast(self, city: City, now: datetime) -> Forecast:
         """The newest forecast that is published."""

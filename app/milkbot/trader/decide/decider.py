@@ -197,7 +197,7 @@ def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> I
     for seen in observed:
         view = EventView(
             event=seen.event,
-            city=seen.city,
+            series=seen.series,
             fees=seen.fees,
             weather=seen.weather,
             orderbooks=seen.orderbooks,

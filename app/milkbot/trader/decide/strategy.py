@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from milkbot.domain.cities import City
+from milkbot.domain.cities import City, Series
 from milkbot.domain.fees import FeeSchedule, aligned
 from milkbot.domain.markets import Event, Market, MarketStatus
 from milkbot.domain.orderbook import Level, OrderBook
@@ -98,7 +98,7 @@ class EventView:
     """
 
     event: Event
-    city: City
+    series: Series
     fees: FeeSchedule
     weather: CityWeather
     orderbooks: dict[str, OrderBook]
@@ -107,6 +107,11 @@ class EventView:
     left_alone: Mapping[str, LeftAlone] = field(default_factory=dict)
     anchors: Mapping[tuple[str, Leg], Price] = field(default_factory=dict)
     pause_at: datetime | None = None
+
+    @property
+    def city(self) -> City:
+        """Where it settles."""
+        return self.series.city
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +207,7 @@ def _decide_market(
 def _market_problem(view: EventView, market: Market, now: datetime) -> Reason | None:
     if market.status is not MarketStatus.ACTIVE or not market.open_time <= now < market.close_time:
         return Reason.MARKET_NOT_ACTIVE
-    if not view.city.settles_by(market.rules_primary):
+    if not view.series.settles_by(market.rules_primary):
         return Reason.RULES_UNKNOWN
     return None
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import structlog
 
-from milkbot.domain.cities import City, city_of_series
+from milkbot.domain.cities import City, Series, series_of
 from milkbot.domain.clock import Clock
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.markets import Event
@@ -43,10 +43,15 @@ class Observed:
     """One event with everything that was read for it."""
 
     event: Event
-    city: City
+    series: Series
     fees: FeeSchedule
     weather: CityWeather
     orderbooks: dict[str, OrderBook]
+
+    @property
+    def city(self) -> City:
+        """Where it settles."""
+        return self.series.city
 
 
 def observe(
@@ -59,21 +64,19 @@ def observe(
     raised: markets without a forecast are not traded.
     """
     found = [
-        (event, city_of_series(ticker), fees)
-        for ticker, fees, events in _read(venue, series, unread)
-        for event in events
+        (event, series_of(ticker), fees) for ticker, fees, events in _read(venue, series, unread) for event in events
     ]
     tickers = [market.ticker for event, _, _ in found for market in event.markets]
     orderbooks = venue.orderbooks(tickers, unread=unread)
     return tuple(
         Observed(
             event,
-            city,
+            of_event,
             schedule,
-            _weather_of(weather, city, event.climate_day, clock.now()),
+            _weather_of(weather, of_event.city, event.climate_day, clock.now()),
             {market.ticker: orderbooks[market.ticker] for market in event.markets if market.ticker in orderbooks},
         )
-        for event, city, schedule in found
+        for event, of_event, schedule in found
     )
 
 

@@ -61,7 +61,7 @@ def _judged(order_id: str, fills: Sequence[Fill], schedules: terms.Schedules) ->
     parsed = parse_ticker(ticker)
     if parsed is None:
         return None
-    known = schedules.get(parsed.city.series, frozenset())
+    known = schedules.get(parsed.series.ticker, frozenset())
     both = too_much(fills, known)
     if both is None:
         return None

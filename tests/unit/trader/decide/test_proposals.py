@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, Strike, StrikeType
 from milkbot.domain.orderbook import Level, OrderBook
@@ -36,7 +36,7 @@ BOOK = OrderBook(
 WEATHER = CityWeather(HighForecast("KNYC", date(2025, 12, 16), 32.5, NOW - timedelta(hours=3), NOW))
 SEEN = Observed(
     Event(EVENT, "KXHIGHNY", date(2025, 12, 16), mutually_exclusive=True, markets=(MARKET,)),
-    city_of_series("KXHIGHNY"),
+    series_of("KXHIGHNY"),
     FeeSchedule(FeeType.QUADRATIC, Decimal(1)),
     WEATHER,
     {TICKER: BOOK},

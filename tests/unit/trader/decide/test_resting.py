@@ -13,7 +13,7 @@ from tests.fakes import FakeClock
 from tests.unit.trader.decide.quotes import NOW, RULES, at
 from tests.unit.trader.ledger import DEMO, Account, Ledger
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, PriceRange, Strike, StrikeType
 from milkbot.domain.orderbook import Level, OrderBook
@@ -53,7 +53,7 @@ BOOK = OrderBook(TICKER, (Level(at("0.40"), TEN),), (Level(at("0.57"), TEN),), N
 WEATHER = CityWeather(HighForecast("KNYC", date(2026, 8, 3), 86.0, NOW - timedelta(hours=1), NOW))
 SEEN = Observed(
     Event(EVENT, "KXHIGHNY", date(2026, 8, 3), mutually_exclusive=True, markets=(MARKET,)),
-    city_of_series("KXHIGHNY"),
+    series_of("KXHIGHNY"),
     FeeSchedule(FeeType.QUADRATIC, Decimal(1)),
     WEATHER,
     {TICKER: BOOK},

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, PriceRange, Strike, StrikeType
 from milkbot.domain.orderbook import Level, OrderBook
@@ -81,7 +81,7 @@ def view() -> EventView:
     markets = tuple(market(number, strike) for number, strike in enumerate(STRIKES))
     return EventView(
         event=Event(EVENT, "KXHIGHNY", DAY, mutually_exclusive=True, markets=markets),
-        city=city_of_series("KXHIGHNY"),
+        series=series_of("KXHIGHNY"),
         fees=FeeSchedule(FeeType.QUADRATIC, Decimal(1)),
         weather=FORECAST,
         orderbooks={one.ticker: orderbook(one.ticker, "0.14", "0.16") for one in markets},

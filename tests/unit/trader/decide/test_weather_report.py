@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, Strike, StrikeType
 from milkbot.trader.decide.proposals import Candidate
@@ -20,7 +20,8 @@ from milkbot.weather.errors import WeatherReadError
 from milkbot.weather.measured import Doubt, LeftOut, Measured
 from milkbot.weather.values import GridPoint, HighForecast, Observation
 
-CITY = city_of_series("KXHIGHNY")
+SERIES = series_of("KXHIGHNY")
+CITY = SERIES.city
 DAY, NEXT = date(2026, 8, 3), date(2026, 8, 4)
 START, _ = CITY.day_bounds(DAY)
 NOON = START + timedelta(hours=12)
@@ -37,7 +38,7 @@ def candidates(weather: CityWeather, reason: Reason, day: date = DAY, markets: i
         f"{ticker}-T", ticker, Strike(StrikeType.LESS, cap=80), MarketStatus.ACTIVE, NOON, NOON, "", "", (), 0, "", ""
     )
     event = Event(ticker, "KXHIGHNY", day, mutually_exclusive=True, markets=(market,) * markets)
-    seen = Observed(event, CITY, FeeSchedule(FeeType.QUADRATIC, Decimal(1)), weather, {})
+    seen = Observed(event, SERIES, FeeSchedule(FeeType.QUADRATIC, Decimal(1)), weather, {})
     return [Candidate(seen, market, Decision(market.ticker, Action.HOLD, (reason,)))] * markets
 
 
