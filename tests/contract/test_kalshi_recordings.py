@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,10 +16,12 @@ from tests.fakes import FakeClock, ScriptedServer
 
 from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
+from milkbot.domain.listings import Standing, compare
 from milkbot.domain.markets import StrikeType
 from milkbot.domain.units import cash, count, price
 from milkbot.domain.unread import Unread
 from milkbot.http import Reply
+from milkbot.settings import TRADED_SERIES
 from milkbot.venue import convert
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.outcomes import read_error_body
@@ -197,3 +200,20 @@ def test_recorded_errors_keep_their_code(shared_data: Path) -> None:
         for row in recorded["error_bodies_reported"]
     ]
     assert codes == ["deprecated_v1_order_endpoint", "service_unavailable", "order_already_exists"]
+
+
+def test_the_listing_of_january_2026_has_our_series_and_its_older_names_are_told_apart(shared_data: Path) -> None:
+    packed = shared_data / "api_kalshi/2026-01_obstacle_golden/series_list_response.json.gz"
+    body = json.loads(gzip.decompress(packed.read_bytes()), parse_float=Decimal)
+    rows = [convert.listed_series(markets.Series.model_validate(row)) for row in body["response"]["series"]]
+
+    found = {row.ticker: row for row in compare(rows, TRADED_SERIES)}
+
+    assert {found[ticker].standing for ticker in TRADED_SERIES} == {Standing.TRADED}
+    for older, known in (("HIGHNY", "KXHIGHNY"), ("KXDENHIGH", "KXHIGHDEN"), ("KXPHILHIGH", "KXHIGHPHIL")):
+        if older in found:
+            assert (found[older].standing, known in found[older].detail) == (Standing.DUPLICATE, True)
+    assert found["HIGHNY"].standing is Standing.DUPLICATE
+    renamed = {row.ticker: row for row in compare([row for row in rows if row.ticker != "KXHIGHNY"], TRADED_SERIES)}
+    assert renamed["KXHIGHNY"].standing is Standing.RENAMED
+    assert "HIGHNY" in renamed["KXHIGHNY"].detail

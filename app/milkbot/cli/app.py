@@ -23,6 +23,7 @@ COMMANDS = {
     "resume": "milkbot.cli.control:resume",
     "cancel-all": "milkbot.cli.cancel:cancel_all",
     "arm-live": "milkbot.cli.arming:arm_live",
+    "series": "milkbot.cli.series:series",
     "terms": "milkbot.cli.terms:terms",
     "simulate": "milkbot.simulator.cli:simulate",
     "history": "milkbot.cli.history:history",

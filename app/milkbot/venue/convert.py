@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from milkbot.domain import markets as domain
 from milkbot.domain.fees import FeeSchedule, FeeType
+from milkbot.domain.listings import ListedSeries
 from milkbot.domain.orderbook import OrderBook, best_first
 from milkbot.domain.orders import BookSide
 from milkbot.domain.positions import Fill
@@ -33,6 +34,12 @@ def fee_schedule(wire: wire_markets.Series, series: str) -> FeeSchedule:
     if wire.ticker != series:
         raise ValueError(f"it is of {wire.ticker}")
     return FeeSchedule(FeeType(wire.fee_type), wire.fee_multiplier)
+
+
+def listed_series(wire: wire_markets.Series) -> ListedSeries:
+    """A series as it is listed."""
+    sources = tuple(part for source in wire.settlement_sources or () for part in (source.name, source.url) if part)
+    return ListedSeries(wire.ticker, wire.title, wire.frequency, sources, fee_schedule(wire, wire.ticker))
 
 
 def market(wire: wire_markets.Market) -> domain.Market:

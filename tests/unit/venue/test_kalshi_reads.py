@@ -317,3 +317,17 @@ def test_the_accounts_own_rate_limits_are_used() -> None:
     kalshi.user_data_as_of()
     kalshi.user_data_as_of()
     assert clock.slept == pytest.approx([1.0])
+
+
+def test_a_listing_is_one_reply_and_an_odd_series_takes_no_other_with_it() -> None:
+    row = {"ticker": "A", "fee_type": "quadratic", "fee_multiplier": 1, "title": "High temp", "frequency": "daily"}
+    sources = [{"name": "NWS", "url": "https://x.test/?issuedby=NYC"}]
+    kalshi, server, _ = client(
+        reply({"series": [row | {"settlement_sources": sources}, {"ticker": "B"}, row | {"ticker": "C"}, None]})
+    )
+    unread: Unread = []
+    first, second = kalshi.listed_series("Climate and Weather", unread=unread)
+    assert (first.ticker, first.sources, first.fees.fee_type) == ("A", tuple(sources[0].values()), FeeType.QUADRATIC)
+    assert (second.ticker, second.sources) == ("C", ())
+    assert [(one.kind, one.ticker) for one in unread] == [(ObjectKind.SERIES, "B"), (ObjectKind.SERIES, None)]
+    assert dict(server.requests[0].url.params) == {"category": "Climate and Weather"}

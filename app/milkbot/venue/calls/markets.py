@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from milkbot.domain.fees import FeeSchedule
+from milkbot.domain.listings import ListedSeries
 from milkbot.domain.markets import Event
 from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.unread import ObjectKind, Unread, unread_object
@@ -27,6 +28,11 @@ class MarketCalls(Calls):
         """What the series charges; the type is UNKNOWN where we cannot price it."""
         path = f"/series/{quote(series, safe='')}"
         return self._one(path, markets.SeriesReply, lambda wire: convert.fee_schedule(wire.series, series))
+
+    def listed_series(self, category: str, *, unread: Unread | None = None) -> list[ListedSeries]:
+        """Every series of a category, in one reply. One that is not understood goes to `unread`, or raises."""
+        rows = self._session.rows("/series", "series", [("category", category)])
+        return list(self._parsed(ObjectKind.SERIES, rows, markets.Series, convert.listed_series, unread))
 
     def open_events(self, series: str, *, unread: Unread | None = None) -> list[Event]:
         """All open events of a series with their markets.

@@ -10,14 +10,24 @@ from milkbot.venue.wire import unread
 from milkbot.venue.wire.base import CountText, ExchangeIndex, Moment, Number, PriceText, WireModel
 
 
+class Source(WireModel):
+    """What a series says it settles by."""
+
+    name: str = ""
+    url: str = ""
+
+
 class Series(WireModel):
-    """The part of GET /series/{ticker} that prices an order."""
+    """The part of a series that prices an order, and what tells one from another. Lists may be null."""
 
     UNREAD = unread.SERIES
 
     ticker: str
     fee_type: str
     fee_multiplier: Number
+    title: str = ""
+    frequency: str = ""
+    settlement_sources: tuple[Source, ...] | None = None
 
 
 class SeriesReply(WireModel):

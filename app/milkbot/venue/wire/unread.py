@@ -74,12 +74,9 @@ SERIES: Final = frozenset(
         "contract_terms_url",
         "contract_url",
         "exchange_index",
-        "frequency",
         "last_updated_ts",
         "product_metadata",
-        "settlement_sources",
         "tags",
-        "title",
         "volume_fp",
     ]
 )
