@@ -20,6 +20,7 @@ REPLIES: dict[type[WireModel], str] = {
     portfolio.Fill: "Fill",
     portfolio.Settlement: "Settlement",
     markets.Series: "Series",
+    markets.Source: "SettlementSource",
     markets.SeriesReply: "GetSeriesResponse",
     markets.Market: "Market",
     markets.PriceRange: "PriceRange",
