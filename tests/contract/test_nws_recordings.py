@@ -19,6 +19,7 @@ from milkbot.weather.cells import check_cell
 from milkbot.weather.client import WeatherClient
 from milkbot.weather.climate_report import ClimateReport, parse_climate_reports
 from milkbot.weather.errors import ElsewhereError
+from milkbot.weather.lows import low_of_day
 from milkbot.weather.values import GridPoint
 
 # Temperatures in each list of observations.
@@ -134,4 +135,19 @@ def test_every_recorded_climate_report_is_read(shared_data: Path) -> None:
         ClimateReport("CLIMIA", date(2026, 5, 3), 82, 72, preliminary=True),
         ClimateReport("CLINYC", date(2026, 7, 4), 94, 72, preliminary=False),
         ClimateReport("CLINYC", date(2026, 7, 4), 94, 76, preliminary=True),
+    ]
+
+
+def test_the_recorded_front_makes_the_evening_the_coldest_of_its_climate_day(shared_data: Path) -> None:
+    grid = wire.GridReply.model_validate_json(
+        content(shared_data / "api_nws/pynws/detailed_forecast.json.gz")
+    ).properties
+    nights, hours = grid.min_temperature, grid.temperature
+
+    # The night before was 64 F. Behind the front the climate day ends, at 04:00 UTC, at 49 F; the next dawn has 39 F.
+    found = [low_of_day(nights, hours, NEW_YORK, date(2022, 2, day)) for day in (4, 5)]
+    assert [round(low.low_f) for low in found if low] == [49, 39]
+    assert [low.falls_at for low in found if low] == [
+        datetime(2022, 2, 5, 4, tzinfo=UTC),
+        datetime(2022, 2, 5, 12, tzinfo=UTC),
     ]

@@ -73,7 +73,7 @@ class MovedWorld:
         listed = [day for day in days if day.toordinal() % 2 == LISTED and after < created_at(day) <= until]
         return [plan_of(series, day, self._strikes) for day in listed for series in self.series]
 
-    def official_high(self, plan: EventPlan) -> int:
+    def official(self, plan: EventPlan) -> int:
         """What the market believed at the close is what came."""
         return round(self.beliefs[plan.city.code].at(plan.closes_at))
 

@@ -104,6 +104,6 @@ st.set_page_config(page_title="Milkbot", page_icon=str(Path(__file__).with_name(
 st.html(f"<style>{asset('style.css')}</style>")
 _overview()
 st.html(
-    '<p class="mb-foot mb-muted">Daily high-temperature markets on Kalshi, traded by a program. '
+    '<p class="mb-foot mb-muted">Markets of daily high and low temperatures on Kalshi, traded by a program. '
     "Trades appear one hour after they were made, to the minute. Nothing here is advice.</p>"
 )

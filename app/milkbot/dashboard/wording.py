@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import cities, series_of
 from milkbot.domain.modes import TradingMode
 
 MINUS = "\N{MINUS SIGN}"
@@ -61,6 +61,14 @@ def clock_time(moment: datetime) -> str:
 def city_name(code: str) -> str:
     """New York for NYC; a code that cities.toml does not know is returned as it is."""
     return next((city.name for city in cities() if city.code == code), code)
+
+
+def outcome(ticker: str) -> str:
+    """The extreme and the strike in a market's ticker, "Low 40\N{EN DASH}41°"; only the strike of an unknown series."""
+    try:
+        return f"{series_of(ticker.partition('-')[0]).extreme.capitalize()} {bracket(ticker)}"
+    except KeyError:
+        return bracket(ticker)
 
 
 def bracket(ticker: str) -> str:

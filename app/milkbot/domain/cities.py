@@ -47,6 +47,10 @@ class City:
     high: str | None = None
     low: str | None = None
 
+    def __hash__(self) -> int:
+        """Of the code alone: cities are keys of caches that are asked for every quote."""
+        return hash(self.code)
+
     @property
     def standard_time(self) -> timezone:
         """Local standard time, the same all year: the climate day's clock (NWSI 10-1004)."""
@@ -74,6 +78,10 @@ class Series:
     ticker: str
     city: City
     extreme: Extreme
+
+    def __hash__(self) -> int:
+        """Of the ticker alone, as of a city's code."""
+        return hash(self.ticker)
 
     def settles_by(self, rules: str) -> bool:
         """Whether a market's rules name this station and this extreme. Unknown rules are not traded."""

@@ -39,7 +39,7 @@ class MarketStatus(StrEnum):
 class Strike:
     """Which whole degrees Fahrenheit resolve to YES. `floor` and `cap` as the exchange sends them.
 
-    less: high < cap; between: floor <= high <= cap; greater: high > floor.
+    less: degrees < cap; between: floor <= degrees <= cap; greater: degrees > floor.
     """
 
     kind: StrikeType
@@ -54,9 +54,9 @@ class Strike:
         if self.floor is not None and self.cap is not None and self.floor > self.cap:
             raise ValueError(f"strike between has floor {self.floor} above cap {self.cap}")
 
-    def contains(self, high_f: int) -> bool:
-        """Whether an official high of that many whole degrees resolves to YES."""
-        return self.lower_edge < high_f < self.upper_edge
+    def contains(self, degrees_f: int) -> bool:
+        """Whether an official high or low of that many whole degrees resolves to YES."""
+        return self.lower_edge < degrees_f < self.upper_edge
 
     @property
     def lower_edge(self) -> float:

@@ -1,26 +1,28 @@
-"""The plain model: the official high is Normal around the forecast, with a spread that grows with lead time."""
+"""The plain model: the official high or low is Normal around its forecast, with a spread that grows with lead time."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
+from milkbot.domain.cities import Extreme
 from milkbot.domain.markets import Strike
 
 # Root mean square error of public forecasts of the daily high, degrees Fahrenheit, by hours before mid-afternoon.
 # Source: docs/strategy.md, after a study of seven cities: 2.1 same day, 2.45 the evening before, 2.7 a day ahead.
+# No source has the same of lows in whole climate days, so theirs are taken to be as large.
 _LEADS_HOURS = (0.0, 7.0, 21.0, 28.0, 48.0, 96.0)
 _SPREADS_F = (1.2, 2.1, 2.45, 2.7, 3.0, 3.4)
 
-# Observations pass through whole degrees Celsius, so a measured maximum may exceed the official one by about this much.
+# Observations pass through whole degrees Celsius, so a measured extreme may lie beyond the official one by about this.
 OBSERVATION_SLACK_F = 1.0
 
 
 def spread_f(lead_hours: float) -> float:
-    """Standard deviation of the high around its forecast, degrees Fahrenheit; linear between the table's leads.
+    """Standard deviation of an extreme around its forecast, degrees Fahrenheit; linear between the table's leads.
 
-    `lead_hours` counts to mid-afternoon of the climate day; a negative one is after the usual maximum.
+    `lead_hours` counts to when it is expected; a negative one is after that.
     """
     if lead_hours <= _LEADS_HOURS[0]:
         return _SPREADS_F[0]
@@ -33,17 +35,25 @@ def spread_f(lead_hours: float) -> float:
 
 
 def bracket_probabilities(
-    mean_f: float, sd_f: float, strikes: Sequence[Strike], observed_max_f: float | None = None
+    mean_f: float,
+    sd_f: float,
+    strikes: Sequence[Strike],
+    observed_f: float | None = None,
+    extreme: Extreme = Extreme.HIGH,
 ) -> tuple[float, ...]:
     """P(YES) for each strike, by half-degree edges: Phi((upper - mean) / sd) - Phi((lower - mean) / sd).
 
-    The high cannot end below what was measured already: all mass below `observed_max_f`, less the slack of its
-    rounding, moves up to it. `sd_f` must be positive.
+    A high cannot end below the maximum that was measured already, nor a low above the minimum: all mass beyond
+    `observed_f`, less the slack of its rounding, moves to it. `sd_f` must be positive.
     """
-    high = NormalDist(mean_f, sd_f)
-    known = None if observed_max_f is None else observed_max_f - OBSERVATION_SLACK_F
-
-    def below(edge: float) -> float:
-        return 0.0 if known is not None and edge <= known else high.cdf(edge)
-
+    below = _bounded(NormalDist(mean_f, sd_f).cdf, observed_f, extreme)
     return tuple(below(strike.upper_edge) - below(strike.lower_edge) for strike in strikes)
+
+
+def _bounded(below: Callable[[float], float], observed_f: float | None, extreme: Extreme) -> Callable[[float], float]:
+    """The distribution function with what cannot happen any more taken out of it."""
+    if observed_f is None:
+        return below
+    if extreme is Extreme.LOW:
+        return lambda edge: 1.0 if edge >= observed_f + OBSERVATION_SLACK_F else below(edge)
+    return lambda edge: 0.0 if edge <= observed_f - OBSERVATION_SLACK_F else below(edge)

@@ -54,6 +54,8 @@ class Grid(_Model):
 
     update_time: AwareDatetime = Field(alias="updateTime")
     max_temperature: GridLayer = Field(alias="maxTemperature")
+    min_temperature: GridLayer = Field(alias="minTemperature", default_factory=GridLayer)
+    temperature: GridLayer = Field(default_factory=GridLayer)
 
 
 class CellShape(_Model):

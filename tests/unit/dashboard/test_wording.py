@@ -64,5 +64,18 @@ def test_brackets_are_shown_in_degrees(ticker: str, shown: str) -> None:
     assert wording.bracket(ticker) == shown
 
 
+@pytest.mark.parametrize(
+    ("ticker", "shown"),
+    [
+        ("KXHIGHNY-26NOV20-B60.5", "High 60\N{EN DASH}61°"),
+        ("KXLOWTDEN-26NOV20-B40.5", "Low 40\N{EN DASH}41°"),
+        ("KXLOWTDEN-26NOV20-T46", "Low tail at 46°"),
+        ("KXHIGHROME-26NOV20-B60.5", "60\N{EN DASH}61°"),
+    ],
+)
+def test_a_trade_says_whether_it_is_of_the_high_or_the_low(ticker: str, shown: str) -> None:
+    assert wording.outcome(ticker) == shown
+
+
 def test_unknown_city_keeps_its_code() -> None:
     assert [wording.city_name(code) for code in ("NYC", "XYZ")] == ["New York", "XYZ"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from milkbot.domain.cities import Extreme
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.forecast.normal import bracket_probabilities, spread_f
 
@@ -38,14 +39,14 @@ def test_a_two_degree_bracket_is_two_degrees_wide_not_one() -> None:
 
 
 def test_a_bracket_below_the_measured_maximum_has_no_probability() -> None:
-    chances = bracket_probabilities(31.0, 2.0, LADDER, observed_max_f=33.4)
+    chances = bracket_probabilities(31.0, 2.0, LADDER, observed_f=33.4)
     assert chances[:2] == (0.0, 0.0)
     assert chances[2] == 0.0
     assert chances[3] > 0.5
 
 
 def test_a_bracket_within_rounding_of_the_measured_maximum_remains_possible() -> None:
-    chances = bracket_probabilities(31.0, 2.0, LADDER, observed_max_f=32.0)
+    chances = bracket_probabilities(31.0, 2.0, LADDER, observed_f=32.0)
     assert chances[2] > 0.0
 
 
@@ -57,3 +58,35 @@ def test_the_spread_grows_with_lead_and_never_vanishes() -> None:
     assert spread_f(7.0) == 2.1
     assert spread_f(28.0) == pytest.approx(2.7)
     assert spread_f(24.5) == pytest.approx((2.45 + 2.7) / 2)
+
+
+def mirrored(strike: Strike) -> Strike:
+    """The strike on a thermometer with its sign turned round."""
+    if strike.kind is StrikeType.BETWEEN:
+        return Strike(StrikeType.BETWEEN, floor=-(strike.cap or 0), cap=-(strike.floor or 0))
+    if strike.kind is StrikeType.LESS:
+        return Strike(StrikeType.GREATER, floor=-(strike.cap or 0))
+    return Strike(StrikeType.LESS, cap=-(strike.floor or 0))
+
+
+@given(st.floats(-40, 130), st.floats(0.5, 8), st.one_of(st.none(), st.floats(-40, 130)))
+def test_a_low_is_a_high_on_a_thermometer_with_its_sign_turned_round(
+    mean: float, sd: float, observed: float | None
+) -> None:
+    lows = bracket_probabilities(mean, sd, LADDER, observed, Extreme.LOW)
+    turned = None if observed is None else -observed
+    highs = bracket_probabilities(-mean, sd, [mirrored(strike) for strike in LADDER], turned)
+    assert lows == pytest.approx(highs, abs=1e-9)
+    assert sum(lows) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_bracket_above_the_measured_minimum_has_no_probability() -> None:
+    chances = bracket_probabilities(33.0, 2.0, LADDER, observed_f=30.4, extreme=Extreme.LOW)
+    assert chances[3:] == (0.0, 0.0, 0.0)
+    assert chances[2] > 0.5
+
+
+def test_a_bracket_within_rounding_of_the_measured_minimum_remains_possible() -> None:
+    chances = bracket_probabilities(33.0, 2.0, LADDER, observed_f=31.0, extreme=Extreme.LOW)
+    assert chances[3] > 0.0
+    assert chances[4:] == (0.0, 0.0)

@@ -91,7 +91,7 @@ class ScriptedWorld:
     def created_between(self, after: datetime, until: datetime) -> list[EventPlan]:
         return [PLAN] if after < PLAN.created_at <= until else []
 
-    def official_high(self, plan: EventPlan) -> int:  # noqa: ARG002 - one plan
+    def official(self, plan: EventPlan) -> int:  # noqa: ARG002 - one plan
         return self.high
 
 

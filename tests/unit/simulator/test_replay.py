@@ -161,7 +161,7 @@ def test_day_settles_at_the_recorded_high(tmp_path: Path) -> None:
 def test_outcome_follows_the_last_quotes_without_a_recorded_high(tmp_path: Path) -> None:
     recorded = world(tmp_path, high=None)
 
-    assert recorded.official_high(recorded.plan) == 32
+    assert recorded.official(recorded.plan) == 32
 
 
 def test_a_contradictory_recording_is_refused(tmp_path: Path) -> None:
@@ -188,4 +188,4 @@ def test_every_collected_day_can_be_served(shared_data: Path) -> None:
     assert len(days) >= 15
     for day in days:
         recorded = RecordedWorld(read_recording(folder, day), 100)
-        assert sum(strike.contains(recorded.official_high(recorded.plan)) for strike in recorded.plan.strikes) == 1
+        assert sum(strike.contains(recorded.official(recorded.plan)) for strike in recorded.plan.strikes) == 1

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from milkbot.domain.cities import City, cities
+from milkbot.domain.cities import City, cities, series_of
 from milkbot.simulator.world.truth import Truth
 from milkbot.simulator.world.weather import SimulatedWeather
 
@@ -54,7 +54,8 @@ def test_measured_maximum_agrees_with_the_official_high(city: City) -> None:
     for day in DAYS:
         start, end = city.day_bounds(day)
         hottest = max(r.fahrenheit for r in WEATHER.readings(city, start, end - timedelta(seconds=1), end + LATER))
-        assert TRUTH.official_high(city, day) - 1 <= hottest <= TRUTH.official_high(city, day)
+        official = WEATHER.official(series_of(str(city.high)), day)
+        assert official - 1 <= hottest <= official
 
 
 def test_running_maximum_only_grows_and_ends_at_the_truth() -> None:
@@ -65,3 +66,36 @@ def test_running_maximum_only_grows_and_ends_at_the_truth() -> None:
             maxima = [WEATHER.measured_maximum(city, day, at) for at in steps]
             assert maxima == sorted(maxima)
             assert WEATHER.measured_maximum(city, day, end) == TRUTH.high(city, day)
+
+
+@pytest.mark.parametrize("city", cities(), ids=lambda city: city.code)
+def test_measured_minimum_agrees_with_the_official_low(city: City) -> None:
+    for day in DAYS:
+        start, end = city.day_bounds(day)
+        coldest = min(r.fahrenheit for r in WEATHER.readings(city, start, end - timedelta(seconds=1), end + LATER))
+        official = WEATHER.official(series_of(str(city.low)), day)
+        assert official <= coldest <= official + 1
+
+
+def test_running_minimum_only_falls_and_ends_at_the_truth() -> None:
+    for city in cities():
+        for day in DAYS[::5]:
+            start, end = city.day_bounds(day)
+            minima = [
+                WEATHER.measured_minimum(city, day, start + timedelta(minutes=20 * number)) for number in range(72)
+            ]
+            assert minima == sorted(minima, reverse=True)
+            assert round(WEATHER.measured_minimum(city, day, end)) == WEATHER.official(series_of(str(city.low)), day)
+
+
+def test_some_climate_days_are_coldest_in_the_evening_and_most_at_dawn() -> None:
+    days = [date(2026, 1, 3) + timedelta(days=number) for number in range(0, 360, 3)]
+    evenings = [WEATHER.curve(city).evening(day) < TRUTH.dawn(city, day) - 1 for city in cities() for day in days]
+    assert 0.005 < sum(evenings) / len(evenings) < 0.2
+
+
+def test_a_night_has_no_forecast_once_its_morning_is_over() -> None:
+    nine = datetime(2026, 8, 2, 14, 0, tzinfo=UTC)
+
+    assert min(WEATHER.forecast(NEW_YORK, nine - timedelta(seconds=1)).lows) == date(2026, 8, 2)
+    assert min(WEATHER.forecast(NEW_YORK, nine).lows) == date(2026, 8, 3)

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.unit.simulator.api import account_row
 
+from milkbot.domain.cities import all_series
 from milkbot.errors import ConfigError
 from milkbot.simulator.sim_clock import ClockMode
 from milkbot.simulator.start import Options, open_simulator
@@ -37,7 +38,9 @@ def test_new_history_starts_at_a_listing_the_given_number_of_days_ago(tmp_path: 
         state = simulator.state
         assert simulator.clock.mode is ClockMode.VIRTUAL
         assert {plan.opens_at for plan in state.plans.values() if plan.opens_at >= state.now} == {state.now}
-        assert len([plan for plan in state.plans.values() if plan.status(state.now) == "active"]) == 14
+        assert len([plan for plan in state.plans.values() if plan.status(state.now) == "active"]) == 2 * len(
+            all_series()
+        )
     finally:
         simulator.close()
 

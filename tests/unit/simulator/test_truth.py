@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from milkbot.domain.cities import cities, series_of
+from milkbot.domain.cities import Extreme, cities, series_of
 from milkbot.simulator.world.beliefs import Beliefs
 from milkbot.simulator.world.listing import plan_event
 from milkbot.simulator.world.truth import Truth, unknown_spread
@@ -26,7 +26,7 @@ def errors(lead_hours: float) -> list[float]:
     for truth in TRUTHS:
         for day in DAYS:
             path = truth.path(NEW_YORK, day)
-            found.append(path.high - path.known_at(path.peak - timedelta(hours=lead_hours)))
+            found.append(path.truth - path.known_at(path.falls_at - timedelta(hours=lead_hours)))
     return found
 
 
@@ -49,7 +49,7 @@ def test_the_change_of_a_forecast_cannot_be_predicted() -> None:
     for truth in TRUTHS:
         for day in DAYS:
             path = truth.path(NEW_YORK, day)
-            late, middle, early = (path.known_at(path.peak - timedelta(hours=hours)) for hours in (8, 20, 32))
+            late, middle, early = (path.known_at(path.falls_at - timedelta(hours=hours)) for hours in (8, 20, 32))
             revisions.append(late - middle)
             earlier.append(middle - early)
 
@@ -63,14 +63,14 @@ def test_the_market_is_better_than_the_forecast_but_not_exact() -> None:
             beliefs = Beliefs(truth, SimulatedWeather(truth))
             for day in DAYS:
                 path = truth.path(NEW_YORK, day)
-                moment = path.peak - timedelta(hours=lead_hours)
-                misses.append(path.high - beliefs.market(NEW_YORK, day, moment).centre)
+                moment = path.falls_at - timedelta(hours=lead_hours)
+                misses.append(path.truth - beliefs.market(OF_NEW_YORK, day, moment).centre)
         assert statistics.pstdev(misses) == pytest.approx(error, rel=0.08)
 
 
 def test_same_seed_gives_the_same_world_and_another_seed_another() -> None:
     day = date(2026, 8, 1)
-    highs = [[Truth(seed).official_high(city, day) for city in cities()] for seed in (1, 1, 2)]
+    highs = [[Truth(seed).high(city, day) for city in cities()] for seed in (1, 1, 2)]
 
     assert highs[0] == highs[1] != highs[2]
 
@@ -88,7 +88,7 @@ def test_probabilities_of_six_brackets_sum_to_one_and_a_passed_one_has_none() ->
     for day in DAYS[::20]:
         plan = plan_event(truth, OF_NEW_YORK, day)
         for hours in (30, 5, -6):
-            belief = beliefs.market(NEW_YORK, day, truth.path(NEW_YORK, day).peak - timedelta(hours=hours))
+            belief = beliefs.market(OF_NEW_YORK, day, truth.path(NEW_YORK, day).falls_at - timedelta(hours=hours))
             chances = [belief.probability(strike) for strike in plan.strikes]
             assert sum(chances) == pytest.approx(1, abs=1e-6)
             for strike, chance in zip(plan.strikes, chances, strict=True):
@@ -100,6 +100,57 @@ def test_market_knows_the_outcome_in_the_evening() -> None:
     beliefs = Beliefs(truth, SimulatedWeather(truth))
     evening = datetime(2026, 8, 1, 23, 30, tzinfo=UTC)
 
-    belief = beliefs.market(NEW_YORK, date(2026, 8, 1), evening)
+    belief = beliefs.market(OF_NEW_YORK, date(2026, 8, 1), evening)
 
     assert abs(belief.centre - truth.high(NEW_YORK, date(2026, 8, 1))) < 1
+
+
+LOW_OF_NEW_YORK = series_of("KXLOWTNYC")
+
+
+@pytest.mark.parametrize(("lead_hours", "spread"), [(48, 3.0), (22, 2.45), (8, 2.1)])
+def test_a_dawn_is_foreseen_as_well_as_an_afternoon(lead_hours: float, spread: float) -> None:
+    found = []
+    for truth in TRUTHS:
+        for day in DAYS:
+            path = truth.path(NEW_YORK, day, Extreme.LOW)
+            found.append(path.truth - path.known_at(path.falls_at - timedelta(hours=lead_hours)))
+
+    assert statistics.pstdev(found) == pytest.approx(spread, rel=0.08)
+
+
+def test_the_dawns_news_is_not_the_afternoons() -> None:
+    pairs = []
+    for truth in TRUTHS:
+        for day in DAYS:
+            low, high = truth.path(NEW_YORK, day, Extreme.LOW), truth.path(NEW_YORK, day)
+            pairs.append((low.truth - low.knowable[0], high.truth - high.knowable[0]))
+
+    assert abs(statistics.correlation(*map(list, zip(*pairs, strict=True)))) < 0.1
+
+
+def test_every_dawn_is_colder_than_its_afternoon() -> None:
+    assert all(
+        truth.dawn(city, day) <= truth.high(city, day) - 2 for truth in TRUTHS for city in cities() for day in DAYS
+    )
+
+
+def test_the_market_for_a_low_is_bounded_by_what_was_measured_and_close_to_the_outcome() -> None:
+    misses = []
+    for truth in TRUTHS:
+        weather = SimulatedWeather(truth)
+        beliefs = Beliefs(truth, weather)
+        for day in DAYS[::4]:
+            plan = plan_event(truth, LOW_OF_NEW_YORK, day)
+            for hours in (30, 8, -4, -14):
+                at = truth.path(NEW_YORK, day, Extreme.LOW).falls_at - timedelta(hours=hours)
+                belief = beliefs.market(LOW_OF_NEW_YORK, day, at)
+                chances = [belief.probability(strike) for strike in plan.strikes]
+                assert sum(chances) == pytest.approx(1, abs=1e-6)
+                for strike, chance in zip(plan.strikes, chances, strict=True):
+                    assert strike.lower_edge < belief.ceiling or chance == 0
+                if hours == 8:
+                    misses.append(weather.official(LOW_OF_NEW_YORK, day) - belief.centre)
+
+    assert statistics.pstdev(misses) < 2.6
+    assert abs(statistics.fmean(misses)) < 0.5

@@ -98,7 +98,7 @@ def _enter(state: State, world: World, plan: EventPlan, stage: Stage) -> None:
         if stage is Stage.CLOSED:
             close(state, market, plan.closes_at)
         elif stage is Stage.DETERMINED:
-            _determine(state, market, world.official_high(plan))
+            _determine(state, market, world.official(plan))
         elif market.irregular.disputed_until is None:
             _pay_out(state, market, plan.finalized_at)
         state.touch(market)
@@ -126,14 +126,14 @@ def close(state: State, market: Market, at: datetime) -> None:
     market.updated_at = at
 
 
-def _determine(state: State, market: Market, high: int) -> None:
-    market.result, market.expiration_value = outcome(market, high)
+def _determine(state: State, market: Market, degrees: int) -> None:
+    market.result, market.expiration_value = outcome(market, degrees)
     market.updated_at = state.now
 
 
-def outcome(market: Market, high: int) -> tuple[str, str]:
-    """Result and expiration value for an official high in whole degrees Fahrenheit."""
-    return "yes" if market.strike.contains(high) else "no", f"{high}.00"
+def outcome(market: Market, degrees: int) -> tuple[str, str]:
+    """Result and expiration value for an official high or low in whole degrees Fahrenheit."""
+    return "yes" if market.strike.contains(degrees) else "no", f"{degrees}.00"
 
 
 def _pay_out(state: State, market: Market, at: datetime) -> None:

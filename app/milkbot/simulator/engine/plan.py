@@ -124,6 +124,6 @@ class World(Protocol):
         """Events created in (after, until], in order of creation."""
         ...
 
-    def official_high(self, plan: EventPlan) -> int:
+    def official(self, plan: EventPlan) -> int:
         """The whole degrees Fahrenheit that settle the event."""
         ...

@@ -47,7 +47,7 @@ class RecordedWorld:
         """The one event."""
         return [self.plan] if after < self.plan.created_at <= until else []
 
-    def official_high(self, plan: EventPlan) -> int:  # noqa: ARG002 - there is one event
+    def official(self, plan: EventPlan) -> int:  # noqa: ARG002 - there is one event
         """The recorded high, or where only the winner is known, the degree of its bracket nearest to the others."""
         return self._high
 

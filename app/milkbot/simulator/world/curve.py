@@ -7,23 +7,32 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from milkbot.domain.cities import City
-from milkbot.simulator.world.climate import climate_of
 
 DAWN_HOUR = 6.0
 
 
 class Curve:
-    """Temperatures of one city around given daily highs (the truth's, or a forecast's)."""
+    """Temperatures of one city around given afternoons and dawns (the truth's, or a forecast's)."""
 
-    def __init__(self, city: City, high: Callable[[date], float], peak_hour: Callable[[date], float]) -> None:
+    def __init__(
+        self,
+        city: City,
+        high: Callable[[date], float],
+        dawn: Callable[[date], float],
+        peak_hour: Callable[[date], float],
+    ) -> None:
         self._city = city
         self._high = high
+        self._dawn = dawn
         self._peak_hour = peak_hour
-        self._range = climate_of(city).daily_range
 
-    def low(self, day: date) -> float:
-        """The minimum at dawn in F."""
-        return self._high(day) - self._range
+    def minimum(self, day: date) -> float:
+        """The minimum of the climate day in F: at dawn, or at its end where colder air comes in."""
+        return min(self._midnight(day), self._dawn(day), self.evening(day))
+
+    def evening(self, day: date) -> float:
+        """The temperature at the end of the climate day in F."""
+        return self._midnight(day + timedelta(days=1))
 
     def at(self, moment: datetime) -> float:
         """The temperature in F. Within a climate day it never exceeds that day's high and reaches it once."""
@@ -31,9 +40,9 @@ class Curve:
         day, hour = local.date(), local.hour + local.minute / 60 + local.second / 3600
         peak = self._peak_hour(day)
         if hour < DAWN_HOUR:
-            return _ease(self._midnight(day), self.low(day), hour / DAWN_HOUR)
+            return _ease(self._midnight(day), self._dawn(day), hour / DAWN_HOUR)
         if hour < peak:
-            return _ease(self.low(day), self._high(day), (hour - DAWN_HOUR) / (peak - DAWN_HOUR))
+            return _ease(self._dawn(day), self._high(day), (hour - DAWN_HOUR) / (peak - DAWN_HOUR))
         return _ease(self._high(day), self._midnight(day + timedelta(days=1)), (hour - peak) / (24 - peak))
 
     def maximum_until(self, moment: datetime) -> float:
@@ -44,9 +53,17 @@ class Curve:
             return self._high(day)
         return max(self._midnight(day), self.at(moment))
 
+    def minimum_until(self, moment: datetime) -> float:
+        """The lowest temperature of the climate day so far, in F."""
+        local = moment.astimezone(self._city.standard_time)
+        day, hour = local.date(), local.hour + local.minute / 60
+        if hour < DAWN_HOUR:
+            return min(self._midnight(day), self.at(moment))
+        return min(self._midnight(day), self._dawn(day), self.at(moment))
+
     def _midnight(self, day: date) -> float:
         """At the start of a day: part of the way down from yesterday's high, never above either day's high."""
-        falling = self.low(day) + 0.35 * (self._high(day - timedelta(days=1)) - self.low(day))
+        falling = self._dawn(day) + 0.35 * (self._high(day - timedelta(days=1)) - self._dawn(day))
         return min(falling, self._high(day - timedelta(days=1)), self._high(day)) - 0.5
 
 

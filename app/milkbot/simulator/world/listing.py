@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from milkbot.domain.cities import City, Series
+from milkbot.domain.cities import Extreme, Series
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.simulator.engine.pause import EASTERN
 from milkbot.simulator.engine.plan import EventPlan
@@ -40,7 +40,7 @@ def plan_event(truth: Truth, series: Series, day: date) -> EventPlan:
     return EventPlan(
         series=series,
         day=day,
-        strikes=_brackets(truth, city, day, opens),
+        strikes=_brackets(truth, series, day, opens),
         created_at=created_at(day),
         opens_at=opens,
         closes_at=city.day_bounds(day)[1] - LAST_MINUTE,
@@ -48,11 +48,12 @@ def plan_event(truth: Truth, series: Series, day: date) -> EventPlan:
     )
 
 
-def _brackets(truth: Truth, city: City, day: date, at: datetime) -> tuple[Strike, ...]:
+def _brackets(truth: Truth, series: Series, day: date, at: datetime) -> tuple[Strike, ...]:
     """Four two-degree brackets coarsely around the forecast, and a tail on either side."""
-    miss = round(1.5 * Draws(truth.seed, "listing", city.code, day).normal())
+    what = ("listing",) if series.extreme is Extreme.HIGH else ("listing", str(series.extreme))
+    miss = round(1.5 * Draws(truth.seed, *what, series.city.code, day).normal())
     width = INNER_BRACKETS * BRACKET_DEGREES
-    low = round(truth.path(city, day).known_at(at)) - width // 2 + miss
+    low = round(truth.path(series.city, day, series.extreme).known_at(at)) - width // 2 + miss
     inner = tuple(
         Strike(StrikeType.BETWEEN, floor, floor + BRACKET_DEGREES - 1)
         for floor in range(low, low + width, BRACKET_DEGREES)

@@ -66,7 +66,7 @@ class Makers:
         step = int(at.timestamp()) // STEP_SECONDS
         quotes: list[Quote] = []
         for maker in MAKERS:
-            belief = self._beliefs.of_maker(maker.name, maker.own_error, plan.city, plan.day, at)
+            belief = self._beliefs.of_maker(maker.name, maker.own_error, plan.series, plan.day, at)
             held = inventory.get(maker.name, 0) / LOTS_PER_CONTRACT
             skew = min(max(held / maker.inventory_per_cent, -MOST_SKEW), MOST_SKEW)
             fair = 100 * belief.probability(strike) - skew
@@ -84,7 +84,7 @@ class Makers:
         """Orders of people with no better idea than the market: near its fair price, either side, small."""
         passed = 1 if since is None else (at - since) // timedelta(seconds=STEP_SECONDS)
         draws = Draws(self._seed, "crowd", plan.market_ticker(strike), int(at.timestamp()))
-        fair = 100 * self._beliefs.market(plan.city, plan.day, at).probability(strike)
+        fair = 100 * self._beliefs.market(plan.series, plan.day, at).probability(strike)
         takes = []
         for _ in range(draws.poisson(CROWD_ORDERS_PER_STEP * min(passed, CROWD_STEPS_AT_ONCE))):
             is_bid = draws.uniform() < 0.5

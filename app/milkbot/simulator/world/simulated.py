@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from milkbot.domain.cities import Extreme, Series, all_series
+from milkbot.domain.cities import Series, all_series
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.world.beliefs import Beliefs
 from milkbot.simulator.world.listing import created_at, plan_event
@@ -25,8 +25,8 @@ class SimulatedWorld:
 
     @property
     def series(self) -> tuple[Series, ...]:
-        """Every high that cities.toml knows."""
-        return tuple(series for series in all_series() if series.extreme is Extreme.HIGH)
+        """Every series that cities.toml knows."""
+        return all_series()
 
     def created_between(self, after: datetime, until: datetime) -> list[EventPlan]:
         """Events created in (after, until]."""
@@ -38,6 +38,6 @@ class SimulatedWorld:
             day += timedelta(days=1)
         return plans
 
-    def official_high(self, plan: EventPlan) -> int:
+    def official(self, plan: EventPlan) -> int:
         """The whole degrees Fahrenheit that settle the event."""
-        return self._truth.official_high(plan.city, plan.day)
+        return self.weather.official(plan.series, plan.day)

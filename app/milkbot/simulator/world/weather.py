@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from milkbot.domain.cities import City, cities
+from milkbot.domain.cities import City, Extreme, Series, cities
 from milkbot.simulator.weather import Forecast, Reading, report_times
 from milkbot.simulator.world.curve import Curve
 from milkbot.simulator.world.draws import Draws
@@ -18,13 +18,16 @@ FORECAST_DAYS = 7
 DAY_LAYER_ENDS = timedelta(hours=20)
 """The grid's daily maximum runs from 07:00 to 20:00 standard time; later that day it is gone from the forecast."""
 
+NIGHT_LAYER_ENDS = timedelta(hours=9)
+"""Its nightly minimum runs from 19:00 to 09:00, and names the day of the morning."""
+
 
 class SimulatedWeather:
     """Forecasts whose error shrinks with lead, and a thermometer at each station."""
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
-        self._curve = lru_cache(maxsize=32)(self._true_curve)
+        self.curve = lru_cache(maxsize=64)(self._true_curve)
 
     @property
     def cities(self) -> tuple[City, ...]:
@@ -34,22 +37,20 @@ class SimulatedWeather:
     def forecast(self, city: City, now: datetime) -> Forecast:
         """The newest forecast that is published."""
         issued = _issue_at(now - PUBLICATION_DELAY)
-        today = city.climate_day_at(now)
-        starts = today if now < city.day_bounds(today)[0] + DAY_LAYER_ENDS else today + timedelta(days=1)
-        days = [starts + timedelta(days=ahead) for ahead in range(FORECAST_DAYS)]
-        curve = Curve(city, lambda day: self._issued_high(city, day, issued), lambda _: 15.0)
+        high, dawn = (partial(self._issued, city, extreme, issued) for extreme in (Extreme.HIGH, Extreme.LOW))
+        curve = Curve(city, high, dawn, lambda _: 15.0)
         first = now.replace(minute=0, second=0, microsecond=0)
         hours = [first + timedelta(hours=ahead) for ahead in range(24 * (FORECAST_DAYS - 1))]
         return Forecast(
             issued_at=issued,
-            highs={day: round(self._issued_high(city, day, issued)) for day in days},
-            lows={day: round(curve.low(day)) for day in days},
+            highs={day: round(high(day)) for day in _days(city, now, DAY_LAYER_ENDS)},
+            lows={day: round(dawn(day)) for day in _days(city, now, NIGHT_LAYER_ENDS)},
             hourly={hour: round(curve.at(hour)) for hour in hours},
         )
 
     def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:
         """Hourly measurements in [start, end] that are already published, newest first."""
-        curve = self._curve(city)
+        curve = self.curve(city)
         return [Reading(moment, round(curve.at(moment))) for moment in report_times(start, end, now)]
 
     def measured_maximum(self, city: City, day: date, at: datetime) -> float:
@@ -57,16 +58,38 @@ class SimulatedWeather:
         start, end = city.day_bounds(day)
         if at < start:
             return float("-inf")
-        return self._curve(city).maximum_until(min(at, end - timedelta(minutes=1)))
+        return self.curve(city).maximum_until(min(at, end - timedelta(minutes=1)))
 
-    def _issued_high(self, city: City, day: date, issued: datetime) -> float:
-        return self._truth.path(city, day).known_at(issued) + self._truth.bias(city)
+    def measured_minimum(self, city: City, day: date, at: datetime) -> float:
+        """The lowest temperature of that climate day so far in F, infinity before it has begun."""
+        start, end = city.day_bounds(day)
+        if at < start:
+            return float("inf")
+        curve = self.curve(city)
+        return curve.minimum(day) if at >= end else curve.minimum_until(at)
+
+    def official(self, series: Series, day: date) -> int:
+        """The whole degrees Fahrenheit that settle a series' event."""
+        if series.extreme is Extreme.LOW:
+            return round(self.curve(series.city).minimum(day))
+        return round(self._truth.high(series.city, day))
+
+    def _issued(self, city: City, extreme: Extreme, issued: datetime, day: date) -> float:
+        return self._truth.path(city, day, extreme).known_at(issued) + self._truth.bias(city, extreme)
 
     def _true_curve(self, city: City) -> Curve:
-        return Curve(city, lambda day: self._truth.high(city, day), lambda day: self._peak_hour(city, day))
+        truth = self._truth
+        return Curve(city, partial(truth.high, city), partial(truth.dawn, city), partial(self._peak_hour, city))
 
     def _peak_hour(self, city: City, day: date) -> float:
         return Draws(self._truth.seed, "peak", city.code, day).between(13.5, 16.5)
+
+
+def _days(city: City, now: datetime, ends: timedelta) -> list[date]:
+    """The days of a daily layer: from the first whose window is not over."""
+    today = city.climate_day_at(now)
+    first = today if now < city.day_bounds(today)[0] + ends else today + timedelta(days=1)
+    return [first + timedelta(days=ahead) for ahead in range(FORECAST_DAYS)]
 
 
 def _issue_at(moment: datetime) -> datetime:
