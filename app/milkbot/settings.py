@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, model_validator
 
 from milkbot.db.session import DatabaseAddress
-from milkbot.domain.cities import Extreme, all_series
+from milkbot.domain.cities import all_series
 from milkbot.domain.modes import Exchange, TradingMode, exchange_of, mode_fits
 
 # How the text of a key begins, whatever its kind.
@@ -151,7 +151,7 @@ class Settings(BaseModel):
             )
 
     def _series_problems(self) -> Iterator[tuple[frozenset[str], str]]:
-        known = {series.ticker for series in all_series() if series.extreme is Extreme.HIGH}
+        known = {series.ticker for series in all_series()}
         unknown = [series for series in self.trading_series if series not in known]
         if unknown:
             yield (

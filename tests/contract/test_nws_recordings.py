@@ -86,7 +86,7 @@ def test_the_recorded_grid_has_one_maximum_for_each_climate_day(shared_data: Pat
     client = weather(content(folder / "points.json"), content(folder / "detailed_forecast.json.gz"))
     found = client.high_forecast(RECORDED, day)
     assert found is not None
-    assert found.high_f == pytest.approx(celsius * 9 / 5 + 32)
+    assert found.degrees_f == pytest.approx(celsius * 9 / 5 + 32)
     assert found.issued_at == datetime(2022, 2, 4, 3, 15, 41, tzinfo=UTC)
 
 
@@ -145,8 +145,8 @@ def test_the_recorded_front_makes_the_evening_the_coldest_of_its_climate_day(sha
     nights, hours = grid.min_temperature, grid.temperature
 
     # The night before was 64 F. Behind the front the climate day ends, at 04:00 UTC, at 49 F; the next dawn has 39 F.
-    found = [low_of_day(nights, hours, NEW_YORK, date(2022, 2, day)) for day in (4, 5)]
-    assert [round(low.low_f) for low in found if low] == [49, 39]
+    found = [low_of_day(nights, hours, NEW_YORK, date(2022, 2, day), grid.update_time) for day in (4, 5)]
+    assert [round(low.degrees_f) for low in found if low] == [49, 39]
     assert [low.falls_at for low in found if low] == [
         datetime(2022, 2, 5, 4, tzinfo=UTC),
         datetime(2022, 2, 5, 12, tzinfo=UTC),

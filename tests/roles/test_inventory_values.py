@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.roles.rendering import ROLES, ROOT, plugin
 
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import all_series
 from milkbot.settings import Settings
 
 INVENTORY = plugin("preflight/filter_plugins/inventory.py")
@@ -360,7 +360,7 @@ def test_the_trading_limits_are_those_of_the_program() -> None:
     for name, field in Settings.model_fields.items():
         found = {bounds[type(one)]: getattr(one, one.__slots__[0]) for one in field.metadata if type(one) in bounds}
         assert {word: limit for word, limit in read[name].items() if word in bounds.values()} == found, name
-    assert read["trading_series"]["each"]["choices"] == sorted(city.high for city in cities() if city.high)
+    assert read["trading_series"]["each"]["choices"] == sorted(series.ticker for series in all_series())
 
 
 def test_the_documented_command_line_variables_are_those_that_are_read() -> None:

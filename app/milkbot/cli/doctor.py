@@ -219,7 +219,7 @@ def _weather(settings: Settings) -> Iterator[Row]:
     with open_weather(settings, clock) as weather:
         city = cities()[0]
         forecast = weather.high_forecast(city, city.climate_day_at(clock.now()))
-    found = f"high of {forecast.high_f:.0f} F" if forecast else "no maximum for today any more"
+    found = f"high of {forecast.degrees_f:.0f} F" if forecast else "no maximum for today any more"
     yield Row("weather", Verdict.OK, f"answers for {city.name}: {found}")
 
 

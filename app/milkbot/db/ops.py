@@ -40,7 +40,7 @@ class Tick(Base):
 
 
 class WeatherSnapshot(Base):
-    """A forecast, and what was measured so far, as they stood when the tick read them.
+    """A forecast, and what was measured so far, as they stood when the tick read them: an event's high, or its low.
 
     `cell`: where in the forecast grid. `observed_at`: when `current_f` was measured. `left_out`: measurements that are
     not plausible. Releases before them left these empty.
@@ -62,6 +62,8 @@ class WeatherSnapshot(Base):
     issued_at: Mapped[datetime | None]
     forecast_high_f: Mapped[float | None]
     observed_max_f: Mapped[float | None]
+    forecast_low_f: Mapped[float | None]
+    observed_min_f: Mapped[float | None]
     current_f: Mapped[float | None]
     source: Mapped[str]
     cell: Mapped[str | None]

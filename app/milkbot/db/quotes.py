@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from milkbot.db.ops import Order, Signal, WeatherSnapshot
@@ -15,9 +15,9 @@ from milkbot.domain.orders import OPEN
 
 
 def open_quotes(session: Session, mode: TradingMode) -> Sequence[tuple[Order, float | None]]:
-    """Each order of ours that is open, with the forecast high that it was decided by; none for one that was found."""
+    """Each order of ours that is open, with the forecast in F that it was decided by; none for one that was found."""
     wanted = (
-        select(Order, WeatherSnapshot.forecast_high_f)
+        select(Order, func.coalesce(WeatherSnapshot.forecast_high_f, WeatherSnapshot.forecast_low_f))
         .outerjoin(Signal, Signal.id == Order.signal_id)
         .outerjoin(WeatherSnapshot, WeatherSnapshot.id == Signal.weather_snapshot_id)
         .where(Order.trading_mode == mode, Order.state.in_([str(state) for state in OPEN]))

@@ -47,6 +47,8 @@ def _decide(check: Checks, sample: Sample, tick_id: int) -> int:
         "issued_at": sample.happened,
         "forecast_high_f": 60.0,
         "observed_max_f": 59.0,
+        "forecast_low_f": 40.0,
+        "observed_min_f": 41.0,
         "current_f": 58.0,
         "source": "smoke",
         "cell": "OKX/34,45",

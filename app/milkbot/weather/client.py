@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -18,15 +20,18 @@ from milkbot.weather import wire
 from milkbot.weather.cells import check_cell
 from milkbot.weather.errors import ElsewhereError, NotFoundError, WeatherReadError
 from milkbot.weather.intervals import parse_interval
+from milkbot.weather.lows import ForecastExtreme, low_of_day
 from milkbot.weather.measured import BEFORE, Measured, measured
 from milkbot.weather.transport import BACKOFF, WeatherSession
-from milkbot.weather.values import GridPoint, HighForecast, Observation
+from milkbot.weather.values import ExtremeForecast, GridPoint, Observation
 
 _POINT_SECONDS: Final = 24 * 3600.0
 _POINT_AGAIN_SECONDS: Final = 60.0
 """A cell that was read so recently is not asked for again, however little it fits."""
 _OBSERVATIONS_A_CALL: Final = 500
 _LONGEST_WINDOW: Final = timedelta(days=1)
+_AFTERNOON: Final = timedelta(hours=15)
+"""After the start of the climate day (local standard time): when the maximum usually falls."""
 
 _Wire = TypeVar("_Wire", bound=BaseModel)
 _log = structlog.get_logger(__name__)
@@ -49,6 +54,8 @@ class WeatherClient:
         backoff: Backoff = BACKOFF,
     ) -> None:
         self._cache_seconds = cache_seconds
+        self._clock = clock
+        self._grids: dict[str, tuple[bytes, wire.GridReply]] = {}
         self._session = WeatherSession(base_url, user_agent, clock, transport, cache_directory, backoff)
 
     @property
@@ -61,21 +68,35 @@ class WeatherClient:
         path = _point_path(city)
         return _point(path, self._session.read_cached(path, max(self._cache_seconds, _POINT_SECONDS)).body)
 
-    def high_forecast(self, city: City, day: date) -> HighForecast | None:
+    def high_forecast(self, city: City, day: date) -> ExtremeForecast | None:
         """The forecast maximum of a climate day; None where the grid has none for it, never a default.
 
         The grid's maximum is that of a daytime window (07:00 local, 13 hours); its midpoint names the climate day.
         Raises ElsewhereError for a cell that is not the station's, also after /points was asked again.
         """
+        return self._forecast(city, day, _high_of_day)
+
+    def low_forecast(self, city: City, day: date) -> ExtremeForecast | None:
+        """The forecast minimum of what is still to come of a climate day; None where the grid does not reach its end.
+
+        `milkbot.weather.lows` says which night and which hours a climate day has. Raises as `high_forecast` does.
+        """
+        return self._forecast(city, day, partial(_low_of_day, now=self._clock.now()))
+
+    def _forecast(
+        self, city: City, day: date, read: Callable[[wire.Grid, City, date], ForecastExtreme | None]
+    ) -> ExtremeForecast | None:
         grid = self._grid(city)
         try:
-            high_f = _high_of_day(grid.layers.max_temperature, city, day)
+            found = read(grid.layers, city, day)
         except ValueError as error:
             raise WeatherReadError(f"weather service: GET {grid.path}: {error}") from error
-        if high_f is None:
+        if found is None:
             return None
         issued_at = grid.layers.update_time.astimezone(UTC)
-        return HighForecast(city.station, day, high_f, issued_at, grid.confirmed_at, grid.cell)
+        return ExtremeForecast(
+            city.station, day, found.degrees_f, found.falls_at, issued_at, grid.confirmed_at, grid.cell
+        )
 
     def measured(self, city: City, start: datetime, end: datetime) -> Measured:
         """What the city's station measured from the start of a climate day on, with what is not plausible left out."""
@@ -115,9 +136,16 @@ class WeatherClient:
     def _grid_of(self, city: City, cell: GridPoint) -> _Grid:
         path = f"/gridpoints/{cell}"
         kept = self._session.read_cached(path, self._cache_seconds)
-        reply = _parsed(path, wire.GridReply, kept.body)
+        reply = self._parsed_grid(path, kept.body)
         check_cell(city, str(cell), reply.geometry)
         return _Grid(cell, path, reply.properties, kept.confirmed_at)
+
+    def _parsed_grid(self, path: str, body: bytes) -> wire.GridReply:
+        """The grid of a reply: a long one, which each event of a city needs and only one parses."""
+        before = self._grids.get(path)
+        if before is None or before[0] != body:
+            before = self._grids[path] = (body, _parsed(path, wire.GridReply, body))
+        return before[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +167,19 @@ def _point(path: str, body: bytes) -> GridPoint:
     return GridPoint(found.office, found.x, found.y)
 
 
-def _high_of_day(layer: wire.GridLayer, city: City, day: date) -> float | None:
+def _high_of_day(layers: wire.Grid, city: City, day: date) -> ForecastExtreme | None:
+    layer = layers.max_temperature
     highs = []
     for entry in layer.values:
         window = parse_interval(entry.valid_time)
         if entry.value is None or window.length > _LONGEST_WINDOW or city.climate_day_at(window.midpoint) != day:
             continue
         highs.append(wire.fahrenheit(entry.value, layer.unit or ""))
-    return max(highs, default=None)
+    return ForecastExtreme(max(highs), city.day_bounds(day)[0] + _AFTERNOON) if highs else None
+
+
+def _low_of_day(layers: wire.Grid, city: City, day: date, now: datetime) -> ForecastExtreme | None:
+    return low_of_day(layers.min_temperature, layers.temperature, city, day, now)
 
 
 def _observation(raw: object, station: str) -> Observation | None:

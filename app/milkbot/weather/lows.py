@@ -9,13 +9,14 @@ Two things make it another:
   and the next night's value, which is that of the next dawn, says nothing of them.
 
 So the hours of the `temperature` layer decide which part of the day is the coldest, and the night's value counts where
-its coldest hour lies in the day. Hours are samples, a degree or so above the minimum between them: nothing better is in
-the grid. A day whose last hours the grid does not have has no forecast, never a default.
+its coldest hour lies in the day. Hours are samples, at most a few degrees above the minimum between them: a night's
+value that lies further below all of its hours fell in one that the grid has no more. Hours that are over do not count
+either, they are measured. A day whose last hours the grid does not have has no forecast, never a default.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -26,17 +27,20 @@ from milkbot.weather.intervals import Interval, parse_interval
 _HOUR = timedelta(hours=1)
 _LONGEST_NIGHT = timedelta(days=1)
 _LONGEST_STEP = timedelta(hours=12)
+_SAMPLED_F = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Coldest:
+class ForecastExtreme:
     """A temperature in F, and the moment in UTC at which it is expected."""
 
-    low_f: float
+    degrees_f: float
     falls_at: datetime
 
 
-def low_of_day(nights: wire.GridLayer, hours: wire.GridLayer, city: City, day: date) -> Coldest | None:
+def low_of_day(
+    nights: wire.GridLayer, hours: wire.GridLayer, city: City, day: date, now: datetime
+) -> ForecastExtreme | None:
     """The minimum of what is still to come of a climate day; None where the grid does not reach its end.
 
     Raises ValueError for a layer that is not understood.
@@ -45,15 +49,21 @@ def low_of_day(nights: wire.GridLayer, hours: wire.GridLayer, city: City, day: d
     known = dict(_hourly(hours, start - _LONGEST_NIGHT, end))
     if end - _HOUR not in known:
         return None
-    of_day = [Coldest(known[at], at) for at in sorted(known) if start <= at]
-    night = _night_of(nights, city, day)
-    if night is not None:
-        window, night_f = night
-        of_night = [at for at in known if window.start <= at < window.start + window.length]
-        coldest = min(of_night, key=lambda at: (known[at], -at.timestamp()), default=None)
-        if coldest is None or coldest >= start:
-            of_day.append(Coldest(night_f, coldest or window.start + window.length - _HOUR))
-    return min(of_day, key=lambda one: one.low_f)
+    to_come = {at: known[at] for at in sorted(known) if at >= start and at > now - _HOUR}
+    at_night = _night_of(nights, city, day)
+    if at_night is not None:
+        window, night_f = at_night
+        coldest = _coldest_hour(window, known)
+        if coldest in to_come and night_f >= to_come[coldest] - _SAMPLED_F:
+            to_come[coldest] = night_f
+    falls_at = min(to_come, key=lambda at: to_come[at], default=None)
+    return None if falls_at is None else ForecastExtreme(to_come[falls_at], falls_at)
+
+
+def _coldest_hour(window: Interval, known: Mapping[datetime, float]) -> datetime | None:
+    """The coldest of a night's hours that the grid has, the last one of equal ones."""
+    hours = [at for at in known if window.start <= at < window.start + window.length]
+    return min(hours, key=lambda at: (known[at], -at.timestamp()), default=None)
 
 
 def _night_of(layer: wire.GridLayer, city: City, day: date) -> tuple[Interval, float] | None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from milkbot.domain.cities import City
+from milkbot.domain.cities import City, Extreme
 from milkbot.weather.values import Observation
 
 BEFORE: Final = timedelta(hours=3)
@@ -66,6 +66,15 @@ class Measured:
     def highest_f(self) -> float | None:
         """The maximum of the day so far in F; None before the first report of the day, which is an hour of each day."""
         return max((one.temperature_f for one in self.kept if one.observed_at >= self.start), default=None)
+
+    @property
+    def lowest_f(self) -> float | None:
+        """The minimum of the day so far in F; None as for the maximum."""
+        return min((one.temperature_f for one in self.kept if one.observed_at >= self.start), default=None)
+
+    def so_far(self, extreme: Extreme) -> float | None:
+        """The day's high or low so far in F."""
+        return self.lowest_f if extreme is Extreme.LOW else self.highest_f
 
     @property
     def many_left_out(self) -> bool:

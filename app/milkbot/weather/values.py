@@ -19,15 +19,16 @@ class GridPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class HighForecast:
-    """The forecast maximum of one climate day. `issued_at` is the source's own update time, not ours.
+class ExtremeForecast:
+    """The forecast high or low of one climate day. `issued_at` is the source's own update time, not ours.
 
-    `cell`: where in the grid it was read.
+    `falls_at`: when it is expected. `cell`: where in the grid it was read.
     """
 
     station: str
     climate_day: date
-    high_f: float
+    degrees_f: float
+    falls_at: datetime
     issued_at: datetime
     fetched_at: datetime
     cell: GridPoint | None = None

@@ -106,7 +106,7 @@ def test_platform_clients_read_the_simulated_services(tmp_path: Path) -> None:
         assert exchange.exchange_status().trading_active
         assert forecast is not None
         assert forecast.issued_at < clock.now()
-        assert float(forecast.high_f).is_integer()
+        assert float(forecast.degrees_f).is_integer()
         assert 4 <= len(measured) <= 5
         with pytest.raises(OrderRejectedError, match="not_found"):
             exchange.create_order(

@@ -64,14 +64,14 @@ def client(
 def high(city: City, day: date, body: dict[str, object]) -> float | None:
     weather, _, _ = client(reply(POINT), reply({**body, "geometry": outline(city)}))
     found = weather.high_forecast(city, day)
-    return None if found is None else found.high_f
+    return None if found is None else found.degrees_f
 
 
 def test_a_forecast_has_its_time_of_issue_and_of_retrieval() -> None:
     weather, server, _ = client(reply(POINT), reply(TODAY))
     found = weather.high_forecast(NEW_YORK, DAY)
     assert found is not None
-    assert (found.station, found.climate_day, found.high_f) == ("KNYC", DAY, 86.0)
+    assert (found.station, found.climate_day, found.degrees_f) == ("KNYC", DAY, 86.0)
     assert found.issued_at == datetime(2026, 7, 18, 10, 15, 41, tzinfo=UTC)
     assert (found.fetched_at, found.cell) == (NOON, GridPoint("OKX", 34, 45))
     assert [r.url.path for r in server.requests] == ["/points/40.7789,-73.9692", "/gridpoints/OKX/34,45"]
@@ -170,7 +170,7 @@ def test_an_unchanged_forecast_is_confirmed_and_not_sent_again() -> None:
         clock.time += timedelta(seconds=600)
         found = weather.high_forecast(NEW_YORK, DAY)
         assert found is not None
-        assert (found.high_f, found.fetched_at) == (86.0, clock.time)
+        assert (found.degrees_f, found.fetched_at) == (86.0, clock.time)
     assert [r.headers.get("If-Modified-Since") for r in server.requests] == [None, None, stamp, stamp]
 
 
@@ -258,7 +258,7 @@ def test_a_kept_cell_that_lies_elsewhere_now_is_asked_of_the_point_again() -> No
     clock.time += timedelta(hours=1)
     found = weather.high_forecast(NEW_YORK, DAY)
     assert found is not None
-    assert (found.high_f, found.cell) == (86.0, GridPoint("OKX", 34, 53))
+    assert (found.degrees_f, found.cell) == (86.0, GridPoint("OKX", 34, 53))
     assert server.requests[-1].url.path == NEW_CELL
 
 

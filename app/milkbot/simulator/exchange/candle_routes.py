@@ -31,7 +31,7 @@ def router(desk: Desk) -> APIRouter:
     def of_market(request: Request, series: str, ticker: str, span: Asked) -> JSONResponse:
         with desk.public(request) as state:
             market = state.markets.get(ticker)
-            if market is None or market.plan.city.series != series:
+            if market is None or market.plan.series.ticker != series:
                 raise not_found(f"market {ticker} of series {series}")
             return JSONResponse({"ticker": ticker, "candlesticks": shown(state, market, span)})
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from milkbot.domain.cities import Series
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.engine.rejects import not_found
 from milkbot.simulator.engine.state import State
@@ -33,10 +34,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/series/{ticker}")
     def series_one(request: Request, ticker: str) -> JSONResponse:
         with desk.public(request):
-            for series in desk.series:
-                if series.ticker == ticker:
-                    return JSONResponse({"series": render.series(series)})
-            raise not_found(f"series {ticker}")
+            return JSONResponse({"series": render.series(_listed(desk, ticker))})
 
     @routes.get("/events")
     def event_list(
@@ -88,6 +86,13 @@ def router(desk: Desk) -> APIRouter:
             return JSONResponse(render.metadata(state.plans[ticker], state.markets_of(ticker)))
 
     return routes
+
+
+def _listed(desk: Desk, ticker: str) -> Series:
+    for series in desk.series:
+        if series.ticker == ticker:
+            return series
+    raise not_found(f"series {ticker}")
 
 
 def _newest_first(state: State) -> list[EventPlan]:

@@ -47,7 +47,7 @@ def router(desk: Desk) -> APIRouter:
                 if is_archived_market(market, state.now)
                 and (not wanted or market.ticker in wanted)
                 and event_ticker in ("", market.plan.ticker)
-                and series_ticker in ("", market.plan.city.series)
+                and series_ticker in ("", market.plan.series.ticker)
             ]
             part, after = page(rows, lambda market: market.ticker, limit, cursor)
             return JSONResponse({"markets": [render_market.market(m, state.now) for m in part], "cursor": after})

@@ -99,7 +99,7 @@ def _scene(candidate: Candidate | None, leg: Leg, pause_at: datetime | None) -> 
         close_time=candidate.market.close_time,
         pause_at=pause_at,
         orderbook=candidate.seen.orderbooks.get(candidate.market.ticker),
-        forecast_f=forecast.high_f if forecast else None,
+        forecast_f=forecast.degrees_f if forecast else None,
         probability=probability,
         price=decision.price if decision.leg is leg else None,
     )

@@ -24,8 +24,6 @@ from milkbot.weather.measured import OLDEST
 
 VERSION = 1
 
-# Hours after the start of the climate day (local standard time) at which the maximum usually falls.
-AFTERNOON_HOUR = 15
 NOTHING = Count(ZERO)
 _PROBABILITY_STEP = Decimal("0.0001")
 
@@ -149,10 +147,11 @@ def decide(view: EventView, rules: StrategyRules, now: datetime) -> tuple[Decisi
     if problem is not None or forecast is None:
         reason = problem or Reason.FORECAST_MISSING
         return tuple(Decision(market.ticker, Action.HOLD, (reason,)) for market in view.event.markets)
-    peak = view.city.day_bounds(view.event.climate_day)[0] + timedelta(hours=AFTERNOON_HOUR)
-    sd = spread_f((peak - now) / timedelta(hours=1))
+    extreme = view.series.extreme
+    sd = spread_f((forecast.falls_at - now) / timedelta(hours=1))
     strikes = [market.strike for market in view.event.markets]
-    chances = bracket_probabilities(forecast.high_f, sd, strikes, measured.highest_f if measured else None)
+    so_far = measured.so_far(extreme) if measured else None
+    chances = bracket_probabilities(forecast.degrees_f, sd, strikes, so_far, extreme)
     return tuple(
         _decide_market(view, market, chance, sd, rules, now)
         for market, chance in zip(view.event.markets, chances, strict=True)

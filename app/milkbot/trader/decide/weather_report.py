@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Final
 
+from milkbot.domain.cities import Extreme
 from milkbot.trader.decide.proposals import Candidate
 from milkbot.trader.decide.strategy import WEATHER_REASONS, Reason
 from milkbot.trader.observe.observation import CityWeather
@@ -27,31 +28,38 @@ def weather_report(candidates: Sequence[Candidate], now: datetime) -> dict[str, 
 
 def _city_report(events: Sequence[Candidate], now: datetime) -> CityReport:
     forecasts = [one.seen.weather.forecast for one in events if one.seen.weather.forecast is not None]
-    measured = [one.seen.weather.measured for one in events if one.seen.weather.measured is not None]
+    measured = _measured(events)
     oldest = min(forecasts, key=lambda forecast: forecast.issued_at, default=None)
     return CityReport(
         issued_at=oldest.issued_at if oldest else None,
         cell=str(oldest.cell) if oldest and oldest.cell else None,
-        observed_at=max((day.newest.observed_at for day in measured if day.newest is not None), default=None),
-        left_out=sum(len(day.left_out) for day in measured),
-        problems=tuple(problem for one in events for problem in _problems(one, now)),
+        observed_at=max((day.newest.observed_at for day in measured.values() if day.newest is not None), default=None),
+        left_out=sum(len(day.left_out) for day in measured.values()),
+        problems=tuple(dict.fromkeys(problem for one in events for problem in _problems(one, now))),
     )
+
+
+def _measured(events: Sequence[Candidate]) -> dict[date, Measured]:
+    """By climate day: the high and the low of a day are of the same measurements."""
+    return {one.seen.event.climate_day: day for one in events if (day := one.seen.weather.measured) is not None}
 
 
 def _problems(event: Candidate, now: datetime) -> Iterator[str]:
     reason, weather, seen = event.decision.reasons[0], event.seen.weather, event.seen
-    name = f"{seen.city.code} {seen.event.climate_day:%d %b}"
+    code, day = seen.city.code, f"{seen.event.climate_day:%d %b}"
     if reason in WEATHER_REASONS and not _is_over(event, reason, now):
+        name = f"{code} {day}" if seen.series.extreme is Extreme.HIGH else f"{code} {seen.series.extreme} {day}"
         yield f"{name}: {reason}{_detail(weather)}"
     if weather.measured is not None and weather.measured.many_left_out:
-        yield f"{name}: {_left_out(weather.measured)}"
+        yield f"{code} {day}: {_left_out(weather.measured)}"
 
 
 def _is_over(event: Candidate, reason: str, now: datetime) -> bool:
     """Whether there is no forecast of a day any more because its maximum is over."""
     start, _ = event.seen.city.day_bounds(event.seen.event.climate_day)
     silent = event.seen.weather.forecast_error is None
-    return reason == Reason.FORECAST_MISSING and silent and now >= start + timedelta(hours=_FORECAST_HOURS)
+    is_high = event.seen.series.extreme is Extreme.HIGH
+    return is_high and reason == Reason.FORECAST_MISSING and silent and now >= start + timedelta(hours=_FORECAST_HOURS)
 
 
 def _detail(weather: CityWeather) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 import structlog
 
-from milkbot.domain.cities import City, Series, series_of
+from milkbot.domain.cities import City, Extreme, Series, series_of
 from milkbot.domain.clock import Clock
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.markets import Event
@@ -19,7 +19,7 @@ from milkbot.venue.errors import UnusableReplyError
 from milkbot.weather.client import WeatherClient
 from milkbot.weather.errors import WeatherReadError
 from milkbot.weather.measured import Measured
-from milkbot.weather.values import HighForecast
+from milkbot.weather.values import ExtremeForecast
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class CityWeather:
     begins and after it has ended, or with an error.
     """
 
-    forecast: HighForecast | None
+    forecast: ExtremeForecast | None
     measured: Measured | None = None
     forecast_error: WeatherReadError | None = None
     observation_error: WeatherReadError | None = None
@@ -68,12 +68,13 @@ def observe(
     ]
     tickers = [market.ticker for event, _, _ in found for market in event.markets]
     orderbooks = venue.orderbooks(tickers, unread=unread)
+    seen = _Weather(weather, clock)
     return tuple(
         Observed(
             event,
             of_event,
             schedule,
-            _weather_of(weather, of_event.city, event.climate_day, clock.now()),
+            seen.of(of_event, event.climate_day),
             {market.ticker: orderbooks[market.ticker] for market in event.markets if market.ticker in orderbooks},
         )
         for event, of_event, schedule in found
@@ -95,18 +96,35 @@ def _read(venue: KalshiClient, series: Sequence[str], unread: Unread) -> list[tu
     return usable
 
 
-def _weather_of(weather: WeatherClient, city: City, day: date, now: datetime) -> CityWeather:
-    forecast, measured, forecast_error, observation_error = None, None, None, None
-    try:
-        forecast = weather.high_forecast(city, day)
-    except WeatherReadError as error:
-        log.warning("forecast missing", city=city.code, day=day.isoformat(), problem=str(error))
-        forecast_error = error
-    start, end = city.day_bounds(day)
-    if start <= now < end:
+class _Weather:
+    """The weather of a tick. What was measured of a city's day is read once, for its high and its low."""
+
+    def __init__(self, client: WeatherClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._measured: dict[tuple[City, date], tuple[Measured | None, WeatherReadError | None]] = {}
+
+    def of(self, series: Series, day: date) -> CityWeather:
+        """What the service says of a series' climate day."""
+        city, forecast, forecast_error = series.city, None, None
+        read = self._client.low_forecast if series.extreme is Extreme.LOW else self._client.high_forecast
         try:
-            measured = weather.measured(city, start, now)
+            forecast = read(city, day)
+        except WeatherReadError as error:
+            log.warning("forecast missing", series=series.ticker, day=day.isoformat(), problem=str(error))
+            forecast_error = error
+        if (city, day) not in self._measured:
+            self._measured[city, day] = self._read_measured(city, day)
+        measured, observation_error = self._measured[city, day]
+        return CityWeather(forecast, measured, forecast_error, observation_error)
+
+    def _read_measured(self, city: City, day: date) -> tuple[Measured | None, WeatherReadError | None]:
+        now = self._clock.now()
+        start, end = city.day_bounds(day)
+        if not start <= now < end:
+            return None, None
+        try:
+            return self._client.measured(city, start, now), None
         except WeatherReadError as error:
             log.warning("observations missing", city=city.code, day=day.isoformat(), problem=str(error))
-            observation_error = error
-    return CityWeather(forecast, measured, forecast_error, observation_error)
+            return None, error

@@ -10,9 +10,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from milkbot.db import ticks
+from milkbot.domain.cities import Extreme
 from milkbot.domain.markets import Market
 from milkbot.domain.modes import TradingMode
 from milkbot.trader.observe.observation import Observed
+
+_COLUMNS = {
+    Extreme.HIGH: ("forecast_high_f", "observed_max_f"),
+    Extreme.LOW: ("forecast_low_f", "observed_min_f"),
+}
+"""Of the forecast and of what was measured so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +45,22 @@ def store(
 
 
 def _weather_row(seen: Observed, captured_at: datetime) -> dict[str, Any]:
-    forecast, measured = seen.weather.forecast, seen.weather.measured
+    forecast, measured, extreme = seen.weather.forecast, seen.weather.measured, seen.series.extreme
     newest = measured.newest if measured else None
+    degrees = dict.fromkeys(column for columns in _COLUMNS.values() for column in columns)
+    degrees.update(
+        zip(
+            _COLUMNS[extreme],
+            (forecast.degrees_f if forecast else None, measured.so_far(extreme) if measured else None),
+            strict=True,
+        )
+    )
     return {
         "city_code": seen.city.code,
         "climate_day": seen.event.climate_day,
         "captured_at": forecast.fetched_at if forecast else captured_at,
         "issued_at": forecast.issued_at if forecast else None,
-        "forecast_high_f": forecast.high_f if forecast else None,
-        "observed_max_f": measured.highest_f if measured else None,
+        **degrees,
         "current_f": newest.temperature_f if newest else None,
         "source": "nws",
         "cell": str(forecast.cell) if forecast and forecast.cell else None,

@@ -26,7 +26,9 @@ def limits_of_settings(package: Path) -> dict[str, Rule]:
         for node in settings.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
-    series = sorted(re.findall(r'^high = "(\w+)"$', (package / "domain/cities.toml").read_text("utf-8"), re.MULTILINE))
+    series = sorted(
+        re.findall(r'^(?:high|low) = "(\w+)"$', (package / "domain/cities.toml").read_text("utf-8"), re.MULTILINE)
+    )
     rules["trading_series"] = {"not_empty": True, "each": {"choices": series}}
     return rules
 

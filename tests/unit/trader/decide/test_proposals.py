@@ -21,7 +21,7 @@ from milkbot.risk.terms import Terms
 from milkbot.trader.decide.proposals import Candidate, facts_of, proposal_of
 from milkbot.trader.decide.strategy import Action, Decision, Reason
 from milkbot.trader.observe.observation import CityWeather, Observed
-from milkbot.weather.values import HighForecast
+from milkbot.weather.values import ExtremeForecast
 
 NOW = datetime(2025, 12, 15, 16, 0, tzinfo=UTC)
 EVENT, TICKER = "KXHIGHNY-25DEC16", "KXHIGHNY-25DEC16-B32.5"
@@ -33,7 +33,9 @@ BOOK = OrderBook(
     (Level(price("0.60"), count("7.5")),),
     NOW - timedelta(seconds=30),
 )
-WEATHER = CityWeather(HighForecast("KNYC", date(2025, 12, 16), 32.5, NOW - timedelta(hours=3), NOW))
+WEATHER = CityWeather(
+    ExtremeForecast("KNYC", date(2025, 12, 16), 32.5, NOW + timedelta(hours=28), NOW - timedelta(hours=3), NOW)
+)
 SEEN = Observed(
     Event(EVENT, "KXHIGHNY", date(2025, 12, 16), mutually_exclusive=True, markets=(MARKET,)),
     series_of("KXHIGHNY"),

@@ -29,7 +29,7 @@ from milkbot.trader.observe.observation import CityWeather, Observed
 from milkbot.trader.orders.manager import Cancel, OrderManager
 from milkbot.venue.errors import CancelFailedError
 from milkbot.venue.values import VenueOrder, VenueOrderStatus
-from milkbot.weather.values import HighForecast
+from milkbot.weather.values import ExtremeForecast
 
 EVENT, TICKER = "KXHIGHNY-26AUG03", "KXHIGHNY-26AUG03-B86.5"
 TEN = Count(Decimal(10))
@@ -50,7 +50,9 @@ MARKET = Market(
     expiration_value="",
 )
 BOOK = OrderBook(TICKER, (Level(at("0.40"), TEN),), (Level(at("0.57"), TEN),), NOW)
-WEATHER = CityWeather(HighForecast("KNYC", date(2026, 8, 3), 86.0, NOW - timedelta(hours=1), NOW))
+WEATHER = CityWeather(
+    ExtremeForecast("KNYC", date(2026, 8, 3), 86.0, NOW + timedelta(hours=5), NOW - timedelta(hours=1), NOW)
+)
 SEEN = Observed(
     Event(EVENT, "KXHIGHNY", date(2026, 8, 3), mutually_exclusive=True, markets=(MARKET,)),
     series_of("KXHIGHNY"),

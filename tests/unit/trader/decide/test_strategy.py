@@ -20,7 +20,7 @@ from milkbot.trader.observe.observation import CityWeather
 from milkbot.trader.refused import LeftAlone
 from milkbot.weather.errors import ElsewhereError, WeatherReadError
 from milkbot.weather.measured import OLDEST, Measured
-from milkbot.weather.values import HighForecast, Observation
+from milkbot.weather.values import ExtremeForecast, Observation
 
 NOW = datetime(2025, 12, 15, 16, 0, tzinfo=UTC)
 DAY = date(2025, 12, 16)
@@ -43,7 +43,8 @@ STRIKES = (
 )
 
 
-FORECAST = CityWeather(HighForecast("KNYC", DAY, 32.5, NOW - timedelta(hours=3), NOW))
+AFTERNOON = datetime(2025, 12, 16, 20, tzinfo=UTC)
+FORECAST = CityWeather(ExtremeForecast("KNYC", DAY, 32.5, AFTERNOON, NOW - timedelta(hours=3), NOW))
 
 
 def market(number: int, strike: Strike) -> Market:
@@ -132,7 +133,7 @@ def test_every_market_gets_a_decision_with_a_reason(view: EventView) -> None:
         ({"weather": CityWeather(None, forecast_error=WeatherReadError("HTTP 500"))}, Reason.FORECAST_MISSING),
         ({"weather": CityWeather(None, forecast_error=ElsewhereError("at sea"))}, Reason.FORECAST_ELSEWHERE),
         (
-            {"weather": CityWeather(HighForecast("KNYC", DAY, 32.5, NOW - timedelta(hours=19), NOW))},
+            {"weather": CityWeather(ExtremeForecast("KNYC", DAY, 32.5, AFTERNOON, NOW - timedelta(hours=19), NOW))},
             Reason.FORECAST_STALE,
         ),
         ({"orderbooks": {}}, Reason.BOOK_MISSING),
@@ -244,3 +245,44 @@ def test_held_contracts_are_not_bought_again(view: EventView) -> None:
     whole = third(deep).count
     part = third(replace(deep, held={ticker: Count(Decimal(10))})).count
     assert part == whole - 10
+
+
+def low_of(
+    view: EventView, forecast_f: float, measured: Measured | None, falls_at: datetime, issued: datetime = NOW
+) -> EventView:
+    """The same brackets as an event of New York's low."""
+    markets = tuple(
+        replace(one, rules_primary="If the minimum temperature recorded at New York City (CLINYC) for Dec 16, 2025")
+        for one in view.event.markets
+    )
+    forecast = ExtremeForecast("KNYC", DAY, forecast_f, falls_at, issued, issued)
+    event = replace(view.event, series_ticker="KXLOWTNYC", markets=markets)
+    return replace(view, event=event, series=series_of("KXLOWTNYC"), weather=CityWeather(forecast, measured))
+
+
+def test_a_low_is_decided_by_its_forecast_and_its_own_lead(view: EventView) -> None:
+    near = decide(low_of(view, 32.5, None, NOW + timedelta(hours=7)), RULES, NOW)[2]
+    far = decide(low_of(view, 32.5, None, NOW + timedelta(hours=28)), RULES, NOW)[2]
+    assert [near.sd_f, far.sd_f] == pytest.approx([2.1, 2.7])
+    assert (near.action, near.leg) == (Action.BUY, Leg.YES)
+    assert near.p_yes is not None
+    assert far.p_yes is not None
+    assert near.p_yes > far.p_yes
+
+
+def test_brackets_above_the_measured_minimum_are_dead(view: EventView) -> None:
+    start = datetime(2025, 12, 16, 5, tzinfo=UTC)
+    morning = start + timedelta(hours=8)
+    cold = tuple(Observation("KNYC", start + timedelta(hours=hour), 30.0, "V") for hour in range(8))
+    seen = low_of(view, 34.0, Measured(start, cold), start + timedelta(hours=23), morning)
+    decisions = decide(seen, RULES, morning)
+    chances = [decision.p_yes for decision in decisions]
+    assert chances[2:] == [0.0, 0.0]
+    assert chances[1] is not None
+    assert chances[1] > 0.8
+
+
+def test_a_market_of_the_other_extreme_is_not_traded(view: EventView) -> None:
+    low = low_of(view, 32.5, None, AFTERNOON)
+    mixed = replace(low, event=replace(low.event, markets=view.event.markets))
+    assert {decision.reasons[0] for decision in decide(mixed, RULES, NOW)} == {Reason.RULES_UNKNOWN}

@@ -18,7 +18,7 @@ from milkbot.trader.observe.observation import CityWeather, Observed
 from milkbot.trader.report import CityReport
 from milkbot.weather.errors import WeatherReadError
 from milkbot.weather.measured import Doubt, LeftOut, Measured
-from milkbot.weather.values import GridPoint, HighForecast, Observation
+from milkbot.weather.values import ExtremeForecast, GridPoint, Observation
 
 SERIES = series_of("KXHIGHNY")
 CITY = SERIES.city
@@ -26,7 +26,7 @@ DAY, NEXT = date(2026, 8, 3), date(2026, 8, 4)
 START, _ = CITY.day_bounds(DAY)
 NOON = START + timedelta(hours=12)
 ISSUED = datetime(2026, 8, 3, 12, 46, tzinfo=UTC)
-FORECAST = HighForecast("KNYC", DAY, 86.0, ISSUED, NOON, GridPoint("OKX", 34, 45))
+FORECAST = ExtremeForecast("KNYC", DAY, 86.0, NOON + timedelta(hours=3), ISSUED, NOON, GridPoint("OKX", 34, 45))
 READINGS = tuple(Observation("KNYC", START + timedelta(hours=hour), 70.0, "V") for hour in range(12))
 GOOD = CityWeather(FORECAST, Measured(START, READINGS))
 
