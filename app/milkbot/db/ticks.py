@@ -83,7 +83,7 @@ def save_signals(session: Session, rows: list[dict[str, Any]]) -> dict[str, int]
 
 def save_risk_event(session: Session, **values: Any) -> None:
     """Store a denial, a mismatch, a breaker or an act of the operator."""
-    session.execute(insert(RiskEvent).values(**values))
+    session.add(RiskEvent(**values))
 
 
 def touch(session: Session, rows: Iterable[dict[str, Any]]) -> None:
@@ -125,4 +125,5 @@ def _insert_with_ids(session: Session, table: Any, rows: list[dict[str, Any]]) -
     if not rows:
         return []
     statement = insert(table).returning(table.id, sort_by_parameter_order=True)
-    return list(session.scalars(statement, rows))
+    # Without it a row's nulls are left out of its statement, and each row with other nulls needs one of its own.
+    return list(session.scalars(statement, rows, execution_options={"render_nulls": True}))

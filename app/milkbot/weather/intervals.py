@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _DURATION: Final = re.compile(
@@ -25,6 +26,7 @@ class Interval:
         return self.start + self.length / 2
 
 
+@lru_cache(maxsize=16_384)
 def parse_interval(text: str) -> Interval:
     """Start and duration. Raises ValueError for a start without offset, and for a duration that is none or zero."""
     start_text, _, duration_text = text.partition("/")

@@ -1,9 +1,9 @@
-"""What a tick costs: python -m tests.bench.tick.bench [TICKS]
+"""What a tick costs: python -m tests.bench.tick.bench [TICKS [MINUTES]]
 
-Runs ticks over the highs of all cities with six brackets each, at a simulated exchange in another process and on a
-database of its own, and prints for each: the requests, the tokens that they cost at the exchange, the statements, and
-the seconds of processor time of the trader's own process. The table also has the seconds that the account's rate limit
-(tier Basic) asks for the same requests, from a full bucket and from an empty one: no trader can be quicker.
+Runs ticks, so many minutes apart, over the highs and lows of all cities at a simulated exchange in another process and
+on a database of its own, and prints for each: the requests, the tokens that they cost at the exchange, the statements,
+and the seconds of processor time of the trader's own process. The table also has the seconds that the account's rate
+limit (tier Basic) asks for the same requests, from a full bucket and from an empty one: no trader can be quicker.
 """
 
 from __future__ import annotations
@@ -23,13 +23,11 @@ from typing import Any
 from unittest.mock import patch
 
 import structlog
-from sqlalchemy import event
+from sqlalchemy import event, text
 from tests.exchange import MONDAY, TRADER, Keys, environment, listening, make_keys
 from tests.postgres import running_cluster
-from tests.property.world import MovedWorld
 
-from milkbot.domain.cities import Extreme, all_series
-from milkbot.domain.markets import Strike, StrikeType
+from milkbot.domain.cities import all_series
 from milkbot.load_settings import load_settings
 from milkbot.simulator.accounts import read_accounts
 from milkbot.simulator.core import Simulator
@@ -37,26 +35,21 @@ from milkbot.simulator.server import server_of
 from milkbot.simulator.sim_clock import ClockMode
 from milkbot.simulator.store import Store
 from milkbot.simulator.virtual_clock import SimulatorClock
+from milkbot.simulator.world.simulated import SimulatedWorld
 from milkbot.trader.trading_loop import TradingLoop
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.rate_limits import BASIC_READ, BASIC_WRITE, CANCEL_COST, DEFAULT_COST
 from milkbot.venue.signing import load_credentials
 from milkbot.weather.client import WeatherClient
 
-HIGHS = [series.ticker for series in all_series() if series.extreme is Extreme.HIGH]
-STRIKES = (
-    Strike(StrikeType.LESS, cap=76),
-    *(Strike(StrikeType.BETWEEN, floor, floor + 1) for floor in (76, 78, 80, 82)),
-    Strike(StrikeType.GREATER, floor=83),
-)
+SERIES = [series.ticker for series in all_series()]
+SEED = 7
 
 
 def serve(port: Connection, directory: Path, keys: Keys) -> None:
     """The exchange, as a process of its own."""
-    world = MovedWorld(HIGHS, STRIKES)
-    for number, forecast in enumerate(world.forecasts.values()):
-        forecast.move(MONDAY - timedelta(hours=1), 79 + number % 4)
-    simulator = Simulator.open(Store(directory), world, 1, MONDAY, ClockMode.VIRTUAL)
+    world = SimulatedWorld(SEED)
+    simulator = Simulator.open(Store(directory), world, SEED, MONDAY, ClockMode.VIRTUAL)
     simulator.enroll(read_accounts(keys.accounts))
     listener = listening()
     port.send(listener.getsockname()[1])
@@ -126,9 +119,10 @@ def own_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measured(origin: str, keys: Keys, series: str, database: Any, ticks: int) -> Iterator[Cost]:
-    """The cost of each of that many ticks, a virtual minute apart."""
-    settings = load_settings(environment(origin, keys, database, TRADING_SERIES=series, WEATHER_CACHE_MIN="5"))
+def measured(origin: str, keys: Keys, database: Any, ticks: int, minutes: int) -> Iterator[Cost]:
+    """The cost of each of that many ticks, so many virtual minutes apart."""
+    wanted = {"TRADING_SERIES": ",".join(SERIES), "WEATHER_CACHE_MIN": "5"}
+    settings = load_settings(environment(origin, keys, database, **wanted))
     engine, meter = database.engine(TRADER), Meter()
     event.listen(engine, "before_cursor_execute", meter.count)
     clock = SimulatorClock(origin)
@@ -137,7 +131,7 @@ def measured(origin: str, keys: Keys, series: str, database: Any, ticks: int) ->
     cache = tempfile.mkdtemp()
     with hook:
         for _ in range(ticks):
-            clock.advance_to(clock.now() + timedelta(minutes=1))
+            clock.advance_to(clock.now() + timedelta(minutes=minutes))
             before, began = own_cpu(), clock.now()
             meter.take()
             venue = KalshiClient(settings.kalshi_api_base, credentials, clock)
@@ -161,6 +155,16 @@ def measured(origin: str, keys: Keys, series: str, database: Any, ticks: int) ->
             )
 
 
+def summary(database: Any) -> Iterator[str]:
+    """How often highs and lows were decided, ordered, filled and settled, and of how many series."""
+    series = "split_part(ticker, '-', 1)"
+    with database.engine().connect() as connection:
+        for table in ("signals", "orders", "fills", "settlements"):
+            counted = f"{series} LIKE 'KXLOW%', count(*), count(DISTINCT {series})"
+            for is_low, rows, number in connection.execute(text(f"SELECT {counted} FROM ops.{table} GROUP BY 1")):
+                yield f"{table}, {'lows' if is_low else 'highs'}: {rows} of {number} series"
+
+
 def _noting(meter: Meter) -> Any:
     import httpx2  # noqa: PLC0415 - only here, where its client is looked over the shoulder
 
@@ -173,8 +177,8 @@ def _noting(meter: Meter) -> Any:
     return noting
 
 
-def main(ticks: int) -> None:
-    """Print the table."""
+def main(ticks: int, minutes: int) -> None:
+    """Print the table, and what the ticks came to."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     directory = Path(tempfile.mkdtemp())
     keys = make_keys(directory)
@@ -185,11 +189,12 @@ def main(ticks: int) -> None:
     time.sleep(1)
     print(HEADER)
     with running_cluster() as cluster, cluster.database() as database:
-        for cost in measured(origin, keys, ",".join(HIGHS), database, ticks):
+        for cost in measured(origin, keys, database, ticks, minutes):
             print(cost.line(), flush=True)
+        print(*summary(database), sep="\n")
     exchange.terminate()
     exchange.join()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 6)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 6, int(sys.argv[2]) if len(sys.argv) > 2 else 1)

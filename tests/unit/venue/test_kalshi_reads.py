@@ -331,3 +331,19 @@ def test_a_listing_is_one_reply_and_an_odd_series_takes_no_other_with_it() -> No
     assert (second.ticker, second.sources) == ("C", ())
     assert [(one.kind, one.ticker) for one in unread] == [(ObjectKind.SERIES, "B"), (ObjectKind.SERIES, None)]
     assert dict(server.requests[0].url.params) == {"category": "Climate and Weather"}
+
+
+def test_named_events_are_read_a_hundred_at_a_time_and_only_those_of_their_series() -> None:
+    names = [f"KXHIGHNY-26JUL{day:02}" for day in range(1, 31)] * 4
+    kalshi, server, _ = client(
+        reply({"events": [event(), event("KXHIGHDEN-26JUL19", series_ticker="KXHIGHDEN")], "cursor": ""}),
+        reply({"events": [], "cursor": ""}),
+    )
+    unread: Unread = []
+    found = kalshi.events_named(names, unread=unread)
+    assert [one.ticker for one in found] == ["KXHIGHNY-26JUL19"]
+    assert [(one.kind, one.subject) for one in unread] == [(ObjectKind.EVENT, "KXHIGHDEN-26JUL19")]
+    asked = [dict(request.url.params) for request in server.requests]
+    assert [one["tickers"].split(",") for one in asked] == [names[:100], names[100:]]
+    assert {one["status"] for one in asked} == {"open"}
+    assert {one["with_nested_markets"] for one in asked} == {"true"}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+from itertools import groupby
 
 import structlog
 
 from milkbot.domain.cities import City, Extreme, Series, series_of
 from milkbot.domain.clock import Clock
 from milkbot.domain.fees import FeeSchedule
-from milkbot.domain.markets import Event
+from milkbot.domain.listings import CATEGORY
+from milkbot.domain.markets import Event, event_ticker
 from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.unread import ObjectKind, Unread, unread_object
 from milkbot.venue.client import KalshiClient
@@ -22,6 +25,9 @@ from milkbot.weather.measured import Measured
 from milkbot.weather.values import ExtremeForecast
 
 log = structlog.get_logger(__name__)
+
+_MANY = 8
+"""From so many series on they are read out of listings: of the whole category, and of the events by their tickers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,8 @@ def observe(
     when the exchange does not answer, or has no usable answer for any series. A silent weather service is noted, not
     raised: markets without a forecast are not traded.
     """
-    found = [
-        (event, series_of(ticker), fees) for ticker, fees, events in _read(venue, series, unread) for event in events
-    ]
+    read = _read(venue, series, clock.now(), unread)
+    found = [(event, series_of(ticker), fees) for ticker, fees, events in read for event in events]
     tickers = [market.ticker for event, _, _ in found for market in event.markets]
     orderbooks = venue.orderbooks(tickers, unread=unread)
     seen = _Weather(weather, clock)
@@ -81,19 +86,49 @@ def observe(
     )
 
 
-def _read(venue: KalshiClient, series: Sequence[str], unread: Unread) -> list[tuple[str, FeeSchedule, list[Event]]]:
+def _read(
+    venue: KalshiClient, series: Sequence[str], now: datetime, unread: Unread
+) -> list[tuple[str, FeeSchedule, list[Event]]]:
     """Each series with its fees and its open events."""
     usable: list[tuple[str, FeeSchedule, list[Event]]] = []
     refused: UnusableReplyError | None = None
+    fees, events = _together(venue, series, now)
     for ticker in series:
         try:
-            usable.append((ticker, venue.fee_schedule(ticker), venue.open_events(ticker, unread=unread)))
+            schedule = fees.get(ticker) or venue.fee_schedule(ticker)
+            usable.append((ticker, schedule, events.get(ticker) or venue.open_events(ticker, unread=unread)))
         except UnusableReplyError as error:
             refused = error
             unread.append(unread_object(ObjectKind.SERIES, {"ticker": ticker}, str(error), ticker))
     if refused is not None and not usable:
         raise refused
     return usable
+
+
+def _together(
+    venue: KalshiClient, series: Sequence[str], now: datetime
+) -> tuple[dict[str, FeeSchedule], dict[str, list[Event]]]:
+    """What two listings say of many series. A series that they have not, or not whole, is to be read alone."""
+    if len(series) < _MANY:
+        return {}, {}
+    try:
+        skipped: Unread = []
+        listed = venue.listed_series(CATEGORY, unread=skipped)
+        events = venue.events_named(_event_tickers(series, now), unread=skipped)
+    except UnusableReplyError as error:
+        log.warning("listing not usable", problem=str(error))
+        return {}, {}
+    odd = {one.series for one in skipped} | {one.subject.partition("-")[0] for one in skipped}
+    twice = {ticker for ticker, number in Counter(one.ticker for one in listed).items() if number > 1}
+    fees = {one.ticker: one.fees for one in listed if one.ticker not in twice | odd}
+    by_series = groupby(sorted(events, key=lambda event: event.series_ticker), key=lambda event: event.series_ticker)
+    return fees, {ticker: list(of_series) for ticker, of_series in by_series if ticker not in odd}
+
+
+def _event_tickers(series: Sequence[str], now: datetime) -> list[str]:
+    """The events that may be open: an event opens the day before its climate day."""
+    days = [now.date() + timedelta(days=ahead) for ahead in (-1, 0, 1)]
+    return [event_ticker(ticker, day) for ticker in series for day in days]
 
 
 class _Weather:

@@ -47,20 +47,15 @@ def store(
 def _weather_row(seen: Observed, captured_at: datetime) -> dict[str, Any]:
     forecast, measured, extreme = seen.weather.forecast, seen.weather.measured, seen.series.extreme
     newest = measured.newest if measured else None
-    degrees = dict.fromkeys(column for columns in _COLUMNS.values() for column in columns)
-    degrees.update(
-        zip(
-            _COLUMNS[extreme],
-            (forecast.degrees_f if forecast else None, measured.so_far(extreme) if measured else None),
-            strict=True,
-        )
-    )
+    forecast_column, so_far_column = _COLUMNS[extreme]
     return {
+        **dict.fromkeys(column for columns in _COLUMNS.values() for column in columns),
         "city_code": seen.city.code,
         "climate_day": seen.event.climate_day,
         "captured_at": forecast.fetched_at if forecast else captured_at,
         "issued_at": forecast.issued_at if forecast else None,
-        **degrees,
+        forecast_column: forecast.degrees_f if forecast else None,
+        so_far_column: measured.so_far(extreme) if measured else None,
         "current_f": newest.temperature_f if newest else None,
         "source": "nws",
         "cell": str(forecast.cell) if forecast and forecast.cell else None,

@@ -19,6 +19,7 @@ from milkbot.venue.wire import markets
 
 _EVENTS_A_PAGE: Final = "200"
 _BOOKS_A_CALL: Final = 100
+_EVENTS_A_CALL: Final = 100
 
 
 class MarketCalls(Calls):
@@ -40,19 +41,28 @@ class MarketCalls(Calls):
         Events and markets that are not understood, or come twice, are left out and go to `unread`; without one they
         raise UnusableReplyError.
         """
-        params = [
-            ("series_ticker", series),
-            ("status", "open"),
-            ("with_nested_markets", "true"),
-            ("limit", _EVENTS_A_PAGE),
-        ]
+        return self._open([("series_ticker", series)], frozenset({series}), unread, series)
+
+    def events_named(self, tickers: Sequence[str], *, unread: Unread | None = None) -> list[Event]:
+        """Those of the named events that are open, of whatever series, a hundred names a call. Raises as above."""
+        found: list[Event] = []
+        for start in range(0, len(tickers), _EVENTS_A_CALL):
+            part = tickers[start : start + _EVENTS_A_CALL]
+            series = frozenset(ticker.partition("-")[0] for ticker in part)
+            found += self._open([("tickers", ",".join(part))], series, unread, "")
+        return found
+
+    def _open(
+        self, asked: list[tuple[str, str]], series: Collection[str], unread: Unread | None, of: str
+    ) -> list[Event]:
+        params = [*asked, ("status", "open"), ("with_nested_markets", "true"), ("limit", _EVENTS_A_PAGE)]
         rows = self._session.rows("/events", "events", params)
         events: dict[str, Event] = {}
         for row in rows:
             try:
                 event = self._event(row, series, events, unread)
             except NOT_UNDERSTOOD as error:
-                skip(unread, unread_object(ObjectKind.EVENT, row, reason(error), series))
+                skip(unread, unread_object(ObjectKind.EVENT, row, reason(error), of))
             else:
                 events[event.ticker] = event
         return list(events.values())
@@ -86,9 +96,9 @@ class MarketCalls(Calls):
             skip(unread, unread_object(ObjectKind.ORDERBOOK, {"ticker": ticker}, "it came more than once"))
         return orderbooks
 
-    def _event(self, row: object, series: str, before: Collection[str], unread: Unread | None) -> Event:
+    def _event(self, row: object, series: Collection[str], before: Collection[str], unread: Unread | None) -> Event:
         wire = markets.Event.from_wire(row, self.unknown_fields)
-        if wire.series_ticker != series:
+        if wire.series_ticker not in series:
             raise ValueError(f"it belongs to {wire.series_ticker}")
         if wire.event_ticker in before:
             raise ValueError("it came more than once")
