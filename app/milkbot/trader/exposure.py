@@ -40,9 +40,22 @@ def current_exposure(session: Session, mode: TradingMode, cash: Cash, blocked_ev
     for event in sorted(holdings.keys() | open_orders.keys()):
         exclusive, brackets = known.get(event, (False, frozenset()))
         of_event = EventLedger(tuple(holdings[event]), tuple(open_orders[event]), brackets, exclusive)
-        city = city_of_series(event.partition("-")[0])
-        stakes[event] = Stake.of(of_event, city.code, city.cluster)
+        stakes[event] = Stake.of(of_event, *place_of(event))
     return Exposure(Cash(cash - reserved), stakes, blocked_events)
+
+
+def place_of(event_ticker: str) -> tuple[str, str]:
+    """The city and the cluster in whose limits an event counts.
+
+    What is held in a series that the table does not know, or no longer knows, counts as a place of its own: it must not
+    end every tick.
+    """
+    ticker = event_ticker.partition("-")[0]
+    try:
+        city = city_of_series(ticker)
+    except KeyError:
+        return ticker, ticker
+    return city.code, city.cluster
 
 
 def rest_of(order: Order, filled: Decimal) -> OpenOrder:
