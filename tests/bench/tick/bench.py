@@ -1,4 +1,4 @@
-"""What a tick costs: python -m tests.bench.tick.bench [TICKS [MINUTES]]
+"""What a tick costs: python -m tests.bench.tick.bench [TICKS [MINUTES [NAME=value ...]]]
 
 Runs ticks, so many minutes apart, over the highs and lows of all cities at a simulated exchange in another process and
 on a database of its own, and prints for each: the requests, the tokens that they cost at the exchange, the statements,
@@ -119,9 +119,9 @@ def own_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measured(origin: str, keys: Keys, database: Any, ticks: int, minutes: int) -> Iterator[Cost]:
+def measured(origin: str, keys: Keys, database: Any, ticks: int, minutes: int, more: dict[str, str]) -> Iterator[Cost]:
     """The cost of each of that many ticks, so many virtual minutes apart."""
-    wanted = {"TRADING_SERIES": ",".join(SERIES), "WEATHER_CACHE_MIN": "5"}
+    wanted = {"TRADING_SERIES": ",".join(SERIES), "WEATHER_CACHE_MIN": "5", **more}
     settings = load_settings(environment(origin, keys, database, **wanted))
     engine, meter = database.engine(TRADER), Meter()
     event.listen(engine, "before_cursor_execute", meter.count)
@@ -177,7 +177,7 @@ def _noting(meter: Meter) -> Any:
     return noting
 
 
-def main(ticks: int, minutes: int) -> None:
+def main(ticks: int, minutes: int, more: dict[str, str]) -> None:
     """Print the table, and what the ticks came to."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     directory = Path(tempfile.mkdtemp())
@@ -189,7 +189,7 @@ def main(ticks: int, minutes: int) -> None:
     time.sleep(1)
     print(HEADER)
     with running_cluster() as cluster, cluster.database() as database:
-        for cost in measured(origin, keys, database, ticks, minutes):
+        for cost in measured(origin, keys, database, ticks, minutes, more):
             print(cost.line(), flush=True)
         print(*summary(database), sep="\n")
     exchange.terminate()
@@ -197,4 +197,5 @@ def main(ticks: int, minutes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 6, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    _, asked_ticks, asked_minutes, *settings_of_run = [*sys.argv, *("", "6", "1")[len(sys.argv) :]]
+    main(int(asked_ticks), int(asked_minutes), dict(word.split("=", 1) for word in settings_of_run))

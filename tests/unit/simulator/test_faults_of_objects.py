@@ -8,13 +8,13 @@ import pytest
 from tests.in_process import Venue
 from tests.unit.simulator.intents import taking
 
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import all_series
 from milkbot.domain.unread import Unread
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import FaultPlan, rule
 from milkbot.venue.errors import UnusableReplyError
 
-SERIES = cities()[0].series
+SERIES = all_series()[0].ticker
 
 
 def listed(venue: Venue) -> list[str]:
@@ -39,10 +39,11 @@ def test_a_series_that_vanished_is_not_found_and_has_no_events(venue: Venue) -> 
 
 def test_the_series_that_vanishes_is_the_same_one_at_every_call(venue: Venue) -> None:
     venue.simulator.set_faults(FaultPlan((rule(FaultKind.SERIES_VANISHED, times=None),), seed=3))
-    gone = [city.series for city in cities() if venue.ask("GET", f"/series/{city.series}").status_code == 404]
+    tickers = [series.ticker for series in all_series()]
+    gone = [ticker for ticker in tickers if venue.ask("GET", f"/series/{ticker}").status_code == 404]
     listings = {row["ticker"] for row in venue.ask("GET", "/series").json()["series"]}
-    assert cities()[3 % len(cities())].series not in listings
-    assert cities()[3 % len(cities())].series in gone
+    assert tickers[3 % len(tickers)] not in listings
+    assert tickers[3 % len(tickers)] in gone
 
 
 def test_one_order_book_is_null_and_the_others_are_not(venue: Venue) -> None:

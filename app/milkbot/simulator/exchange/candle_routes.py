@@ -68,6 +68,6 @@ def router(desk: Desk) -> APIRouter:
 
 def event_markets(state: State, series: str, ticker: str) -> list[Market]:
     """An event's markets in order of temperature. Raises RejectError (404) for an event of another series."""
-    if ticker not in state.plans or state.plans[ticker].city.series != series:
+    if ticker not in state.plans or state.plans[ticker].series.ticker != series:
         raise not_found(f"event {ticker} of series {series}")
     return state.markets_of(ticker)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import all_series
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import Fired
 from milkbot.simulator.faulty import mangling
@@ -23,7 +23,7 @@ ADDED = "field_of_next_month"
 
 def series_of(one: Fired) -> str:
     """The series that is gone: the one that the rule names, else one of cities.toml by the seed's draw."""
-    listed = [city.series for city in cities()]
+    listed = [series.ticker for series in all_series()]
     return one.rule.ticker or listed[one.seed % len(listed)]
 
 

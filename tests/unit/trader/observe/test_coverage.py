@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from milkbot.domain.cities import city_of_series
+from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, PriceRange, Strike, StrikeType, event_ticker
 from milkbot.domain.orderbook import OrderBook
@@ -48,7 +48,7 @@ def seen(series: str = NY, day: date = TODAY, markets: int = 6, fees: FeeType = 
     books = {market.ticker: OrderBook(market.ticker, (), (), NOW) for market in listed}
     event = Event(ticker, series, day, True, listed)
     weather = CityWeather(None, None, None, None)
-    return Observed(event, city_of_series(series), FeeSchedule(fees, Decimal(1)), weather, books)
+    return Observed(event, series_of(series), FeeSchedule(fees, Decimal(1)), weather, books)
 
 
 def odd(kind: ObjectKind, series: str = NY, reason: str = "it is odd") -> UnreadObject:
@@ -79,7 +79,7 @@ def judged(*observed: Observed, unread: tuple[UnreadObject, ...] = (), now: date
     ],
 )
 def test_the_events_that_are_due_follow_from_the_hour(now: datetime, days: list[date]) -> None:
-    assert sorted(expected_days(city_of_series(NY), now)) == days
+    assert sorted(expected_days(series_of(NY).city, now)) == days
 
 
 def test_a_series_that_is_seen_whole_misses_nothing() -> None:
