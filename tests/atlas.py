@@ -23,6 +23,8 @@ utc_offset_hours = -6
 time_zone = "America/Chicago"
 cluster = "plains"
 rules_phrases = ["CLIXAN"]
+record_high_f = 112
+record_low_f = -30
 evidence = ["a test", "its author"]
 """
 """A city that does not exist."""

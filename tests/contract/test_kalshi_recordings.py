@@ -202,7 +202,7 @@ def test_recorded_errors_keep_their_code(shared_data: Path) -> None:
     assert codes == ["deprecated_v1_order_endpoint", "service_unavailable", "order_already_exists"]
 
 
-def test_older_names_in_the_listing_of_january_2026_are_duplicates_of_ours(shared_data: Path) -> None:
+def test_older_names_in_the_listing_of_january_2026_are_duplicates(shared_data: Path) -> None:
     packed = shared_data / "api_kalshi/2026-01_obstacle_golden/series_list_response.json.gz"
     body = json.loads(gzip.decompress(packed.read_bytes()), parse_float=Decimal)
     rows = [convert.listed_series(markets.Series.model_validate(row)) for row in body["response"]["series"]]

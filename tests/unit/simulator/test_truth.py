@@ -109,7 +109,7 @@ LOW_OF_NEW_YORK = series_of("KXLOWTNYC")
 
 
 @pytest.mark.parametrize(("lead_hours", "spread"), [(48, 3.0), (22, 2.45), (8, 2.1)])
-def test_a_dawn_is_foreseen_as_well_as_an_afternoon(lead_hours: float, spread: float) -> None:
+def test_a_dawns_forecast_error_is_that_of_an_afternoon(lead_hours: float, spread: float) -> None:
     found = []
     for truth in TRUTHS:
         for day in DAYS:
