@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx2
 from hypothesis import strategies as st
 from tests.property.floor import Floor
+from tests.property.world import SERIES
 
 from milkbot.simulator.fault_kinds import FaultKind
 from milkbot.simulator.faults import FaultPlan, FaultRule, rule
@@ -48,9 +49,23 @@ _DRAWN: dict[FaultKind, dict[str, st.SearchStrategy[object]]] = {
     FaultKind.MARKET_DEACTIVATED: {"seconds": _SECONDS},
     FaultKind.MARKET_HALTED: {"seconds": _SECONDS},
     FaultKind.OBJECT_MANGLED: {"mangling": st.sampled_from(["missing", "null", "retyped"]), "after": st.just(0)},
+    FaultKind.SERIES_VANISHED: {"ticker": st.sampled_from(SERIES)},
 }
 """What a rule of a kind says besides, each by its own draw."""
 _DRIFTED = ("order_id", "client_order_id", "fill_id", "count_fp", "yes_price_dollars", "position_fp", "balance_dollars")
+
+
+_OF_ONE = {
+    FaultKind.SERIES_VANISHED,
+    FaultKind.NULL_BOOK,
+    FaultKind.GRID_MOVED,
+    FaultKind.OBSERVATIONS_EMPTY,
+    FaultKind.OBSERVATIONS_OLD,
+    FaultKind.OBSERVATION_WRONG,
+    FaultKind.MARKET_HALTED,
+    FaultKind.CASH_ON_ANOTHER_SHARD,
+}
+"""Faults of one object, or of what one thermometer says: the rest of the tick goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,17 @@ class Fault:
     rules: tuple[FaultRule, ...]
     seed: int
     reached: int | None
+
+    @property
+    def vanished(self) -> frozenset[str]:
+        """The series that are not there."""
+        return frozenset(one.ticker for one in self.rules if one.fault is FaultKind.SERIES_VANISHED)
+
+    @property
+    def stops_nothing(self) -> bool:
+        """Whether a tick has to end well all the same: something of each kind is left to read."""
+        odd = all(one.fault in _OF_ONE for one in self.rules)
+        return odd and self.reached is None and self.vanished != frozenset(SERIES)
 
 
 @st.composite

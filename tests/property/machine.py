@@ -96,6 +96,11 @@ class BooksAgree(RuleBasedStateMachine):
         else:
             self.trial.neighbour_trades(ticker, side, cents, contracts)
 
+    @rule(which=st.integers(0, 5), lasting=st.sampled_from(PAUSES[2:4]))
+    def exchange_halts_an_event(self, which: int, lasting: timedelta) -> None:
+        """Its markets take no order, and are listed as before."""
+        self.trial.exchange_halts(which, lasting)
+
     @rule(which=st.integers(0, 3), contracts=st.integers(1, 60))
     def neighbour_meets_what_rests(self, which: int, contracts: int) -> None:
         self.trial.neighbour_meets(which, contracts)

@@ -106,6 +106,21 @@ def trades_while_it_is_halted() -> Iterator[None]:
         yield
 
 
+def tries_a_stopped_market_again() -> Sabotage:
+    """What a market answered is forgotten by the next tick."""
+    return patch("milkbot.trader.decide.decider.left_alone", lambda *_: {})
+
+
+def lets_one_series_stop_the_tick() -> Sabotage:
+    """What one series answers is an error of the whole tick."""
+    return patch("milkbot.trader.observe.observation.UnusableReplyError", ZeroDivisionError)
+
+
+def takes_nothing_seen_for_health() -> Sabotage:
+    """A tick that saw nothing of a series reports that all is well."""
+    return patch("milkbot.trader.observe.coverage.count", lambda *_: None)
+
+
 def forgets_the_answer() -> Sabotage:
     """What the exchange said is not written down, and what was listed neither."""
     return patch("milkbot.db.orders.move", lambda *_, **__: False)

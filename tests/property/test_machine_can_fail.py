@@ -22,6 +22,9 @@ FOUND: list[tuple[Callable[[], Sabotage], str]] = [
 FOUND_LATE: list[tuple[Callable[[], Sabotage], str]] = [
     (sabotage.sends_again_under_a_new_name, "was sent before its intent was committed"),
     (sabotage.takes_silence_for_a_refusal, r"is rejected, and (filled|canceled|resting) at the exchange"),
+    (sabotage.tries_a_stopped_market_again, "after it said that it takes none"),
+    (sabotage.lets_one_series_stop_the_tick, "a tick failed for series_vanished"),
+    (sabotage.takes_nothing_seen_for_health, "saw nothing of KXHIGH"),
     (sabotage.reads_no_fill_twice, "fill|is rejected, and canceled at the exchange"),
 ]
 BROKEN = [*FOUND, *(pytest.param(*late, marks=pytest.mark.matrix) for late in FOUND_LATE)]

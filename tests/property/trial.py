@@ -16,8 +16,10 @@ from tests.property.watch import Allowed, Watch
 
 from milkbot.db import order_events
 from milkbot.db.session import transaction
+from milkbot.domain.markets import MarketStatus
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.errors import DatabaseUnavailableError, MilkbotError
+from milkbot.simulator.engine import interventions
 from milkbot.simulator.engine.orderbook import SelfTrade
 from milkbot.simulator.engine.rejects import RejectError
 from milkbot.simulator.engine.request import OrderRequest
@@ -64,14 +66,13 @@ class Trial:
         self.floor.lifeline.start(dies_after)
         venue = self.venue()
         weather = WeatherClient(self.settings.nws_api_base, "tests", self.floor, cache_seconds=0, transport=self.wire)
+        failed: MilkbotError | None = None
         try:
             self.loop(venue, weather).run_once()
         except KilledError:
             return None
         except MilkbotError as error:
-            return error
-        else:
-            return None
+            failed = error
         finally:
             self.floor.tally["ticks"] += 1
             self.floor.tally.update(f"fault {one.rule.fault}" for one in self.floor.simulator.faults.history)
@@ -80,6 +81,8 @@ class Trial:
                 self.floor.bury()
             self.floor.lifeline.start(None)
             self.faulty.arm(None)
+        self.watch.tick_ended(fault, failed)
+        return failed
 
     def venue(self) -> KalshiClient:
         """The trader's client of the exchange."""
@@ -109,6 +112,17 @@ class Trial:
             side = BookSide.ASK if order.is_bid else BookSide.BID
             self.neighbour_trades(order.ticker, side, order.cents, contracts)
 
+    def exchange_halts(self, which: int, lasting: timedelta) -> None:
+        """All markets of an event take no order for a while, and are listed as active."""
+        tickers = self.open_tickers()
+        if not tickers:
+            return
+        with self.floor.simulator.turn() as state:
+            event = state.markets[tickers[which % len(tickers)]].plan.ticker
+            for market in state.markets_of(event):
+                if market.status(state.now) is MarketStatus.ACTIVE:
+                    interventions.halt(state, market, lasting)
+
     def close_findings(self) -> None:
         """The operator checks each open finding, and closes it."""
         for (finding,) in self.floor.rows("SELECT id FROM ops.findings WHERE closed_at IS NULL ORDER BY id"):
@@ -121,6 +135,7 @@ class Trial:
         for number, name in self.floor.rows(unresolved):
             if name not in there:
                 self.command("orders", "resolve", str(number), "--as", "rejected", "--reason", "it is not there")
+                self.watch.ruled()
 
     def command(self, *arguments: str) -> None:
         """The operator runs `milkbot ARGUMENTS`; that it refuses is allowed."""
@@ -223,7 +238,9 @@ class WatchedWire(httpx2.BaseTransport):
         self._lifeline.step()
         self._watch.sending(request)
         try:
-            return self._inner.handle_request(request)
+            response = self._inner.handle_request(request)
         finally:
             self._watch.sent(request)
             self._lifeline.step()
+        self._watch.answered(request, response)
+        return response

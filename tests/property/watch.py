@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 import httpx2
 from tests.agreement import OURS, START_CASH
+from tests.property.faults import Fault
 from tests.property.floor import Floor
 
 from milkbot.domain.cities import city_of_series
+from milkbot.domain.markets import MarketStatus
+from milkbot.errors import DatabaseUnavailableError, MilkbotError
+from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.engine.records import Order
 from milkbot.simulator.engine.units import LOTS_PER_CONTRACT, price_of
+from milkbot.trader.observe.coverage import BRACKETS
+from milkbot.venue.wire.exchange import error_body
 
 _ID = re.compile(rb'"(mb-[0-9a-zA-Z-]+)"')
 _CONTRACTS = Decimal(200)
+_STOPPED = {"trading_is_paused", "market_closed", "market_inactive"}
+"""Codes by which the exchange says that a market takes no order, whatever the list of markets says."""
+_LEFT_ALONE = timedelta(minutes=10)
+"""For less than the trader leaves such a market alone, and for more than a tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ class Watch:
         self._before: dict[tuple[str, str], Decimal] = {}
         self._held: dict[str, Decimal] = {}
         self._known: set[str] = set()
+        self._stopped: dict[str, datetime] = {}
 
     def tick_begins(self) -> None:
         """Note what the trader is allowed to do in this tick."""
@@ -70,6 +83,23 @@ class Watch:
         in_force = [str(state) for state, until in newest if until is None or until > self._floor.now()]
         self.state = "halted" if self._floor.kill_file.exists() else in_force[0] if in_force else "active"
         self.between_ticks()
+
+    def tick_ended(self, fault: Fault | None, error: MilkbotError | None) -> None:
+        """After a tick that was not killed."""
+        if fault is None or not fault.stops_nothing or isinstance(error, DatabaseUnavailableError):
+            return
+        if error is not None:
+            self.broken.append(f"a tick failed for {', '.join(one.fault for one in fault.rules)}: {error}")
+            return
+        ((outcome, counts),) = self._floor.rows("SELECT outcome, counts FROM ops.ticks ORDER BY id DESC LIMIT 1")
+        open_events = {plan.ticker for plan in self._floor.simulator.state.plans.values() if self._is_open(plan)}
+        for series in fault.vanished if outcome == "completed" else ():
+            there = sum(event.startswith(f"{series}-") for event in open_events)
+            if there and counts.get(f"missing {series}", 0) < BRACKETS * there:
+                self.broken.append(f"a tick saw nothing of {series}, and reports {counts}")
+
+    def _is_open(self, plan: EventPlan) -> bool:
+        return plan.status(self._floor.now()) is MarketStatus.ACTIVE
 
     def between_ticks(self) -> None:
         """Whatever was filled since, what is held keeps every limit: unless the operator also bought manually."""
@@ -93,6 +123,7 @@ class Watch:
                 self.broken.append(f"{name} was sent before its intent was committed")
             if self.state == "halted":
                 self.broken.append(f"{name} was sent while trading is halted")
+        self._sends_again(request)
         self._before = self._exposures()
         self._held = self._positions()
         self._known = set(self._floor.simulator.state.orders)
@@ -121,6 +152,20 @@ class Watch:
                 self.broken.append(f"{ticker}: {held} contracts")
             if self.state == "reducing" and abs(held) > abs(before):
                 self.broken.append(f"{ticker}: from {before} to {held} contracts while only reducing is allowed")
+
+    def answered(self, request: httpx2.Request, response: httpx2.Response) -> None:
+        """Once the trader has read an answer."""
+        if _creates(request) and response.status_code >= 400 and _code(response) in _STOPPED:
+            self._stopped[_ticker(request)] = self._floor.now()
+
+    def ruled(self) -> None:
+        """The operator ruled on orders himself: what refused one may be tried again."""
+        self._stopped.clear()
+
+    def _sends_again(self, request: httpx2.Request) -> None:
+        ticker, now = _ticker(request), self._floor.now()
+        if (stopped := self._stopped.get(ticker)) is not None and now - stopped < _LEFT_ALONE:
+            self.broken.append(f"{ticker} got an order {now - stopped} after it said that it takes none")
 
     def _opens(self, order: Order) -> Decimal:
         """Dollars that an order puts at risk: the part that closes what was held risks nothing."""
@@ -166,6 +211,14 @@ class Watch:
 
 def _creates(request: httpx2.Request) -> bool:
     return request.method == "POST" and "/portfolio/events/orders" in request.url.path
+
+
+def _ticker(request: httpx2.Request) -> str:
+    return str(json.loads(request.read())["ticker"])
+
+
+def _code(response: httpx2.Response) -> str:
+    return error_body(json.loads(response.read() or b"{}")).code
 
 
 def _wins(yes: bool, won: bool) -> int:  # noqa: FBT001 - a leg and an outcome, no switches
