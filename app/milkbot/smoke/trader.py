@@ -225,3 +225,4 @@ def _tell(check: Checks, sample: Sample, tick_id: int) -> None:
     check(ticks.finish_tick, session, tick_id, finished_at=now, outcome="completed", message=None, counts={})
     check(ticks.latest_tick, session, mode)
     check(ticks.counted_since, session, mode, sample.newest)
+    check(ticks.missing_since, session, mode)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from tests.exchange import Exchange
 from tests.fakes import reply
@@ -108,7 +108,7 @@ def test_whatever_one_object_of_the_markets_is_the_others_are_decided_on_as_befo
     whole = decided(shadow, shadow.tick())
     assert len(whole) == 24
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=30, database=None)
     @given(st.data())
     def holds(data: st.DataObject) -> None:
         shadow.wire.always = mangler = Mangler(path, data, tape)
@@ -133,7 +133,7 @@ def test_whatever_one_row_of_the_account_is_the_others_are_read_as_before(stage:
         whole = getattr(venue, call)()
     assert len(whole) > 1
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=200, database=None)
     @given(st.data())
     def holds(data: st.DataObject) -> None:
         stage.wire.always = mangler = Mangler(f"/portfolio/{path}", data, tape)
