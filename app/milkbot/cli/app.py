@@ -28,6 +28,7 @@ COMMANDS = {
     "simulate": "milkbot.simulator.cli:simulate",
     "history": "milkbot.cli.history:history",
     "replay": "milkbot.cli.history:replay",
+    "record": "milkbot.cli.record:record",
     "settings": "milkbot.cli.settings:settings",
     "release": "milkbot.cli.release:release",
     "db": "milkbot.cli.database:db",

@@ -17,6 +17,7 @@ from milkbot.domain.clock import Clock
 from milkbot.http import Backoff, Traffic, Transport
 from milkbot.validation import reason
 from milkbot.weather import wire
+from milkbot.weather.cache import CachedReply
 from milkbot.weather.cells import check_cell
 from milkbot.weather.errors import ElsewhereError, NotFoundError, WeatherReadError
 from milkbot.weather.intervals import parse_interval
@@ -68,6 +69,10 @@ class WeatherClient:
         path = _point_path(city)
         return _point(path, self._session.read_cached(path, max(self._cache_seconds, _POINT_SECONDS)).body)
 
+    def grid_reply(self, city: City) -> CachedReply:
+        """The raw grid of the cell of a city's station, as it was sent. Raises ElsewhereError as high_forecast does."""
+        return self._grid(city).kept
+
     def high_forecast(self, city: City, day: date) -> ExtremeForecast | None:
         """The forecast maximum of a climate day; None where the grid has none for it, never a default.
 
@@ -90,12 +95,12 @@ class WeatherClient:
         try:
             found = read(grid.layers, city, day)
         except ValueError as error:
-            raise WeatherReadError(f"weather service: GET {grid.path}: {error}") from error
+            raise WeatherReadError(f"weather service: GET {grid.kept.path}: {error}") from error
         if found is None:
             return None
         issued_at = grid.layers.update_time.astimezone(UTC)
         return ExtremeForecast(
-            city.station, day, found.degrees_f, found.falls_at, issued_at, grid.confirmed_at, grid.cell
+            city.station, day, found.degrees_f, found.falls_at, issued_at, grid.kept.confirmed_at, grid.cell
         )
 
     def measured(self, city: City, start: datetime, end: datetime) -> Measured:
@@ -107,14 +112,22 @@ class WeatherClient:
 
         Reports lag by some twenty minutes.
         """
+        found = {
+            o.observed_at: o
+            for raw in self.reports(city, start, end)
+            if (o := _observation(raw, city.station)) is not None
+        }
+        return [found[moment] for moment in sorted(found)]
+
+    def reports(self, city: City, start: datetime, end: datetime) -> tuple[object, ...]:
+        """The reports of a city's station in that time as they were sent, newest first."""
         path = f"/stations/{city.station}/observations"
         params = [("start", _instant(start)), ("end", _instant(end)), ("limit", str(_OBSERVATIONS_A_CALL))]
         reply = self._session.read(path, params)
         features = _parsed(path, wire.ObservationsReply, reply.content).features
         if len(features) >= _OBSERVATIONS_A_CALL:
             raise WeatherReadError(f"weather service: GET {path}: more than one page; ask for a shorter time")
-        found = {o.observed_at: o for raw in features if (o := _observation(raw, city.station)) is not None}
-        return [found[moment] for moment in sorted(found)]
+        return features
 
     def close(self) -> None:
         """Drop the connections."""
@@ -138,7 +151,7 @@ class WeatherClient:
         kept = self._session.read_cached(path, self._cache_seconds)
         reply = self._parsed_grid(path, kept.body)
         check_cell(city, str(cell), reply.geometry)
-        return _Grid(cell, path, reply.properties, kept.confirmed_at)
+        return _Grid(cell, reply.properties, kept)
 
     def _parsed_grid(self, path: str, body: bytes) -> wire.GridReply:
         """The grid of a reply: a long one, which each event of a city needs and only one parses."""
@@ -150,12 +163,11 @@ class WeatherClient:
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """The layers of a cell, and when they were confirmed."""
+    """The layers of a cell, and the reply that they were in."""
 
     cell: GridPoint
-    path: str
     layers: wire.Grid
-    confirmed_at: datetime
+    kept: CachedReply
 
 
 def _point_path(city: City) -> str:
