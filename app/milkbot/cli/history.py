@@ -27,9 +27,10 @@ from milkbot.simulator.virtual_clock import SimulatorClock
 
 Step = Annotated[int, typer.Option(min=1, max=24 * 60, help="Minutes of the virtual clock between ticks.")]
 Data = Annotated[
-    Path, typer.Argument(exists=True, file_okay=False, help="The folder of recorded quotes and forecasts.")
+    Path, typer.Argument(exists=True, file_okay=False, help="The recorder's directory, or a folder of quotes.")
 ]
 Day = Annotated[datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="The climate day to trade through.")]
+Days = Annotated[int, typer.Option(min=1, help="How many days of the recorder's, from --day on.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
@@ -55,13 +56,13 @@ def history(step_minutes: Step = 60) -> None:
     typer.echo(f"{ticks} ticks run; the simulator is on the wall clock now")
 
 
-def replay(data: Data, day: Day, step_minutes: Step = 15, as_json: Json = False) -> None:
-    """Trade one recorded day through: the simulator serves it, the loop trades it, on a database of its own.
+def replay(data: Data, day: Day, days: Days = 1, step_minutes: Step = 15, as_json: Json = False) -> None:
+    """Trade recorded days through: the simulator serves them, the loop trades them, on a database of its own.
 
     Prints decisions, orders, fills, settlement and profit; the same day and step always give the same figures.
     """
     configure_logging(Settings(log_level="WARNING", log_format="console"), "replay")
-    with _progress() as progress, replayed_day(data, day.date(), step_minutes, _shown_in(progress)) as ledger:
+    with _progress() as progress, replayed_day(data, day.date(), step_minutes, _shown_in(progress), days) as ledger:
         show_replay(ledger, as_json=as_json)
 
 

@@ -26,6 +26,8 @@ from milkbot.errors import MilkbotError, VenueUnavailableError
 from milkbot.history.walk import Walk, walk
 from milkbot.load_settings import load_settings
 from milkbot.settings import Settings
+from milkbot.simulator.replay.recording import SERIES
+from milkbot.simulator.replay.span import is_recording, recorded_series
 from milkbot.simulator.virtual_clock import SimulatorClock
 
 _KEY_ID = "replay"
@@ -43,12 +45,18 @@ class ReplayedLedger:
 
 
 @contextmanager
-def replayed_day(data: Path, day: date, step_minutes: int, moved: Callable[[Walk], None]) -> Iterator[ReplayedLedger]:
-    """Trade `day` of the recordings in `data`; yields the ledger, which is gone after the block."""
+def replayed_day(
+    data: Path, day: date, step_minutes: int, moved: Callable[[Walk], None], days: int = 1
+) -> Iterator[ReplayedLedger]:
+    """Trade `day` of the recordings in `data`, and of the recorder's as many as `days` say.
+
+    Yields the ledger, which is gone after the block.
+    """
+    series = recorded_series(data, day) if is_recording(data) else (SERIES,)
     with tempfile.TemporaryDirectory(prefix="milkbot-replay-") as kept, scratch.scratch_server() as server:
         scratch.create_database(server, "replay")
         key_path, accounts = _make_account(Path(kept))
-        with _simulator(Path(kept), data, day, accounts) as origin:
+        with _simulator(Path(kept), data, day, days, accounts) as origin:
             settings = load_settings(
                 {
                     "TRADING_MODE": TradingMode.DEMO,
@@ -59,7 +67,7 @@ def replayed_day(data: Path, day: date, step_minutes: int, moved: Callable[[Walk
                     "KALSHI_PRIVATE_KEY_PATH": str(key_path),
                     "NWS_API_BASE": f"{origin}/nws",
                     "NWS_USER_AGENT": "milkbot replay (operator@milkbot.test)",
-                    "TRADING_SERIES": "KXHIGHNY",
+                    "TRADING_SERIES": ",".join(series or (SERIES,)),
                     "BANKROLL": _BALANCE,
                     "WEATHER_CACHE_MIN": "0",
                 }
@@ -90,13 +98,13 @@ def _make_account(directory: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def _simulator(directory: Path, data: Path, day: date, accounts: Path) -> Iterator[str]:
+def _simulator(directory: Path, data: Path, day: date, days: int, accounts: Path) -> Iterator[str]:
     """A simulator process that serves the day; yields its origin."""
     port = _free_port()
     command = [
         *(sys.executable, "-m", "milkbot.simulator", "--host", "127.0.0.1", "--port", str(port)),
         *("--state-dir", str(directory / "state"), "--accounts", str(accounts)),
-        *("--replay", str(data), "--day", day.isoformat()),
+        *("--replay", str(data), "--day", day.isoformat(), "--days", str(days)),
     ]
     log = directory / "simulator.log"
     with log.open("wb") as output:

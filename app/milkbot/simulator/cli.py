@@ -33,6 +33,7 @@ def simulate(
     history_days: Annotated[int, typer.Option(help="Start a new state this many days ago, on a virtual clock.")] = 0,
     replay: Annotated[Path | None, typer.Option(help="Folder of recorded days to serve one of.")] = None,
     day: Annotated[str | None, typer.Option(help="The recorded day, such as 2025-12-16.")] = None,
+    days: Annotated[int, typer.Option(min=1, help="How many days of the recorder's, from --day on.")] = 1,
     replay_depth: Annotated[int, typer.Option(min=1, help="Contracts at each recorded best price.")] = 100,
     faults: Annotated[
         Path | None, typer.Option(help="JSON file of faults to play from the start; docs/simulator.md has them all.")
@@ -46,7 +47,7 @@ def simulate(
     """
     _configure_logging(log_format)
     options = Options(
-        state_dir, accounts, tuple(open_account or ()), seed, history_days, replay, _day(day), replay_depth
+        state_dir, accounts, tuple(open_account or ()), seed, history_days, replay, _day(day), days, replay_depth
     )
     plan = FaultPlan() if faults is None else read_faults(faults)
     listener = _listener(host, port)

@@ -12,6 +12,8 @@ from milkbot.simulator.accounts import AccountEntry, open_account, read_accounts
 from milkbot.simulator.core import FullWorld, Simulator
 from milkbot.simulator.engine.pause import EASTERN
 from milkbot.simulator.replay.recording import read_recording
+from milkbot.simulator.replay.span import is_recording, read_span
+from milkbot.simulator.replay.span_world import RecordedSpan
 from milkbot.simulator.replay.world import RecordedWorld
 from milkbot.simulator.sim_clock import ClockMode
 from milkbot.simulator.store import Store
@@ -33,6 +35,7 @@ class Options:
     history_days: int = 0
     replay: Path | None = None
     day: date | None = None
+    days: int = 1
     replay_depth: int = 100
 
 
@@ -85,9 +88,15 @@ def _world(options: Options, seed: int) -> tuple[FullWorld, datetime, ClockMode]
     return SimulatedWorld(seed), wall, ClockMode.WALL
 
 
-def _recorded(options: Options) -> RecordedWorld:
+def _recorded(options: Options) -> RecordedWorld | RecordedSpan:
     if options.replay is None or options.day is None:
         raise ConfigError(["--replay DIR and --day YYYY-MM-DD go together; give both or neither"])
     if options.history_days:
         raise ConfigError(["--history-days does not go with --replay; a recorded day has its own time"])
+    if is_recording(options.replay):
+        last = options.day + timedelta(days=options.days - 1)
+        span = read_span(options.replay, options.day, options.days)
+        return RecordedSpan(span, last, f"the recorded days {options.day} to {last}")
+    if options.days != 1:
+        raise ConfigError([f"--days is {options.days}, but {options.replay} holds single days; leave it out"])
     return RecordedWorld(read_recording(options.replay, options.day), options.replay_depth)

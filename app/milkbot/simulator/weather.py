@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from milkbot.domain.cities import City
 
@@ -15,21 +15,26 @@ REPORT_DELAY = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """One issue. A world that has no lows or hourly values leaves them empty."""
+    """One issue. A world that has no lows or hourly values leaves them empty; a recorded one has the `raw` grid."""
 
     issued_at: datetime
     highs: dict[date, int]
     lows: dict[date, int]
     hourly: dict[datetime, int]
+    raw: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One published measurement in whole degrees Fahrenheit, with the letter of its quality control."""
+    """One published measurement in whole degrees Fahrenheit, with the letter of its quality control.
+
+    A recorded one is `raw`, as it was sent.
+    """
 
     at: datetime
     fahrenheit: int
     flag: str = "V"
+    raw: dict[str, Any] | None = None
 
 
 class Weather(Protocol):

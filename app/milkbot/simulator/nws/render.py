@@ -66,7 +66,9 @@ def point(base: str, city: City, cell: Cell, latitude: float, longitude: float) 
 
 
 def gridpoint(base: str, place: Place, forecast: Forecast) -> Body:
-    """GET /gridpoints: the raw layers that the simulator has."""
+    """GET /gridpoints: the raw layers that the simulator has, or those that were recorded."""
+    if forecast.raw is not None:
+        return forecast.raw
     city, cell = place.city, place.cell
     first, last = _valid(city, forecast)
     return {
@@ -153,7 +155,9 @@ def observations(base: str, city: City, readings: list[Reading]) -> Body:
 
 
 def observation(base: str, city: City, reading: Reading) -> Body:
-    """One measurement: taken in whole Fahrenheit, sent in tenths of a degree Celsius."""
+    """One measurement: taken in whole Fahrenheit, sent in tenths of a degree Celsius; a recorded one as it was."""
+    if reading.raw is not None:
+        return reading.raw
     here = f"{base}/stations/{city.station}/observations/{iso(reading.at)}"
     return {
         "id": here,

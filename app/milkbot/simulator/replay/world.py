@@ -56,7 +56,7 @@ class RecordedWorld:
         winner = max(self.plan.strikes, key=lambda strike: last[self.plan.market_ticker(strike)])
         high = recording.high
         if high is None:
-            return _nearest_degree(winner)
+            return nearest_degree(winner)
         if not winner.contains(high):
             ticker = self.plan.market_ticker(winner)
             raise ConfigError([f"the recorded high of {self.plan.day} is {high}, but the last quotes say {ticker}"])
@@ -79,7 +79,8 @@ def _strikes(event: str, tickers: list[str]) -> tuple[Strike, ...]:
     return (*below, *inner, *above)
 
 
-def _nearest_degree(strike: Strike) -> int:
+def nearest_degree(strike: Strike) -> int:
+    """The degree of a bracket that is nearest to the others."""
     if strike.kind is StrikeType.LESS and strike.cap is not None:
         return strike.cap - 1
     return (strike.floor or 0) + (strike.kind is StrikeType.GREATER)

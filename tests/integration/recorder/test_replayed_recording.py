@@ -1,0 +1,132 @@
+"""A recorder and a live loop run side by side; the replay of its files decides signal by signal as the loop did.
+
+The recorder's run comes at the tick's own moment and before the tick, so both see the same books. On a host its runs
+lie seconds apart from the ticks: docs/recording.md says what a replay cannot know.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+from tests.exchange import MONDAY, Exchange, Keys, served_exchange
+from tests.postgres import TestDatabase
+
+from milkbot.domain.cities import cities
+from milkbot.history.recorded_day import replayed_day
+from milkbot.recorder.run import Recorder
+from milkbot.recorder.verify import verify
+from milkbot.trader.clients import open_trading_loop
+from milkbot.venue.transport import VenueSession
+from milkbot.weather.client import WeatherClient
+
+CASH = "992.10"
+"""What a replay begins with."""
+
+PLENTY = 10**12
+SERIES = tuple(city.series for city in cities())
+TICKS = "SELECT started_at, outcome FROM ops.ticks ORDER BY started_at"
+DECISIONS = """
+    SELECT created_at, ticker, decision, reasons, p_yes, forecast_sd_f, edge, price, count
+    FROM ops.signals ORDER BY created_at, ticker"""
+BOOKS = """
+    SELECT captured_at, ticker, status, yes_bid, yes_bid_size, yes_ask, yes_ask_size
+    FROM ops.market_snapshots ORDER BY captured_at, ticker"""
+WEATHER = """
+    SELECT captured_at, city_code, climate_day, issued_at, forecast_high_f, observed_max_f, current_f
+    FROM ops.weather_snapshots ORDER BY captured_at, city_code, climate_day"""
+# A recorded level is the sum of those who stand there: what was filled by two of them is one fill in the replay.
+FILLS = """
+    SELECT filled_at, ticker, side, price, sum(count), sum(fee)
+    FROM ops.fills GROUP BY filled_at, ticker, side, price ORDER BY filled_at, ticker, side, price"""
+SETTLEMENTS = "SELECT ticker, result, signed_count, cost, revenue FROM ops.settlements ORDER BY ticker"
+
+
+class Standing:
+    """The exchange's time, which a run of the recorder does not move."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def now(self) -> datetime:
+        return self._exchange.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Nothing passes."""
+
+    def uptime(self) -> float:
+        return self.now().timestamp()
+
+
+def trade_and_record(
+    exchange: Exchange, database: TestDatabase, root: Path, series: Sequence[str], step: timedelta, end: datetime
+) -> None:
+    """A tick each `step`, and a run of the recorder at the same moment before it."""
+    settings = exchange.settings(database, BANKROLL=CASH, TRADING_SERIES=",".join(series))
+    clock = Standing(exchange)
+    venue = VenueSession(settings.kalshi_api_base, None, clock)
+    weather = WeatherClient(settings.nws_api_base, settings.nws_user_agent, clock, 0)
+    with (
+        closing(venue),
+        closing(weather),
+        open_trading_loop(settings, database.engine("milkbot_trader"), exchange) as loop,
+    ):
+        recorder = Recorder(root, venue, weather, series, clock)
+        while exchange.now() <= end:
+            assert recorder.run(PLENTY).problems == []
+            moment = exchange.now()
+            loop.run_once()
+            exchange.advance_to(max(moment + step, exchange.now()))
+
+
+def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def poor(keys: Keys, directory: Path) -> Keys:
+    """The same key, with the cash that a replay has."""
+    accounts = json.loads(keys.accounts.read_text())
+    path = directory / "accounts.json"
+    path.write_text(json.dumps([{**account, "balance_dollars": CASH} for account in accounts]))
+    return replace(keys, accounts=path)
+
+
+@pytest.mark.parametrize(
+    ("days", "minutes", "series"),
+    [
+        pytest.param(1, 30, SERIES[:2], id="a-day"),
+        pytest.param(7, 60, SERIES[:3], id="a-week", marks=pytest.mark.matrix),
+    ],
+)
+def test_a_replay_of_what_was_recorded_decides_as_the_live_loop_did(
+    tmp_path: Path, keys: Keys, database: TestDatabase, days: int, minutes: int, series: tuple[str, ...]
+) -> None:
+    root, live, step = tmp_path / "recording", database.engine(), timedelta(minutes=minutes)
+    end = MONDAY + timedelta(days=days)
+    with served_exchange(tmp_path / "state", poor(keys, tmp_path)) as exchange:
+        trade_and_record(exchange, database, root, series, step, end)
+    found = verify(root, step)
+    assert (found.damage, found.gaps, found.problems) == ([], [], 0)
+
+    with replayed_day(root, MONDAY.date(), minutes, lambda _: None, days) as ledger:
+        ticks = rows(ledger.engine, TICKS)
+        # The last tick of a replay comes when the day has paid out, whatever the step is.
+        common = [tick for tick in rows(live, TICKS) if tick[0] <= ticks[-2][0]]
+        assert ticks[:-1] == common
+        assert common[-1][0] > end - timedelta(hours=4)
+        for query in (BOOKS, WEATHER, DECISIONS, FILLS):
+            expected, replayed = (
+                [row for row in rows(engine, query) if row[0] <= common[-1][0]] for engine in (live, ledger.engine)
+            )
+            assert len(expected) > len(common) / 4, query
+            assert replayed == expected, query
+        assert rows(ledger.engine, SETTLEMENTS) == rows(live, SETTLEMENTS)
+        assert rows(live, SETTLEMENTS)
