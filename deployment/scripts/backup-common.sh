@@ -4,6 +4,7 @@
 # The scripts that source this use them.
 # shellcheck disable=SC2034
 database=milkbot backup_dir=/var/backups/milkbot state_dir=/var/lib/milkbot-backup
+record_dir=/var/lib/milkbot-record
 : "${scripts:?}" # the directory that this is in
 backup_lock=$backup_dir/.lock
 reserve=$backup_dir/.reserve

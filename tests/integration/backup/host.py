@@ -27,7 +27,10 @@ NAME = "milkbot"
 STORE = "/opt/milkbot/store"
 # Under these a test's folders are mounted; a file system over them hides the machine's own.
 _HIDDEN = ("/opt", "/var/lib", "/var/backups", "/usr/local")
-_FOLDERS = ("/opt/milkbot", "/var/lib/milkbot-backup", BACKUPS, "/usr/local/sbin", "/run/lock", "/etc/milkbot")
+RECORDING = "/var/lib/milkbot-record"
+_FOLDERS = (
+    *("/opt/milkbot", "/var/lib/milkbot-backup", RECORDING, BACKUPS, "/usr/local/sbin", "/run/lock", "/etc/milkbot"),
+)
 _ENTER = """
 set -e
 for hidden in {hidden}; do mount -t tmpfs none $hidden; done

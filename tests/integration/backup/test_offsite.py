@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.integration.backup.host import BACKUPS, STORE, Host
+from tests.integration.backup.host import BACKUPS, RECORDING, STORE, Host
+
+from milkbot.recorder import files
+from milkbot.recorder.files import Line, hour_file
 
 
 def _there(host: Host) -> list[str]:
@@ -104,3 +110,51 @@ def test_rclone_stores_what_it_learns_apart_from_its_settings(away: Host) -> Non
     time.sleep(1)
     away.backup()
     assert "# another" in learnt.read_text("utf-8")
+
+
+def _record(root: Path, at: datetime, *, seals: bool = True) -> Path:
+    """A day of one hour."""
+    path = hour_file(root, at)
+    files.append(path, [Line(at, "run", "KXHIGHNY", {"problems": 0})])
+    if seals:
+        files.seal(path)
+    return path.parent
+
+
+def _recording_there(host: Host) -> list[str]:
+    return [name for name in _there(host) if name.startswith("recording/")]
+
+
+def test_each_day_of_the_recording_that_is_over_is_sent_once(away: Host) -> None:
+    root, now = away.path(RECORDING), datetime.now(UTC)
+    over = _record(root, now - timedelta(days=2))
+    _record(root, now - timedelta(days=1), seals=False)
+    _record(root, now)
+    away.backup()
+    assert _recording_there(away) == [f"recording/{over.name}.tar.age"]
+    there = away.path(f"{STORE}/one/recording/{over.name}.tar.age")
+    sent = there.read_bytes()
+    kept = {path.name: path.read_bytes() for path in over.iterdir()}
+    shutil.rmtree(over)
+    away.backup()
+    assert there.read_bytes() == sent
+
+    plain = subprocess.run(
+        ["age", "--decrypt", "--identity", str(away.path("/opt/milkbot/identity"))],
+        input=sent,
+        capture_output=True,
+        check=True,
+    )
+    subprocess.run(["tar", "--extract", "--directory", str(root)], input=plain.stdout, check=True)
+    assert {path.name: path.read_bytes() for path in over.iterdir()} == kept
+
+
+def test_a_damaged_day_of_the_recording_is_not_sent_and_no_backup_waits_for_it(away: Host) -> None:
+    day = _record(away.path(RECORDING), datetime.now(UTC) - timedelta(days=2))
+    (path,) = files.hours(day)
+    path.write_bytes(path.read_bytes() + b"x")
+    backup = away.backup()
+    assert _there(away) == [_name(backup)]
+    failed = away.state("offsite")
+    assert failed["result"] == "failed"
+    assert "is damaged, and not sent; milkbot record verify" in failed["reason"]
