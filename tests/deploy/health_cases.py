@@ -77,6 +77,11 @@ def _on_an_old_host(case: Case) -> Case:
 
 _BAD_RUN = '{"at":"2026-01-02T02:00:41Z","result":"failed","reason":"the disk is full","last_good_at":""}'
 _GOOD_RUN = '{{"at":"{0}","result":"good","last_good_at":"{0}","last_good_file":"{1}"}}'
+_OLD_RECORD = (
+    '{"at":"2026-01-02T02:00:41Z","result":"failed","reason":"the exchange did not answer","last_good_at":"",'
+    '"bytes":1500000000,"limit_bytes":5000000000,"first_day":"2026-01-01","removed":[]}'
+)
+_RECORD = "/var/lib/milkbot-record"
 _OLD_RUN = _GOOD_RUN.format("2026-01-02T02:00:41Z", "/etc/hostname")
 _GONE = _GOOD_RUN.format("2099-01-02T02:00:41Z", "/nowhere.sql.gz")
 _ORDER = (
@@ -490,6 +495,13 @@ CASES = [
     _job("restore drill", "drill", _OLD_RUN, "proved", "DRILL=yes", name="restore drill, long ago"),
     _job("off-site copy", "offsite", _BAD_RUN, "failed: the disk is full", "BACKUP_OFFSITE=yes"),
     _job("WAL backup", "pgbackrest", _BAD_RUN, "failed: the disk is full", "PGBACKREST=yes"),
+    Case(
+        "recording",
+        f"touch -d '1 hour ago' {_INSTALLED}; {_setting('RECORD=yes')[0]}; mkdir -p {_RECORD}; "
+        f"echo '{_OLD_RECORD}' >{_RECORD}/state.json",
+        f"rm -r {_RECORD}; {_setting('')[1]}; touch {_INSTALLED}",
+        said="the exchange did not answer; 1.50 of 5 GB since 2026-01-01",
+    ),
     # the world
     *(
         Case(row, *_setting(f"{name}={_NOWHERE}"), state="warn", said="127.0.0.1 is not reached", checks=2)

@@ -205,7 +205,8 @@ def test_the_user_that_ansible_logs_in_as_is_no_service_account() -> None:
 
 
 def test_every_service_account_is_checked() -> None:
-    accounts = {entry["name"]: entry["home"] for entry in evaluate("_user_accounts", simulator_enabled=True)}
+    every = {"simulator_enabled": True, "systemd_record_enabled": True}
+    accounts = {entry["name"]: entry["home"] for entry in evaluate("_user_accounts", **every)}
     assert accounts == evaluate("milkbot_accounts")
     users = [evaluate(name) for name in ("milkbot_user", "milkbot_analytics_user", "milkbot_dashboard_user")]
     assert [entry["name"] for entry in evaluate("_user_accounts", simulator_enabled=False)] == users

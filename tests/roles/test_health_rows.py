@@ -88,6 +88,7 @@ def test_the_check_reads_the_settings_that_the_role_writes(tmp_path: Path) -> No
         pgbackrest_enabled=True,
         backup_offsite_enabled=True,
         backup_drill_enabled=True,
+        systemd_record_enabled=True,
         health_alert_on=["fail", "warn"],
     )
     (tmp_path / "health.env").write_text(text, "utf-8")
@@ -103,6 +104,7 @@ def test_the_check_reads_the_settings_that_the_role_writes(tmp_path: Path) -> No
         backup_offsite=True,
         pgbackrest=True,
         drill=True,
+        record=True,
         alert_on=("fail", "warn"),
         limits=Limits(disk_warn_percent=70),
     )

@@ -47,7 +47,7 @@ def test_sockets_are_shared_in_non_blocking_mode(unit: str) -> None:
     assert "NonBlocking=true" in render(f"systemd/{unit}").splitlines()
 
 
-@pytest.mark.parametrize("service", ["trader", "rollups", "analytics", "dashboard"])
+@pytest.mark.parametrize("service", ["trader", "rollups", "analytics", "dashboard", "record"])
 def test_no_readable_environment_file_contains_a_secret(service: str) -> None:
     content = evaluate(f"_environment_{service}")
     assert not [name for name in content if re.search("PASSWORD|KEY|SECRET", name)]
@@ -131,6 +131,38 @@ def test_a_tick_is_ended_before_the_next_one_begins() -> None:
         limit = re.search(r"^TimeoutStartSec=(\d+)$", text, flags=re.MULTILINE)
         assert limit is not None
         assert int(limit[1]) < int(minutes) * 60
+
+
+def test_the_recorder_reaches_no_secret_and_no_database() -> None:
+    text = render("systemd/milkbot-record.service.j2")
+    assert re.findall(r"^EnvironmentFile=(.*)", text, flags=re.MULTILINE) == ["/etc/milkbot/record.env"]
+    hidden = " ".join(re.findall(r"^InaccessiblePaths=(.*)", text, flags=re.MULTILINE)).split()
+    secrets = ["-/opt/milkbot/.env", "-/opt/milkbot/kalshi_private_key.pem", "-/run/postgresql"]
+    assert set(secrets) <= set(hidden)
+    assert re.findall(r"^User=(.*)", text, flags=re.MULTILINE) == ["milkbot-record"]
+    assert "milkbot-record" in evaluate("milkbot_accounts")
+    # systemd takes the last one: what is public may be read by all.
+    assert re.findall(r"^UMask=(.*)", text, flags=re.MULTILINE)[-1] == "0022"
+
+
+def test_the_recorder_yields_to_the_trader() -> None:
+    recorder, trader = (render(f"systemd/milkbot-{name}.service.j2") for name in ("record", "trader"))
+    weight = re.search(r"^CPUWeight=(\d+)$", recorder, flags=re.MULTILINE)
+    assert weight is not None
+    assert int(weight[1]) < 100  # which is a unit's own
+    assert "CPUWeight" not in trader
+    assert "milkbot-record" not in evaluate("milkbot_oneshots")
+
+
+def test_the_recorder_keeps_to_the_limit_and_the_series_of_the_inventory() -> None:
+    text = render("systemd/milkbot-record.service.j2", systemd_record_limit_gb=20)
+    assert re.findall(r"^ExecStart=\S+ (.*)$", text, flags=re.MULTILINE) == [
+        "record --directory /var/lib/milkbot-record --limit-gb 20"
+    ]
+    usual = _environment(evaluate("_environment_record"))
+    assert "TRADING_SERIES" not in usual
+    chosen = evaluate("_environment_record", environment_trading={"trading_series": ["KXHIGHNY", "KXHIGHMIA"]})
+    assert _environment(chosen) == {**usual, "TRADING_SERIES": "KXHIGHNY,KXHIGHMIA"}
 
 
 def test_every_system_file_names_who_wrote_it() -> None:

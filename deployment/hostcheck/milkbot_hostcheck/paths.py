@@ -14,6 +14,7 @@ LOGS = Path("/var/log/milkbot")
 BACKUPS = Path("/var/backups/milkbot")
 BACKUP_KINDS = ("daily", "weekly", "monthly", "pre-deploy")
 BACKUP_STATE = Path("/var/lib/milkbot-backup")
+RECORD = Path("/var/lib/milkbot-record")
 RESERVE = BACKUPS / ".reserve"
 NGINX_SITE = Path("/etc/nginx/sites-available/milkbot.conf")
 
@@ -83,6 +84,7 @@ SHOWN_FILES = [
     "/etc/hosts",
     "/etc/cron.d/*",
     "/var/lib/milkbot-backup/*.json",
+    "/var/lib/milkbot-record/*.json",
 ]
 
 

@@ -46,6 +46,7 @@ class Limits:
     weather_fail_minutes: float = 60
     missing_fail_minutes: float = 30
     backup_grace_hours: float = 2
+    record_fail_minutes: float = 15
     drill_warn_days: float = 8
     drill_fail_days: float = 15
     offsite_fail_hours: float = 26
@@ -90,6 +91,7 @@ class Settings:
     backup_offsite: bool = False
     pgbackrest: bool = False
     drill: bool = False
+    record: bool = False
     unattended: bool = True
     alert_on: tuple[str, ...] = ("fail",)
     alert_repeat_hours: float = 4

@@ -34,7 +34,14 @@ found: {description: "What was read, by its kind; filter_plugins/foreign.py judg
 """
 
 _FIREWALLS = ("nftables.service", "firewalld.service", "netfilter-persistent.service", "shorewall.service")
-_UNITS = ("milkbot-analytics", "milkbot-dashboard", "milkbot-trader", "milkbot-rollups", "milkbot-simulator")
+_UNITS = (
+    "milkbot-analytics",
+    "milkbot-dashboard",
+    "milkbot-trader",
+    "milkbot-rollups",
+    "milkbot-record",
+    "milkbot-simulator",
+)
 _LISTEN = "0A"
 # Of dpkg's own file, in which every package is.
 _WHOLE = 100_000_000

@@ -18,6 +18,7 @@ from milkbot_hostcheck.checks import (
     machine,
     outside,
     own,
+    recording,
     units,
     updates,
 )
@@ -42,6 +43,7 @@ CHECKS: dict[str, Check] = {
     "releases": deploys.rows,
     "journals": journals.rows,
     "backups": backups.rows,
+    "recording": recording.rows,
     "disks": disks.rows,
     "memory": machine.memory,
     "kills": machine.kills,
