@@ -15,10 +15,10 @@ from pathlib import Path
 from tests.exchange import make_keys
 from tests.in_process import ONCE, ORIGIN, opened_venue
 
-from milkbot.domain.cities import cities
 from milkbot.recorder import files
 from milkbot.recorder.run import READ_LIMIT, Recorder
 from milkbot.recorder.verify import verify
+from milkbot.settings import TRADED_SERIES
 from milkbot.venue.transport import VenueSession
 from milkbot.weather.client import WeatherClient
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=int, default=1440)
     wanted = parser.parse_args().minutes
-    series = tuple(city.series for city in cities())
+    series = TRADED_SERIES
     slowest, problems, began = 0.0, 0, time.monotonic()
     with tempfile.TemporaryDirectory() as kept:
         directory = Path(kept)

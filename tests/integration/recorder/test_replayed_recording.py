@@ -19,10 +19,10 @@ from sqlalchemy import Engine, text
 from tests.exchange import MONDAY, Exchange, Keys, served_exchange
 from tests.postgres import TestDatabase
 
-from milkbot.domain.cities import cities
 from milkbot.history.recorded_day import replayed_day
 from milkbot.recorder.run import Recorder
 from milkbot.recorder.verify import verify
+from milkbot.settings import TRADED_SERIES
 from milkbot.trader.clients import open_trading_loop
 from milkbot.venue.transport import VenueSession
 from milkbot.weather.client import WeatherClient
@@ -31,7 +31,7 @@ CASH = "992.10"
 """What a replay begins with."""
 
 PLENTY = 10**12
-SERIES = tuple(city.series for city in cities())
+SERIES = TRADED_SERIES
 TICKS = "SELECT started_at, outcome FROM ops.ticks ORDER BY started_at"
 DECISIONS = """
     SELECT created_at, ticker, decision, reasons, p_yes, forecast_sd_f, edge, price, count

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any
 
-from milkbot.domain.cities import City, cities
+from milkbot.domain.cities import City, Series, all_series
 from milkbot.domain.markets import Strike, StrikeType, climate_day
 from milkbot.errors import ConfigError
 from milkbot.simulator.engine.plan import SETTLEMENT_TIMER, EventPlan, Quote, Take
@@ -85,13 +85,13 @@ class RecordedSpan:
         if span.first is None or span.last is None:
             raise ConfigError([f"{name} hold no run of the recorder"])
         self.house = RecordedBooks(span.books)
-        self.cities = tuple(city for city in cities() if city.series in span.series)
-        self.weather = RecordedReplies(span, self.cities)
+        self.series: tuple[Series, ...] = tuple(one for one in all_series() if one.ticker in span.series)
+        self.weather = RecordedReplies(span, tuple(dict.fromkeys(one.city for one in self.series)))
         self.name = name
         self.starts_at = _next_minute(span.first)
         self._last = span.last
         self._bodies = {ticker: seen.values[-1] for ticker, seen in span.events.items()}
-        served = {city.series: city for city in self.cities}
+        served = {one.ticker: one for one in self.series}
         self.plans = sorted(
             (
                 self._plan(served[seen.values[-1]["series_ticker"]], ticker, seen)
@@ -107,22 +107,22 @@ class RecordedSpan:
         """The events that were recorded."""
         return [plan for plan in self.plans if after < plan.created_at <= until]
 
-    def official_high(self, plan: EventPlan) -> int:
+    def official(self, plan: EventPlan) -> int:
         """The degrees by which the exchange settled; where it names none, the winner's nearest to the others."""
         markets = self._bodies[plan.ticker]["markets"]
         ((winner, row),) = [(s, m) for s, m in zip(plan.strikes, markets, strict=True) if m["result"] == "yes"]
         try:
-            high = int(Decimal(row["expiration_value"]))
+            degrees = int(Decimal(row["expiration_value"]))
         except (InvalidOperation, ValueError):
             return nearest_degree(winner)
-        return high if winner.contains(high) else nearest_degree(winner)
+        return degrees if winner.contains(degrees) else nearest_degree(winner)
 
-    def _plan(self, city: City, ticker: str, seen: Seen) -> EventPlan:
+    def _plan(self, series: Series, ticker: str, seen: Seen) -> EventPlan:
         markets = seen.values[-1]["markets"]
         opens = min(datetime.fromisoformat(market["open_time"]) for market in markets)
         created = min(datetime.fromisoformat(market.get("created_time") or market["open_time"]) for market in markets)
         plan = EventPlan(
-            city=city,
+            series=series,
             day=climate_day(ticker),
             strikes=tuple(_strike(market) for market in markets),
             created_at=max(created, self.starts_at - _LISTED_BEFORE),
