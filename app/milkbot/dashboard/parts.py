@@ -79,7 +79,7 @@ def trades_table(trades: Sequence[Trade]) -> str:
     rows = "".join(_row(trade) for trade in trades)
     return f"""
 <div class="mb-scroll"><table class="mb-table" data-testid="trades">
-  <thead><tr><th>Time (UTC)</th><th>City</th><th>Temperature</th><th>Bought</th><th class="n">Contracts</th>
+  <thead><tr><th>Time (UTC)</th><th>City</th><th>Outcome</th><th>Bought</th><th class="n">Contracts</th>
     <th class="n">Price</th><th class="n mb-wide">Fees</th><th class="n">Result</th></tr></thead>
   <tbody>{rows}</tbody>
 </table></div>"""
@@ -91,7 +91,7 @@ def _row(trade: Trade) -> str:
 <tr data-time="{trade.trade_time.isoformat()}"><td>{clock_time(trade.trade_time)}</td>
   <td><span class="mb-wide">{text(city_name(trade.city_code))}</span>
     <span class="mb-narrow">{text(trade.city_code)}</span></td>
-  <td title="{text(trade.ticker)}">{text(outcome(trade.ticker))}</td>
+  <td class="mb-outcome" title="{text(trade.ticker)}">{text(outcome(trade.ticker))}</td>
   <td><span class="mb-leg {trade.side}">{trade.side.upper()}</span></td>
   <td class="n">{contracts(trade.quantity)}</td><td class="n">{cents(trade.price)}</td>
   <td class="n mb-wide">{dollars(trade.fees)}</td>

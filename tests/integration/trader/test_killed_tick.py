@@ -10,9 +10,14 @@ from typing import Any
 
 from tests.exchange import child_environment, environment
 from tests.integration.trader.conftest import SERIES
-from tests.integration.trader.faults import too_many_requests
+from tests.integration.trader.faults import timeout_before_arrival
 from tests.integration.trader.stage import Stage
 from tests.patience import PATIENCE
+
+from milkbot.db import orders
+from milkbot.db.session import transaction
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import OrderEvent, OrderState
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -63,8 +68,13 @@ def test_order_of_a_tick_killed_after_the_send_is_recorded_by_the_next_one(stage
 
 def test_repeated_order_is_another_attempt_with_its_own_client_order_id(stage: Stage) -> None:
     """A history that was killed goes on at the virtual moment at which it was, so a decision may come again."""
-    stage.wire.faults = [too_many_requests]
+    stage.wire.faults = [timeout_before_arrival]
     stage.tick()
+    # A market that refused an order is left alone, and one that is absent too: only the operator's word is quicker.
+    with transaction(stage.engine) as session:
+        (unknown,) = [one for one in orders.open_orders(session, TradingMode.DEMO) if one.state == OrderState.UNKNOWN]
+        now, ruling = stage.exchange.now(), OrderEvent.RULED_REJECTED
+        orders.move(session, unknown, OrderState.REJECTED, at=now, reason="ann: it is not there", event=ruling)
     stage.tick()
     (first, *_) = stage.rows("SELECT * FROM ops.orders ORDER BY id")
     again = stage.rows("SELECT * FROM ops.orders WHERE ticker = :ticker ORDER BY id", **first)
