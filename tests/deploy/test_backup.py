@@ -131,12 +131,15 @@ def test_the_weekly_drill_proves_the_newest_backup_and_changes_nothing(platform:
 
 def test_a_drill_runs_to_its_end_after_one_that_was_killed(platform: Platform) -> None:
     platform.ssh(f"{SCRIPTS}/backup-database.sh daily")
-    platform.ssh("systemctl start --no-block milkbot-restore-drill.service")
     # Only a server that is up has a socket; the one that initdb starts and ends has a postmaster.pid as well.
     up = f"timeout 600 sh -c 'until [ -S {STATE}/drill/.s.PGSQL.5432 ]; do sleep 0.05; done'"
-    main = "$(systemctl show --property=MainPID --value milkbot-restore-drill.service)"
-    # The script alone, as when an operator starts it: its server goes on.
-    process = platform.ssh(f"{up}; kill -9 {main}; head -n 1 {STATE}/drill/data/postmaster.pid")
+    unit = "milkbot-restore-drill.service"
+    main = f"$(systemctl show --property=MainPID --value {unit})"
+    platform.ssh(f"systemctl start --no-block {unit}; {up}; kill -9 {main}")
+    platform.ssh(f"timeout 600 sh -c 'until systemctl is-failed --quiet {unit}; do sleep 0.05; done'")
+    # Started by an operator: systemd does not end the server of the script that is killed.
+    started = f"rm -rf {STATE}/drill; {SCRIPTS}/restore-drill.sh >/dev/null 2>&1 </dev/null & script=$!"
+    process = platform.ssh(f"{started}; {up}; kill -9 $script; head -n 1 {STATE}/drill/data/postmaster.pid")
     assert platform.ssh(f"kill -0 {process} && echo alive") == "alive"
     by_hand = platform.ssh(f"{SCRIPTS}/restore-drill.sh 2>&1")
     assert "is proved" in by_hand
