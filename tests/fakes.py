@@ -31,6 +31,19 @@ class FakeClock:
         return self.time.timestamp()
 
 
+class Unhurried:
+    """The time of another clock, which waiting does not move: a run takes none of it."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+
+    def sleep(self, seconds: float) -> None:
+        """Nothing passes."""
+
+    def uptime(self) -> float:
+        return self.now().timestamp()
+
+
 class ScriptedServer:
     """Gives the answers in their order and keeps the requests. An exception is raised in place of a reply."""
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 from tests.exchange import MONDAY, Exchange, Keys, served_exchange
+from tests.fakes import Unhurried
 from tests.postgres import TestDatabase
 
 from milkbot.history.recorded_day import replayed_day
@@ -49,28 +50,12 @@ FILLS = """
 SETTLEMENTS = "SELECT ticker, result, signed_count, cost, revenue FROM ops.settlements ORDER BY ticker"
 
 
-class Standing:
-    """The exchange's time, which a run of the recorder does not move."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-
-    def now(self) -> datetime:
-        return self._exchange.now()
-
-    def sleep(self, seconds: float) -> None:
-        """Nothing passes."""
-
-    def uptime(self) -> float:
-        return self.now().timestamp()
-
-
 def trade_and_record(
     exchange: Exchange, database: TestDatabase, root: Path, series: Sequence[str], step: timedelta, end: datetime
 ) -> None:
     """A tick each `step`, and a run of the recorder at the same moment before it."""
     settings = exchange.settings(database, BANKROLL=CASH, TRADING_SERIES=",".join(series))
-    clock = Standing(exchange)
+    clock = Unhurried(exchange.now)
     venue = VenueSession(settings.kalshi_api_base, None, clock)
     weather = WeatherClient(settings.nws_api_base, settings.nws_user_agent, clock, 0)
     with (

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.exchange import Exchange, Keys, make_keys, served_exchange
+from tests.integration.trader.processes import Scene, TickServer, scene_on, tick_server
 from tests.integration.trader.stage import Stage, staged
-from tests.postgres import TestDatabase
+from tests.postgres import Cluster, TestDatabase
+from tests.property.floor import open_floor
 
 # Two cities are enough to see every path, and a third of the requests.
 SERIES = "KXHIGHNY,KXHIGHCHI"
@@ -40,3 +42,22 @@ def stage_without_limits(exchange: Exchange, database: TestDatabase) -> Iterator
     limits = ("MAX_EVENT_RISK_PCT", "MAX_CITY_EXPOSURE_PCT", "MAX_CLUSTER_EXPOSURE_PCT", "MAX_OPEN_RISK_PCT")
     with staged(exchange, database, TRADING_SERIES=SERIES, **dict.fromkeys(limits, "100")) as ready:
         yield ready
+
+
+@pytest.fixture(scope="module")
+def scene(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A floor on which each tick begins anew, as a process of its own."""
+    directory = tmp_path_factory.mktemp("scene")
+    with (
+        tick_server(directory / "ticks.log") as ticks,
+        open_floor(cluster) as floor,
+        scene_on(floor, ticks, directory) as ready,
+    ):
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def rivals(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, TickServer]]:
+    """A scene, and a second trader next to the scene's own."""
+    with tick_server(tmp_path_factory.mktemp("rival") / "ticks.log") as second:
+        yield scene, second

@@ -26,6 +26,11 @@ from milkbot import failpoints
 
 ROOT = Path(__file__).resolve().parents[3]
 PROVED_ABSENT = 61
+WRITER = """
+    SELECT DISTINCT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE locktype = 'advisory' AND datname = :name
+"""
+"""The session that holds the lock, in the database of that name."""
 
 
 class TickServer:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -13,11 +14,14 @@ from sqlalchemy import Engine, text
 from tests.exchange import TRADER, Exchange
 from tests.postgres import Cluster, TestDatabase
 
+from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
+from milkbot.domain.units import Count, Price
 from milkbot.settings import Settings
 from milkbot.trader.report import TickReport
 from milkbot.trader.trading_loop import TradingLoop
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.signing import load_credentials
+from milkbot.venue.values import PlacedOrder
 from milkbot.weather.client import WeatherClient
 
 Send = Callable[[httpx2.Request], httpx2.Response]
@@ -97,6 +101,21 @@ class Stage:
                 return TradingLoop(self.settings, self.engine, venue, weather, self.exchange).run_once()
         finally:
             weather.close()
+
+    def rest_by_hand(self, ticker: str, name: str = "by-hand", contracts: int = 5) -> PlacedOrder:
+        """Somebody places an order on the account's own site that nobody takes, at one cent."""
+        intent = OrderIntent(
+            client_order_id=name,
+            ticker=ticker,
+            side=BookSide.BID,
+            count=Count(Decimal(contracts)),
+            price=Price(Decimal("0.01")),
+            time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+            exchange_index=0,
+            created_at=self.exchange.now(),
+        )
+        with self.venue() as venue:
+            return venue.create_order(intent)
 
     def later(self, **delta: float) -> None:
         """Let virtual time pass."""

@@ -7,28 +7,14 @@ of the wire share these.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
-from tests.integration.trader.processes import Scene, scene_on, tick_server
+from tests.integration.trader.processes import Scene
 from tests.integration.trader.proxy import Cut
-from tests.postgres import Cluster
-from tests.property.floor import open_floor
 
 Stop = Callable[[Scene, str], list[str]]
-
-
-@pytest.fixture(scope="module")
-def scene(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A floor on which each step's tick begins anew."""
-    directory = tmp_path_factory.mktemp("scene")
-    with (
-        tick_server(directory / "ticks.log") as ticks,
-        open_floor(cluster) as floor,
-        scene_on(floor, ticks, directory) as ready,
-    ):
-        yield ready
 
 
 def killed(scene: Scene, point: str) -> list[str]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
-from tests.integration.trader.processes import PROVED_ABSENT, Scene, TickServer, scene_on, tick_server
-from tests.integration.trader.test_interrupted_commit import WRITER
+from tests.integration.trader.processes import PROVED_ABSENT, WRITER, Scene, TickServer
 from tests.integration.trader.tick_server import SEND_WITHIN
 from tests.postgres import Cluster
-from tests.property.floor import open_floor
 
 from milkbot.domain.clock import SystemClock
 from milkbot.errors import ExitCode
@@ -19,19 +16,6 @@ from milkbot.errors import ExitCode
 BOUND = 5.0
 """Seconds within which an order must be sent here, of which a tick that is not stopped needs a part."""
 HURRIED = {SEND_WITHIN: str(BOUND)}
-
-
-@pytest.fixture(scope="module")
-def rivals(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, TickServer]]:
-    """A scene, and a second trader next to the scene's own."""
-    directory = tmp_path_factory.mktemp("frozen")
-    with (
-        tick_server(directory / "first.log") as first,
-        tick_server(directory / "second.log") as second,
-        open_floor(cluster) as floor,
-        scene_on(floor, first, directory) as ready,
-    ):
-        yield ready, second
 
 
 def outlast(seconds: float) -> None:

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import text
-from tests.integration.trader.processes import Scene, scene_on, tick_server
+from tests.integration.trader.processes import WRITER, Scene
 from tests.integration.trader.proxy import Cut, proxy_before
 from tests.postgres import Cluster
-from tests.property.floor import open_floor
 
 from milkbot.errors import ExitCode
-
-WRITER = """
-    SELECT DISTINCT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
-    WHERE locktype = 'advisory' AND datname = :name
-"""
-
-
-@pytest.fixture(scope="module")
-def scene(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A floor on which each tick begins anew."""
-    directory = tmp_path_factory.mktemp("scene")
-    with (
-        tick_server(directory / "ticks.log") as ticks,
-        open_floor(cluster) as floor,
-        scene_on(floor, ticks, directory) as ready,
-    ):
-        yield ready
 
 
 def before(points: list[str], point: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ from tests.integration.trader import faults
 from tests.integration.trader.stage import Stage
 
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
-from milkbot.domain.units import Count, Price
 from milkbot.venue.errors import CancelFailedError
 from milkbot.venue.values import VenueOrder, VenueOrderStatus
 
@@ -30,20 +27,7 @@ def rest_by_hand(stage: Stage) -> None:
     """An order on the account that the ledger did not send."""
     with stage.venue() as venue:
         market = venue.open_events("KXHIGHNY")[-1].markets[0]
-        venue.create_order(_intent(market.ticker, market.exchange_index, stage.exchange.now()))
-
-
-def _intent(ticker: str, exchange_index: int, now: datetime) -> OrderIntent:
-    return OrderIntent(
-        client_order_id="by-hand",
-        ticker=ticker,
-        side=BookSide.BID,
-        count=Count(Decimal(1)),
-        price=Price(Decimal("0.01")),
-        time_in_force=TimeInForce.GOOD_TILL_CANCELED,
-        exchange_index=exchange_index,
-        created_at=now,
-    )
+    stage.rest_by_hand(market.ticker, contracts=1)
 
 
 def still_resting(stage: Stage) -> list[VenueOrder]:

@@ -15,7 +15,7 @@ from tests.postgres import TestDatabase
 from milkbot.db.state import single_writer
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
-from milkbot.domain.units import Cash, Count, Price
+from milkbot.domain.units import Cash, Count
 from milkbot.errors import LockHeldError
 from milkbot.trader.exposure import current_exposure
 from milkbot.venue.values import VenueOrderStatus
@@ -27,18 +27,7 @@ def rest_an_order(stage: Stage, client_order_id: str) -> str:
     """Place an order in EVENT that nobody takes; returns the exchange's id."""
     with stage.venue() as venue:
         ticker = min(market.ticker for market in venue.event(EVENT).markets)
-        placed = venue.create_order(
-            OrderIntent(
-                client_order_id=client_order_id,
-                ticker=ticker,
-                side=BookSide.BID,
-                count=Count(Decimal(5)),
-                price=Price(Decimal("0.01")),
-                time_in_force=TimeInForce.GOOD_TILL_CANCELED,
-                exchange_index=0,
-                created_at=stage.exchange.now(),
-            )
-        )
+    placed = stage.rest_by_hand(ticker, client_order_id)
     stage.wire.requests.clear()
     return placed.order_id
 

@@ -5,28 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
-from tests.integration.trader.processes import Scene, TickServer, scene_on, tick_server
+from tests.integration.trader.processes import Scene, TickServer
 from tests.patience import PATIENCE
-from tests.postgres import Cluster
-from tests.property.floor import open_floor
 
 from milkbot.errors import ExitCode
-
-
-@pytest.fixture(scope="module")
-def rivals(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, TickServer]]:
-    """A scene, and a second trader next to the scene's own."""
-    directory = tmp_path_factory.mktemp("races")
-    with (
-        tick_server(directory / "first.log") as first,
-        tick_server(directory / "second.log") as second,
-        open_floor(cluster) as floor,
-        scene_on(floor, first, directory) as ready,
-    ):
-        yield ready, second
 
 
 def race(scene: Scene, second: TickServer) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,8 +14,6 @@ from tests.integration.trader.conftest import SERIES
 from tests.integration.trader.stage import Stage, staged
 from tests.postgres import TestDatabase
 
-from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
-from milkbot.domain.units import Count, Price
 from milkbot.simulator.engine.records import Order
 from milkbot.venue.values import VenueOrderStatus
 
@@ -128,19 +125,7 @@ def test_a_manual_order_is_not_canceled_with_those_of_the_trader(quoting: Stage)
     """It is in the ledger, marked; its finding reduces trading, and our own orders are taken away."""
     quoting.tick()
     ticker = resting(quoting)[0].ticker
-    with quoting.venue() as venue:
-        by_hand = venue.create_order(
-            OrderIntent(
-                client_order_id="by-hand",
-                ticker=ticker,
-                side=BookSide.BID,
-                count=Count(Decimal(5)),
-                price=Price(Decimal("0.01")),
-                time_in_force=TimeInForce.GOOD_TILL_CANCELED,
-                exchange_index=0,
-                created_at=quoting.exchange.now(),
-            )
-        )
+    by_hand = quoting.rest_by_hand(ticker)
     for _ in range(2):
         quoting.later(minutes=1)
         quoting.tick()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 from tests.exchange import Keys
+from tests.fakes import Unhurried
 from tests.in_process import ONCE, ORIGIN, Venue, opened_venue
 
 from milkbot.recorder import files
@@ -22,22 +23,6 @@ NOON = datetime(2026, 8, 3, 16, 0, tzinfo=UTC)
 NEW_YORK = ("KXHIGHNY",)
 PLENTY = 10**12
 GOOD = {"release": "dev", "lines": 0, "problems": 0}
-
-
-class Standing:
-    """The exchange's time, which waiting does not move: a run takes none of it."""
-
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
-
-    def now(self) -> datetime:
-        return self._venue.now()
-
-    def sleep(self, seconds: float) -> None:
-        """Nothing passes."""
-
-    def uptime(self) -> float:
-        return self.now().timestamp()
 
 
 class Watched(httpx2.BaseTransport):
@@ -63,7 +48,7 @@ class Station:
     def record(self, minutes: float = 0, *, limit_bytes: int = PLENTY, series: tuple[str, ...] = NEW_YORK) -> RunReport:
         """Let time pass, then run once, as a process of its own would."""
         self.venue.advance_to(self.venue.now() + timedelta(minutes=minutes))
-        clock = Standing(self.venue)
+        clock = Unhurried(self.venue.now)
         session = VenueSession(f"{ORIGIN}/trade-api/v2", None, clock, self.wire, ONCE)
         weather = WeatherClient(f"{ORIGIN}/nws", "milkbot tests", clock, 0, self.wire, backoff=ONCE)
         return Recorder(self.root, session, weather, series, clock).run(limit_bytes)
