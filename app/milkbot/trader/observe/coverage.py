@@ -23,9 +23,6 @@ _LATE: Final = timedelta(hours=2)
 """How late it may open: the exchange names no hour for winter."""
 _CLOSES_EARLY: Final = timedelta(minutes=15)
 """How long before the end of its climate day today's event may be closed already: a minute was recorded."""
-_MAINTENANCE_DAY: Final = 3
-_MAINTENANCE: Final = time(3, 0), time(5, 0)
-"""The exchange's maintenance, Thursday in Eastern time: nothing has to be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +42,6 @@ class Coverage:
 
 def expected_days(city: City, now: datetime) -> frozenset[date]:
     """The climate days whose events must be open now: today's until it closes, and tomorrow's once it has opened."""
-    local = now.astimezone(EASTERN)
-    if local.weekday() == _MAINTENANCE_DAY and _MAINTENANCE[0] <= local.time() < _MAINTENANCE[1]:
-        return frozenset()
     today = city.climate_day_at(now)
     closes = city.day_bounds(today)[1]
     opens = datetime.combine(today, _OPENS, EASTERN).astimezone(UTC)

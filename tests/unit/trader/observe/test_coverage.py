@@ -71,11 +71,6 @@ def judged(*observed: Observed, unread: tuple[UnreadObject, ...] = (), now: date
         (datetime(2026, 8, 4, 5, 0, tzinfo=UTC), [TOMORROW]),
         (datetime(2026, 12, 7, 16, 59, 59, tzinfo=UTC), [date(2026, 12, 7)]),  # winter: an hour later in UTC
         (datetime(2026, 12, 7, 17, 0, tzinfo=UTC), [date(2026, 12, 7), date(2026, 12, 8)]),
-        (datetime(2026, 8, 6, 6, 59, 59, tzinfo=UTC), [date(2026, 8, 6)]),
-        (datetime(2026, 8, 6, 7, 0, tzinfo=UTC), []),  # Thursday, 03:00 in New York: the exchange's maintenance
-        (datetime(2026, 8, 6, 8, 59, 59, tzinfo=UTC), []),
-        (datetime(2026, 8, 6, 9, 0, tzinfo=UTC), [date(2026, 8, 6)]),
-        (datetime(2026, 8, 7, 7, 0, tzinfo=UTC), [date(2026, 8, 7)]),
     ],
 )
 def test_the_events_that_are_due_follow_from_the_hour(now: datetime, days: list[date]) -> None:
