@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -50,18 +51,21 @@ class Window:
         return (self.first is None or seconds >= self.first) and (self.last is None or seconds <= self.last)
 
 
+UNBOUNDED = Window(None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class MarketFilter:
-    """The filters of GET /markets."""
+    """The filters of GET /markets; GET /historical/markets has the first three."""
 
     event_ticker: str
     series_ticker: str
     tickers: set[str]
-    statuses: set[MarketStatus]
-    created: Window
-    closes: Window
-    settled: Window
-    updated_after: int | None
+    statuses: Collection[MarketStatus] = tuple(MarketStatus)
+    created: Window = UNBOUNDED
+    closes: Window = UNBOUNDED
+    settled: Window = UNBOUNDED
+    updated_after: int | None = None
 
     def holds(self, market: Market, now: datetime) -> bool:
         """Whether a market is asked for."""

@@ -12,7 +12,7 @@ from milkbot.simulator.exchange import render_market, render_orders, text
 from milkbot.simulator.exchange import render_portfolio as render
 from milkbot.simulator.exchange.archive import cutoff, fills_of, is_archived_market, orders_of, tape_of
 from milkbot.simulator.exchange.desk import Desk
-from milkbot.simulator.exchange.filters import Window, names
+from milkbot.simulator.exchange.filters import MarketFilter, Window, names
 from milkbot.simulator.exchange.paging import DEFAULT_LIMIT, page
 
 _CUTOFFS = ("market_settled_ts", "trades_created_ts", "orders_updated_ts", "market_positions_last_updated_ts")
@@ -39,16 +39,10 @@ def router(desk: Desk) -> APIRouter:
         event_ticker: str = "",
         series_ticker: str = "",
     ) -> JSONResponse:
-        wanted = names(tickers)
+        asked = MarketFilter(event_ticker, series_ticker, names(tickers))
         with desk.public(request) as state:
-            rows = [
-                market
-                for market in reversed(state.markets.values())
-                if is_archived_market(market, state.now)
-                and (not wanted or market.ticker in wanted)
-                and event_ticker in ("", market.plan.ticker)
-                and series_ticker in ("", market.plan.series.ticker)
-            ]
+            archived = [market for market in state.markets.values() if is_archived_market(market, state.now)]
+            rows = [market for market in reversed(archived) if asked.holds(market, state.now)]
             part, after = page(rows, lambda market: market.ticker, limit, cursor)
             return JSONResponse({"markets": [render_market.market(m, state.now) for m in part], "cursor": after})
 
