@@ -38,15 +38,15 @@ class Memory:
 
     def __init__(self, root: Path, now: datetime) -> None:
         found = _newest(root)
-        self.since: datetime | None = hour_of(found[0]) if found else None
+        self.since: datetime | None = hour_of(found[0][0]) if found else None
         self.last_run: datetime | None = None
         self.events: dict[str, dict[str, Any]] = {}
         self.tapes: dict[str, tuple[str, datetime]] = {}
         self._bodies: dict[tuple[str, str], bytes] = {}
         self._facts: set[tuple[str, str, bytes]] = set()
         current = hour_file(root, now)
-        for path in found:
-            for line in read_lines(path):
+        for path, lines in found:
+            for line in lines:
                 self._note(line, is_current=path == current)
 
     def state(self, at: datetime, kind: Kind, key: str, body: Any) -> Line:
@@ -97,13 +97,17 @@ def is_final(event: dict[str, Any]) -> bool:
     return all(market.get("status") in FINAL for market in event.get("markets") or ())
 
 
-def _newest(root: Path) -> list[Path]:
-    """The newest files, oldest first, back to the second that knows an event: in others the exchange did not answer."""
-    found: list[Path] = []
+def _newest(root: Path) -> list[tuple[Path, list[Line]]]:
+    """The newest files with their lines, oldest first, back to the second that knows an event.
+
+    In the others the exchange did not answer.
+    """
+    found: list[tuple[Path, list[Line]]] = []
     knowing = 0
     for path in (path for day in reversed(days(root)) for path in reversed(hours(day))):
-        found.insert(0, path)
-        knowing += any(line.kind == Kind.EVENT for line in read_lines(path))
+        lines = list(read_lines(path))
+        found.insert(0, (path, lines))
+        knowing += any(line.kind == Kind.EVENT for line in lines)
         if knowing >= _FILES:
             break
     return found
