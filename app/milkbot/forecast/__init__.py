@@ -1,1 +1,1 @@
-"""From a forecast to a probability for each bracket. Pure functions of their arguments."""
+"""Forecasters: from what was known of an event to a probability for each of its brackets. Pure functions of it."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from statistics import NormalDist
 
 from milkbot.domain.cities import Extreme
 from milkbot.domain.markets import Strike
+from milkbot.forecast.forecaster import NoForecast
+from milkbot.forecast.inputs import Inputs
 
 # Root mean square error of public forecasts of the daily high, degrees Fahrenheit, by hours before mid-afternoon.
 # Source: docs/strategy.md, after a study of seven cities: 2.1 same day, 2.45 the evening before, 2.7 a day ahead.
@@ -17,6 +20,29 @@ _SPREADS_F = (1.2, 2.1, 2.45, 2.7, 3.0, 3.4)
 
 # Observations pass through whole degrees Celsius, so a measured extreme may lie beyond the official one by about this.
 OBSERVATION_SLACK_F = 1.0
+
+
+class Normal:
+    """The first of the forecasts, with the spread of its lead, bounded by what was measured so far."""
+
+    name = "normal"
+    version = "1"
+    needs_weather = True
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """The spreads in degrees F by hours, and the slack of a measurement in degrees F."""
+        return {"leads_hours": _LEADS_HOURS, "spreads_f": _SPREADS_F, "slack_f": OBSERVATION_SLACK_F}
+
+    def forecast(self, inputs: Inputs) -> Sequence[float] | NoForecast:
+        """The mass of the Normal in each bracket."""
+        if not inputs.forecasts:
+            return NoForecast("the weather service has no forecast of the day")
+        expected = inputs.forecasts[0]
+        sd = spread_f((expected.falls_at - inputs.as_of) / timedelta(hours=1))
+        strikes = [bracket.strike for bracket in inputs.brackets]
+        so_far = inputs.measured.so_far_f if inputs.measured else None
+        return bracket_probabilities(expected.degrees_f, sd, strikes, so_far, inputs.extreme)
 
 
 def spread_f(lead_hours: float) -> float:

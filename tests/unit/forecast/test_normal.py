@@ -8,10 +8,12 @@ from statistics import NormalDist
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.forecast import moments
 
 from milkbot.domain.cities import Extreme
 from milkbot.domain.markets import Strike, StrikeType
-from milkbot.forecast.normal import bracket_probabilities, spread_f
+from milkbot.forecast.forecaster import NoForecast
+from milkbot.forecast.normal import Normal, bracket_probabilities, spread_f
 
 LADDER = (
     Strike(StrikeType.LESS, cap=28),
@@ -90,3 +92,15 @@ def test_a_bracket_within_rounding_of_the_measured_minimum_remains_possible() ->
     chances = bracket_probabilities(33.0, 2.0, LADDER, observed_f=31.0, extreme=Extreme.LOW)
     assert chances[3] > 0.0
     assert chances[4:] == (0.0, 0.0)
+
+
+def test_the_forecaster_takes_the_spread_of_the_lead_and_the_bound_of_what_was_measured() -> None:
+    seen = moments.event(mean_f=87.0, so_far_f=86.9)
+    expected = bracket_probabilities(87.0, spread_f(4.0), moments.LADDER, 86.9, Extreme.HIGH)
+    assert Normal().forecast(seen) == expected
+    assert expected[0] == 0.0
+
+
+def test_without_a_forecast_of_the_weather_there_is_none() -> None:
+    assert Normal().needs_weather
+    assert isinstance(Normal().forecast(moments.event(mean_f=None)), NoForecast)

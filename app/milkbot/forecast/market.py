@@ -1,0 +1,44 @@
+"""The market as a forecaster: the mid of each bracket's quotes, made to sum to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from milkbot.forecast.forecaster import NoForecast
+from milkbot.forecast.inputs import Inputs, Quote
+
+FLOOR: Final = 0.005
+"""The least that a bracket counts for: half a cent, the mid of a bracket that nobody wants at one cent. One without a
+quote, or with an old one, counts for it too: what has died is quoted no more."""
+MAX_AGE: Final = timedelta(minutes=2)
+"""A quote that was received longer ago says nothing of now."""
+
+
+class Market:
+    """Probability = the mid of the quotes. Without any fresh quote there is no forecast."""
+
+    name = "market"
+    version = "1"
+    needs_weather = False
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """The floor in dollars, and the oldest quote in seconds."""
+        return {"floor": FLOOR, "max_age_s": MAX_AGE.total_seconds()}
+
+    def forecast(self, inputs: Inputs) -> Sequence[float] | NoForecast:
+        """The mids, none below the floor, divided by their sum."""
+        mids = [_mid(bracket.quote, inputs) for bracket in inputs.brackets]
+        if all(mid is None for mid in mids):
+            return NoForecast("no bracket has a fresh quote")
+        floored = [FLOOR if mid is None else max(mid, FLOOR) for mid in mids]
+        total = sum(floored)
+        return [mid / total for mid in floored]
+
+
+def _mid(quote: Quote | None, inputs: Inputs) -> float | None:
+    if quote is None or inputs.as_of - quote.received_at > MAX_AGE:
+        return None
+    return None if quote.mid is None else float(quote.mid)
