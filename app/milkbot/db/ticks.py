@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from milkbot.db.bulk import insert_many
 from milkbot.db.ops import ComponentHealth, MarketSnapshot, RiskEvent, RollupTouched, Signal, Tick, WeatherSnapshot
 from milkbot.domain.modes import TradingMode
 
@@ -66,18 +67,18 @@ def counted_since(session: Session, mode: TradingMode, since: datetime) -> tuple
 
 def save_weather(session: Session, rows: list[dict[str, Any]]) -> list[int]:
     """Store weather snapshots; returns their ids in the rows' order."""
-    return _insert_with_ids(session, WeatherSnapshot, rows)
+    return insert_many(session, WeatherSnapshot, rows)
 
 
 def save_markets(session: Session, rows: list[dict[str, Any]]) -> dict[str, int]:
     """Store market snapshots; returns the id of each ticker's."""
-    ids = _insert_with_ids(session, MarketSnapshot, rows)
+    ids = insert_many(session, MarketSnapshot, rows)
     return {str(row["ticker"]): id_ for row, id_ in zip(rows, ids, strict=True)}
 
 
 def save_signals(session: Session, rows: list[dict[str, Any]]) -> dict[str, int]:
     """Store the decisions; returns the id of each ticker's."""
-    ids = _insert_with_ids(session, Signal, rows)
+    ids = insert_many(session, Signal, rows)
     return {str(row["ticker"]): id_ for row, id_ in zip(rows, ids, strict=True)}
 
 
@@ -119,11 +120,3 @@ def report_health(
             set_={name: row.excluded[name] for name in values if name != "component_name"},
         )
     )
-
-
-def _insert_with_ids(session: Session, table: Any, rows: list[dict[str, Any]]) -> list[int]:
-    if not rows:
-        return []
-    statement = insert(table).returning(table.id, sort_by_parameter_order=True)
-    # Without it a row's nulls are left out of its statement, and each row with other nulls needs one of its own.
-    return list(session.scalars(statement, rows, execution_options={"render_nulls": True}))
