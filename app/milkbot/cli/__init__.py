@@ -5,17 +5,17 @@ from __future__ import annotations
 import gc
 import sys
 import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
 
-import typer
-
-from milkbot.cli.app import application
 from milkbot.errors import ConfigError, ExitCode, MilkbotError
 
 
 def main() -> None:
     """Run a command; an error that is ours is one sentence on standard error and its exit code."""
     try:
-        _loaded(next(iter(sys.argv[1:]), None))(prog_name="milkbot")
+        _loaded(sys.argv[1:])()
+        sys.exit(ExitCode.OK)
     except ConfigError as error:
         print("milkbot: the configuration is wrong:", file=sys.stderr)
         for problem in error.problems:
@@ -33,11 +33,20 @@ def main() -> None:
         sys.exit(ExitCode.INTERNAL)
 
 
-def _loaded(asked: str | None) -> typer.Typer:
-    """The application. Nothing that importing makes is garbage: it is not searched for any, now or later."""
+def _loaded(arguments: Sequence[str]) -> Callable[[], object]:
+    """What runs these arguments. It imports what they need and no more: a tick takes none, and needs no parser.
+
+    Nothing that importing makes is garbage: it is not searched for any, now or later.
+    """
     gc.disable()
     try:
-        return application(asked)
+        if arguments == ["tick"]:
+            from milkbot.cli.tick import tick  # noqa: PLC0415 - of the other commands it is not imported
+
+            return tick
+        from milkbot.cli.app import application  # noqa: PLC0415 - it brings the parser
+
+        return partial(application(next(iter(arguments), None)), prog_name="milkbot")
     finally:
         gc.freeze()
         gc.enable()

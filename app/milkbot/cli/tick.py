@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.textfile import recorded_run
 from milkbot.trader.clients import open_trading_loop
@@ -22,4 +20,4 @@ def tick() -> None:
         open_trading_loop(settings, engine) as loop,
     ):
         report = loop.run_once()
-    typer.echo(report.line())
+    print(report.line())

@@ -84,7 +84,7 @@ def test_each_error_has_its_documented_exit_code(
     def fail(**_: str) -> None:
         raise error
 
-    monkeypatch.setattr("milkbot.cli.application", lambda _: fail)
+    monkeypatch.setattr("milkbot.cli.app.application", lambda _: fail)
     assert run(monkeypatch) == code
     said = capsys.readouterr().err
     assert "Traceback" not in said
@@ -97,7 +97,7 @@ def test_unexpected_error_exits_70_and_shows_where(
     def fail(**_: str) -> None:
         raise RuntimeError("out of the blue")
 
-    monkeypatch.setattr("milkbot.cli.application", lambda _: fail)
+    monkeypatch.setattr("milkbot.cli.app.application", lambda _: fail)
     assert run(monkeypatch) == 70
     said = capsys.readouterr().err
     assert "RuntimeError: out of the blue" in said

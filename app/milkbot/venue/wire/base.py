@@ -80,7 +80,8 @@ UnknownFields = Counter[tuple[str, str]]
 class WireModel(BaseModel):
     """A frozen object of the wire. The exchange adds fields every month, so an unknown one is no error."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    # Most commands read few of the kinds: each is built when the first of it comes.
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     UNREAD: ClassVar[frozenset[str]] = frozenset()
     """Fields of the exchange's document that nothing here needs."""
