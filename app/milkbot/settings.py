@@ -84,6 +84,7 @@ class Settings(BaseModel):
     bankroll: Annotated[Decimal, Field(gt=0)] = Decimal("992.10")
     kelly_fraction: Fraction = Decimal("0.25")
     min_edge_after_costs: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.03")
+    exit_margin: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.01")
     min_price: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.10")
     max_model_market_gap: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.35")
     spread_max_cents: Annotated[int, Field(ge=1, le=99)] = 4

@@ -17,6 +17,7 @@ from milkbot.trader.reconcile.statement import Reach
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import OrderOutcomeUnknownError, OrderRejectedError
 from milkbot.venue.values import PlacedOrder
+from milkbot.venue.wire.orders import CreateOrder
 
 Sabotage = AbstractContextManager[Any]
 
@@ -104,6 +105,13 @@ def trades_while_it_is_halted() -> Iterator[None]:
     """The operator's halt is stored, and nobody checks."""
     with patch("milkbot.trader.trading_loop.TradingLoop._trading_state", lambda *_: TradingState.ACTIVE):
         yield
+
+
+def sells_without_saying_so() -> Sabotage:
+    """An order that is to close a position is sent as any other."""
+    return patch(
+        "milkbot.venue.calls.orders.CreateOrder", lambda **fields: CreateOrder(**fields | {"reduce_only": False})
+    )
 
 
 def tries_a_stopped_market_again() -> Sabotage:

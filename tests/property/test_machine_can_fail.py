@@ -23,6 +23,7 @@ FOUND: list[tuple[Callable[[], Sabotage], str]] = [
     (sabotage.sends_before_it_commits, "was sent before its intent was committed"),
     (sabotage.has_no_limits, "at risk"),
     (sabotage.trades_while_it_is_halted, "while trading is halted"),
+    (sabotage.sells_without_saying_so, "was not marked as a sale"),
     (sabotage.forgets_the_answer, "is pending"),
 ]
 # Up to a minute of a core each.

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 from tests.agreement import OURS, START_CASH
@@ -26,6 +26,10 @@ from milkbot.venue.wire.exchange import error_body
 
 _ID = re.compile(rb'"(mb-[0-9a-zA-Z-]+)"')
 _CONTRACTS = Decimal(200)
+_OTHERS = """
+    SELECT client_order_id, state FROM ops.orders WHERE ticker = %s AND client_order_id <> %s
+    AND state IN ('pending', 'unknown', 'resting', 'partially_filled')
+"""
 _STOPPED = {"trading_is_paused", "market_closed", "market_inactive"}
 """Codes by which the exchange says that a market takes no order, whatever the list of markets says."""
 _LEFT_ALONE = timedelta(minutes=10)
@@ -123,6 +127,7 @@ class Watch:
                 self.broken.append(f"{name} was sent before its intent was committed")
             if self.state == "halted":
                 self.broken.append(f"{name} was sent while trading is halted")
+            self._sells(json.loads(request.read()))
         self._sends_again(request)
         self._before = self._exposures()
         self._held = self._positions()
@@ -166,6 +171,22 @@ class Watch:
         ticker, now = _ticker(request), self._floor.now()
         if (stopped := self._stopped.get(ticker)) is not None and now - stopped < _LEFT_ALONE:
             self.broken.append(f"{ticker} got an order {now - stopped} after it said that it takes none")
+
+    def _sells(self, body: dict[str, Any]) -> None:
+        """What the trader takes against a position that it knows of is marked as a sale, and of no more than that."""
+        name, ticker = body["client_order_id"], body["ticker"]
+        count = Decimal(body["count"]) * (1 if body["side"] == "bid" else -1)
+        known = self._floor.rows("SELECT signed_count FROM ops.positions WHERE ticker = %s AND NOT is_closed", ticker)
+        held = sum((row[0] for row in known), Decimal(0))
+        if not body["reduce_only"]:
+            if body["time_in_force"] == "immediate_or_cancel" and count * held < 0:
+                self.broken.append(f"{name} takes {count} of {held} contracts, and was not marked as a sale")
+            return
+        self._floor.tally["sales"] += 1
+        if count * held >= 0 or abs(count) > abs(held):
+            self.broken.append(f"{name} sells {count} of {held} contracts")
+        if others := self._floor.rows(_OTHERS, ticker, name):
+            self.broken.append(f"{name} sells beside {others}")
 
     def _opens(self, order: Order) -> Decimal:
         """Dollars that an order puts at risk: the part that closes what was held risks nothing."""

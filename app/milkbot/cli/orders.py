@@ -59,6 +59,7 @@ def listed(context: typer.Context, limit: Limit = 30, only_open: Open = False, a
                 row.side,
                 row.count,
                 row.price,
+                "yes" if row.reduce_only else None,
                 row.state,
                 row.state_reason,
                 row.origin or "trader",
@@ -74,13 +75,14 @@ def listed(context: typer.Context, limit: Limit = 30, only_open: Open = False, a
         "side",
         "count",
         "yes price",
+        "reduces",
         "state",
         "reason",
         "placed by",
         "expires",
         "client order id",
     )
-    below = ("client order id", "reason", "expires", "placed by", "created")
+    below = ("client order id", "reduces", "reason", "expires", "placed by", "created")
     show(f"Orders, {settings.trading_mode}", columns, rows, as_json=as_json, below=below)
 
 

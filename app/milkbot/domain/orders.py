@@ -36,6 +36,7 @@ __all__ = [
     "client_order_id",
     "event_of",
     "leg_of",
+    "side_of",
 ]
 
 OURS = "mb-"
@@ -61,6 +62,11 @@ def leg_of(side: str) -> Leg:
     return Leg.YES if side == BookSide.BID else Leg.NO
 
 
+def side_of(leg: Leg) -> BookSide:
+    """The side of the order that buys that leg."""
+    return BookSide.BID if leg is Leg.YES else BookSide.ASK
+
+
 class TimeInForce(StrEnum):
     """How long an order may wait."""
 
@@ -73,7 +79,8 @@ class TimeInForce(StrEnum):
 class OrderIntent:
     """An order as it is committed before it is sent. `price` is of the YES leg whatever `leg` is bought.
 
-    The exchange itself cancels what is left of it at `expires_at`; it counts into the group `order_group_id`.
+    The exchange itself cancels what is left of it at `expires_at`; it counts into the group `order_group_id`. With
+    `reduce_only` it closes what is held at the exchange, and never more; such an order may not rest.
     """
 
     client_order_id: str

@@ -63,6 +63,8 @@ def denials(
         return (DenialCode.EVENT_UNRESOLVED,)
     if now.state is TradingState.REDUCING and not proposal.reduces:
         return (DenialCode.ONLY_REDUCING,)
+    if proposal.reduce_only and not proposal.reduces:
+        return (DenialCode.NOT_REDUCING,)
     reasons = [*_impossible(market, limits, now)]
     after = exposure.with_order(proposal)
     if not proposal.reduces:

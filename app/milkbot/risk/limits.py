@@ -15,6 +15,7 @@ class DenialCode(StrEnum):
 
     TRADING_HALTED = "trading_halted"
     ONLY_REDUCING = "only_reducing"
+    NOT_REDUCING = "not_reducing"
     EVENT_UNRESOLVED = "event_unresolved"
     EXCHANGE_PAUSED = "exchange_paused"
     MARKET_INACTIVE = "market_inactive"
@@ -58,6 +59,9 @@ class DenialRule:
 DENIALS: dict[DenialCode, DenialRule] = {
     DenialCode.TRADING_HALTED: DenialRule("the trading state is HALTED", Reducing.REFUSED),
     DenialCode.ONLY_REDUCING: DenialRule("the trading state is REDUCING", Reducing.PASSES),
+    DenialCode.NOT_REDUCING: DenialRule(
+        "it is a sale, and more than is held or than open orders leave of it", Reducing.PASSES
+    ),
     DenialCode.EVENT_UNRESOLVED: DenialRule(
         "something in its event is not resolved: an order of unknown outcome, or a finding", Reducing.REFUSED
     ),

@@ -34,7 +34,8 @@ class Stake:
 class Proposal:
     """An order as the engine sees it: the market's place, and what it would buy at its worst price.
 
-    `held_after` is the size of the market's position if it fills whole; `reduces` says that it opens nothing.
+    `held_after` is the size of the market's position if it fills whole; `reduces` says that it opens nothing, and
+    `reduce_only` that it must not.
     """
 
     event_ticker: str
@@ -43,6 +44,7 @@ class Proposal:
     order: OpenOrder
     held_after: Count
     reduces: bool
+    reduce_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

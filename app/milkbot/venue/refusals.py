@@ -61,6 +61,7 @@ class Refusal:
 
 _PAGE: Final = Source("page of order errors", date(2026, 10, 5))
 _FIX: Final = Source("FIX list", date(2026, 10, 5))
+_ASSUMED: Final = Source("assumed: no answer seen", date(2026, 11, 30))
 _OURS: Final = Source("our own name", date(2026, 11, 29))
 _ANSWER: Final = "an answer"
 
@@ -163,6 +164,14 @@ REFUSALS: Final = (
         _FIX,
         "The order group is gone, or was triggered. Nothing to do: the next tick reads it, and may halt.",
         _TICK,
+    ),
+    Refusal(
+        ("invalid_order",),
+        (400,),
+        _ASSUMED,
+        "A sale of what is not held: the ledger and the exchange differ. See the findings of the next tick.",
+        _LOST,
+        details="reduce only",
     ),
     Refusal(
         ("invalid_order",),

@@ -101,6 +101,11 @@ def test_reducing_refuses_new_risk_and_allows_orders_that_reduce() -> None:
     assert judge(CLOSING, now=reducing) == ()
 
 
+def test_a_sale_that_would_open_something_is_refused_whatever_else_holds() -> None:
+    assert judge(replace(CLOSING, reduce_only=True)) == ()
+    assert judge(replace(ORDER, reduce_only=True)) == (DenialCode.NOT_REDUCING,)
+
+
 def test_every_order_is_refused_in_an_event_with_an_unknown_one() -> None:
     blocked = replace(EMPTY, blocked_events=frozenset({"NY"}))
     assert judge(exposure=blocked) == judge(CLOSING, exposure=blocked) == (DenialCode.EVENT_UNRESOLVED,)
@@ -241,7 +246,7 @@ def test_every_reason_is_reported_at_once() -> None:
     huge = replace(ORDER, order=replace(ORDER.order, count=contracts("100")), held_after=contracts("100"))
     told = set(judge(huge, worst, exposure, now))
     told |= {DenialCode.TRADING_HALTED, DenialCode.ONLY_REDUCING, DenialCode.EVENT_UNRESOLVED}
-    assert told | {DenialCode.FEES_CHANGED, DenialCode.RULES_CHANGED} == set(DenialCode)
+    assert told | {DenialCode.NOT_REDUCING, DenialCode.FEES_CHANGED, DenialCode.RULES_CHANGED} == set(DenialCode)
 
 
 def test_two_orders_of_one_tick_count_together() -> None:

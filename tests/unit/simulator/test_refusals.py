@@ -31,6 +31,7 @@ OF_A_CREATE: list[Callable[[], RejectError]] = [
     rejects.exchange_is_paused,
     rejects.group_triggered,
     rejects.post_only_cross,
+    rejects.nothing_to_reduce,
     rejects.fok_insufficient_volume,
     rejects.already_exists,
     lambda: rejects.not_found("market M"),

@@ -27,6 +27,11 @@ def invalid_order(message: str) -> RejectError:
     return RejectError(400, "invalid_order", message)
 
 
+def nothing_to_reduce() -> RejectError:
+    """400: a reduce-only order without a position to close. How the exchange words it was not seen."""
+    return RejectError(400, "invalid_order", "invalid order", "reduce only")
+
+
 def invalid_price(message: str) -> RejectError:
     """400: off the grid, or outside 0.01 to 0.99."""
     return RejectError(400, "invalid_price", message)

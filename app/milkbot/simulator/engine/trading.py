@@ -96,7 +96,7 @@ def _allowed_lots(account: Account, request: OrderRequest) -> int:
     held = signed_lots(account, request.ticker)
     closable = max(0, -held if request.is_bid else held)
     if closable == 0:
-        raise rejects.invalid_order("reduce_only order has no position to reduce")
+        raise rejects.nothing_to_reduce()
     return min(request.lots, closable)
 
 

@@ -1,9 +1,10 @@
-"""Passing decisions to buy through the risk engine, best edge first; every denial is stored with its code."""
+"""Passing sales, then purchases through the risk engine, best edge first; every denial is stored with its code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
@@ -37,8 +38,8 @@ def approved(
     `held`: signed positions by market; `terms`: by event.
     """
     passed: list[Candidate] = []
-    buys = [candidate for candidate in candidates if candidate.decision.action is Action.BUY]
-    for candidate in sorted(buys, key=lambda c: (-(c.decision.edge or ZERO), c.market.ticker)):
+    wanted = [candidate for candidate in candidates if candidate.decision.action is not Action.HOLD]
+    for candidate in sorted(wanted, key=_turn):
         event = candidate.seen.event.ticker
         proposal = proposal_of(candidate, held.get(candidate.market.ticker, Count(ZERO)), exposure)
         refused = denials(proposal, facts_of(candidate, terms[event], now), exposure, limits, conditions)
@@ -49,6 +50,12 @@ def approved(
             conditions = conditions.after_order()
             passed.append(candidate)
     return passed
+
+
+def _turn(candidate: Candidate) -> tuple[bool, Decimal, str]:
+    """Sales come first: a tick that runs into a limit of orders has lowered the risk by then."""
+    decision = candidate.decision
+    return decision.action is not Action.SELL, -(decision.edge or ZERO), decision.ticker
 
 
 def _store(
@@ -62,7 +69,7 @@ def _store(
         tick_id=report.tick_id,
         event_type=f"denied_{code}",
         severity="info",
-        message=f"{decision.count} {decision.leg} at {decision.price} denied",
+        message=f"{decision.action} {decision.count} {decision.leg} at {decision.price} denied",
         city_code=candidate.seen.city.code,
         ticker=candidate.market.ticker,
         event_time=now,

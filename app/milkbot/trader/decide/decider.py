@@ -13,7 +13,7 @@ from milkbot.db import holds, ledger, risk_facts, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
-from milkbot.domain.orders import BookSide, Leg, OrderIntent, client_order_id
+from milkbot.domain.orders import OrderIntent, client_order_id, side_of
 from milkbot.domain.trading_state import TradingState, size_factor
 from milkbot.domain.units import Cash, Count
 from milkbot.risk.engine import Conditions
@@ -23,10 +23,10 @@ from milkbot.settings import Settings
 from milkbot.trader.decide import resting, strategy
 from milkbot.trader.decide.approval import approved
 from milkbot.trader.decide.proposals import Candidate
-from milkbot.trader.decide.quoting import sending
+from milkbot.trader.decide.quoting import AT_ONCE, sending
 from milkbot.trader.decide.rules import quote_rules_of, strategy_rules_of
 from milkbot.trader.decide.signals import signal_row, touched_buckets
-from milkbot.trader.decide.strategy import EventView, StrategyRules, yes_price
+from milkbot.trader.decide.strategy import Action, EventView, StrategyRules, yes_price
 from milkbot.trader.decide.weather_report import weather_report
 from milkbot.trader.exposure import current_exposure
 from milkbot.trader.limits import limits_of
@@ -165,19 +165,20 @@ class Decider:
     ) -> ReadyOrder:
         """The order of a decision. An earlier attempt at it is dead: were it not, its event would be blocked."""
         decision, market, seen = candidate.decision, candidate.market, candidate.seen
-        if decision.leg is None or decision.price is None:
-            raise ValueError(f"the decision to buy {market.ticker} names no leg or no price")
+        leg, price = decision.bought
+        sells = decision.action is Action.SELL
         attempt = 1 + order_rows.attempts(session, self._mode, market.ticker, NORMAL_BY_LEAD, now)
-        how = sending(self._quotes, market.close_time, account.pause_at, now)
+        how = AT_ONCE if sells else sending(self._quotes, market.close_time, account.pause_at, now)
         intent = OrderIntent(
             client_order_id=client_order_id(self._mode, market.ticker, NORMAL_BY_LEAD, now, attempt),
             ticker=market.ticker,
-            side=BookSide.BID if decision.leg is Leg.YES else BookSide.ASK,
+            side=side_of(leg),
             count=decision.count,
-            price=yes_price(decision.leg, decision.price),
+            price=yes_price(leg, price),
             time_in_force=how.time_in_force,
             exchange_index=market.exchange_index,
             created_at=now,
+            reduce_only=sells,
             post_only=how.post_only,
             expires_at=how.expires_at,
             order_group_id=account.group.id,
@@ -194,6 +195,7 @@ class Decider:
 
 
 def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> Iterator[Candidate]:
+    others = frozenset(order.ticker for stake in basis.exposure.stakes.values() for order in stake.ledger.orders)
     for seen in observed:
         view = EventView(
             event=seen.event,
@@ -203,6 +205,7 @@ def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> I
             orderbooks=seen.orderbooks,
             held=basis.held,
             open_orders=basis.own.markets,
+            others_orders=others - basis.own.markets,
             left_alone=basis.left_alone,
             anchors=basis.own.anchors,
             pause_at=basis.own.pause_at,

@@ -1,4 +1,4 @@
-"""A decision to buy as the risk engine wants to see it: its worst case, and what is known of its market."""
+"""A decision to buy or to sell as the risk engine wants to see it: its worst case, and what is known of its market."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from milkbot.risk.engine import MarketFacts
 from milkbot.risk.exposure import OpenOrder
 from milkbot.risk.portfolio import Exposure, Proposal
 from milkbot.risk.terms import Terms
-from milkbot.trader.decide.strategy import Decision
+from milkbot.trader.decide.strategy import Action, Decision
 from milkbot.trader.observe.observation import Observed
 
 
@@ -29,18 +29,17 @@ class Candidate:
 
 
 def proposal_of(candidate: Candidate, held: Count, exposure: Exposure) -> Proposal:
-    """The order that a decision to buy asks for. `held` is the market's signed position.
+    """The order that a decision to buy or to sell asks for. `held` is the market's signed position.
 
     It reduces only as far as no open order of the same leg closes the position before it: two that close the same
     contracts open a position together. Raises ValueError for a decision that names no leg or no price.
     """
     decision, seen = candidate.decision, candidate.seen
-    if decision.leg is None or decision.price is None:
-        raise ValueError(f"the decision to buy {decision.ticker} names no leg or no price")
+    leg, price = decision.bought
     count = decision.count
-    each = decision.price + dearest(count, decision.price, seen.fees) / count
-    order = OpenOrder(decision.ticker, decision.leg, count, Cash(each))
-    signed = count if decision.leg is Leg.YES else -count
+    each = price + dearest(count, price, seen.fees) / count
+    order = OpenOrder(decision.ticker, leg, count, Cash(each))
+    signed = count if leg is Leg.YES else -count
     stake = exposure.stakes.get(seen.event.ticker)
     pending = _pending(stake.ledger.orders if stake else (), order)
     return Proposal(
@@ -50,6 +49,7 @@ def proposal_of(candidate: Candidate, held: Count, exposure: Exposure) -> Propos
         order=order,
         held_after=Count(max(abs(held + signed), pending + count - _closable(held, order.leg))),
         reduces=pending + count <= _closable(held, order.leg),
+        reduce_only=decision.action is Action.SELL,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from milkbot.domain.markets import Market
 from milkbot.domain.orderbook import OrderBook
@@ -55,10 +56,14 @@ class Sending:
     expires_at: datetime | None
 
 
+AT_ONCE: Final = Sending(TimeInForce.IMMEDIATE_OR_CANCEL, post_only=False, expires_at=None)
+"""It takes what is offered, and leaves nothing."""
+
+
 def sending(rules: QuoteRules, close_time: datetime, pause_at: datetime | None, now: datetime) -> Sending:
     """A resting order ends by itself, at the exchange: a dead trader leaves no order."""
     if not rules.rests:
-        return Sending(TimeInForce.IMMEDIATE_OR_CANCEL, post_only=False, expires_at=None)
+        return AT_ONCE
     ends = [now + rules.expiry, close_time - rules.close_guard]
     if pause_at is not None:
         ends.append(pause_at - rules.pause_guard)

@@ -35,6 +35,7 @@ def strategy_rules_of(settings: Settings, limits: Limits, exposure: Exposure, fa
     quotes = quote_rules_of(settings)
     return StrategyRules(
         min_edge=settings.min_edge_after_costs,
+        exit_margin=settings.exit_margin,
         min_price=settings.min_price,
         max_spread=limits.spread,
         max_gap=settings.max_model_market_gap,

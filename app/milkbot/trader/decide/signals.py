@@ -29,7 +29,7 @@ def signal_row(
         "city_code": seen.city.code,
         "climate_day": seen.event.climate_day,
         "strategy_name": NORMAL_BY_LEAD,
-        "decision": f"{decision.action}_{decision.leg}" if decision.action is Action.BUY else str(decision.action),
+        "decision": str(decision.action) if decision.action is Action.HOLD else f"{decision.action}_{decision.leg}",
         "p_yes": decision.p_yes,
         "forecast_sd_f": decision.sd_f,
         "edge": decision.edge,

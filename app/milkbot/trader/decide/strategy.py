@@ -16,6 +16,7 @@ from milkbot.domain.orders import Leg
 from milkbot.domain.units import ONE, ZERO, Cash, Count, Price, complement, round_down
 from milkbot.forecast.normal import bracket_probabilities, spread_f
 from milkbot.sizing.fraction import SizingRules, target_count
+from milkbot.trader.decide.exits import Sale, sale_due
 from milkbot.trader.decide.quoting import QuoteRules, is_guarded, quote_price
 from milkbot.trader.observe.observation import CityWeather
 from milkbot.trader.refused import LeftAlone
@@ -32,6 +33,7 @@ class Action(StrEnum):
     """What a decision does."""
 
     BUY = "buy"
+    SELL = "sell"
     HOLD = "hold"
 
 
@@ -39,6 +41,7 @@ class Reason(StrEnum):
     """Why a decision is what it is. Each is stored, so that "it does not trade" always has an answer."""
 
     EDGE = "edge"
+    EXIT_EDGE_GONE = "exit_edge_gone"
     MARKET_NOT_ACTIVE = "market_not_active"
     RULES_UNKNOWN = "rules_unknown"
     FORECAST_MISSING = "forecast_missing"
@@ -55,6 +58,7 @@ class Reason(StrEnum):
     EDGE_SMALL = "edge_small"
     GAP_IMPLAUSIBLE = "gap_implausible"
     TARGET_HELD = "target_held"
+    OTHER_LEG_HELD = "other_leg_held"
     SIZE_ZERO = "size_zero"
     ORDER_OPEN = "order_open"
     CLOSE_NEAR = "close_near"
@@ -74,9 +78,13 @@ WEATHER_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class StrategyRules:
-    """Bounds of the strategy: dollars, contracts, times. With `quotes` orders rest, else they take what is offered."""
+    """Bounds of the strategy: dollars, contracts, times. With `quotes` orders rest, else they take what is offered.
+
+    `exit_margin`: dollars a contract that a sale must gain over holding, after its fee and the spread.
+    """
 
     min_edge: Decimal
+    exit_margin: Decimal
     min_price: Decimal
     max_spread: Decimal
     max_gap: Decimal
@@ -91,8 +99,9 @@ class StrategyRules:
 class EventView:
     """What is known of one event at the moment of decision.
 
-    `open_orders`: markets in which we have an open order: they get no other. `left_alone`: those that refused one, and
-    get none yet. `anchors`: where the bidding for a leg began. `pause_at`: when the exchange pauses next.
+    `open_orders`: markets in which we have an open order: they get no other. `others_orders`: those in which somebody
+    else has one on our account: nothing is sold there. `left_alone`: those that refused one, and get none yet.
+    `anchors`: where the bidding for a leg began. `pause_at`: when the exchange pauses next.
     """
 
     event: Event
@@ -102,6 +111,7 @@ class EventView:
     orderbooks: dict[str, OrderBook]
     held: Mapping[str, Count]
     open_orders: frozenset[str] = frozenset()
+    others_orders: frozenset[str] = frozenset()
     left_alone: Mapping[str, LeftAlone] = field(default_factory=dict)
     anchors: Mapping[tuple[str, Leg], Price] = field(default_factory=dict)
     pause_at: datetime | None = None
@@ -114,7 +124,7 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision for one market. `price` is what a contract of `leg` costs; `edge` its expected gain after fees.
+    """The decision for one market. `leg` is bought at `price`, or sold at it; `edge`: what a contract gains after fees.
 
     `left_alone`: why and until when the market gets no order after one that it refused.
     """
@@ -129,6 +139,18 @@ class Decision:
     edge: Decimal | None = None
     count: Count = NOTHING
     left_alone: LeftAlone | None = None
+
+    @property
+    def bought(self) -> tuple[Leg, Price]:
+        """The leg that the decision's order buys, and its price: selling one leg is buying the other.
+
+        Raises ValueError for a decision that names no leg or no price.
+        """
+        if self.leg is None or self.price is None:
+            raise ValueError(f"the decision to {self.action} {self.ticker} names no leg or no price")
+        if self.action is Action.SELL:
+            return (Leg.NO if self.leg is Leg.YES else Leg.YES), complement(self.price)
+        return self.leg, self.price
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +211,10 @@ def _decide_market(
     problem = _market_problem(view, market, now) or _orderbook_problem(orderbook, rules, now)
     if problem is not None or orderbook is None:
         return replace(looked_at, reasons=(problem or Reason.BOOK_MISSING,))
+    held = view.held.get(market.ticker, NOTHING)
+    sale = sale_due(held, _exact(chance), orderbook, view.fees, rules.exit_margin)
+    if sale is not None and market.ticker not in view.open_orders:
+        return _sell(looked_at, sale, _sale_problem(view, market, orderbook, chance, rules))
     offer = (
         _best_quote(view, market, orderbook, chance, rules)
         if rules.quotes
@@ -198,9 +224,11 @@ def _decide_market(
         return replace(looked_at, reasons=(Reason.EDGE_SMALL,))
     priced = replace(looked_at, leg=offer.leg, price=offer.level.price, edge=offer.edge)
     problem = _offer_problem(orderbook, offer, chance, rules) or _place_problem(view, market, rules, now)
+    if problem is None and rules.quotes is None and held * _sign(offer.leg) < ZERO:
+        problem = Reason.OTHER_LEG_HELD
     if problem is not None:
         return replace(priced, reasons=(problem,))
-    return _size(priced, offer, view.held.get(market.ticker, NOTHING), rules)
+    return _size(priced, offer, held, rules)
 
 
 def _market_problem(view: EventView, market: Market, now: datetime) -> Reason | None:
@@ -228,9 +256,11 @@ def _offer_problem(orderbook: OrderBook, offer: _Offer, chance: float, rules: St
         return Reason.EDGE_SMALL
     if offer.level.price < rules.min_price:
         return Reason.PRICE_LOW
-    if orderbook.mid is None or abs(Decimal(chance) - orderbook.mid) > rules.max_gap:
-        return Reason.GAP_IMPLAUSIBLE
-    return None
+    return Reason.GAP_IMPLAUSIBLE if _is_implausible(orderbook, chance, rules) else None
+
+
+def _is_implausible(orderbook: OrderBook, chance: float, rules: StrategyRules) -> bool:
+    return orderbook.mid is None or abs(Decimal(chance) - orderbook.mid) > rules.max_gap
 
 
 def _place_problem(view: EventView, market: Market, rules: StrategyRules, now: datetime) -> Reason | None:
@@ -243,9 +273,27 @@ def _place_problem(view: EventView, market: Market, rules: StrategyRules, now: d
     return None
 
 
+def _sale_problem(
+    view: EventView, market: Market, orderbook: OrderBook, chance: float, rules: StrategyRules
+) -> Reason | None:
+    """Why what could be sold is held all the same. A probability that is doubted is no reason to sell either."""
+    if _is_implausible(orderbook, chance, rules):
+        return Reason.GAP_IMPLAUSIBLE
+    if market.ticker in view.others_orders:
+        return Reason.ORDER_OPEN
+    return Reason.REFUSED_LATELY if market.ticker in view.left_alone else None
+
+
+def _sell(looked_at: Decision, sale: Sale, problem: Reason | None) -> Decision:
+    priced = replace(looked_at, leg=sale.leg, price=sale.price, edge=sale.gain)
+    if problem is not None:
+        return replace(priced, reasons=(problem,))
+    return replace(priced, action=Action.SELL, reasons=(Reason.EXIT_EDGE_GONE,), count=sale.count)
+
+
 def _size(priced: Decision, offer: _Offer, held: Count, rules: StrategyRules) -> Decision:
     target = target_count(offer.probability, offer.cost, rules.wealth, rules.sizing)
-    missing = target - (held if offer.leg is Leg.YES else -held)
+    missing = target - held * _sign(offer.leg)
     count = min(missing, round_down(offer.level.count, ONE))
     if target <= ZERO or (missing >= ONE and count < ONE):
         return replace(priced, reasons=(Reason.SIZE_ZERO,))
@@ -256,7 +304,7 @@ def _size(priced: Decision, offer: _Offer, held: Count, rules: StrategyRules) ->
 
 def _best_offer(orderbook: OrderBook, chance: float, fees: FeeSchedule) -> _Offer:
     """The leg with the larger edge against its executable ask. Both sides of the order book must have a level."""
-    yes = Decimal(chance).quantize(_PROBABILITY_STEP)
+    yes = _exact(chance)
     offers = [
         _offer(leg, probability, level, fees)
         for leg, probability, level in (
@@ -274,7 +322,7 @@ def _best_quote(
     """The leg with the larger edge at what would be bid for it. As many contracts as wanted may rest."""
     if rules.quotes is None:
         return None
-    yes = Decimal(chance).quantize(_PROBABILITY_STEP)
+    yes = _exact(chance)
     offers: list[_Offer] = []
     for leg, probability in ((Leg.YES, yes), (Leg.NO, ONE - yes)):
         anchor = view.anchors.get((market.ticker, leg))
@@ -288,6 +336,16 @@ def _best_quote(
 def _offer(leg: Leg, probability: Decimal, level: Level, fees: FeeSchedule) -> _Offer:
     cost = level.price + aligned(fees.taker(Count(ONE), level.price))
     return _Offer(leg, probability, level, probability - cost, cost)
+
+
+def _exact(chance: float) -> Decimal:
+    """A probability as money is computed with it."""
+    return Decimal(chance).quantize(_PROBABILITY_STEP)
+
+
+def _sign(leg: Leg) -> int:
+    """Of a position in that leg."""
+    return 1 if leg is Leg.YES else -1
 
 
 def yes_price(leg: Leg, leg_price: Price) -> Price:

@@ -93,6 +93,34 @@ def test_of_two_orders_that_close_the_same_contracts_only_one_reduces() -> None:
     assert proposal_of(candidate(), held, resting(Leg.YES, "11", "another")).reduces
 
 
+@pytest.mark.parametrize(
+    ("leg", "held", "bought", "reduces"),
+    [
+        (Leg.YES, "20", Leg.NO, True),
+        (Leg.YES, "19", Leg.NO, False),
+        (Leg.YES, "-20", Leg.NO, False),
+        (Leg.NO, "-20", Leg.YES, True),
+        (Leg.NO, "-19", Leg.YES, False),
+        (Leg.NO, "20", Leg.YES, False),
+    ],
+)
+def test_a_sale_is_proposed_as_the_other_leg_and_must_only_reduce(
+    leg: Leg, held: str, bought: Leg, *, reduces: bool
+) -> None:
+    sale = replace(YES, action=Action.SELL, leg=leg, price=price("0.30"))
+    shown = proposal_of(candidate(sale), Count(Decimal(held)), NOTHING)
+    assert (shown.order.leg, shown.reduces, shown.reduce_only) == (bought, reduces, True)
+    # 20 x 0.70, and 0.07 x 20 x 0.30 x 0.70 = 0.294 with a step for each fill and one of the balance.
+    assert shown.order.cost == Decimal(14) + Decimal("0.2942")
+    assert not proposal_of(candidate(), Count(Decimal(held)), NOTHING).reduce_only
+
+
+def test_an_open_order_that_closes_the_same_contracts_leaves_nothing_to_sell() -> None:
+    sale = replace(YES, action=Action.SELL, leg=Leg.YES)
+    assert proposal_of(candidate(sale), Count(Decimal(30)), resting(Leg.NO, "10")).reduces
+    assert not proposal_of(candidate(sale), Count(Decimal(30)), resting(Leg.NO, "11")).reduces
+
+
 def test_open_orders_count_towards_the_size_of_the_position() -> None:
     assert proposal_of(candidate(), Count(Decimal(0)), resting(Leg.YES, "15")).held_after == 35
 

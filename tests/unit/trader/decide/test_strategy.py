@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from tests.unit.trader.decide.quotes import RULES as QUOTES
 
 from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
@@ -27,6 +28,7 @@ DAY = date(2025, 12, 16)
 EVENT = "KXHIGHNY-25DEC16"
 RULES = StrategyRules(
     min_edge=Decimal("0.03"),
+    exit_margin=Decimal("0.01"),
     min_price=Decimal("0.10"),
     max_spread=Decimal("0.04"),
     max_gap=Decimal("0.35"),
@@ -245,6 +247,93 @@ def test_held_contracts_are_not_bought_again(view: EventView) -> None:
     whole = third(deep).count
     part = third(replace(deep, held={ticker: Count(Decimal(10))})).count
     assert part == whole - 10
+
+
+def held(view: EventView, contracts: str, bid: str, ask: str, size: int = 100) -> EventView:
+    """A position in the bracket 32-33, whose probability is about 0.29, and what the market offers for it."""
+    ticker = f"{EVENT}-M2"
+    books = {**view.orderbooks, ticker: orderbook(ticker, bid, ask, size)}
+    return replace(view, held={ticker: Count(Decimal(contracts))}, orderbooks=books)
+
+
+def test_a_held_yes_is_sold_at_its_bid_when_its_edge_is_gone(view: EventView) -> None:
+    decision = third(held(view, "30", "0.40", "0.42"))
+    assert (decision.action, decision.reasons) == (Action.SELL, (Reason.EXIT_EDGE_GONE,))
+    assert (decision.leg, decision.price, decision.count) == (Leg.YES, Price(Decimal("0.40")), Count(Decimal(30)))
+    assert decision.p_yes is not None
+    # 0.07 x 0.40 x 0.60 = 0.0168
+    assert decision.edge == Decimal("0.3832") - Decimal(decision.p_yes).quantize(Decimal("0.0001"))
+    assert decision.bought == (Leg.NO, Decimal("0.60"))
+
+
+def test_a_held_no_is_sold_at_its_own_bid_when_its_edge_is_gone(view: EventView) -> None:
+    decision = third(held(view, "-30", "0.14", "0.16"))
+    assert (decision.action, decision.reasons) == (Action.SELL, (Reason.EXIT_EDGE_GONE,))
+    assert (decision.leg, decision.price, decision.count) == (Leg.NO, Price(Decimal("0.84")), Count(Decimal(30)))
+    assert decision.bought == (Leg.YES, Decimal("0.16"))
+
+
+def test_a_decision_to_buy_buys_the_leg_that_it_names(view: EventView) -> None:
+    assert third(view).bought == (Leg.YES, Decimal("0.16"))
+    with pytest.raises(ValueError, match="the decision to hold M names no leg or no price"):
+        assert Decision("M", Action.HOLD, (Reason.SPREAD_WIDE,)).bought
+
+
+def test_the_other_leg_is_not_taken_while_one_is_held(view: EventView) -> None:
+    """It would close a position and open another one in one order; a sale that does not pay for the spread is none."""
+    wide = replace(RULES, exit_margin=Decimal("0.08"))
+    decision = third(held(view, "30", "0.40", "0.42"), wide)
+    assert (decision.action, decision.reasons) == (Action.HOLD, (Reason.OTHER_LEG_HELD,))
+    assert decision.leg is Leg.NO
+    flat = third(replace(held(view, "30", "0.40", "0.42"), held={}), wide)
+    assert (flat.action, flat.leg) == (Action.BUY, Leg.NO)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"weather": CityWeather(None)}, Reason.FORECAST_MISSING),
+        ({"orderbooks": {}}, Reason.BOOK_MISSING),
+        ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", "0.40", None)}}, Reason.SIDE_EMPTY),
+        ({"orderbooks": {f"{EVENT}-M2": orderbook(f"{EVENT}-M2", "0.84", "0.86")}}, Reason.GAP_IMPLAUSIBLE),
+        ({"others_orders": frozenset({f"{EVENT}-M2"})}, Reason.ORDER_OPEN),
+        ({"open_orders": frozenset({f"{EVENT}-M2"})}, Reason.ORDER_OPEN),
+        (
+            {"left_alone": {f"{EVENT}-M2": LeftAlone(NOW + timedelta(minutes=5), "market_inactive")}},
+            Reason.REFUSED_LATELY,
+        ),
+    ],
+)
+def test_nothing_is_sold_on_doubtful_data_or_beside_another_order(
+    view: EventView, change: dict[str, object], reason: Reason
+) -> None:
+    decision = third(replace(held(view, "30", "0.40", "0.42"), **change))  # type: ignore[arg-type]  # one field each, by name
+    assert (decision.action, decision.reasons) == (Action.HOLD, (reason,))
+
+
+def test_another_market_s_order_does_not_stop_a_sale(view: EventView) -> None:
+    other = frozenset({f"{EVENT}-M1"})
+    sold = third(replace(held(view, "30", "0.40", "0.42"), open_orders=other, others_orders=other))
+    assert sold.action is Action.SELL
+
+
+def test_a_quote_s_market_is_described_by_what_would_be_bid_and_not_by_a_sale(view: EventView) -> None:
+    """What becomes of an open quote is decided by this price."""
+    quoting = replace(RULES, quotes=QUOTES)
+    seen = held(view, "30", "0.40", "0.42")
+    open_quote = third(replace(seen, open_orders=frozenset({f"{EVENT}-M2"})), quoting)
+    assert (open_quote.action, open_quote.leg) == (Action.HOLD, Leg.NO)
+    sold = third(seen, quoting)
+    assert (sold.action, sold.leg, sold.price) == (Action.SELL, Leg.YES, Decimal("0.40"))
+
+
+def test_a_sale_needs_neither_a_narrow_spread_nor_a_price_that_may_be_bought(view: EventView) -> None:
+    wide = third(held(view, "30", "0.40", "0.45"))
+    assert (wide.action, wide.price) == (Action.SELL, Decimal("0.40"))
+    start, _ = view.city.day_bounds(DAY)
+    dead = held(view, "30", "0.06", "0.07")
+    decision = today(dead, 6, measuring(start, (start + timedelta(hours=5.5), 35.0)))
+    assert (decision.action, decision.price, decision.p_yes) == (Action.SELL, Decimal("0.06"), 0.0)
 
 
 def low_of(
