@@ -166,7 +166,7 @@ def test_nothing_is_sold_while_trading_is_halted(floor: Floor) -> None:
     assert desk.orders() == []
 
 
-def test_nothing_is_sold_beside_an_order_that_somebody_placed_manually(floor: Floor) -> None:
+def test_nothing_is_sold_where_somebody_placed_an_order_manually(floor: Floor) -> None:
     desk = bought(floor)
     for ticker in desk.held:
         desk.trial.operator_trades(ticker, BookSide.BID, 1, 1, TimeInForce.GOOD_TILL_CANCELED)

@@ -186,7 +186,7 @@ class Watch:
         if count * held >= 0 or abs(count) > abs(held):
             self.broken.append(f"{name} sells {count} of {held} contracts")
         if others := self._floor.rows(_OTHERS, ticker, name):
-            self.broken.append(f"{name} sells beside {others}")
+            self.broken.append(f"{name} sells where there is {others}")
 
     def _opens(self, order: Order) -> Decimal:
         """Dollars that an order puts at risk: the part that closes what was held risks nothing."""

@@ -304,7 +304,7 @@ def test_the_other_leg_is_not_taken_while_one_is_held(view: EventView) -> None:
         ),
     ],
 )
-def test_nothing_is_sold_on_doubtful_data_or_beside_another_order(
+def test_nothing_is_sold_on_doubtful_data_or_where_an_order_is_open(
     view: EventView, change: dict[str, object], reason: Reason
 ) -> None:
     decision = third(replace(held(view, "30", "0.40", "0.42"), **change))  # type: ignore[arg-type]  # one field each, by name
