@@ -1,4 +1,4 @@
-"""The market as a forecaster: the mid of each bracket's quotes, made to sum to one."""
+"""The market as a forecaster: the mid of each bracket's quotes."""
 
 from __future__ import annotations
 
@@ -29,13 +29,11 @@ class Market:
         return {"floor": FLOOR, "max_age_s": MAX_AGE.total_seconds()}
 
     def forecast(self, inputs: Inputs) -> Sequence[float] | NoForecast:
-        """The mids, none below the floor, divided by their sum."""
+        """The mids, none below the floor. They are not made to sum to one here: who scores them wants the prices."""
         mids = [_mid(bracket.quote, inputs) for bracket in inputs.brackets]
         if all(mid is None for mid in mids):
             return NoForecast("no bracket has a fresh quote")
-        floored = [FLOOR if mid is None else max(mid, FLOOR) for mid in mids]
-        total = sum(floored)
-        return [mid / total for mid in floored]
+        return [FLOOR if mid is None else max(mid, FLOOR) for mid in mids]
 
 
 def _mid(quote: Quote | None, inputs: Inputs) -> float | None:
