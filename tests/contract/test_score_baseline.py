@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from tests.contract.baseline import Table, intervals, read_tables
 
+from milkbot.forecast import forecaster
 from milkbot.score import yardsticks
 from milkbot.score.bootstrap import Interval
 from milkbot.score.evaluate import Evaluation, difference, evaluate
 from milkbot.score.load import load
 from milkbot.score.moments import parse
 from milkbot.score.recording import Recording
+from milkbot.score.reliability import reliability
 from milkbot.score.rules import SCORES
 
 TIMES = ("prev18", "day10")
@@ -99,6 +101,24 @@ def test_sensitivity_to_what_was_not_traded_is_as_printed(
     row = {"prev18": "mid prev18, unpriced markets share max(0, 1 - sum of priced) instead of 0.005 each"}
     shared = evaluated(shared_data, "tape", "shared", at)
     assert printed(shared) == variants[row.get(at, "mid day10, the same")]
+
+
+@pytest.mark.parametrize("at", TIMES)
+def test_the_installed_market_forecaster_is_the_mid_wherever_anything_is_priced(shared_data: Path, at: str) -> None:
+    market = evaluated(shared_data, "tape", "mid", at)
+    installed = evaluate(recorded(shared_data, "tape"), forecaster.load("market"), parse(at))
+    priced = frozenset(one.event.ticker for one in market.answers if any(one.priced))
+    assert frozenset(one.event.ticker for one in installed.answers) == priced
+    assert all(set(difference(installed, market).of_events(name)) == {0.0} for name in SCORES)
+
+
+@pytest.mark.parametrize(("column", "at"), list(enumerate(TIMES)))
+def test_the_markets_calibration_is_as_printed(
+    shared_data: Path, tables: dict[str, list[Table]], column: int, at: str
+) -> None:
+    found = reliability(evaluated(shared_data, "tape", "mid", at))
+    printed_rows = [f"{one.mean:.4f} -> {one.frequency:.4f} ({one.markets:,})" for one in found]
+    assert printed_rows == [cells[column] for cells in heading(tables, "Set A (main)")[4].values()]
 
 
 def test_each_citys_scores_are_as_printed(shared_data: Path, tables: dict[str, list[Table]]) -> None:

@@ -24,6 +24,7 @@ COMMANDS = {
     "cancel-all": "milkbot.cli.cancel:cancel_all",
     "arm-live": "milkbot.cli.arming:arm_live",
     "series": "milkbot.cli.series:series",
+    "score": "milkbot.cli.score:score",
     "terms": "milkbot.cli.terms:terms",
     "simulate": "milkbot.simulator.cli:simulate",
     "history": "milkbot.cli.history:history",

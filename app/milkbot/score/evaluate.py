@@ -21,14 +21,19 @@ from milkbot.score.rules import EventScores, score
 class Answer:
     """What a forecaster answered to an event, bracket by bracket from cold to warm, and its scores.
 
-    `filled`: the brackets that had no price before the moment.
+    `priced`: whether each bracket had a price before the moment.
     """
 
     event: RecordedEvent
     moment: datetime
     probabilities: tuple[float, ...]
-    filled: int
+    priced: tuple[bool, ...]
     scores: EventScores
+
+    @property
+    def filled(self) -> int:
+        """How many brackets had no price."""
+        return self.priced.count(False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def evaluate(recording: Recording, forecaster: Forecaster, at: DecisionTime) -> 
             asked.append((event, inputs, answer))
     scored = score([answer for _, _, answer in asked], [event.winner for event, _, _ in asked])
     answers = tuple(
-        Answer(event, inputs.as_of, tuple(answer), sum(one.quote is None for one in inputs.brackets), scores)
+        Answer(event, inputs.as_of, tuple(answer), tuple(one.quote is not None for one in inputs.brackets), scores)
         for (event, inputs, answer), scores in zip(asked, scored, strict=True)
     )
     return Evaluation(forecaster.name, at, answers, dict(without))
@@ -119,7 +124,7 @@ def _asked(forecaster: Forecaster, inputs: Inputs) -> Sequence[float] | NoForeca
             return answer
         numbers = [float(one) for one in answer]
     except Exception as error:  # noqa: BLE001 - code of others: whatever it raises, it is no answer
-        return NoForecast(f"it raised {type(error).__name__}")
+        return NoForecast(f"it raised {type(error).__name__}: {error}")
     if len(numbers) != len(inputs.brackets) or not all(math.isfinite(one) and one >= 0 for one in numbers):
         return NoForecast("its answer is no distribution over the brackets")
     return numbers if sum(numbers) > 0 else NoForecast("its answer is no distribution over the brackets")

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from milkbot.domain.units import Price
 from milkbot.forecast import inputs as forecast_inputs
 from milkbot.forecast.inputs import Inputs, PointForecast, Quote, Trade
-from milkbot.score.events import RecordedEvent
+from milkbot.score.events import DataError, RecordedEvent
 
 LISTING: Final = "listing"
 PERSISTENCE: Final = "persistence"
@@ -19,6 +19,10 @@ HOTTEST: Final = timedelta(hours=15)
 """When the high is expected, after the start of the climate day."""
 _REPORTED_AFTER: Final = timedelta(hours=6)
 """The climate report of a day is out by then, after the end of the day."""
+
+
+class LookAheadError(DataError):
+    """Something that was not known at a moment was given out as known then. Every score of it is worthless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,18 @@ class Recording:
     forecasts: Mapping[str, Sequence[PointForecast]] | None = None
 
     def inputs(self, event: RecordedEvent, moment: datetime) -> Inputs:
-        """What a forecaster may know: records whose time is strictly before the moment, and no others."""
+        """What a forecaster may know: records whose time is strictly before the moment, and no others.
+
+        Raises LookAheadError where the recorded prices hand out a later one.
+        """
         known = self.prices.known(event, moment)
+        for bracket, seen in zip(event.brackets, known, strict=True):
+            stamps = [one.issued_at for one in (*seen.trades, *((seen.quote,) if seen.quote else ()))]
+            if any(stamp >= moment for stamp in stamps):
+                raise LookAheadError(
+                    f"{bracket.ticker}: a record of {max(stamps):%Y-%m-%d %H:%M:%S.%f} UTC was given out as known at "
+                    f"{moment:%Y-%m-%d %H:%M:%S} UTC; the reader of {self.name} is wrong, do not use its scores"
+                )
         return Inputs(
             as_of=moment,
             series=event.series,
