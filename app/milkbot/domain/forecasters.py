@@ -28,6 +28,11 @@ def installed() -> Mapping[str, EntryPoint]:
     return found
 
 
+def is_own(entry: EntryPoint) -> bool:
+    """Whether this package has it: it is of the release, and was tested with it."""
+    return entry.dist is not None and entry.dist.name == "milkbot"
+
+
 def package_of(entry: EntryPoint) -> str:
     """The distribution that an entry point is of, with its version."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.module

@@ -51,6 +51,16 @@ class Forecaster(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a forecaster says of itself."""
+
+    name: str
+    version: str
+    parameters_hash: str
+    needs_weather: bool
+
+
 class UnknownForecasterError(ValueError):
     """No installed package has a forecaster of that name, or the one that it has cannot be used."""
 
@@ -66,9 +76,7 @@ def load(name: str) -> Forecaster:
     entry = entries[name]
     try:
         found: Forecaster = entry.load()()
-        said = found.name
-        parameters_hash(found.parameters)
-        _ = (found.version, found.needs_weather, found.forecast)
+        said, _ = identity_of(found).name, found.forecast
     except Exception as error:
         raise UnknownForecasterError(
             f"forecaster {name!r} of {forecasters.package_of(entry)} cannot be used: {type(error).__name__}: {error}; "
@@ -81,9 +89,20 @@ def load(name: str) -> Forecaster:
     return found
 
 
+def identity_of(forecaster: Forecaster) -> Identity:
+    """What it says of itself."""
+    hashed, needs_weather = parameters_hash(forecaster.parameters), bool(forecaster.needs_weather)
+    return Identity(str(forecaster.name), storable(str(forecaster.version)), hashed, needs_weather)
+
+
 def parameters_hash(parameters: Mapping[str, object]) -> str:
     """Twelve hex digits that change with any parameter, not with their order. Raises ValueError or TypeError for what
     JSON does not have.
     """
     text = json.dumps(dict(parameters), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def storable(text: str) -> str:
+    """What a database takes as text, and of a length that a person reads."""
+    return text[:500].encode("utf-8", "replace").decode().replace("\0", "?")

@@ -1,7 +1,8 @@
 """What a forecaster is given: all that was known of one event as of a moment, and nothing that came later.
 
-Every input has the time at which its source issued it and the time at which we received it, and where it is stored the
-id of its snapshot. Times are aware, in UTC. Prices are dollars (Decimal), temperatures and probabilities are floats.
+Every input has the time at which its source issued it and the time at which we received it. The ids of the stored
+snapshots are with the stored forecast: no forecast depends on them. Times are aware, in UTC. Prices are dollars
+(Decimal), temperatures and probabilities are floats.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ class Quote:
     ask: Price | None
     issued_at: datetime
     received_at: datetime
-    snapshot_id: int | None = None
 
     @property
     def mid(self) -> Price | None:
@@ -72,7 +72,6 @@ class PointForecast:
     falls_at: datetime
     issued_at: datetime
     received_at: datetime
-    snapshot_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,6 @@ class Measurements:
     readings: tuple[Reading, ...]
     issued_at: datetime
     received_at: datetime
-    snapshot_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
