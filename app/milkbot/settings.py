@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from milkbot.db.session import DatabaseAddress
 from milkbot.domain.cities import all_series
+from milkbot.domain.forecasters import installed
 from milkbot.domain.modes import Exchange, TradingMode, exchange_of, mode_fits
 
 # How the text of a key begins, whatever its kind.
@@ -97,6 +98,8 @@ class Settings(BaseModel):
     max_daily_loss_pct: Percent = Decimal(5)
     unknown_deadline_min: Annotated[int, Field(ge=1, le=1440)] = 10
     order_style: Literal["immediate", "resting"] = "immediate"
+    forecaster: Annotated[str, Field(min_length=1)] = "normal"
+    forecaster_shadow: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     quote_expiry_sec: Annotated[int, Field(ge=60, le=86_400)] = 900
     quote_max_age_sec: Annotated[int, Field(ge=1, le=86_400)] = 600
     quote_close_guard_min: Annotated[int, Field(ge=1, le=1440)] = 30
@@ -134,6 +137,7 @@ class Settings(BaseModel):
         yield from self._exchange_problems()
         yield from self._series_problems()
         yield from self._key_problems()
+        yield from self._forecaster_problems()
 
     def _exchange_problems(self) -> Iterator[tuple[frozenset[str], str]]:
         try:
@@ -172,6 +176,35 @@ class Settings(BaseModel):
                     frozenset({name}),
                     f"{name.upper()} is not set, but TRADING_MODE={self.trading_mode} sends orders; set it",
                 )
+
+    def _forecaster_problems(self) -> Iterator[tuple[frozenset[str], str]]:
+        given = [name for name in ("forecaster", "forecaster_shadow") if name in self.model_fields_set]
+        if not given:
+            # The defaults are of this package, and looking takes time that every tick pays for.
+            return
+        try:
+            known = installed()
+        except ValueError as error:
+            yield frozenset(given), str(error)
+            return
+        for name in given:
+            value = getattr(self, name)
+            unknown = [one for one in ((value,) if isinstance(value, str) else value) if one not in known]
+            if unknown:
+                yield (
+                    frozenset({name}),
+                    (
+                        f"{name.upper()} holds {', '.join(unknown)}, which no installed package has; "
+                        f"use some of {', '.join(known)}, or install its package first"
+                    ),
+                )
+        if self.forecaster in self.forecaster_shadow:
+            yield (
+                frozenset({"forecaster_shadow"}),
+                f"FORECASTER_SHADOW holds {self.forecaster}, which is FORECASTER already; take it out of one of them",
+            )
+        if len(set(self.forecaster_shadow)) < len(self.forecaster_shadow):
+            yield frozenset({"forecaster_shadow"}), "FORECASTER_SHADOW holds a name twice; leave one"
 
     @property
     def exchange(self) -> Exchange:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from milkbot.db import evidence_tables, ops, risk_tables, rollup_tables
+from milkbot.db import evidence_tables, forecast_tables, ops, risk_tables, rollup_tables
 from milkbot.db.base import Base
 
 metadata = Base.metadata
 
-__all__ = ["Base", "evidence_tables", "metadata", "ops", "risk_tables", "rollup_tables"]
+__all__ = ["Base", "evidence_tables", "forecast_tables", "metadata", "ops", "risk_tables", "rollup_tables"]

@@ -48,6 +48,12 @@ def commit_intent(
     return session.execute(row.returning(Order.id)).scalar_one()
 
 
+def strategies_of(session: Session, mode: TradingMode, event_ticker: str) -> set[str]:
+    """The strategies that have an order in an event."""
+    wanted = select(Order.strategy_name).where(Order.trading_mode == mode, Order.event_ticker == event_ticker)
+    return set(session.scalars(wanted.distinct()))
+
+
 def adopt(
     session: Session,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from milkbot.db import ledger, orders, state, ticks
+from milkbot.db import forecasts, ledger, orders, state, ticks
 from milkbot.db.ops import Order
 from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.trading_state import TradingState
@@ -88,7 +88,35 @@ def _decide(check: Checks, sample: Sample, tick_id: int) -> int:
         "reasons": {"codes": ["smoke"]},
         "created_at": sample.happened,
     }
+    _forecast(check, sample, tick_id, weather_ids[0], market_ids[sample.ticker])
     return check.need(ticks.save_signals, session, [signal])[sample.ticker]
+
+
+def _forecast(check: Checks, sample: Sample, tick_id: int, weather_id: int, market_id: int) -> None:
+    """One of the live forecaster, and a challenger that failed."""
+    session, mode = check.session, sample.mode
+    live = {
+        "trading_mode": mode,
+        "tick_id": tick_id,
+        "event_ticker": sample.event,
+        "climate_day": sample.day,
+        "forecaster": STRATEGY,
+        "is_live": True,
+        "version": "1",
+        "parameters_hash": "0" * 12,
+        "as_of": sample.happened,
+        "lead_s": 3600,
+        "probabilities": [1.0],
+        "reason": None,
+        "detail": None,
+        "elapsed_ms": 0.1,
+        "weather_snapshot_id": weather_id,
+        "market_snapshot_ids": [market_id],
+    }
+    failed = {"forecaster": "challenger", "is_live": False, "probabilities": None, "reason": "forecaster_failed"}
+    check(forecasts.save, session, [live, {**live, **failed}])
+    check(forecasts.challenged_since, session, mode, sample.happened)
+    check(forecasts.of_day, session, mode, sample.day)
 
 
 def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
@@ -106,6 +134,7 @@ def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
     context = orders.IntentContext(signal_id, sample.event, sample.name, sample.day, STRATEGY, attempt=1)
     order_id = check.need(orders.commit_intent, session, intent, context, mode=mode, at=sample.happened)
     order = check.need(orders.order_by_id, session, order_id)
+    check(orders.strategies_of, session, mode, sample.event)
     check(orders.attempts, session, mode, sample.ticker, STRATEGY, sample.happened)
     check(orders.known_client_ids, session, [sample.name])
     check(orders.open_orders, session, mode)

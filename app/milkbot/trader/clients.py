@@ -47,5 +47,9 @@ def open_weather(settings: Settings, clock: Clock) -> Iterator[WeatherClient]:
 def open_trading_loop(settings: Settings, engine: Engine, clock: Clock | None = None) -> Iterator[TradingLoop]:
     """A trading loop whose clients are open for the length of the block."""
     used = clock or SystemClock()
-    with open_venue(settings, used) as venue, open_weather(settings, used) as weather:
-        yield TradingLoop(settings, engine, venue, weather, used)
+    with (
+        open_venue(settings, used) as venue,
+        open_weather(settings, used) as weather,
+        closing(TradingLoop(settings, engine, venue, weather, used)) as loop,
+    ):
+        yield loop

@@ -37,6 +37,7 @@ from milkbot.trader.reconcile import findings
 from milkbot.trader.reconcile.findings import FindingKind
 from milkbot.trader.reconcile.reconciler import Reconciled, Reconciler
 from milkbot.trader.report import Outcome, TickReport
+from milkbot.trader.strategies import strategy_of
 from milkbot.venue.client import KalshiClient
 from milkbot.weather.client import WeatherClient
 
@@ -56,13 +57,17 @@ class TradingLoop:
         self._clock = clock
         self._mode = settings.trading_mode
         deadline = timedelta(minutes=settings.unknown_deadline_min)
-        self._reconciler = Reconciler(engine, venue, clock, self._mode, deadline)
+        self._reconciler = Reconciler(engine, venue, clock, self._mode, deadline, strategy_of(settings.forecaster))
         self._decider = Decider(settings, engine, clock)
         self._quotes = quote_rules_of(settings)
 
     @property
     def _sends(self) -> bool:
         return self._mode is not TradingMode.SHADOW
+
+    def close(self) -> None:
+        """End the processes that ticks began."""
+        self._decider.close()
 
     def run_once(self) -> TickReport:
         """One tick. Raises LockHeldError when another one is running, NotPermittedError when live is not armed,
@@ -161,6 +166,7 @@ class TradingLoop:
             self._send(report, decided.orders, orders)
             report.counts.add_fills(self._reconciler.fills_only())
         self._report_health(report, covered)
+        self._decider.challenge(report, decided)
         return Outcome.COMPLETED
 
     def _reconcile(self, report: TickReport) -> Reconciled:

@@ -15,6 +15,7 @@ FACTS = {
     "event_ladders",
     "fills",
     "findings",
+    "forecasts",
     "market_snapshots",
     "order_events",
     "order_groups",

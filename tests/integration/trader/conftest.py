@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.exchange import Exchange, Keys, make_keys, served_exchange
+from tests.forecaster_packages import Install, installable
 from tests.integration.trader.processes import Scene, TickServer, scene_on, tick_server
 from tests.integration.trader.stage import Stage, staged
 from tests.postgres import Cluster, TestDatabase
@@ -61,3 +62,10 @@ def rivals(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     """A scene, and a second trader next to the scene's own."""
     with tick_server(tmp_path_factory.mktemp("rival") / "ticks.log") as second:
         yield scene, second
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Packages with a forecaster, for this process and those that it starts."""
+    with installable(tmp_path, monkeypatch) as put:
+        yield put

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -97,8 +97,11 @@ class Stage:
             cache_directory=self.settings.milkbot_cache_directory,
         )
         try:
-            with self.venue() as venue:
-                return TradingLoop(self.settings, self.engine, venue, weather, self.exchange).run_once()
+            with (
+                self.venue() as venue,
+                closing(TradingLoop(self.settings, self.engine, venue, weather, self.exchange)) as loop,
+            ):
+                return loop.run_once()
         finally:
             weather.close()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.forecaster_packages import BODY, Install
 from tests.patience import PATIENCE
-from tests.unit.forecast.conftest import BODY, Install
 from tests.unit.forecast.moments import event, quote
 
 from milkbot.forecast import host as hosts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.forecast.conftest import BODY, Install
+from tests.forecaster_packages import BODY, Install
 from tests.unit.forecast.moments import event, quote
 
 from milkbot.domain import forecasters

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from milkbot.errors import ConfigError, ExitCode
-from milkbot.load_settings import load_settings, warnings
-from milkbot.settings import Settings
+from milkbot.load_settings import load_needed, load_settings, warnings
+from milkbot.settings import LEDGER_SETTINGS, Settings
 
 SECRET = "correct horse battery"
 
@@ -165,3 +165,22 @@ def test_fingerprint_changes_only_with_settings_that_decide() -> None:
     )
     for name, value in (("KELLY_FRACTION", "0.1"), ("TRADING_SERIES", "KXHIGHNY"), ("BANKROLL", "1")):
         assert load_settings({name: value}).fingerprint() != same, name
+
+
+@pytest.mark.parametrize("name", ["FORECASTER", "FORECASTER_SHADOW"])
+def test_an_unknown_forecaster_is_answered_with_those_that_are_installed(name: str) -> None:
+    (problem,) = _problems({name: "norma"})
+    assert problem.startswith(f"{name} holds norma, which no installed package has; use some of ")
+    assert "market, normal" in problem
+
+
+def test_a_forecaster_is_no_challenger_of_itself() -> None:
+    (problem,) = _problems({"FORECASTER": "market", "FORECASTER_SHADOW": "normal, market"})
+    assert problem == "FORECASTER_SHADOW holds market, which is FORECASTER already; take it out of one of them"
+    (problem,) = _problems({"FORECASTER_SHADOW": "market,market"})
+    assert problem == "FORECASTER_SHADOW holds a name twice; leave one"
+
+
+def test_an_unknown_forecaster_does_not_keep_an_operator_from_acting() -> None:
+    _, problems = load_needed(LEDGER_SETTINGS, {"FORECASTER": "norma"})
+    assert [problem.split(" holds ")[0] for problem in problems] == ["FORECASTER"]

@@ -59,7 +59,7 @@ _REPOSITORIES: Final[Mapping[ModuleType, str]] = {
     order_groups: "newest record",
     order_rows: (
         "adopt commit_intent fills_without_order filled_by_order known_venue_orders move open_orders order_by_id "
-        "orders_of_client_ids"
+        "orders_of_client_ids strategies_of"
     ),
     quotes: "first_prices open_quotes",
     terms: "fee_schedules",
@@ -134,6 +134,8 @@ class Ledger:
 
     def add_order(self, state: OrderState = OrderState.PENDING, **values: Any) -> Order:
         """An order that is there already."""
+        event_ticker = str(values.get("ticker", "")).rpartition("-")[0]
+        values = {"strategy_name": "normal-by-lead", "event_ticker": event_ticker, **values}
         row = Order(id=len(self.orders) + 1, trading_mode=DEMO, state=state, **values)
         self.orders.append(row)
         return row
@@ -195,6 +197,10 @@ class Ledger:
     def open_orders(self, mode: TradingMode) -> list[Order]:
         assert mode is DEMO
         return [order for order in self.orders if OrderState(order.state) in OPEN]
+
+    def strategies_of(self, mode: TradingMode, event_ticker: str) -> set[str]:
+        del mode
+        return {order.strategy_name for order in self.orders if order.event_ticker == event_ticker}
 
     def order_by_id(self, order_id: int) -> Order:
         return next(order for order in self.orders if order.id == order_id)

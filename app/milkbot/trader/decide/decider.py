@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from milkbot.db import holds, ledger, risk_facts, ticks
+from milkbot.db import forecasts, holds, ledger, risk_facts, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db.session import transaction
 from milkbot.domain.clock import Clock
@@ -22,6 +22,7 @@ from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
 from milkbot.trader.decide import resting, strategy
 from milkbot.trader.decide.approval import approved
+from milkbot.trader.decide.forecasts import Forecast, Forecasters
 from milkbot.trader.decide.proposals import Candidate
 from milkbot.trader.decide.quoting import AT_ONCE, sending
 from milkbot.trader.decide.rules import quote_rules_of, strategy_rules_of
@@ -36,7 +37,7 @@ from milkbot.trader.observe.snapshots import SnapshotIds
 from milkbot.trader.orders.order_group import Group
 from milkbot.trader.refused import LOOK_BACK, LeftAlone, left_alone
 from milkbot.trader.report import TickReport
-from milkbot.trader.strategies import NORMAL_BY_LEAD
+from milkbot.trader.strategies import strategy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class Decided:
 
     orders: tuple[ReadyOrder, ...]
     candidates: Mapping[str, Candidate]
+    observed: Sequence[Observed]
+    snapshots: SnapshotIds
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,9 @@ class _Basis:
 
 
 class Decider:
-    """The part of a tick between reading and sending. It writes snapshots, signals and denials; it sends nothing."""
+    """The part of a tick between reading and sending. It writes snapshots, forecasts, signals and denials; it sends
+    nothing.
+    """
 
     def __init__(self, settings: Settings, engine: Engine, clock: Clock) -> None:
         self._settings = settings
@@ -89,16 +95,26 @@ class Decider:
         self._clock = clock
         self._mode = settings.trading_mode
         self._quotes = quote_rules_of(settings)
+        self._forecasters = Forecasters(settings)
+        self._strategy = strategy_of(settings.forecaster)
+
+    def close(self) -> None:
+        """End the forecasters' processes."""
+        self._forecasters.close()
 
     def decide(self, report: TickReport, observed: Sequence[Observed], account: AccountState) -> Decided:
         """Store what was seen and one decision for every market, and what the risk engine says of each order."""
+        as_of = self._clock.now()
+        # Outside of a transaction: nobody knows how long it takes.
+        by_event = self._forecasters.live(observed, as_of)
         now = self._clock.now()
         with transaction(self._engine) as session:
             ids = self._store_observed(session, report.tick_id, observed, now)
+            forecasts.save(session, [one.row(self._mode, report.tick_id, ids) for one in by_event.values()])
             basis = self._read_basis(session, account, now)
-            candidates = tuple(_candidates(observed, basis, now))
+            candidates = tuple(_candidates(observed, by_event, basis, now))
             signal_ids = self._store_signals(session, report.tick_id, ids, candidates, now)
-            ticks.touch(session, touched_buckets(self._mode, observed))
+            ticks.touch(session, touched_buckets(self._mode, observed, self._strategy))
             report.weather = weather_report(candidates, now)
             _count(report, observed, candidates)
             passed = self._pass_risk_engine(session, report, observed, candidates, basis, account, now)
@@ -106,7 +122,19 @@ class Decider:
                 self._order(session, candidate, signal_ids[candidate.market.ticker], account, now)
                 for candidate in passed
             )
-        return Decided(orders, {candidate.market.ticker: candidate for candidate in candidates})
+        by_market = {candidate.market.ticker: candidate for candidate in candidates}
+        return Decided(orders, by_market, observed, ids, as_of)
+
+    def challenge(self, report: TickReport, decided: Decided) -> None:
+        """Ask the challengers of what was decided on, and store what they answer."""
+        if not self._forecasters.challengers:
+            return
+        hour = decided.as_of.replace(minute=0, second=0, microsecond=0)
+        with transaction(self._engine) as session:
+            known = forecasts.challenged_since(session, self._mode, hour)
+        made = self._forecasters.challenge(decided.observed, decided.as_of, known)
+        with transaction(self._engine) as session:
+            forecasts.save(session, [one.row(self._mode, report.tick_id, decided.snapshots) for one in made])
 
     def _store_observed(
         self, session: Session, tick_id: int, observed: Sequence[Observed], now: datetime
@@ -129,7 +157,7 @@ class Decider:
         self, session: Session, tick_id: int, ids: SnapshotIds, candidates: Sequence[Candidate], now: datetime
     ) -> dict[str, int]:
         """Store every decision; returns the id of each market's signal."""
-        rows = [signal_row(self._mode, tick_id, ids, candidate, now) for candidate in candidates]
+        rows = [signal_row(self._mode, tick_id, ids, candidate, self._strategy, now) for candidate in candidates]
         return ticks.save_signals(session, rows)
 
     def _pass_risk_engine(
@@ -167,10 +195,10 @@ class Decider:
         decision, market, seen = candidate.decision, candidate.market, candidate.seen
         leg, price = decision.bought
         sells = decision.action is Action.SELL
-        attempt = 1 + order_rows.attempts(session, self._mode, market.ticker, NORMAL_BY_LEAD, now)
+        attempt = 1 + order_rows.attempts(session, self._mode, market.ticker, self._strategy, now)
         how = AT_ONCE if sells else sending(self._quotes, market.close_time, account.pause_at, now)
         intent = OrderIntent(
-            client_order_id=client_order_id(self._mode, market.ticker, NORMAL_BY_LEAD, now, attempt),
+            client_order_id=client_order_id(self._mode, market.ticker, self._strategy, now, attempt),
             ticker=market.ticker,
             side=side_of(leg),
             count=decision.count,
@@ -188,20 +216,23 @@ class Decider:
             seen.event.ticker,
             seen.city.code,
             seen.event.climate_day,
-            NORMAL_BY_LEAD,
+            self._strategy,
             attempt,
         )
         return ReadyOrder(intent, context)
 
 
-def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> Iterator[Candidate]:
+def _candidates(
+    observed: Sequence[Observed], by_event: Mapping[str, Forecast], basis: _Basis, now: datetime
+) -> Iterator[Candidate]:
     others = frozenset(order.ticker for stake in basis.exposure.stakes.values() for order in stake.ledger.orders)
     for seen in observed:
+        forecast = by_event[seen.event.ticker]
         view = EventView(
             event=seen.event,
             series=seen.series,
             fees=seen.fees,
-            weather=seen.weather,
+            forecast=forecast.decided_by,
             orderbooks=seen.orderbooks,
             held=basis.held,
             open_orders=basis.own.markets,
@@ -211,7 +242,7 @@ def _candidates(observed: Sequence[Observed], basis: _Basis, now: datetime) -> I
             pause_at=basis.own.pause_at,
         )
         for market, decision in zip(seen.event.markets, strategy.decide(view, basis.rules, now), strict=True):
-            yield Candidate(seen, market, decision)
+            yield Candidate(seen, market, decision, forecast.weather_problem)
 
 
 def _count(report: TickReport, observed: Sequence[Observed], candidates: Sequence[Candidate]) -> None:

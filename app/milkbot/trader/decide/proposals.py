@@ -15,7 +15,7 @@ from milkbot.risk.engine import MarketFacts
 from milkbot.risk.exposure import OpenOrder
 from milkbot.risk.portfolio import Exposure, Proposal
 from milkbot.risk.terms import Terms
-from milkbot.trader.decide.strategy import Action, Decision
+from milkbot.trader.decide.strategy import Action, Decision, Reason
 from milkbot.trader.observe.observation import Observed
 
 
@@ -26,6 +26,8 @@ class Candidate:
     seen: Observed
     market: Market
     decision: Decision
+    weather_problem: Reason | None = None
+    """What is missing of its weather, also where its forecaster does without."""
 
 
 def proposal_of(candidate: Candidate, held: Count, exposure: Exposure) -> Proposal:

@@ -40,7 +40,6 @@ def strategy_rules_of(settings: Settings, limits: Limits, exposure: Exposure, fa
         max_spread=limits.spread,
         max_gap=settings.max_model_market_gap,
         max_orderbook_age=limits.orderbook_age,
-        max_forecast_age=limits.forecast_age,
         sizing=SizingRules(settings.kelly_fraction * factor, limits.trade, limits.position),
         wealth=Cash(min(settings.bankroll, exposure.cash + exposure.total)),
         quotes=quotes if quotes.rests else None,

@@ -11,11 +11,10 @@ from milkbot.trader.decide.proposals import Candidate
 from milkbot.trader.decide.strategy import Action, Decision
 from milkbot.trader.observe.observation import Observed
 from milkbot.trader.observe.snapshots import SnapshotIds
-from milkbot.trader.strategies import NORMAL_BY_LEAD
 
 
 def signal_row(
-    mode: TradingMode, tick_id: int, snapshots: SnapshotIds, candidate: Candidate, now: datetime
+    mode: TradingMode, tick_id: int, snapshots: SnapshotIds, candidate: Candidate, strategy: str, now: datetime
 ) -> dict[str, Any]:
     """The columns of the candidate's signal."""
     decision, seen = candidate.decision, candidate.seen
@@ -28,10 +27,9 @@ def signal_row(
         "event_ticker": seen.event.ticker,
         "city_code": seen.city.code,
         "climate_day": seen.event.climate_day,
-        "strategy_name": NORMAL_BY_LEAD,
+        "strategy_name": strategy,
         "decision": str(decision.action) if decision.action is Action.HOLD else f"{decision.action}_{decision.leg}",
         "p_yes": decision.p_yes,
-        "forecast_sd_f": decision.sd_f,
         "edge": decision.edge,
         "price": decision.price,
         "count": decision.count,
@@ -47,7 +45,7 @@ def _reasons(decision: Decision) -> dict[str, Any]:
     return why
 
 
-def touched_buckets(mode: TradingMode, observed: Sequence[Observed]) -> list[dict[str, Any]]:
+def touched_buckets(mode: TradingMode, observed: Sequence[Observed], strategy: str) -> list[dict[str, Any]]:
     """The rollup buckets that count decisions."""
     days = sorted({seen.event.climate_day for seen in observed})
-    return [{"trading_mode": mode, "bucket": "strategy", "key": NORMAL_BY_LEAD, "day": day} for day in days]
+    return [{"trading_mode": mode, "bucket": "strategy", "key": strategy, "day": day} for day in days]

@@ -14,14 +14,10 @@ from milkbot.domain.markets import Event, Market, MarketStatus
 from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import Leg
 from milkbot.domain.units import ONE, ZERO, Cash, Count, Price, complement, round_down
-from milkbot.forecast.normal import bracket_probabilities, spread_f
 from milkbot.sizing.fraction import SizingRules, target_count
 from milkbot.trader.decide.exits import Sale, sale_due
 from milkbot.trader.decide.quoting import QuoteRules, is_guarded, quote_price
-from milkbot.trader.observe.observation import CityWeather
 from milkbot.trader.refused import LeftAlone
-from milkbot.weather.errors import ElsewhereError
-from milkbot.weather.measured import OLDEST
 
 VERSION = 1
 
@@ -50,6 +46,10 @@ class Reason(StrEnum):
     OBSERVATION_UNAVAILABLE = "observation_unavailable"
     OBSERVATION_MISSING = "observation_missing"
     OBSERVATION_STALE = "observation_stale"
+    NO_FORECAST = "no_forecast"
+    FORECASTER_FAILED = "forecaster_failed"
+    FORECASTER_LATE = "forecaster_late"
+    FORECASTER_NONSENSE = "forecaster_nonsense"
     BOOK_MISSING = "book_missing"
     BOOK_STALE = "book_stale"
     SIDE_EMPTY = "side_empty"
@@ -73,7 +73,7 @@ WEATHER_REASONS = (
     Reason.OBSERVATION_MISSING,
     Reason.OBSERVATION_STALE,
 )
-"""Those that hold every market of an event: its weather was not seen, or not well enough."""
+"""Those that hold every market of an event whose forecaster needs its weather: it was not seen, or not well enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,17 @@ class StrategyRules:
     max_spread: Decimal
     max_gap: Decimal
     max_orderbook_age: timedelta
-    max_forecast_age: timedelta
     sizing: SizingRules
     wealth: Cash
     quotes: QuoteRules | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventForecast:
+    """The probabilities that an event is decided by, in its markets' order, or the reason for none."""
+
+    probabilities: tuple[float, ...] | None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ class EventView:
     event: Event
     series: Series
     fees: FeeSchedule
-    weather: CityWeather
+    forecast: EventForecast
     orderbooks: dict[str, OrderBook]
     held: Mapping[str, Count]
     open_orders: frozenset[str] = frozenset()
@@ -133,7 +140,6 @@ class Decision:
     action: Action
     reasons: tuple[Reason, ...]
     p_yes: float | None = None
-    sd_f: float | None = None
     leg: Leg | None = None
     price: Price | None = None
     edge: Decimal | None = None
@@ -164,49 +170,18 @@ class _Offer:
 
 def decide(view: EventView, rules: StrategyRules, now: datetime) -> tuple[Decision, ...]:
     """One decision for each market of the event, in the event's order."""
-    forecast, measured = view.weather.forecast, view.weather.measured
-    problem = _forecast_problem(view.weather, rules, now) or _observation_problem(view, now)
-    if problem is not None or forecast is None:
-        reason = problem or Reason.FORECAST_MISSING
+    chances = view.forecast.probabilities
+    if chances is None:
+        reason = view.forecast.reason or Reason.NO_FORECAST
         return tuple(Decision(market.ticker, Action.HOLD, (reason,)) for market in view.event.markets)
-    extreme = view.series.extreme
-    sd = spread_f((forecast.falls_at - now) / timedelta(hours=1))
-    strikes = [market.strike for market in view.event.markets]
-    so_far = measured.so_far(extreme) if measured else None
-    chances = bracket_probabilities(forecast.degrees_f, sd, strikes, so_far, extreme)
     return tuple(
-        _decide_market(view, market, chance, sd, rules, now)
+        _decide_market(view, market, chance, rules, now)
         for market, chance in zip(view.event.markets, chances, strict=True)
     )
 
 
-def _forecast_problem(weather: CityWeather, rules: StrategyRules, now: datetime) -> Reason | None:
-    if isinstance(weather.forecast_error, ElsewhereError):
-        return Reason.FORECAST_ELSEWHERE
-    if weather.forecast is None:
-        return Reason.FORECAST_MISSING
-    if now - weather.forecast.issued_at > rules.max_forecast_age:
-        return Reason.FORECAST_STALE
-    return None
-
-
-def _observation_problem(view: EventView, now: datetime) -> Reason | None:
-    """A day that has begun is traded by what was measured of it: blind to that, the market knows more."""
-    start, end = view.city.day_bounds(view.event.climate_day)
-    if not start <= now < end:
-        return None
-    if view.weather.measured is None:
-        return Reason.OBSERVATION_UNAVAILABLE
-    newest = view.weather.measured.newest
-    if newest is None:
-        return Reason.OBSERVATION_MISSING
-    return Reason.OBSERVATION_STALE if now - newest.observed_at > OLDEST else None
-
-
-def _decide_market(
-    view: EventView, market: Market, chance: float, sd: float, rules: StrategyRules, now: datetime
-) -> Decision:
-    looked_at = Decision(market.ticker, Action.HOLD, (), chance, sd, left_alone=view.left_alone.get(market.ticker))
+def _decide_market(view: EventView, market: Market, chance: float, rules: StrategyRules, now: datetime) -> Decision:
+    looked_at = Decision(market.ticker, Action.HOLD, (), chance, left_alone=view.left_alone.get(market.ticker))
     orderbook = view.orderbooks.get(market.ticker)
     problem = _market_problem(view, market, now) or _orderbook_problem(orderbook, rules, now)
     if problem is not None or orderbook is None:

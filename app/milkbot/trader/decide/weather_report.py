@@ -10,7 +10,7 @@ from typing import Final
 
 from milkbot.domain.cities import Extreme
 from milkbot.trader.decide.proposals import Candidate
-from milkbot.trader.decide.strategy import WEATHER_REASONS, Reason
+from milkbot.trader.decide.strategy import Reason
 from milkbot.trader.observe.observation import CityWeather
 from milkbot.trader.report import CityReport
 from milkbot.weather.measured import Measured
@@ -45,9 +45,9 @@ def _measured(events: Sequence[Candidate]) -> dict[date, Measured]:
 
 
 def _problems(event: Candidate, now: datetime) -> Iterator[str]:
-    reason, weather, seen = event.decision.reasons[0], event.seen.weather, event.seen
+    reason, weather, seen = event.weather_problem, event.seen.weather, event.seen
     code, day = seen.city.code, f"{seen.event.climate_day:%d %b}"
-    if reason in WEATHER_REASONS and not _is_over(event, reason, now):
+    if reason is not None and not _is_over(event, reason, now):
         name = f"{code} {day}" if seen.series.extreme is Extreme.HIGH else f"{code} {seen.series.extreme} {day}"
         yield f"{name}: {reason}{_detail(weather)}"
     if weather.measured is not None and weather.measured.many_left_out:

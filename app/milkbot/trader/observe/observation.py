@@ -42,6 +42,8 @@ class CityWeather:
     measured: Measured | None = None
     forecast_error: WeatherReadError | None = None
     observation_error: WeatherReadError | None = None
+    measured_at: datetime | None = None
+    """When the measurements were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +133,16 @@ def _event_tickers(series: Sequence[str], now: datetime) -> list[str]:
     return [event_ticker(ticker, day) for ticker in series for day in days]
 
 
+_Read = tuple[Measured | None, WeatherReadError | None, datetime | None]
+
+
 class _Weather:
     """The weather of a tick. What was measured of a city's day is read once, for its high and its low."""
 
     def __init__(self, client: WeatherClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._measured: dict[tuple[City, date], tuple[Measured | None, WeatherReadError | None]] = {}
+        self._measured: dict[tuple[City, date], _Read] = {}
 
     def of(self, series: Series, day: date) -> CityWeather:
         """What the service says of a series' climate day."""
@@ -150,16 +155,16 @@ class _Weather:
             forecast_error = error
         if (city, day) not in self._measured:
             self._measured[city, day] = self._read_measured(city, day)
-        measured, observation_error = self._measured[city, day]
-        return CityWeather(forecast, measured, forecast_error, observation_error)
+        measured, observation_error, read_at = self._measured[city, day]
+        return CityWeather(forecast, measured, forecast_error, observation_error, read_at)
 
-    def _read_measured(self, city: City, day: date) -> tuple[Measured | None, WeatherReadError | None]:
+    def _read_measured(self, city: City, day: date) -> _Read:
         now = self._clock.now()
         start, end = city.day_bounds(day)
         if not start <= now < end:
-            return None, None
+            return None, None, None
         try:
-            return self._client.measured(city, start, now), None
+            return self._client.measured(city, start, now), None, self._clock.now()
         except WeatherReadError as error:
             log.warning("observations missing", city=city.code, day=day.isoformat(), problem=str(error))
-            return None, error
+            return None, error, None

@@ -35,10 +35,17 @@ def origin_of(order: VenueOrder) -> Origin:
     return Origin.FOUND if order.client_order_id.startswith(OURS) else Origin.MANUAL
 
 
-def adopt(session: Session, mode: TradingMode, listed: Iterable[VenueOrder], at: datetime) -> list[Found]:
+def adopt(
+    session: Session,
+    mode: TradingMode,
+    listed: Iterable[VenueOrder],
+    at: datetime,
+    strategy: str = NORMAL_BY_LEAD,
+) -> list[Found]:
     """Take orders of our markets that are not in the ledger into it, as pending: evidence then says what they are.
 
-    Of those that are over only the ones that were filled count. Returns a finding for each.
+    Of those that are over only the ones that were filled count. Ours are taken to be of `strategy`: their names do not
+    tell. Returns a finding for each.
     """
     candidates = [order for order in listed if parse_ticker(order.ticker) is not None and _counts(order)]
     known = order_rows.known_venue_orders(
@@ -49,7 +56,7 @@ def adopt(session: Session, mode: TradingMode, listed: Iterable[VenueOrder], at:
     )
     strangers = {order.order_id: order for order in candidates if not known & {order.order_id, order.client_order_id}}
     for order in strangers.values():
-        _insert(session, mode, order, at)
+        _insert(session, mode, order, strategy, at)
     return [_found(order) for order in strangers.values()]
 
 
@@ -74,7 +81,7 @@ def _counts(order: VenueOrder) -> bool:
     return order.remaining_count > ZERO or order.fill_count > ZERO
 
 
-def _insert(session: Session, mode: TradingMode, order: VenueOrder, at: datetime) -> None:
+def _insert(session: Session, mode: TradingMode, order: VenueOrder, strategy: str, at: datetime) -> None:
     parsed = parse_ticker(order.ticker)
     if parsed is None:
         raise ValueError(f"{order.ticker} is of no series of ours")
@@ -89,7 +96,7 @@ def _insert(session: Session, mode: TradingMode, order: VenueOrder, at: datetime
         event_ticker=parsed.event_ticker,
         city_code=parsed.city.code,
         climate_day=parsed.climate_day,
-        strategy=NORMAL_BY_LEAD if origin is Origin.FOUND else NO_STRATEGY,
+        strategy=strategy if origin is Origin.FOUND else NO_STRATEGY,
         side=order.side,
         price=order.price,
         count=Count(max(order.initial_count, order.fill_count + order.remaining_count)),

@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from milkbot.db import ledger, ticks
+from milkbot.db import orders as order_rows
 from milkbot.db.ops import Order
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.positions import Fill, Position, execution_order
 from milkbot.domain.settlement import payment
 from milkbot.domain.units import ZERO, Cash, Price
-from milkbot.trader.strategies import NO_STRATEGY, NORMAL_BY_LEAD
+from milkbot.trader.strategies import NO_STRATEGY
 from milkbot.trader.tickers import ParsedTicker, parse_ticker
 from milkbot.venue.values import VenueSettlement
 
@@ -188,8 +189,9 @@ def _paid(position: Position, yes_value: Price) -> dict[str, Decimal]:
 
 
 def _touch(session: Session, mode: TradingMode, parsed: ParsedTicker, moment: datetime) -> None:
-    """Note the rollup buckets of a fact. A fill may be of our strategy or of none, and change from this to that."""
-    day, names = parsed.climate_day, (NORMAL_BY_LEAD, NO_STRATEGY)
+    """Note the rollup buckets of a fact. A fill may be of a strategy or of none, and change from this to that."""
+    day = parsed.climate_day
+    names = sorted({NO_STRATEGY} | order_rows.strategies_of(session, mode, parsed.event_ticker))
     ticks.touch(
         session,
         [

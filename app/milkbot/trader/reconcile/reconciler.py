@@ -27,6 +27,7 @@ from milkbot.trader.reconcile.bookkeeping import record_fills, record_settlement
 from milkbot.trader.reconcile.cash import CashView
 from milkbot.trader.reconcile.findings import FindingKind, Found
 from milkbot.trader.reconcile.statement import Reach, Statement, read_statement
+from milkbot.trader.strategies import NORMAL_BY_LEAD
 from milkbot.trader.tickers import parse_ticker
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.values import VenueOrder
@@ -53,7 +54,8 @@ class Reconciled:
 class Reconciler:
     """Reads the account's orders, fills, positions, settlements and balance, and brings the database in line.
 
-    An order that neither side explains for `deadline` is reported as overdue.
+    An order that neither side explains for `deadline` is reported as overdue. One that is ours and was lost is taken to
+    be of `strategy`.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Reconciler:
         clock: Clock,
         mode: TradingMode,
         deadline: timedelta = timedelta(minutes=10),
+        strategy: str = NORMAL_BY_LEAD,
     ) -> None:
         self._engine = engine
         self._venue = venue
         self._clock = clock
         self._mode = mode
         self._deadline = deadline
+        self._strategy = strategy
 
     def run(self, tick_id: int) -> Reconciled:
         """One pass over everything, and a second, longer one where positions or cash do not agree after the first.
@@ -113,7 +117,7 @@ class Reconciler:
         failpoints.reach("account.read")
         mode, now = self._mode, self._clock.now()
         with transaction(self._engine) as session:
-            found = adoption.adopt(session, mode, statement.orders, now)
+            found = adoption.adopt(session, mode, statement.orders, now, self._strategy)
             listing = evidence.Listing(statement.orders, statement.as_of, now, statement.unlisted)
             seen = evidence.apply(session, mode, listing, self._deadline)
             self._note_unresolved(session, tick_id, seen.unresolved)

@@ -12,7 +12,7 @@ from milkbot.domain.cities import series_of
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.markets import Event, Market, MarketStatus, Strike, StrikeType
 from milkbot.trader.decide.proposals import Candidate
-from milkbot.trader.decide.strategy import Action, Decision, Reason
+from milkbot.trader.decide.strategy import WEATHER_REASONS, Action, Decision, Reason
 from milkbot.trader.decide.weather_report import weather_report
 from milkbot.trader.observe.observation import CityWeather, Observed
 from milkbot.trader.report import CityReport
@@ -39,7 +39,8 @@ def candidates(weather: CityWeather, reason: Reason, day: date = DAY, markets: i
     )
     event = Event(ticker, "KXHIGHNY", day, mutually_exclusive=True, markets=(market,) * markets)
     seen = Observed(event, SERIES, FeeSchedule(FeeType.QUADRATIC, Decimal(1)), weather, {})
-    return [Candidate(seen, market, Decision(market.ticker, Action.HOLD, (reason,)))] * markets
+    problem = reason if reason in WEATHER_REASONS else None
+    return [Candidate(seen, market, Decision(market.ticker, Action.HOLD, (reason,)), problem)] * markets
 
 
 def report(weather: CityWeather, reason: Reason, now: datetime = NOON) -> CityReport:

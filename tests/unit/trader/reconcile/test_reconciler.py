@@ -55,8 +55,8 @@ def points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], list
     return reached
 
 
-def reconciler(ledger: Ledger, account: Account, **options: timedelta) -> Reconciler:
-    return Reconciler(ledger.engine, account, FakeClock(NOW), DEMO, **options)
+def reconciler(ledger: Ledger, account: Account, deadline: timedelta = timedelta(minutes=10)) -> Reconciler:
+    return Reconciler(ledger.engine, account, FakeClock(NOW), DEMO, deadline)
 
 
 def run(ledger: Ledger, account: Account) -> Reconciled:
