@@ -265,14 +265,14 @@ def test_held_contracts_are_not_bought_again(view: Watched) -> None:
     assert part == whole - 10
 
 
-def held(view: EventView, contracts: str, bid: str, ask: str, size: int = 100) -> EventView:
+def held(view: Watched, contracts: str, bid: str, ask: str, size: int = 100) -> Watched:
     """A position in the bracket 32-33, whose probability is about 0.29, and what the market offers for it."""
     ticker = f"{EVENT}-M2"
     books = {**view.orderbooks, ticker: orderbook(ticker, bid, ask, size)}
     return replace(view, held={ticker: Count(Decimal(contracts))}, orderbooks=books)
 
 
-def test_a_held_yes_is_sold_at_its_bid_when_its_edge_is_gone(view: EventView) -> None:
+def test_a_held_yes_is_sold_at_its_bid_when_its_edge_is_gone(view: Watched) -> None:
     decision = third(held(view, "30", "0.40", "0.42"))
     assert (decision.action, decision.reasons) == (Action.SELL, (Reason.EXIT_EDGE_GONE,))
     assert (decision.leg, decision.price, decision.count) == (Leg.YES, Price(Decimal("0.40")), Count(Decimal(30)))
@@ -282,20 +282,20 @@ def test_a_held_yes_is_sold_at_its_bid_when_its_edge_is_gone(view: EventView) ->
     assert decision.bought == (Leg.NO, Decimal("0.60"))
 
 
-def test_a_held_no_is_sold_at_its_own_bid_when_its_edge_is_gone(view: EventView) -> None:
+def test_a_held_no_is_sold_at_its_own_bid_when_its_edge_is_gone(view: Watched) -> None:
     decision = third(held(view, "-30", "0.14", "0.16"))
     assert (decision.action, decision.reasons) == (Action.SELL, (Reason.EXIT_EDGE_GONE,))
     assert (decision.leg, decision.price, decision.count) == (Leg.NO, Price(Decimal("0.84")), Count(Decimal(30)))
     assert decision.bought == (Leg.YES, Decimal("0.16"))
 
 
-def test_a_decision_to_buy_buys_the_leg_that_it_names(view: EventView) -> None:
+def test_a_decision_to_buy_buys_the_leg_that_it_names(view: Watched) -> None:
     assert third(view).bought == (Leg.YES, Decimal("0.16"))
     with pytest.raises(ValueError, match="the decision to hold M names no leg or no price"):
         assert Decision("M", Action.HOLD, (Reason.SPREAD_WIDE,)).bought
 
 
-def test_the_other_leg_is_not_taken_while_one_is_held(view: EventView) -> None:
+def test_the_other_leg_is_not_taken_while_one_is_held(view: Watched) -> None:
     """It would close a position and open another one in one order; a sale that does not pay for the spread is none."""
     wide = replace(RULES, exit_margin=Decimal("0.08"))
     decision = third(held(view, "30", "0.40", "0.42"), wide)
@@ -321,19 +321,19 @@ def test_the_other_leg_is_not_taken_while_one_is_held(view: EventView) -> None:
     ],
 )
 def test_nothing_is_sold_on_doubtful_data_or_where_an_order_is_open(
-    view: EventView, change: dict[str, object], reason: Reason
+    view: Watched, change: dict[str, object], reason: Reason
 ) -> None:
     decision = third(replace(held(view, "30", "0.40", "0.42"), **change))  # type: ignore[arg-type]  # one field each, by name
     assert (decision.action, decision.reasons) == (Action.HOLD, (reason,))
 
 
-def test_another_market_s_order_does_not_stop_a_sale(view: EventView) -> None:
+def test_another_market_s_order_does_not_stop_a_sale(view: Watched) -> None:
     other = frozenset({f"{EVENT}-M1"})
     sold = third(replace(held(view, "30", "0.40", "0.42"), open_orders=other, others_orders=other))
     assert sold.action is Action.SELL
 
 
-def test_a_quote_s_market_is_described_by_what_would_be_bid_and_not_by_a_sale(view: EventView) -> None:
+def test_a_quote_s_market_is_described_by_what_would_be_bid_and_not_by_a_sale(view: Watched) -> None:
     """What becomes of an open quote is decided by this price."""
     quoting = replace(RULES, quotes=QUOTES)
     seen = held(view, "30", "0.40", "0.42")
@@ -343,7 +343,7 @@ def test_a_quote_s_market_is_described_by_what_would_be_bid_and_not_by_a_sale(vi
     assert (sold.action, sold.leg, sold.price) == (Action.SELL, Leg.YES, Decimal("0.40"))
 
 
-def test_a_sale_needs_neither_a_narrow_spread_nor_a_price_that_may_be_bought(view: EventView) -> None:
+def test_a_sale_needs_neither_a_narrow_spread_nor_a_price_that_may_be_bought(view: Watched) -> None:
     wide = third(held(view, "30", "0.40", "0.45"))
     assert (wide.action, wide.price) == (Action.SELL, Decimal("0.40"))
     start, _ = view.city.day_bounds(DAY)
