@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 from tests.contract.baseline import Table, intervals, read_tables
+from tests.contract.measured import evaluated, recorded
 
 from milkbot.forecast import forecaster
 from milkbot.score import yardsticks
 from milkbot.score.bootstrap import Interval
 from milkbot.score.evaluate import Evaluation, difference, evaluate
-from milkbot.score.load import load
 from milkbot.score.moments import parse
-from milkbot.score.recording import Recording
 from milkbot.score.reliability import reliability
 from milkbot.score.rules import SCORES
 
 TIMES = ("prev18", "day10")
-
-
-@cache
-def recorded(folder: Path, kind: str) -> Recording:
-    """Read once for all tests."""
-    (found,) = load(folder, kind)
-    return found
-
-
-@cache
-def evaluated(folder: Path, kind: str, name: str, at: str) -> Evaluation:
-    """A yardstick on one kind of the recorded data, once for all tests."""
-    found = yardsticks.find(name)
-    assert found is not None
-    return evaluate(recorded(folder, kind), found, parse(at))
 
 
 def printed(evaluation: Evaluation, *, has_fills: bool = True) -> list[str]:
