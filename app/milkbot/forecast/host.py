@@ -68,6 +68,7 @@ class Host:
         self.name = name
         self._seconds = seconds
         self._ends = math.inf
+        self._unusable: LateError | FailedError | None = None
         entry = forecasters.installed().get(name)
         runs_here = entry is None or forecasters.is_own(entry)
         self._runner: _Runner = _InProcess(load(name)) if runs_here else ForecasterProcess(name)
@@ -82,11 +83,22 @@ class Host:
     def begin(self) -> None:
         """Begin a tick: the time for all its events is whole again."""
         self._ends = time.monotonic() + self._seconds
+        self._unusable = None
+
+    def identify(self) -> Identity:
+        """What it says of itself; it is started for that, once a tick. Raises LateError or FailedError."""
+        if self._unusable is not None:
+            raise self._unusable
+        try:
+            return self._runner.identity(self._left(START_SECONDS))
+        except (LateError, FailedError) as error:
+            self._unusable = error
+            raise
 
     def identity(self) -> Identity | None:
-        """What it says of itself. It is started for that; None where that fails, and the outcomes say why."""
+        """The same; None where that fails, and the outcomes say why."""
         with suppress(LateError, FailedError):
-            return self._runner.identity(self._left(START_SECONDS))
+            return self.identify()
         return None
 
     def forecast(self, inputs: Inputs) -> Outcome:
@@ -101,7 +113,7 @@ class Host:
 
     def _judged(self, inputs: Inputs) -> tuple[tuple[float, ...] | None, Failure | None, str]:
         try:
-            self._runner.identity(self._left(START_SECONDS))
+            self.identify()
             said = self._runner.answer(inputs, self._left(EVENT_SECONDS))
             if isinstance(said, NoForecast):
                 return None, Failure.NO_FORECAST, said.reason

@@ -154,7 +154,8 @@ def test_one_that_does_not_start_in_time_is_late(begin: Begin, monkeypatch: pyte
 def test_once_the_time_of_a_tick_is_over_every_event_is_late(begin: Begin) -> None:
     host = begin(own("import time; time.sleep(9999)"), SHORT)
     assert {host.forecast(TWO).failure for _ in range(3)} == {Failure.LATE}
-    assert failure(host.forecast(TWO)) == (Failure.LATE, "the 0.2 s for all events of a tick are over")
+    with Host("market", seconds=0.0) as over:
+        assert failure(over.forecast(TWO)) == (Failure.LATE, "the 0 s for all events of a tick are over")
 
 
 def test_the_next_tick_has_its_whole_time_again() -> None:
