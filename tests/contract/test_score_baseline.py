@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean, median
 
 import pytest
 from tests.contract.baseline import Table, intervals, read_tables
 from tests.contract.measured import evaluated, recorded
 
+from milkbot.domain.units import ONE, ZERO
 from milkbot.forecast import forecaster
 from milkbot.score import yardsticks
 from milkbot.score.bootstrap import Interval
@@ -102,6 +104,31 @@ def test_the_markets_calibration_is_as_printed(
     found = reliability(evaluated(shared_data, "tape", "mid", at))
     printed_rows = [f"{one.mean:.4f} -> {one.frequency:.4f} ({one.markets:,})" for one in found]
     assert printed_rows == [cells[column] for cells in heading(tables, "Set A (main)")[4].values()]
+
+
+@pytest.mark.parametrize(("at", "of_last", "of_mid"), [("prev18", "1.0630", "1.0573"), ("day10", "1.1100", "1.1122")])
+def test_the_priced_markets_of_an_event_sum_to_more_than_a_dollar_as_printed(
+    shared_data: Path, at: str, of_last: str, of_mid: str
+) -> None:
+    """The document has these in a sentence."""
+    text = (shared_data / "BASELINE.md").read_text("utf-8")
+    assert "last 1.0630 (prev18), 1.1100 (day10); mid 1.0573, 1.1122" in text
+    for name, wanted in (("last", of_last), ("mid", of_mid)):
+        answers = evaluated(shared_data, "tape", name, at).answers
+        sums = [
+            sum(p for p, is_priced in zip(one.probabilities, one.priced, strict=True) if is_priced) for one in answers
+        ]
+        assert f"{sum(sums) / len(sums):.4f}" == wanted
+
+
+def test_the_spreads_of_the_recorded_quotes_are_as_printed(shared_data: Path) -> None:
+    text = (shared_data / "BASELINE.md").read_text("utf-8")
+    assert "median 1 c at both times, mean 1.6556 c (prev18), 1.7889 c (day10)" in text
+    quotes = recorded(shared_data, "quotes")
+    for at, wanted in (("prev18", "1.6556"), ("day10", "1.7889")):
+        sides = [side for event in quotes.events for side in quotes.taker_prices(event, parse(at).of(event))]
+        cents = [100 * float((ONE if ask is None else ask) - (bid or ZERO)) for bid, ask in sides]
+        assert (round(median(cents), 9), f"{fmean(cents):.4f}", len(cents)) == (1, wanted, 90)
 
 
 def test_each_citys_scores_are_as_printed(shared_data: Path, tables: dict[str, list[Table]]) -> None:

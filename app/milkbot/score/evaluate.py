@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from milkbot.forecast.answers import NonsenseError, distribution, numbers
 from milkbot.forecast.forecaster import Forecaster, NoForecast
 from milkbot.forecast.inputs import Inputs
 from milkbot.score.bootstrap import LEVEL, Interval, interval
@@ -122,12 +123,12 @@ def _asked(forecaster: Forecaster, inputs: Inputs) -> Sequence[float] | NoForeca
         answer = forecaster.forecast(inputs)
         if isinstance(answer, NoForecast):
             return answer
-        numbers = [float(one) for one in answer]
+        distribution(answer, len(inputs.brackets))
+        return numbers(answer, len(inputs.brackets))
+    except NonsenseError as error:
+        return NoForecast(str(error))
     except Exception as error:  # noqa: BLE001 - code of others: whatever it raises, it is no answer
         return NoForecast(f"it raised {type(error).__name__}: {error}")
-    if len(numbers) != len(inputs.brackets) or not all(math.isfinite(one) and one >= 0 for one in numbers):
-        return NoForecast("its answer is no distribution over the brackets")
-    return numbers if sum(numbers) > 0 else NoForecast("its answer is no distribution over the brackets")
 
 
 def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:

@@ -108,11 +108,14 @@ def test_recorded_prices_that_peek_are_caught() -> None:
     ("answer", "reason"),
     [
         (lambda _: 1 / 0, "it raised ZeroDivisionError: division by zero"),
-        (lambda _: [0.5, 0.5], "its answer is no distribution over the brackets"),
-        (lambda _: [0.0] * 6, "its answer is no distribution over the brackets"),
-        (lambda _: [-0.1, 0.3, 0.2, 0.2, 0.2, 0.2], "its answer is no distribution over the brackets"),
-        (lambda _: [float("nan")] * 6, "its answer is no distribution over the brackets"),
-        (lambda _: "nonsense", "it raised ValueError: could not convert string to float: 'n'"),
+        (lambda _: [0.5, 0.5], "the answer has 2 probabilities for 6 brackets"),
+        (lambda _: [0.0] * 6, "the probabilities sum to 0"),
+        (
+            lambda _: [-0.1, 0.3, 0.2, 0.2, 0.2, 0.2],
+            "the answer holds -0.1, expected finite numbers that are not negative",
+        ),
+        (lambda _: [float("nan")] * 6, "the answer holds nan, expected finite numbers that are not negative"),
+        (lambda _: "nonsense", "the answer is of type str, expected a sequence of 6 numbers"),
         (lambda _: NoForecast("no idea"), "no idea"),
     ],
 )

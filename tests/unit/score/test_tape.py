@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.score.samples import EVENT, LADDER, ODD, Trades, event, market_ticker, tape, utc, write
 
@@ -107,10 +107,17 @@ def test_odd_strikes_are_read_as_the_table_has_them(tmp_path: Path) -> None:
 MOMENTS = st.datetimes(datetime(2024, 11, 19), datetime(2024, 11, 21), timezones=st.just(UTC))  # noqa: DTZ001 - bounds have no zone
 
 
-@given(trades=st.lists(st.tuples(MOMENTS, st.integers(1, 99), st.sampled_from(["yes", "no"])), max_size=30), at=MOMENTS)
+@settings(max_examples=25)
+@given(
+    trades=st.lists(st.tuples(MOMENTS, st.integers(1, 99), st.sampled_from(["yes", "no"])), min_size=5, max_size=40),
+    number=st.integers(0, 4),
+    offset=st.sampled_from([0, 0, 1, -1, 3_600_000_000, -21_600_000_000]),
+)
 def test_inputs_as_of_a_moment_contain_nothing_later(
-    tmp_path_factory: pytest.TempPathFactory, trades: list[tuple[datetime, int, str]], at: datetime
+    tmp_path_factory: pytest.TempPathFactory, trades: list[tuple[datetime, int, str]], number: int, offset: int
 ) -> None:
+    """The moment is at or next to a trade: a microsecond, an hour, or six hours."""
+    at = trades[number][0] + timedelta(microseconds=offset)
     listed = (MARKET, "2024-11-18T15:00:00.000Z", "50", "yes")
     rows = [(time, (MARKET, f"{time:%Y-%m-%dT%H:%M:%S.%f}Z", str(cents), side)) for time, cents, side in trades]
     inputs = _inputs(tmp_path_factory, [listed, *(row for _, row in rows)], at)
