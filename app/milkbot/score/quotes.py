@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 QUOTES: Final = "nyc_quotes_*/market_data_*.csv.gz"
-NDFD: Final = "ndfd"
+SERVICE: Final = "nws"
+"""The source as the trader names it: the grid of NDFD is what the weather service's own API serves."""
 RECORDER_ZONE: Final = "America/Los_Angeles"
 SILENCE: Final = timedelta(minutes=60)
 """Six markets never stand still that long: the recorder was away, and what it had seen last is old."""
@@ -51,6 +52,9 @@ _COLUMNS = {
     "bid": "CAST(best_yes_bid * 100 AS INTEGER)",
     "ask": "CAST(10000 - best_no_bid * 100 AS INTEGER)",
 }
+_CHECK = (
+    "market_ticker <> '' AND timestamp IS NOT NULL AND best_yes_bid BETWEEN 0 AND 100 AND best_no_bid BETWEEN 0 AND 100"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def _read_event(path: Path, folder: Path) -> tuple[RecordedEvent, dict[str, _Boo
         city, day = series_of(found["series"]).city, climate_day(found["event"])
     except (KeyError, ValueError) as error:
         raise DataError(f"{path}: {error.args[0]}") from None
-    read = read_columns(path, _TYPES, _COLUMNS)
+    read = read_columns(path, _TYPES, _COLUMNS, _CHECK)
     books = {}
     for ticker in sorted(set(read["ticker"])):
         mine = np.flatnonzero(read["ticker"] == ticker)
@@ -179,5 +183,5 @@ def _issues(folder: Path, event: RecordedEvent) -> Iterator[PointForecast]:
             degrees = float(row["ndfd_max_f"])
         except ValueError as error:
             raise DataError(f"{path}: {row}: {error}") from error
-        found.append(PointForecast(NDFD, degrees, falls_at, issued_at, issued_at + _ISSUE_MINUTE))
+        found.append(PointForecast(SERVICE, degrees, falls_at, issued_at, issued_at + _ISSUE_MINUTE))
     yield from sorted(found, key=lambda one: one.issued_at, reverse=True)

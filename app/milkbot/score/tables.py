@@ -38,27 +38,33 @@ def read_rows(path: Path, needed: tuple[str, ...] = ()) -> Iterator[dict[str, st
         raise DataError(f"{path} is not readable: {error}; copy it again") from error
 
 
-def read_columns(path: Path, types: Mapping[str, str], expressions: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+def read_columns(
+    path: Path, types: Mapping[str, str], expressions: Mapping[str, str], check: str
+) -> dict[str, NDArray[Any]]:
     """The columns of a large CSV file as arrays in the order of its rows: `types` as it has them, `expressions` in SQL.
 
-    Raises DataError for a row that is not of those types, and for an empty file.
+    Raises DataError for an empty file, for a row that is not of those types, and for one for which `check` is not true.
     """
     import duckdb  # noqa: PLC0415 - only who scores pays for these imports
     import numpy as np  # noqa: PLC0415
 
     columns = ", ".join(f"{sql} AS {name}" for name, sql in expressions.items())
+    source = "read_csv($path, header = true, columns = $types)"
+    given = {"path": str(path), "types": dict(types)}
     try:
         with duckdb.connect(config={"threads": 1}) as connection:
-            read = connection.execute(
-                f"SELECT {columns} FROM read_csv($path, header = true, columns = $types)",  # noqa: S608 - expressions are constants of this package
-                {"path": str(path), "types": dict(types)},
-            )
+            # The expressions are constants of this package.
+            read = connection.execute(f"SELECT ({check}) IS TRUE AS is_good, {columns} FROM {source}", given)  # noqa: S608
             found = {name: np.asarray(column) for name, column in read.fetchnumpy().items()}
     except duckdb.Error as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(f"{path} is not readable: {first}; copy it again") from error
-    if not len(next(iter(found.values()))):
+    is_good = found.pop("is_good")
+    if not len(is_good):
         raise DataError(f"{path} holds no row; copy it again")
+    if not is_good.all():
+        row = int(is_good.argmin()) + 2
+        raise DataError(f"{path}, line {row}: {(~is_good).sum()} rows are not as expected, {check}; copy it again")
     return found
 
 

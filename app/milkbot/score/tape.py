@@ -54,6 +54,10 @@ _TRADE_COLUMNS = {
     "lots": "CAST(count * 100 AS BIGINT)",
     "is_yes": "taker_side = 'yes'",
 }
+_TRADE_CHECK = (
+    "ticker <> '' AND created_time_utc IS NOT NULL AND yes_price_cents BETWEEN 0 AND 100 AND count > 0 "
+    "AND taker_side IN ('yes', 'no')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,10 @@ def _events(path: Path) -> tuple[RecordedEvent, ...]:
         rows.setdefault(row["event_ticker"], []).append(row)
     if not rows:
         raise DataError(f"{path} holds no market; copy it again")
-    found = [_event(ticker, markets) for ticker, markets in rows.items()]
+    settled = {ticker: markets for ticker, markets in rows.items() if any(row["result"] for row in markets)}
+    if not settled:
+        raise DataError(f"{path} holds no event that has settled; wait until the markets have a result")
+    found = [_event(ticker, markets) for ticker, markets in settled.items()]
     return tuple(sorted(found, key=lambda event: (event.day, event.ticker)))
 
 
@@ -176,7 +183,7 @@ def _whole(row: Mapping[str, str], name: str) -> int:
 def _trades(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, _Market]]:
     import numpy as np  # noqa: PLC0415 - only who scores pays for its import
 
-    read = read_columns(path, _TRADE_TYPES, _TRADE_COLUMNS)
+    read = read_columns(path, _TRADE_TYPES, _TRADE_COLUMNS, _TRADE_CHECK)
     names = {name: number for number, name in enumerate(sorted(wanted))}
     number = np.fromiter((names.get(ticker, -1) for ticker in read["ticker"]), np.int64, len(read["ticker"]))
     order = np.lexsort((read["at"], number))

@@ -16,11 +16,13 @@ from milkbot.forecast.forecaster import NoForecast
 from milkbot.forecast.inputs import Inputs
 from milkbot.forecast.normal import bracket_probabilities
 from milkbot.score.events import listing_centre
+from milkbot.score.quotes import SERVICE
 from milkbot.score.recording import LISTING, PERSISTENCE
 
 UNPRICED: Final = 0.005
 """What stands for a market without any price: half of the exchange's cheapest."""
-_SPREADS_F: Final = {LISTING: 3.0, PERSISTENCE: 7.0, "ndfd": 2.5}
+NDFD: Final = "ndfd"
+_SPREADS_F: Final = {LISTING: 3.0, PERSISTENCE: 7.0, NDFD: 2.5}
 _FORM = re.compile(r"(?P<source>[a-z]+)(?:-(?P<sd>\d+(?:\.\d+)?))?")
 _MORNING_ISSUE: Final = 12
 """The NDFD issue of that hour (UTC) is taken: one of each day, before both usual decision times."""
@@ -102,5 +104,7 @@ def _expected(inputs: Inputs, source: str) -> float | None:
     """The degrees of its newest forecast; of the service's that of the morning."""
     if source == LISTING:
         return listing_centre([one.strike for one in inputs.brackets])
-    mine = (one for one in inputs.forecasts if one.source == source)
-    return next((one.degrees_f for one in mine if source != "ndfd" or one.issued_at.hour == _MORNING_ISSUE), None)
+    if source == NDFD:
+        morning = (one for one in inputs.forecasts if one.source == SERVICE and one.issued_at.hour == _MORNING_ISSUE)
+        return next((one.degrees_f for one in morning), None)
+    return next((one.degrees_f for one in inputs.forecasts if one.source == source), None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import gzip
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -141,6 +142,33 @@ def test_a_folder_without_recorded_data_says_what_is_expected(tmp_path: Path) ->
 def test_a_trade_that_is_no_trade_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cpratim_trades_sample\.csv\.gz is not readable"):
         tape(tmp_path, [(MARKET, "yesterday", "40", "yes")])
+
+
+@pytest.mark.parametrize(
+    "trade",
+    [
+        (MARKET, "2024-11-20T12:00:00Z", "101", "yes"),
+        (MARKET, "2024-11-20T12:00:00Z", "", "yes"),
+        (MARKET, "", "40", "yes"),
+        (MARKET, "2024-11-20T12:00:00Z", "40", "maker"),
+    ],
+)
+def test_a_trade_that_cannot_be_names_the_file_and_the_line(tmp_path: Path, trade: tuple[str, str, str, str]) -> None:
+    good = (MARKET, "2024-11-20T12:00:00Z", "40", "yes")
+    with pytest.raises(DataError, match=r"cpratim_trades_sample\.csv\.gz, line 3: 1 rows are not as expected"):
+        tape(tmp_path, [good, trade, good])
+
+
+def test_an_event_that_has_not_settled_is_left_out(tmp_path: Path) -> None:
+    tape(tmp_path, [(MARKET, "2024-11-20T12:00:00Z", "40", "yes")], event(), event(day=date(2024, 11, 21)))
+    path = tmp_path / "cpratim_markets.csv.gz"
+    rows = gzip.decompress(path.read_bytes()).decode().splitlines()
+    ahead = [row.replace(",yes,", ",,").replace(",no,", ",,") if "24NOV21" in row else row for row in rows]
+    write(path, ahead)
+    assert [one.ticker for one in load(tmp_path)[0].events] == [EVENT]
+    write(path, [row for row in ahead if EVENT not in row])
+    with pytest.raises(DataError, match="holds no event that has settled"):
+        load(tmp_path)
 
 
 def test_a_file_that_was_cut_names_itself(tmp_path: Path) -> None:
