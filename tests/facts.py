@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from milkbot.db.ops import (
     BalanceSnapshot,
     FillRow,
+    MarketSnapshot,
     Order,
     RollupTouched,
     SettlementRow,
@@ -91,6 +92,27 @@ class Facts:
             )
             self._touch(session, day, "strategy", STRATEGY)
 
+    def snapshot(self, ticker: str, at: datetime, bid: str | None, ask: str | None) -> None:
+        """The top of a market's order book as a tick of that moment read it; None is an empty side."""
+        tick_id = self.tick(at, finished=at, outcome="completed")
+        city, _ = place(ticker)
+        with Session(self.engine) as session, session.begin():
+            session.add(
+                MarketSnapshot(
+                    trading_mode=self.mode,
+                    tick_id=tick_id,
+                    ticker=ticker,
+                    event_ticker=ticker.rsplit("-", 1)[0],
+                    city_code=city,
+                    captured_at=at,
+                    status="active",
+                    strike_type="between",
+                    close_time=at + timedelta(hours=9),
+                    yes_bid=None if bid is None else Decimal(bid),
+                    yes_ask=None if ask is None else Decimal(ask),
+                )
+            )
+
     def fill(
         self,
         ticker: str,
@@ -101,6 +123,8 @@ class Facts:
         price: str = "0.40",
         fee: str = "0.17",
         strategy: str = STRATEGY,
+        reduce_only: bool = False,
+        recorded_at: datetime | None = None,
     ) -> None:
         """One execution with its filled order. What it closes is realized, as the fold of the market's fills says."""
         city, day = place(ticker)
@@ -124,6 +148,7 @@ class Facts:
                 state=OrderState.PENDING,
                 created_at=at,
                 updated_at=at,
+                reduce_only=reduce_only,
             )
             session.add(order)
             session.flush()
@@ -157,7 +182,7 @@ class Facts:
                     realized_pnl=before.after(fill).realized - before.realized,
                     is_taker=True,
                     filled_at=at,
-                    recorded_at=at,
+                    recorded_at=recorded_at or at,
                 )
             )
             self._touch(session, day, "city", city)

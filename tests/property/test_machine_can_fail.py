@@ -23,11 +23,11 @@ FOUND: list[tuple[Callable[[], Sabotage], str]] = [
     (sabotage.sends_before_it_commits, "was sent before its intent was committed"),
     (sabotage.has_no_limits, "at risk"),
     (sabotage.trades_while_it_is_halted, "while trading is halted"),
-    (sabotage.sells_without_saying_so, "was not marked as a sale"),
     (sabotage.forgets_the_answer, "is pending"),
 ]
 # Up to a minute of a core each.
 FOUND_LATE: list[tuple[Callable[[], Sabotage], str]] = [
+    (sabotage.sells_without_saying_so, "was not marked as a sale"),
     (sabotage.sends_again_under_a_new_name, "was sent before its intent was committed"),
     (sabotage.takes_silence_for_a_refusal, r"is rejected, and (filled|canceled|resting) at the exchange"),
     (sabotage.tries_a_stopped_market_again, "after it said that it takes none"),

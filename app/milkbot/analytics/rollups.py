@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from milkbot.analytics.daily_metrics import compute_cities, compute_strategies
 from milkbot.analytics.equity import compute_equity
+from milkbot.analytics.markouts import record_markouts
 from milkbot.analytics.touched import Bucket, Kind, buckets_of, take_touched
 from milkbot.db.session import transaction
 
@@ -24,11 +25,12 @@ _HEALTH_KEPT = "7 days"
 
 @dataclass(frozen=True, slots=True)
 class RollupReport:
-    """How many buckets of each kind a run computed."""
+    """How many buckets of each kind a run computed, and how many markouts of fills it stored."""
 
     cities: int
     strategies: int
     equity_days: int
+    markouts: int
 
 
 def run_rollups(
@@ -43,12 +45,12 @@ def run_rollups(
         buckets = set(take_touched(session))
         if everything or day is not None:
             buckets |= set(buckets_of(session, None if everything else day))
-        report = _compute(session, sorted(buckets), bankroll)
+        report = _compute(session, sorted(buckets), bankroll, record_markouts(session))
         copy_health(session)
     return report
 
 
-def _compute(session: Session, buckets: list[Bucket], bankroll: Decimal) -> RollupReport:
+def _compute(session: Session, buckets: list[Bucket], bankroll: Decimal, markouts: int) -> RollupReport:
     cities = [bucket for bucket in buckets if bucket.kind is Kind.CITY]
     strategies = [bucket for bucket in buckets if bucket.kind is Kind.STRATEGY]
     equity = [bucket for bucket in buckets if bucket.kind is Kind.EQUITY]
@@ -56,7 +58,7 @@ def _compute(session: Session, buckets: list[Bucket], bankroll: Decimal) -> Roll
     compute_strategies(session, strategies)
     for mode, days in _by_mode(equity):
         compute_equity(session, mode, days, bankroll)
-    return RollupReport(len(cities), len(strategies), len(equity))
+    return RollupReport(len(cities), len(strategies), len(equity), markouts)
 
 
 def _by_mode(buckets: Iterable[Bucket]) -> Iterable[tuple[str, list[date]]]:

@@ -11,8 +11,10 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from milkbot.analytics.markouts import HORIZONS
 from milkbot.cli.tables import show
 from milkbot.db.ops import FillRow, Order, SettlementRow, Signal
+from milkbot.db.rollup_tables import FillMarkout
 from milkbot.db.session import transaction
 from milkbot.history.recorded_day import ReplayedLedger
 
@@ -25,7 +27,19 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
         fills = session.scalars(select(FillRow).order_by(FillRow.filled_at, FillRow.id)).all()
         settlements = session.scalars(select(SettlementRow).order_by(SettlementRow.ticker)).all()
         order_table = [(row.created_at, row.ticker, row.side, row.count, row.price, row.state) for row in orders]
-        fill_table = [(row.filled_at, row.ticker, row.side, row.count, row.price, row.fee) for row in fills]
+        moved = _markouts(session)
+        fill_table = [
+            (
+                row.filled_at,
+                row.ticker,
+                row.side,
+                row.count,
+                row.price,
+                row.fee,
+                *(moved.get((row.id, after)) for after in HORIZONS),
+            )
+            for row in fills
+        ]
         settled = [
             (row.ticker, row.result, row.signed_count, row.cost, row.revenue, row.realized_pnl) for row in settlements
         ]
@@ -40,6 +54,7 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
         "gross_pnl": f"{gross:.4f}",
         "fees": f"{fees:.4f}",
         "net_pnl": f"{gross - fees:.4f}",
+        **{f"markout_{after}m": _mean(fills, moved, after) for after in HORIZONS},
     }
     if as_json:
         lists: Mapping[str, Sequence[Sequence[object]]] = {
@@ -51,8 +66,11 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
         return
     show("Decisions", ("reason", "count"), sorted(decisions.items()), as_json=False)
     show("Orders", ("created", "ticker", "side", "count", "yes price", "state"), order_table, as_json=False)
-    show("Fills", ("filled", "ticker", "side", "count", "yes price", "fee"), fill_table, as_json=False)
+    columns = ("filled", "ticker", "side", "count", "yes price", "fee", *(f"after {after} min" for after in HORIZONS))
+    show("Fills", columns, fill_table, as_json=False, below=("fee",))
     show("Settlement", ("ticker", "result", "held", "cost", "revenue", "profit"), settled, as_json=False)
+    means = ", ".join(f"{_mean(fills, moved, after) or 'unknown'} after {after} minutes" for after in HORIZONS)
+    typer.echo(f"markout, dollars a contract: {means}")
     typer.echo(f"{ledger.ticks} ticks, gross {gross:.4f}, fees {fees:.4f}, net profit {gross - fees:.4f} dollars")
 
 
@@ -61,6 +79,19 @@ def _decisions(session: Session) -> Counter[str]:
     for reasons, decision in session.execute(select(Signal.reasons, Signal.decision)):
         found[decision if decision != "hold" else f"hold: {', '.join(reasons['codes'])}"] += 1
     return found
+
+
+def _markouts(session: Session) -> dict[tuple[int, int], Decimal]:
+    """What is known, by the fill's id and the minutes after it."""
+    found = session.scalars(select(FillMarkout).where(FillMarkout.markout.is_not(None)))
+    return {(row.fill_id, row.horizon_min): row.markout for row in found if row.markout is not None}
+
+
+def _mean(fills: Sequence[FillRow], moved: Mapping[tuple[int, int], Decimal], after: int) -> str | None:
+    """Dollars a contract, over the fills whose markout is known; None where none is."""
+    known = [(row.count, moved[row.id, after]) for row in fills if (row.id, after) in moved]
+    contracts = sum((count for count, _ in known), Decimal(0))
+    return f"{sum(count * value for count, value in known) / contracts:.4f}" if contracts else None
 
 
 def _plain(rows: Sequence[Sequence[object]]) -> list[list[str]]:

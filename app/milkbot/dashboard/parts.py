@@ -79,7 +79,7 @@ def trades_table(trades: Sequence[Trade]) -> str:
     rows = "".join(_row(trade) for trade in trades)
     return f"""
 <div class="mb-scroll"><table class="mb-table" data-testid="trades">
-  <thead><tr><th>Time (UTC)</th><th>City</th><th>Outcome</th><th>Bought</th><th class="n">Contracts</th>
+  <thead><tr><th>Time (UTC)</th><th>City</th><th>Outcome</th><th>Leg</th><th class="n">Contracts</th>
     <th class="n">Price</th><th class="n mb-wide">Fees</th><th class="n">Result</th></tr></thead>
   <tbody>{rows}</tbody>
 </table></div>"""
@@ -87,12 +87,13 @@ def trades_table(trades: Sequence[Trade]) -> str:
 
 def _row(trade: Trade) -> str:
     result = NOTHING if trade.realized_pnl is None else signed_dollars(trade.realized_pnl)
+    sold = '<small class="mb-sold">sold</small>' if trade.action == "sell" else ""
     return f"""
 <tr data-time="{trade.trade_time.isoformat()}"><td>{clock_time(trade.trade_time)}</td>
   <td><span class="mb-wide">{text(city_name(trade.city_code))}</span>
     <span class="mb-narrow">{text(trade.city_code)}</span></td>
   <td class="mb-outcome" title="{text(trade.ticker)}">{text(outcome(trade.ticker))}</td>
-  <td><span class="mb-leg {trade.side}">{trade.side.upper()}</span></td>
+  <td><span class="mb-leg {trade.side}">{trade.side.upper()}</span>{sold}</td>
   <td class="n">{contracts(trade.quantity)}</td><td class="n">{cents(trade.price)}</td>
   <td class="n mb-wide">{dollars(trade.fees)}</td>
   <td class="n mb-{tone(trade.realized_pnl)}">{result}</td></tr>"""

@@ -1,12 +1,34 @@
-"""Tables of schema `analytics`: rollups, and nothing that is private."""
+"""What the rollups write: schema `analytics`, where nothing is private, and the markouts of fills in `ops`."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from milkbot.db.base import ANALYTICS, Base, CashColumn, CountColumn
+from milkbot.db.base import ANALYTICS, OPS, Base, CashColumn, CountColumn, PriceColumn
+
+
+class FillMarkout(Base):
+    """The market's mid so many minutes after a fill. `markout`: dollars a contract, positive is good for us.
+
+    `missing` says why there is none.
+    """
+
+    __tablename__ = "fill_markouts"
+    __table_args__ = (
+        CheckConstraint("(markout IS NULL) = (missing IS NOT NULL)", name="known_or_missing"),
+        {"schema": OPS},
+    )
+
+    horizon_min: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    fill_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("ops.fills.id"), primary_key=True, autoincrement=False)
+    market_snapshot_id: Mapped[int | None] = mapped_column(ForeignKey("ops.market_snapshots.id"))
+    mid: Mapped[PriceColumn | None]
+    markout: Mapped[PriceColumn | None]
+    missing: Mapped[str | None]
+    recorded_at: Mapped[datetime]
 
 
 class CityMetricsDaily(Base):

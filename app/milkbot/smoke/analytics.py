@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics import daily_metrics, equity, metrics, rollups, touched
+from milkbot.analytics import daily_metrics, equity, markouts, metrics, rollups, touched
 from milkbot.analytics.service import queries
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
@@ -39,6 +39,7 @@ def run_rollups(check: Checks, sample: Sample) -> None:
     check(daily_metrics.compute_cities, session, [city])
     check(daily_metrics.compute_strategies, session, [strategy])
     check(equity.compute_equity, session, sample.mode, [sample.day], _BANKROLL)
+    check(markouts.record_markouts, session)
     check(rollups.copy_health, session)
     check(metrics.read_state, session)
 

@@ -146,6 +146,45 @@ def test_trade_is_written_in_decimal_text(client: TestClient, facts: Facts) -> N
     }
 
 
+@pytest.mark.parametrize(
+    ("side", "leg", "price", "total"),
+    [(BookSide.ASK, "yes", "0.60", "-5.83"), (BookSide.BID, "no", "0.40", "-3.83")],
+)
+def test_a_sale_is_shown_as_the_leg_that_was_sold_and_what_it_brought(
+    client: TestClient, facts: Facts, side: BookSide, leg: str, price: str, total: str
+) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    facts.fill(market("NYC", _yesterday()), hours_ago(2), side=side, price="0.60", fee="0.17", reduce_only=True)
+    facts.settle(market("NYC", _yesterday()), hours_ago(2), yes=True)
+    (trade,) = client.get("/v1/trades/recent").json()["trades"]
+    shown = {name: trade[name] for name in ("action", "side", "price", "quantity", "total_cost", "fees")}
+    assert shown == {
+        "action": "sell",
+        "side": leg,
+        "price": price,
+        "quantity": "10.00",
+        "total_cost": total,
+        "fees": "0.17",
+    }
+    # 10 x (0.60 - 1) - 0.17: the YES was sold too soon. 10 x (1 - 0.60) - 0.17: the NO was sold in time.
+    assert trade["realized_pnl"] == {"yes": "-4.17", "no": "3.83"}[leg]
+
+
+def test_a_trade_shows_its_markouts_once_they_are_known(
+    client: TestClient, facts: Facts, database: TestDatabase
+) -> None:
+    ticker = market("NYC", _yesterday())
+    facts.fill(ticker, hours_ago(3), price="0.40")
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    (trade,) = client.get("/v1/trades/recent").json()["trades"]
+    assert (trade["action"], trade["markout_5m"], trade["markout_30m"]) == ("buy", None, None)
+    facts.snapshot(ticker, hours_ago(3) + timedelta(minutes=5), "0.42", "0.45")
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    _roll_up(database)
+    (trade,) = client.get("/v1/trades/recent").json()["trades"]
+    assert (trade["markout_5m"], trade["markout_30m"]) == ("0.035", None)
+
+
 @pytest.mark.parametrize("code", ["NYC", "nyc"])
 def test_trades_can_be_limited_to_one_city(client: TestClient, facts: Facts, code: str) -> None:
     facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")

@@ -120,7 +120,7 @@ def test_the_metrics_of_the_rollups_equal_their_rows(database: TestDatabase, tmp
 
 def test_rollups_write_their_run_metrics_without_a_database(tmp_path: Path) -> None:
     nowhere = make_engine(NOBODY, application="test")
-    metrics.publish(tmp_path, nowhere, RollupReport(1, 1, 1))
+    metrics.publish(tmp_path, nowhere, RollupReport(1, 1, 1, 0))
     found = samples((tmp_path / metrics.FILE).read_text("utf-8"))
     assert set(found) == {
         "milkbot_rollups_completed_timestamp_seconds",

@@ -142,10 +142,10 @@ def test_late_fill_moves_its_day_and_the_days_after_it(database: TestDatabase, f
 
 def test_a_second_run_recomputes_nothing(database: TestDatabase, facts: Facts) -> None:
     _a_day(facts)
-    assert _run(database) == RollupReport(cities=3, strategies=1, equity_days=2)
+    assert _run(database) == RollupReport(cities=3, strategies=1, equity_days=2, markouts=0)
     assert _touched(database) == 0
     first = _state(database)
-    assert _run(database) == RollupReport(cities=0, strategies=0, equity_days=0)
+    assert _run(database) == RollupReport(cities=0, strategies=0, equity_days=0, markouts=0)
     assert _state(database) == first
 
 

@@ -13,6 +13,7 @@ FACTS = {
     "chain_marks",
     "component_health",
     "event_ladders",
+    "fill_markouts",
     "fills",
     "findings",
     "forecasts",
@@ -63,7 +64,7 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     },
     "milkbot_rollups": {
         "SELECT": READS_OPS | _tables("analytics", ROLLUPS | VIEWS),
-        "INSERT": _tables("analytics", ROLLUPS),
+        "INSERT": _tables("analytics", ROLLUPS) | {"ops.fill_markouts"},
         "UPDATE": _tables("analytics", ROLLUPS),
         "DELETE": _tables("analytics", ROLLUPS) | {"ops.rollup_touched"},
         "TRUNCATE": set(),

@@ -15,7 +15,7 @@ from tests.facts import Facts, hours_ago, market
 from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
-from milkbot.analytics import daily_metrics, equity, touched
+from milkbot.analytics import daily_metrics, equity, markouts, touched
 from milkbot.analytics.service import queries
 from milkbot.db import (
     cash,
@@ -90,6 +90,10 @@ BROKEN = {
     "the trader may not write": ("REVOKE INSERT ON ops.rollup_touched FROM milkbot_trader", {"touch"}),
     "the trader may not correct": ("REVOKE UPDATE (order_id) ON ops.fills FROM milkbot_trader", {"adopt_fills"}),
     "the rollups may not read": ("REVOKE SELECT ON ops.balance_snapshots FROM milkbot_rollups", {"compute_equity"}),
+    "the rollups may not store a markout": (
+        "REVOKE INSERT ON ops.fill_markouts FROM milkbot_rollups",
+        {"record_markouts"},
+    ),
     "the API may not read": (
         "REVOKE SELECT ON analytics.equity_curve_daily FROM milkbot_api",
         {"milkbot_api reads analytics.equity_curve_daily"},
@@ -175,7 +179,7 @@ def test_checks_that_were_not_tried_after_a_failure_are_reported(database: TestD
 def test_every_statement_of_the_repositories_is_checked(database: TestDatabase) -> None:
     evidence = (cash, findings, marks, order_events, quotes)
     risk = (holds, order_groups, risk_facts, terms)
-    modules = (ticks, orders, ledger, state, *evidence, *risk, daily_metrics, equity, touched, queries)
+    modules = (ticks, orders, ledger, state, *evidence, *risk, daily_metrics, equity, markouts, touched, queries)
     ours = {
         name
         for module in modules

@@ -83,7 +83,9 @@ def test_every_order_at_the_exchange_is_in_the_ledger_with_its_decision(days: Da
     assert ours == theirs
     wrong = """
         SELECT * FROM ops.orders JOIN ops.signals ON signals.id = orders.signal_id
-        WHERE signals.ticker <> orders.ticker OR signals.count <> orders.count OR signals.decision NOT LIKE 'buy_%'
+        WHERE signals.ticker <> orders.ticker OR signals.count <> orders.count
+          OR signals.decision <> CASE WHEN reduce_only THEN 'sell_' ELSE 'buy_' END
+            || CASE WHEN (side = 'bid') = reduce_only THEN 'no' ELSE 'yes' END
     """
     assert days.rows(wrong) == []
     assert days.value("SELECT count(*) FROM ops.orders WHERE signal_id IS NULL") == 0
@@ -110,9 +112,11 @@ def test_cash_at_the_exchange_equals_the_ledger(days: Days) -> None:
     assert days.venue.balance().cash == Decimal(START_CASH) + realized - fees - open_cost
     last = days.value("SELECT cash FROM ops.balance_snapshots ORDER BY id DESC LIMIT 1")
     spent_since = days.value("""
-        SELECT coalesce(sum(count * CASE side WHEN 'bid' THEN price ELSE 1 - price END + fee), 0) FROM ops.fills
-        WHERE order_id IN (SELECT orders.id FROM ops.orders JOIN ops.signals ON signals.id = signal_id
-                           WHERE tick_id = (SELECT max(id) FROM ops.ticks))
+        SELECT coalesce(sum(fee + fills.count * (
+            CASE fills.side WHEN 'bid' THEN fills.price ELSE 1 - fills.price END
+            - CASE WHEN reduce_only THEN 1 ELSE 0 END)), 0)
+        FROM ops.fills JOIN ops.orders ON orders.id = fills.order_id JOIN ops.signals ON signals.id = signal_id
+        WHERE tick_id = (SELECT max(id) FROM ops.ticks)
     """)
     assert days.venue.balance().cash == last - spent_since
 

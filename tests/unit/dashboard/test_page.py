@@ -147,6 +147,13 @@ def test_page_says_that_the_trader_is_late(api: Api, visit: Callable[[], AppTest
     assert "Trader is late" in _markup(visit())
 
 
+def test_a_sale_is_marked_as_one(api: Api, visit: Callable[[], AppTest]) -> None:
+    api.trades = [{**TRADE, "action": "sell", "total_cost": "-3.83"}, {**TRADE, "side": "no"}]
+    shown = _markup(visit())
+    assert '<span class="mb-leg yes">YES</span><small class="mb-sold">sold</small></td>' in shown
+    assert '<span class="mb-leg no">NO</span></td>' in shown
+
+
 def test_city_filter_shows_that_city_alone(visit: Callable[[], AppTest]) -> None:
     page = visit()
     page.selectbox(key="city").select("CHI").run()

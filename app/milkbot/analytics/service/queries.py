@@ -39,9 +39,14 @@ SELECT
     ) AS active_positions
 """  # noqa: S608 - the only thing put in is the constant above
 
+# The view shows every trade as what its order buys, as the release before knows it. A sale of a leg buys the other one.
 _TRADES = """
-SELECT ticker, city_code, climate_day, side, action, quantity, price, fees, total_cost, realized_pnl, trade_time,
-    strategy_name
+SELECT ticker, city_code, climate_day,
+    CASE WHEN NOT reduces THEN side WHEN side = 'yes' THEN 'no' ELSE 'yes' END AS side,
+    CASE WHEN reduces THEN 'sell' ELSE action END AS action, quantity,
+    CASE WHEN reduces THEN 1 - price ELSE price END AS price, fees,
+    CASE WHEN reduces THEN total_cost - quantity ELSE total_cost END AS total_cost, realized_pnl, trade_time,
+    strategy_name, markout_5m, markout_30m
 FROM analytics.v_public_trades
 WHERE trading_mode = :mode AND {city} AND {window}
 ORDER BY trade_time DESC, ticker, quantity DESC, price LIMIT :limit

@@ -26,6 +26,9 @@ Rate = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="0 to
 Percent = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="percent, decimal text")]
 
 
+_MARKOUT = "the market's mid {} minutes later against the price, positive is good for us; dollars, decimal text"
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
@@ -77,13 +80,16 @@ class Hero(_Answer):
 
 
 class Trade(_Answer):
-    """A fill of an hour ago or more. `price` is of the leg bought; `realized_pnl` is null until settlement."""
+    """A fill of an hour ago or more. `side` is the leg that was bought, or sold, at `price`.
+
+    `total_cost` is negative where a sale brought more than its fee. `realized_pnl` is null until settlement.
+    """
 
     ticker: str
     city_code: str
     climate_day: date
     side: Leg
-    action: Literal["buy"]
+    action: Literal["buy", "sell"]
     quantity: Contracts
     price: Dollars
     fees: Dollars
@@ -91,6 +97,8 @@ class Trade(_Answer):
     realized_pnl: Dollars | None
     trade_time: datetime
     strategy_name: str
+    markout_5m: Dollars | None = Field(default=None, description=_MARKOUT.format(5))
+    markout_30m: Dollars | None = Field(default=None, description=_MARKOUT.format(30))
 
 
 class Trades(_Answer):
