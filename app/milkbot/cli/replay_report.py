@@ -43,14 +43,15 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
         settled = [
             (row.ticker, row.result, row.signed_count, row.cost, row.revenue, row.realized_pnl) for row in settlements
         ]
-        gross = sum((row.realized_pnl for row in settlements), Decimal(0))
-        gross += sum((row.realized_pnl for row in fills), Decimal(0))
+        closed = sum((row.realized_pnl for row in fills), Decimal(0))
+        gross = closed + sum((row.realized_pnl for row in settlements), Decimal(0))
         fees = sum((row.fee for row in fills), Decimal(0))
     summary = {
         "ticks": ledger.ticks,
         "decisions": dict(decisions),
         "orders": len(order_table),
         "fills": len(fill_table),
+        "closed_pnl": f"{closed:.4f}",
         "gross_pnl": f"{gross:.4f}",
         "fees": f"{fees:.4f}",
         "net_pnl": f"{gross - fees:.4f}",
@@ -66,11 +67,13 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
         return
     show("Decisions", ("reason", "count"), sorted(decisions.items()), as_json=False)
     show("Orders", ("created", "ticker", "side", "count", "yes price", "state"), order_table, as_json=False)
-    columns = ("filled", "ticker", "side", "count", "yes price", "fee", *(f"after {after} min" for after in HORIZONS))
-    show("Fills", columns, fill_table, as_json=False, below=("fee",))
+    # Without the fee of each, of which the last line has the sum, a row fits 80 columns.
+    columns = ("filled", "ticker", "side", "count", "yes price", *(f"after {after} min" for after in HORIZONS))
+    show("Fills", columns, [(*row[:5], *row[6:]) for row in fill_table], as_json=False)
     show("Settlement", ("ticker", "result", "held", "cost", "revenue", "profit"), settled, as_json=False)
     means = ", ".join(f"{_mean(fills, moved, after) or 'unknown'} after {after} minutes" for after in HORIZONS)
     typer.echo(f"markout, dollars a contract: {means}")
+    typer.echo(f"closed before it settled: {closed:.4f} dollars of the gross profit")
     typer.echo(f"{ledger.ticks} ticks, gross {gross:.4f}, fees {fees:.4f}, net profit {gross - fees:.4f} dollars")
 
 
