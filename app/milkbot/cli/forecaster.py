@@ -1,4 +1,4 @@
-"""`milkbot forecaster`: which forecasters are installed, and a package to begin one's own with."""
+"""`milkbot forecaster`: which forecasters are installed, a package to begin one's own with, and the default's fit."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from milkbot.cli.context import settings_of_host
+from milkbot.cli.fit_forecaster import fit
 from milkbot.cli.tables import show
 from milkbot.domain import forecasters
 from milkbot.errors import ExitCode, MilkbotError
@@ -35,6 +36,7 @@ _FILES: Final = {
 
 forecaster = typer.Typer(help="Forecasters: what is installed, and one of your own.")
 forecaster.callback()(lambda: None)
+forecaster.command()(fit)
 
 
 @forecaster.command("list")

@@ -30,13 +30,21 @@ class Market:
 
     def forecast(self, inputs: Inputs) -> Sequence[float] | NoForecast:
         """The mids, none below the floor. They are not made to sum to one here: who scores them wants the prices."""
-        mids = [_mid(bracket.quote, inputs) for bracket in inputs.brackets]
+        mids = [fresh_mid(bracket.quote, inputs) for bracket in inputs.brackets]
         if all(mid is None for mid in mids):
             return NoForecast("no bracket has a fresh quote")
         return [FLOOR if mid is None else max(mid, FLOOR) for mid in mids]
 
 
-def _mid(quote: Quote | None, inputs: Inputs) -> float | None:
+def to_one(chances: Sequence[float]) -> list[float]:
+    """Each at least the floor, divided by their sum."""
+    floored = [max(chance, FLOOR) for chance in chances]
+    total = sum(floored)
+    return [chance / total for chance in floored]
+
+
+def fresh_mid(quote: Quote | None, inputs: Inputs) -> float | None:
+    """The mid of a quote in dollars, None where there is none or the quote is old."""
     if quote is None or inputs.as_of - quote.received_at > MAX_AGE:
         return None
     return None if quote.mid is None else float(quote.mid)

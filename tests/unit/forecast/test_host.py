@@ -220,5 +220,5 @@ def test_an_error_of_a_forecaster_of_this_package_is_an_outcome_too(monkeypatch:
 
 
 def test_a_name_that_is_not_installed_has_no_host() -> None:
-    with pytest.raises(UnknownForecasterError, match="installed are market, normal"):
+    with pytest.raises(UnknownForecasterError, match="installed are anchored, market, normal"):
         Host("nobody")

@@ -10,7 +10,7 @@ from milkbot.domain import forecasters
 from milkbot.forecast.forecaster import UnknownForecasterError, load, parameters_hash
 
 
-@pytest.mark.parametrize("name", ["market", "normal"])
+@pytest.mark.parametrize("name", ["anchored", "market", "normal"])
 def test_this_packages_forecasters_come_by_their_entry_points(name: str) -> None:
     assert load(name).name == name
 
@@ -23,7 +23,9 @@ def test_a_forecaster_of_another_package_comes_the_same_way(install: Install) ->
 
 
 def test_an_unknown_name_is_answered_with_those_that_are_installed() -> None:
-    with pytest.raises(UnknownForecasterError, match="no forecaster 'norma'; installed are market, normal; use one"):
+    with pytest.raises(
+        UnknownForecasterError, match="no forecaster 'norma'; installed are anchored, market, normal; use one"
+    ):
         load("norma")
 
 

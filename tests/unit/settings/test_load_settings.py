@@ -171,7 +171,7 @@ def test_fingerprint_changes_only_with_settings_that_decide() -> None:
 def test_an_unknown_forecaster_is_answered_with_those_that_are_installed(name: str) -> None:
     (problem,) = _problems({name: "norma"})
     assert problem.startswith(f"{name} holds norma, which no installed package has; use some of ")
-    assert "market, normal" in problem
+    assert "anchored, market, normal" in problem
 
 
 def test_a_forecaster_is_no_challenger_of_itself() -> None:
