@@ -111,6 +111,14 @@ def version(answer: Mapping[str, Any], asked: str) -> list[Fault]:
     ]
 
 
+def packages(answer: Mapping[str, Any]) -> list[Fault]:
+    """The answer of release_forecasters, when it is a refusal; no answer is none."""
+    if not answer or answer.get("skipped") or "wheels" in answer:
+        return []
+    said = " ".join(str(answer.get("msg", "they cannot be read")).split())
+    return [{"name": "release_forecaster_packages", "value": "not installable", "fix": said}]
+
+
 def _path(line: str) -> str:
     """The path in a line of git status --porcelain."""
     return line[3:]
@@ -133,4 +141,5 @@ class FilterModule:
             "preflight_files": files,
             "preflight_renamed": renamed,
             "preflight_version": version,
+            "preflight_packages": packages,
         }

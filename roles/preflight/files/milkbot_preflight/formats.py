@@ -178,5 +178,10 @@ FORMATS: dict[str, Format] = {
     "repository_option": Format(
         "an option of a pgBackRest repository without its prefix", "s3-bucket", _matches(r"[a-z0-9]+(-[a-z0-9]+)*")
     ),
+    "wheel": Format(
+        "the absolute path of a wheel on the control node",
+        "/home/me/mine/dist/milkbot_forecaster_mine-0.1.0-py3-none-any.whl",
+        _matches(r"/.*/[A-Za-z0-9_.]+-[A-Za-z0-9_.!+]+(-[A-Za-z0-9_.]+){3,4}\.whl"),
+    ),
     "service": Format("the name of a service", "analytics", _matches(r"[a-z][a-z0-9@._-]*")),
 }
