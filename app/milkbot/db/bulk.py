@@ -12,34 +12,42 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import JSON, Executable, Table, Text, bindparam, func, insert, literal_column, select
+from sqlalchemy import JSON, Table, Text, bindparam, func, literal_column, select
 from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
 from milkbot.db.base import Base
+
+ROWS = "rows"
+"""The name of the parameter."""
 
 
 def insert_many(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert rows that name the same columns into a table with an `id`; returns their ids in the rows' order."""
     if not rows:
         return []
-    columns = tuple(rows[0])
-    if any(row.keys() != rows[0].keys() for row in rows):
-        raise ValueError(f"rows of {table.__tablename__} differ in their columns: all need {', '.join(columns)}")
-    written = json.dumps(rows, default=_as_text)
+    statement = insert_rows(table, tuple(rows[0])).returning(table.__table__.columns["id"])
     # The server numbers them in their order: the ids rise with it.
-    return sorted(session.scalars(_statement(table, columns), {"rows": written}))
+    return sorted(session.scalars(statement, parameter(rows)))
 
 
 @cache
-def _statement(table: type[Base], columns: tuple[str, ...]) -> Executable:
-    """The types of the values are those of the table's columns."""
+def insert_rows(table: type[Base], columns: tuple[str, ...]) -> Insert:
+    """The insert of what its parameter has, in that order. The types of the values are those of the table's columns."""
     target = cast("Table", table.__table__)
-    written = sql_cast(bindparam("rows", type_=Text), JSON)
+    written = sql_cast(bindparam(ROWS, type_=Text), JSON)
     rows = func.json_populate_recordset(literal_column(f"NULL::{target}"), written)
     row = rows.table_valued(*columns, with_ordinality="ordinality").c
     found = select(*(row[name] for name in columns)).order_by(row.ordinality)
-    return insert(target).from_select(columns, found).returning(target.c.id)
+    return insert(target).from_select(columns, found)
+
+
+def parameter(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The rows as the parameter of their insert. Raises ValueError for rows that do not name the same columns."""
+    if any(row.keys() != rows[0].keys() for row in rows):
+        raise ValueError(f"rows differ in their columns: all need {', '.join(rows[0])}")
+    return {ROWS: json.dumps(rows, default=_as_text)}
 
 
 def _as_text(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,14 @@ def save_fill(session: Session, values: dict[str, Any]) -> bool:
     """Store a fill once; returns whether it was new. A repeated one changes nothing."""
     row = upsert(FillRow).values(values).on_conflict_do_nothing(constraint="uq_fills_trading_mode_venue_fill_id")
     return session.execute(row.returning(FillRow.id)).first() is not None
+
+
+def known_fills(session: Session, mode: TradingMode, fill_ids: Collection[str]) -> frozenset[str]:
+    """Those of the exchange's fill ids that are stored already."""
+    if not fill_ids:
+        return frozenset()
+    wanted = select(FillRow.venue_fill_id).where(FillRow.trading_mode == mode, FillRow.venue_fill_id.in_(fill_ids))
+    return frozenset(session.scalars(wanted))
 
 
 def order_of_venue_id(session: Session, venue_order_id: str) -> Order | None:

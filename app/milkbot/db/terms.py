@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from milkbot.db.bulk import insert_rows, parameter
 from milkbot.db.risk_tables import EventLadder, SeriesTerms, TermsAcceptance
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.modes import TradingMode
@@ -30,8 +30,8 @@ def see(session: Session, mode: TradingMode, found: Iterable[tuple[str, Clause]]
     ]
     if not rows:
         return []
-    new = upsert(SeriesTerms).on_conflict_do_nothing().returning(SeriesTerms)
-    added = session.scalars(new, rows).all()
+    new = insert_rows(SeriesTerms, tuple(rows[0])).on_conflict_do_nothing().returning(SeriesTerms.__table__)
+    added = session.scalars(select(SeriesTerms).from_statement(new), parameter(rows)).all()
     if not added:
         return []
     known = accepted(session, mode)
@@ -94,10 +94,11 @@ def save_ladders(session: Session, ladders: Mapping[str, tuple[bool, frozenset[s
     ]
     if not rows:
         return
-    row = upsert(EventLadder)
+    row = insert_rows(EventLadder, tuple(rows[0]))
     changed = (EventLadder.exclusive != row.excluded.exclusive) | (EventLadder.brackets != row.excluded.brackets)
     columns = {name: row.excluded[name] for name in ("exclusive", "brackets", "seen_at")}
-    session.execute(row.on_conflict_do_update(index_elements=["event_ticker"], set_=columns, where=changed), rows)
+    upsert = row.on_conflict_do_update(index_elements=["event_ticker"], set_=columns, where=changed)
+    session.execute(upsert, parameter(rows))
 
 
 def ladders(session: Session, events: Iterable[str]) -> dict[str, tuple[bool, frozenset[str]]]:

@@ -87,6 +87,11 @@ def save_risk_event(session: Session, **values: Any) -> None:
     session.add(RiskEvent(**values))
 
 
+def save_denials(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Store the denials of a tick: risk events, of which there may be one for every market and reason."""
+    insert_many(session, RiskEvent, rows)
+
+
 def touch(session: Session, rows: Iterable[dict[str, Any]]) -> None:
     """Record the rollup buckets whose facts this transaction changed."""
     listed = list(rows)

@@ -144,6 +144,7 @@ def _order(check: Checks, sample: Sample, signal_id: int) -> Order:
         check(orders.move, session, order, new, at=sample.now, reason="smoke", venue_order_id=venue_id)
     # A fill that comes before its order is found has none; it is adopted then.
     check(ledger.save_fill, session, _fill(sample))
+    check(ledger.known_fills, session, mode, [sample.name])
     check(ledger.order_of_venue_id, session, sample.name)
     check(ledger.adopt_fills, session, order)
     check(orders.filled_by_order, session, mode)
@@ -234,6 +235,8 @@ def _tell(check: Checks, sample: Sample, tick_id: int) -> None:
         payload={},
         event_time=now,
     )
+    denial = {"trading_mode": mode, "tick_id": tick_id, "event_type": "smoke", "severity": "info", "message": "smoke"}
+    check(ticks.save_denials, session, [{**denial, "event_time": now}])
     buckets = (("city", sample.name), ("strategy", STRATEGY), ("equity", ""))
     rows = [{"trading_mode": mode, "bucket": bucket, "key": key, "day": sample.day} for bucket, key in buckets]
     check(ticks.touch, session, rows)

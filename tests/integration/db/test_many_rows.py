@@ -80,7 +80,7 @@ def test_no_rows_are_no_statement(session: Session) -> None:
 def test_rows_that_lack_a_column_are_refused(session: Session) -> None:
     whole = _market(session)
     lacking = {name: value for name, value in whole.items() if name != "status"}
-    with pytest.raises(ValueError, match="rows of market_snapshots differ in their columns"):
+    with pytest.raises(ValueError, match="rows differ in their columns: all need trading_mode"):
         insert_many(session, MarketSnapshot, [whole, lacking])
 
 

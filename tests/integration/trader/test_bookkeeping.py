@@ -10,7 +10,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session
 from tests.exchange import TRADER
 from tests.postgres import TestDatabase
@@ -216,3 +216,12 @@ def one_mode(engine: Engine) -> Decimal:
     with engine.connect() as connection:
         moved = connection.execute(text("SELECT traded + settled FROM ops.cash_books WHERE trading_mode = 'demo'"))
         return Decimal(moved.scalar_one())
+
+
+def test_fills_that_are_booked_already_cost_one_statement(engine: Engine) -> None:
+    """The newest ones come again each tick, and there may be hundreds of one moment."""
+    book_fills(engine, ALL)
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    assert book_fills(engine, ALL) == 0
+    assert len(statements) == 1

@@ -49,9 +49,9 @@ DEMO = TradingMode.DEMO
 
 _REPOSITORIES: Final[Mapping[ModuleType, str]] = {
     ledger: (
-        "adopt_fills close_position correct_settlement fills_of fills_of_orders_since held_positions newest_fill_time "
-        "newest_settlement_time order_of_venue_id position_of save_balance save_correction save_fill save_position "
-        "save_settlement set_realized settlement_of"
+        "adopt_fills close_position correct_settlement fills_of fills_of_orders_since held_positions known_fills "
+        "newest_fill_time newest_settlement_time order_of_venue_id position_of save_balance save_correction "
+        "save_fill save_position save_settlement set_realized settlement_of"
     ),
     cash: "cash_totals set_capital",
     findings: "close_findings closed_subjects open_findings save_finding",
@@ -242,6 +242,10 @@ class Ledger:
             return False
         self.fills.append(FillRow(id=len(self.fills) + 1, **values))
         return True
+
+    def known_fills(self, mode: TradingMode, fill_ids: Collection[str]) -> frozenset[str]:
+        assert mode is DEMO
+        return frozenset(fill.venue_fill_id for fill in self.fills) & frozenset(fill_ids)
 
     def adopt_fills(self, order: Order) -> list[FillRow]:
         found = [f for f in self.fills if f.order_id is None and f.venue_order_id == order.venue_order_id]

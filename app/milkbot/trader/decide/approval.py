@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -38,17 +39,20 @@ def approved(
     `held`: signed positions by market; `terms`: by event.
     """
     passed: list[Candidate] = []
+    denied: list[dict[str, Any]] = []
     wanted = [candidate for candidate in candidates if candidate.decision.action is not Action.HOLD]
     for candidate in sorted(wanted, key=_turn):
         event = candidate.seen.event.ticker
         proposal = proposal_of(candidate, held.get(candidate.market.ticker, Count(ZERO)), exposure)
         refused = denials(proposal, facts_of(candidate, terms[event], now), exposure, limits, conditions)
         for code in refused:
-            _store(session, report, mode, candidate, code, now)
+            report.counts.denied[code] += 1
+            denied.append(_denial(report.tick_id, mode, candidate, code, now))
         if not refused:
             exposure = exposure.with_order(proposal)
             conditions = conditions.after_order()
             passed.append(candidate)
+    ticks.save_denials(session, denied)
     return passed
 
 
@@ -58,19 +62,15 @@ def _turn(candidate: Candidate) -> tuple[bool, Decimal, str]:
     return decision.action is not Action.SELL, -(decision.edge or ZERO), decision.ticker
 
 
-def _store(
-    session: Session, report: TickReport, mode: TradingMode, candidate: Candidate, code: DenialCode, now: datetime
-) -> None:
+def _denial(tick_id: int, mode: TradingMode, candidate: Candidate, code: DenialCode, now: datetime) -> dict[str, Any]:
     decision = candidate.decision
-    report.counts.denied[code] += 1
-    ticks.save_risk_event(
-        session,
-        trading_mode=mode,
-        tick_id=report.tick_id,
-        event_type=f"denied_{code}",
-        severity="info",
-        message=f"{decision.action} {decision.count} {decision.leg} at {decision.price} denied",
-        city_code=candidate.seen.city.code,
-        ticker=candidate.market.ticker,
-        event_time=now,
-    )
+    return {
+        "trading_mode": mode,
+        "tick_id": tick_id,
+        "event_type": f"denied_{code}",
+        "severity": "info",
+        "message": f"{decision.action} {decision.count} {decision.leg} at {decision.price} denied",
+        "city_code": candidate.seen.city.code,
+        "ticker": candidate.market.ticker,
+        "event_time": now,
+    }

@@ -25,9 +25,12 @@ def record_fills(session: Session, mode: TradingMode, fills: Iterable[Fill], *, 
     """Store each fill of our markets once and fold the positions that changed; returns how many were new."""
     changed: dict[str, ParsedTicker] = {}
     new = 0
-    for fill in sorted(fills, key=execution_order):
+    came = sorted(fills, key=execution_order)
+    # Those since the newest one come again each tick until there is a newer one.
+    known = ledger.known_fills(session, mode, [fill.fill_id for fill in came])
+    for fill in came:
         parsed = parse_ticker(fill.ticker)
-        if parsed is None:
+        if parsed is None or fill.fill_id in known:
             continue
         order = ledger.order_of_venue_id(session, fill.order_id)
         added = ledger.save_fill(
