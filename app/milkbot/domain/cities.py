@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 TABLE = resources.files("milkbot.domain").joinpath("cities.toml")
@@ -136,5 +136,6 @@ def _by_ticker() -> Mapping[str, Series]:
     return {series.ticker: series for series in (*highs, *lows)}
 
 
+@lru_cache(maxsize=64)
 def _folded(text: str) -> str:
     return " ".join(text.split()).casefold()

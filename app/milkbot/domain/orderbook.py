@@ -48,14 +48,16 @@ class OrderBook:
     @property
     def spread(self) -> Price | None:
         """Dollars between the best YES ask and the best YES bid, None when a side is empty."""
-        bid, ask = self.best_yes_bid, self.best_yes_ask
-        return None if bid is None or ask is None else Price(ask.price - bid.price)
+        if not (self.yes_bids and self.no_bids):
+            return None
+        return Price(complement(self.no_bids[0].price) - self.yes_bids[0].price)
 
     @property
     def mid(self) -> Price | None:
         """Half-way between bid and ask: a statistic, never a price to trade at. None when a side is empty."""
-        bid, ask = self.best_yes_bid, self.best_yes_ask
-        return None if bid is None or ask is None else Price((ask.price + bid.price) / 2)
+        if not (self.yes_bids and self.no_bids):
+            return None
+        return Price((complement(self.no_bids[0].price) + self.yes_bids[0].price) / 2)
 
 
 def best_first(levels: list[tuple[Price, Count]]) -> tuple[Level, ...]:

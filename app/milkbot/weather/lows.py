@@ -80,7 +80,7 @@ def _hourly(layer: wire.GridLayer, start: datetime, end: datetime) -> Iterator[t
     """Each hour of the layer within those bounds. Equal hours are sent as one interval; far ahead it is six hours."""
     for entry in layer.values:
         step = parse_interval(entry.valid_time)
-        if entry.value is None or step.length > _LONGEST_STEP:
+        if entry.value is None or step.length > _LONGEST_STEP or not start - _LONGEST_STEP < step.start < end:
             continue
         degrees = wire.fahrenheit(entry.value, layer.unit or "")
         for number in range(max(1, step.length // _HOUR)):

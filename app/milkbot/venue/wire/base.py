@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, ClassVar, Self
 
 from pydantic import (
@@ -62,8 +62,17 @@ def _moment(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-PriceText = Annotated[Price, BeforeValidator(lambda v: price(_text(v))), PlainSerializer(price_text)]
-CountText = Annotated[Count, BeforeValidator(lambda v: count(_bounded(v, "count"))), PlainSerializer(count_text)]
+# An order book says few prices and counts, many times over.
+_price_of_text = lru_cache(maxsize=2048)(price)
+
+
+@lru_cache(maxsize=2048)
+def _count_of_text(text: str) -> Count:
+    return count(_bounded(text, "count"))
+
+
+PriceText = Annotated[Price, BeforeValidator(lambda v: _price_of_text(_text(v))), PlainSerializer(price_text)]
+CountText = Annotated[Count, BeforeValidator(lambda v: _count_of_text(_text(v))), PlainSerializer(count_text)]
 CashText = Annotated[Cash, BeforeValidator(lambda v: cash(_bounded(v, "cash"))), PlainSerializer(cash_text)]
 SignedCountText = Annotated[Count, BeforeValidator(lambda v: _bounded(v, "count")), PlainSerializer(count_text)]
 Number = Annotated[Decimal, BeforeValidator(lambda v: _bounded(v, "number"))]
@@ -106,7 +115,7 @@ class WireModel(BaseModel):
     @classmethod
     def _count_unknown(cls, raw: object, info: ValidationInfo) -> object:
         counted = info.context
-        if isinstance(counted, Counter) and isinstance(raw, dict):
+        if isinstance(counted, Counter) and isinstance(raw, dict) and not raw.keys() <= known_names(cls):
             counted.update((cls.__name__, str(name)) for name in raw.keys() - known_names(cls))
         return raw
 
