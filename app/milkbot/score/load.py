@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from milkbot.score import charts, quotes, tape
+from milkbot.score import charts, quotes, recorded, tape
 from milkbot.score.events import DataError
 from milkbot.score.recording import Recording
 
@@ -14,6 +14,7 @@ KINDS: Final[dict[str, tuple[str, Callable[[Path], Recording]]]] = {
     "tape": (tape.MARKETS, tape.read_tape),
     "quotes": (quotes.QUOTES, quotes.read_quotes),
     "charts": (charts.CHARTS, charts.read_charts),
+    "recorder": (recorded.DAYS, recorded.read_recorded),
 }
 """What shows that a folder holds a kind of data, and how it is read."""
 

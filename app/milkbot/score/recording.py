@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from milkbot.domain.units import Price
 from milkbot.forecast import inputs as forecast_inputs
-from milkbot.forecast.inputs import Inputs, PointForecast, Quote, Trade
+from milkbot.forecast.inputs import Inputs, Measurements, PointForecast, Quote, Trade
 from milkbot.score.events import DataError, RecordedEvent
 
 LISTING: Final = "listing"
@@ -50,7 +50,8 @@ class Recording:
     """`name` is what the command calls it; `events` are in the order of their days, then of their tickers.
 
     `forecasts` are the weather service's by the event's ticker, the newest first. Where none were recorded (None), what
-    the listing of the event and the high of the day before say stands for them, in this order.
+    the listing of the event and the high of the day before say stands for them, in this order. `measured` is what was
+    received of the station's reports of the day before a moment; None where none were recorded.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Recording:
     events: tuple[RecordedEvent, ...]
     prices: Prices
     forecasts: Mapping[str, Sequence[PointForecast]] | None = None
+    measured: Callable[[RecordedEvent, datetime], Measurements | None] | None = None
 
     def inputs(self, event: RecordedEvent, moment: datetime) -> Inputs:
         """What a forecaster may know: records whose time is strictly before the moment, and no others.
@@ -82,6 +84,7 @@ class Recording:
                 for one, seen in zip(event.brackets, known, strict=True)
             ),
             forecasts=tuple(one for one in self._forecasts(event) if one.received_at < moment),
+            measured=self.measured(event, moment) if self.measured else None,
         )
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -20,9 +20,9 @@ from milkbot.weather import wire
 from milkbot.weather.cache import CachedReply
 from milkbot.weather.cells import check_cell
 from milkbot.weather.errors import ElsewhereError, NotFoundError, WeatherReadError
-from milkbot.weather.intervals import parse_interval
-from milkbot.weather.lows import ForecastExtreme, low_of_day
+from milkbot.weather.lows import ForecastExtreme
 from milkbot.weather.measured import BEFORE, Measured, measured
+from milkbot.weather.replies import high_of_day, low_now, observation
 from milkbot.weather.transport import BACKOFF, WeatherSession
 from milkbot.weather.values import ExtremeForecast, GridPoint, Observation
 
@@ -30,9 +30,6 @@ _POINT_SECONDS: Final = 24 * 3600.0
 _POINT_AGAIN_SECONDS: Final = 60.0
 """A cell that was read so recently is not asked for again, however little it fits."""
 _OBSERVATIONS_A_CALL: Final = 500
-_LONGEST_WINDOW: Final = timedelta(days=1)
-_AFTERNOON: Final = timedelta(hours=15)
-"""After the start of the climate day (local standard time): when the maximum usually falls."""
 
 _Wire = TypeVar("_Wire", bound=BaseModel)
 _log = structlog.get_logger(__name__)
@@ -79,14 +76,14 @@ class WeatherClient:
         The grid's maximum is that of a daytime window (07:00 local, 13 hours); its midpoint names the climate day.
         Raises ElsewhereError for a cell that is not the station's, also after /points was asked again.
         """
-        return self._forecast(city, day, _high_of_day)
+        return self._forecast(city, day, high_of_day)
 
     def low_forecast(self, city: City, day: date) -> ExtremeForecast | None:
         """The forecast minimum of what is still to come of a climate day; None where the grid does not reach its end.
 
         `milkbot.weather.lows` says which night and which hours a climate day has. Raises as `high_forecast` does.
         """
-        return self._forecast(city, day, partial(_low_of_day, now=self._clock.now()))
+        return self._forecast(city, day, partial(low_now, now=self._clock.now()))
 
     def _forecast(
         self, city: City, day: date, read: Callable[[wire.Grid, City, date], ForecastExtreme | None]
@@ -115,7 +112,7 @@ class WeatherClient:
         found = {
             o.observed_at: o
             for raw in self.reports(city, start, end)
-            if (o := _observation(raw, city.station)) is not None
+            if (o := observation(raw, city.station)) is not None
         }
         return [found[moment] for moment in sorted(found)]
 
@@ -177,34 +174,6 @@ def _point_path(city: City) -> str:
 def _point(path: str, body: bytes) -> GridPoint:
     found = _parsed(path, wire.PointReply, body).properties
     return GridPoint(found.office, found.x, found.y)
-
-
-def _high_of_day(layers: wire.Grid, city: City, day: date) -> ForecastExtreme | None:
-    layer = layers.max_temperature
-    highs = []
-    for entry in layer.values:
-        window = parse_interval(entry.valid_time)
-        if entry.value is None or window.length > _LONGEST_WINDOW or city.climate_day_at(window.midpoint) != day:
-            continue
-        highs.append(wire.fahrenheit(entry.value, layer.unit or ""))
-    return ForecastExtreme(max(highs), city.day_bounds(day)[0] + _AFTERNOON) if highs else None
-
-
-def _low_of_day(layers: wire.Grid, city: City, day: date, now: datetime) -> ForecastExtreme | None:
-    return low_of_day(layers.min_temperature, layers.temperature, city, day, now)
-
-
-def _observation(raw: object, station: str) -> Observation | None:
-    try:
-        seen = wire.ObservationFeature.model_validate(raw).properties
-        reading = seen.temperature
-        if seen.timestamp is None or reading is None or reading.value is None:
-            return None
-        temperature_f = wire.fahrenheit(reading.value, reading.unit)
-        return Observation(station, seen.timestamp.astimezone(UTC), temperature_f, reading.letter)
-    except ValueError as error:
-        _log.warning("observation_not_understood", station=station, reason=reason(error))
-        return None
 
 
 def _parsed(path: str, model: type[_Wire], body: bytes) -> _Wire:

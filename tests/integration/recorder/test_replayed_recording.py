@@ -6,32 +6,20 @@ lie seconds apart from the ticks: docs/recording.md says what a replay cannot kn
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
-from tests.exchange import MONDAY, Exchange, Keys, served_exchange
-from tests.fakes import Unhurried
+from tests.exchange import MONDAY, Keys, served_exchange
+from tests.integration.recorder.side_by_side import poor, trade_and_record
 from tests.postgres import TestDatabase
 
 from milkbot.history.recorded_day import replayed_day
-from milkbot.recorder.run import Recorder
 from milkbot.recorder.verify import verify
 from milkbot.settings import TRADED_SERIES
-from milkbot.trader.clients import open_trading_loop
-from milkbot.venue.transport import VenueSession
-from milkbot.weather.client import WeatherClient
 
-CASH = "992.10"
-"""What a replay begins with."""
-
-PLENTY = 10**12
 SERIES = TRADED_SERIES
 TICKS = "SELECT started_at, outcome FROM ops.ticks ORDER BY started_at"
 DECISIONS = """
@@ -50,38 +38,9 @@ FILLS = """
 SETTLEMENTS = "SELECT ticker, result, signed_count, cost, revenue FROM ops.settlements ORDER BY ticker"
 
 
-def trade_and_record(
-    exchange: Exchange, database: TestDatabase, root: Path, series: Sequence[str], step: timedelta, end: datetime
-) -> None:
-    """A tick each `step`, and a run of the recorder at the same moment before it."""
-    settings = exchange.settings(database, BANKROLL=CASH, TRADING_SERIES=",".join(series))
-    clock = Unhurried(exchange.now)
-    venue = VenueSession(settings.kalshi_api_base, None, clock)
-    weather = WeatherClient(settings.nws_api_base, settings.nws_user_agent, clock, 0)
-    with (
-        closing(venue),
-        closing(weather),
-        open_trading_loop(settings, database.engine("milkbot_trader"), exchange) as loop,
-    ):
-        recorder = Recorder(root, venue, weather, series, clock)
-        while exchange.now() <= end:
-            assert recorder.run(PLENTY).problems == []
-            moment = exchange.now()
-            loop.run_once()
-            exchange.advance_to(max(moment + step, exchange.now()))
-
-
 def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
-
-
-def poor(keys: Keys, directory: Path) -> Keys:
-    """The same key, with the cash that a replay has."""
-    accounts = json.loads(keys.accounts.read_text())
-    path = directory / "accounts.json"
-    path.write_text(json.dumps([{**account, "balance_dollars": CASH} for account in accounts]))
-    return replace(keys, accounts=path)
 
 
 @pytest.mark.parametrize(
