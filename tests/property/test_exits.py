@@ -128,6 +128,16 @@ def test_the_reason_and_the_gain_of_a_sale_are_stored_with_its_order(floor: Floo
     assert set(stored) == {(True, True, True)}
 
 
+def test_sales_are_sent_before_anything_is_bought(floor: Floor) -> None:
+    desk = bought(floor)
+    newest = floor.rows("SELECT max(id) FROM ops.orders")[0][0]
+    desk.forecast(-2)
+    desk.trial.tick()
+    sent = [sold for (sold,) in floor.rows("SELECT reduce_only FROM ops.orders WHERE id > %s ORDER BY id", newest)]
+    assert sent == sorted(sent, reverse=True)
+    assert set(sent) == {True, False}, "this world must offer something to sell and something to buy"
+
+
 def test_what_was_sold_is_not_sold_again(floor: Floor) -> None:
     desk = bought(floor)
     desk.forecast(-2)
