@@ -305,7 +305,7 @@ def test_the_other_leg_is_not_taken_while_one_is_held(view: Watched) -> None:
     assert (flat.action, flat.leg) == (Action.BUY, Leg.NO)
 
 
-def test_a_resting_order_may_bid_for_the_other_leg_of_what_is_held(view: EventView) -> None:
+def test_a_resting_order_may_bid_for_the_other_leg_of_what_is_held(view: Watched) -> None:
     """Waiting for a better price is the cheaper way out, where a sale does not pay."""
     patient = replace(RULES, exit_margin=Decimal("0.08"), quotes=QUOTES)
     decision = third(held(view, "30", "0.40", "0.42"), patient)
