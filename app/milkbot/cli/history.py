@@ -31,6 +31,7 @@ Data = Annotated[
 ]
 Day = Annotated[datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="The climate day to trade through.")]
 Days = Annotated[int, typer.Option(min=1, help="How many days of the recorder's, from --day on.")]
+Name = Annotated[str | None, typer.Option("--forecaster", help="Trade by another forecaster than the default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
@@ -56,13 +57,18 @@ def history(step_minutes: Step = 60) -> None:
     typer.echo(f"{ticks} ticks run; the simulator is on the wall clock now")
 
 
-def replay(data: Data, day: Day, days: Days = 1, step_minutes: Step = 15, as_json: Json = False) -> None:
+def replay(
+    data: Data, day: Day, days: Days = 1, step_minutes: Step = 15, forecaster: Name = None, as_json: Json = False
+) -> None:
     """Trade recorded days through: the simulator serves them, the loop trades them, on a database of its own.
 
     Prints decisions, orders, fills, settlement and profit; the same day and step always give the same figures.
     """
     configure_logging(Settings(log_level="WARNING", log_format="console"), "replay")
-    with _progress() as progress, replayed_day(data, day.date(), step_minutes, _shown_in(progress), days) as ledger:
+    with (
+        _progress() as progress,
+        replayed_day(data, day.date(), step_minutes, _shown_in(progress), days, forecaster) as ledger,
+    ):
         show_replay(ledger, as_json=as_json)
 
 

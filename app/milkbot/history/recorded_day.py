@@ -46,11 +46,16 @@ class ReplayedLedger:
 
 @contextmanager
 def replayed_day(
-    data: Path, day: date, step_minutes: int, moved: Callable[[Walk], None], days: int = 1
+    data: Path,
+    day: date,
+    step_minutes: int,
+    moved: Callable[[Walk], None],
+    days: int = 1,
+    forecaster: str | None = None,
 ) -> Iterator[ReplayedLedger]:
     """Trade `day` of the recordings in `data`, and of the recorder's as many as `days` say.
 
-    Yields the ledger, which is gone after the block.
+    `forecaster` is another one than the default. Yields the ledger, which is gone after the block.
     """
     series = recorded_series(data, day) if is_recording(data) else (SERIES,)
     with tempfile.TemporaryDirectory(prefix="milkbot-replay-") as kept, scratch.scratch_server() as server:
@@ -69,6 +74,7 @@ def replayed_day(
                     "NWS_USER_AGENT": "milkbot replay (operator@milkbot.test)",
                     "TRADING_SERIES": ",".join(series or (SERIES,)),
                     "BANKROLL": _BALANCE,
+                    **({"FORECASTER": forecaster} if forecaster else {}),
                     "WEATHER_CACHE_MIN": "0",
                 }
             )

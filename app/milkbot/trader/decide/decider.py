@@ -242,7 +242,7 @@ def _candidates(
             pause_at=basis.own.pause_at,
         )
         for market, decision in zip(seen.event.markets, strategy.decide(view, basis.rules, now), strict=True):
-            yield Candidate(seen, market, decision, forecast.weather_problem)
+            yield Candidate(seen, market, decision, forecast.weather_problem, forecast.needs_weather)
 
 
 def _count(report: TickReport, observed: Sequence[Observed], candidates: Sequence[Candidate]) -> None:

@@ -55,6 +55,11 @@ class Forecast:
         return self.weather_problem if self.outcome.failure is None else Reason(self.outcome.failure)
 
     @property
+    def needs_weather(self) -> bool:
+        """Whether the forecaster does; one that did not start is taken to."""
+        return self.identity is None or self.identity.needs_weather
+
+    @property
     def decided_by(self) -> EventForecast:
         """What the strategy has to know of it."""
         return EventForecast(self.outcome.probabilities, self.reason)
@@ -126,7 +131,7 @@ class Forecasters:
     def _ask(self, host: Host, seen: Observed, as_of: datetime, *, is_live: bool) -> Forecast:
         problem = weather_problem(seen, self._max_age, as_of)
         identity = host.identity()
-        if problem is not None and (identity is None or identity.needs_weather):
+        if problem is not None and identity is not None and identity.needs_weather:
             outcome = _NO_ANSWER
         else:
             outcome = _answer(host, seen, as_of)

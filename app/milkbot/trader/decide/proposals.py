@@ -28,6 +28,8 @@ class Candidate:
     decision: Decision
     weather_problem: Reason | None = None
     """What is missing of its weather, also where its forecaster does without."""
+    needs_weather: bool = True
+    """Whether its forecaster does not do without."""
 
 
 def proposal_of(candidate: Candidate, held: Count, exposure: Exposure) -> Proposal:

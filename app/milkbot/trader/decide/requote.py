@@ -47,7 +47,10 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is seen of the quote's market now. `probability` is of the leg; `price` what would be bid for it."""
+    """What is seen of the quote's market now. `probability` is of the leg; `price` what would be bid for it.
+
+    `needs_weather`: whether the forecaster does; else no forecast of the weather withdraws a quote.
+    """
 
     close_time: datetime
     pause_at: datetime | None
@@ -55,6 +58,7 @@ class Scene:
     forecast_f: float | None
     probability: Decimal | None
     price: Price | None
+    needs_weather: bool = True
 
 
 def judge(
@@ -73,12 +77,13 @@ def judge(
 
 
 def _market_reasons(quote: Quote, scene: Scene, rules: QuoteRules, now: datetime) -> Iterator[Withdrawal]:
-    if scene.orderbook is None or scene.probability is None or scene.forecast_f is None:
+    blind = scene.needs_weather and scene.forecast_f is None
+    if scene.orderbook is None or scene.probability is None or blind:
         yield Withdrawal.MARKET_UNSEEN
         return
     if scene.orderbook.spread is None or scene.orderbook.spread > rules.max_spread:
         yield Withdrawal.SPREAD_WIDENED
-    if quote.forecast_f is None or abs(scene.forecast_f - quote.forecast_f) >= rules.max_forecast_move_f:
+    if scene.needs_weather and _forecast_moved(quote.forecast_f, scene.forecast_f, rules):
         yield Withdrawal.FORECAST_MOVED
     if scene.probability - quote.price < rules.min_edge:
         yield Withdrawal.EDGE_GONE
@@ -86,3 +91,7 @@ def _market_reasons(quote: Quote, scene: Scene, rules: QuoteRules, now: datetime
         yield Withdrawal.PRICE_MOVED
     if now - quote.placed_at >= rules.max_age:
         yield Withdrawal.QUOTE_STALE
+
+
+def _forecast_moved(then_f: float | None, now_f: float | None, rules: QuoteRules) -> bool:
+    return then_f is None or now_f is None or abs(now_f - then_f) >= rules.max_forecast_move_f

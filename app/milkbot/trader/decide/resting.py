@@ -102,4 +102,5 @@ def _scene(candidate: Candidate | None, leg: Leg, pause_at: datetime | None) -> 
         forecast_f=forecast.degrees_f if forecast else None,
         probability=probability,
         price=decision.price if decision.leg is leg else None,
+        needs_weather=candidate.needs_weather,
     )

@@ -106,6 +106,13 @@ def test_a_quote_without_a_known_forecast_is_withdrawn() -> None:
     assert judge(quote, SCENE, RULES, TradingState.ACTIVE, NOW) is Withdrawal.FORECAST_MOVED
 
 
+def test_no_forecast_of_the_weather_withdraws_a_quote_whose_forecaster_does_without() -> None:
+    by_market = replace(SCENE, needs_weather=False)
+    for forecast_f in (None, 99.0):
+        assert judge(QUOTE, replace(by_market, forecast_f=forecast_f), RULES, TradingState.ACTIVE, NOW) is None
+    assert judge(replace(QUOTE, forecast_f=None), by_market, RULES, TradingState.ACTIVE, NOW) is None
+
+
 def test_a_resting_order_has_an_expiry() -> None:
     how = sending(RULES, MARKET.close_time, None, NOW)
     assert (how.time_in_force, how.post_only) == (TimeInForce.GOOD_TILL_CANCELED, True)
