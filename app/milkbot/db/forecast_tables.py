@@ -1,4 +1,4 @@
-"""The table of schema `ops` that keeps what forecasters answered."""
+"""Tables of schema `ops` that keep what forecasters answered, and how the markets came out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Double, ForeignKey, Index, U
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from milkbot.db.base import OPS, Base, Id, one_of
+from milkbot.db.base import OPS, Base, Id, PriceColumn, one_of
 from milkbot.domain.modes import TradingMode
 
 _Ids = Annotated[list[int], mapped_column(ARRAY(BigInteger))]
@@ -50,3 +50,32 @@ class ForecastRow(Base):
     elapsed_ms: Mapped[float]
     weather_snapshot_id: Mapped[int] = mapped_column(ForeignKey("ops.weather_snapshots.id"))
     market_snapshot_ids: Mapped[_Ids]
+
+
+class MarketResultRow(Base):
+    """How a market came out in the exchange's words, held or not. Rows are only added: the newest of a ticker counts,
+    an earlier one is what the exchange corrected.
+
+    `yes_value`: dollars that a YES paid. `expiration_value`: the temperature as the exchange writes it. Both, and the
+    time, are null where it does not say them.
+    """
+
+    __tablename__ = "market_results"
+    __table_args__ = (
+        CheckConstraint(one_of("trading_mode", TradingMode), name="trading_mode"),
+        Index("ix_market_results_mode_event", "trading_mode", "event_ticker"),
+        Index("ix_market_results_mode_id", "trading_mode", "id"),
+        Index("ix_market_results_mode_day", "trading_mode", "climate_day"),
+        {"schema": OPS},
+    )
+
+    id: Mapped[Id]
+    trading_mode: Mapped[str]
+    ticker: Mapped[str]
+    event_ticker: Mapped[str]
+    climate_day: Mapped[date]
+    result: Mapped[str]
+    yes_value: Mapped[PriceColumn | None]
+    expiration_value: Mapped[str | None]
+    settled_at: Mapped[datetime | None]
+    recorded_at: Mapped[datetime]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from milkbot.db.base import ANALYTICS, OPS, Base, CashColumn, CountColumn, PriceColumn
@@ -101,3 +101,78 @@ class HealthMetric(Base):
     status: Mapped[str]
     latency_ms: Mapped[float | None]
     message: Mapped[str | None]
+
+
+class ForecastScore(Base):
+    """One forecaster's scores of one event at one lead time, next to those of the market's mid as of the same moment.
+
+    `brier`, `log` and `rps` are those of docs/forecast.md; lower is better. `gain`: the market's Brier score less the
+    forecaster's, `least` and `most` what it could have been.
+    """
+
+    __tablename__ = "forecast_scores"
+    __table_args__ = (
+        Index(
+            "ix_forecast_scores_forecaster",
+            "trading_mode",
+            "forecaster",
+            "version",
+            "parameters_hash",
+            "lead",
+            "climate_day",
+        ),
+        {"schema": ANALYTICS},
+    )
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    climate_day: Mapped[date] = mapped_column(primary_key=True)
+    event_ticker: Mapped[str] = mapped_column(primary_key=True)
+    lead: Mapped[str] = mapped_column(primary_key=True)
+    forecaster: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    parameters_hash: Mapped[str] = mapped_column(primary_key=True)
+    as_of: Mapped[datetime]
+    brier: Mapped[float]
+    log: Mapped[float]
+    rps: Mapped[float]
+    market_brier: Mapped[float]
+    market_log: Mapped[float]
+    market_rps: Mapped[float]
+    gain: Mapped[float]
+    least: Mapped[float]
+    most: Mapped[float]
+    computed_at: Mapped[datetime]
+
+
+class ForecastEvidence(Base):
+    """What the sequential test says of a forecaster against the market, over all cities, one gain a day.
+
+    `wealth_for` and `wealth_against` are the most that who bets on it, and on the market, ever had of 1.
+    """
+
+    __tablename__ = "forecast_evidence"
+    __table_args__ = ({"schema": ANALYTICS},)
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    forecaster: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    parameters_hash: Mapped[str] = mapped_column(primary_key=True)
+    standing: Mapped[str]
+    days: Mapped[int]
+    events: Mapped[int]
+    mean_gain: Mapped[float]
+    wealth_for: Mapped[float]
+    wealth_against: Mapped[float]
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    computed_at: Mapped[datetime]
+
+
+class ScoreMark(Base):
+    """The newest result of each mode whose event was scored."""
+
+    __tablename__ = "score_marks"
+    __table_args__ = ({"schema": ANALYTICS},)
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    result_id: Mapped[int] = mapped_column(BigInteger)

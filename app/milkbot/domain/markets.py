@@ -84,7 +84,10 @@ class PriceRange:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """One bracket of an event. Quotes live in the order book, not here."""
+    """One bracket of an event. Quotes live in the order book, not here.
+
+    `yes_value`: dollars that a YES paid; it and `settled_at` are None until the market has settled.
+    """
 
     ticker: str
     event_ticker: str
@@ -98,6 +101,8 @@ class Market:
     exchange_index: int
     result: str
     expiration_value: str
+    yes_value: Price | None = None
+    settled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from milkbot.db import forecasts, ledger, orders, state, ticks
+from milkbot.db import forecasts, ledger, orders, results, state, ticks
 from milkbot.db.ops import Order
 from milkbot.domain.orders import BookSide, OrderIntent, OrderState, TimeInForce
 from milkbot.domain.trading_state import TradingState
@@ -117,6 +117,27 @@ def _forecast(check: Checks, sample: Sample, tick_id: int, weather_id: int, mark
     check(forecasts.save, session, [live, {**live, **failed}])
     check(forecasts.challenged_since, session, mode, sample.happened)
     check(forecasts.of_day, session, mode, sample.day)
+    _results(check, sample)
+
+
+def _results(check: Checks, sample: Sample) -> None:
+    """The event's markets, and one that the exchange corrected."""
+    session, mode = check.session, sample.mode
+    result = {
+        "ticker": sample.ticker,
+        "event_ticker": sample.event,
+        "climate_day": sample.day,
+        "result": "yes",
+        "yes_value": ONE,
+        "expiration_value": "60.00",
+        "settled_at": sample.happened,
+        "recorded_at": sample.now,
+    }
+    check(results.was_completed_since, session, mode, sample.happened)
+    check(results.without, session, mode, [sample.event], 1)
+    check(results.save, session, mode, [result])
+    check(results.save, session, mode, [{**result, "result": "no", "yes_value": ZERO}])
+    check(results.stored, session, mode, [sample.event])
 
 
 def _order(check: Checks, sample: Sample, signal_id: int) -> Order:

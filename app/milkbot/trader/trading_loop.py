@@ -28,7 +28,7 @@ from milkbot.trader.decide.decider import AccountState, Decider, ReadyOrder
 from milkbot.trader.decide.rules import quote_rules_of
 from milkbot.trader.invariants import catalogue, events
 from milkbot.trader.invariants.context import QueryContext
-from milkbot.trader.observe import coverage, observation
+from milkbot.trader.observe import coverage, observation, results
 from milkbot.trader.observe.coverage import Coverage
 from milkbot.trader.orders import kill_file, order_group
 from milkbot.trader.orders.manager import Cancel, OrderManager
@@ -167,6 +167,7 @@ class TradingLoop:
             report.counts.add_fills(self._reconciler.fills_only())
         self._report_health(report, covered)
         self._decider.challenge(report, decided)
+        results.read(self._engine, self._venue, self._mode, self._settings.trading_series, report, self._clock.now())
         return Outcome.COMPLETED
 
     def _reconcile(self, report: TickReport) -> Reconciled:

@@ -64,6 +64,8 @@ def market(wire: wire_markets.Market) -> domain.Market:
         exchange_index=wire.exchange_index,
         result=wire.result,
         expiration_value=wire.expiration_value,
+        yes_value=wire.settlement_value_dollars,
+        settled_at=wire.settlement_ts,
     )
 
 

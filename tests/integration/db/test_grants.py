@@ -17,6 +17,7 @@ FACTS = {
     "fills",
     "findings",
     "forecasts",
+    "market_results",
     "market_snapshots",
     "order_events",
     "order_groups",
@@ -43,7 +44,15 @@ RULES = {
     "order_transitions",
     "terms_acceptances",
 }
-ROLLUPS = {"city_metrics_daily", "equity_curve_daily", "health_metrics", "strategy_metrics_daily"}
+ROLLUPS = {
+    "city_metrics_daily",
+    "equity_curve_daily",
+    "forecast_evidence",
+    "forecast_scores",
+    "health_metrics",
+    "score_marks",
+    "strategy_metrics_daily",
+}
 VIEWS = {"v_current_health", "v_platform_status", "v_public_trades"}
 
 
@@ -54,7 +63,7 @@ def _tables(schema: str, names: set[str]) -> set[str]:
 READS_OPS = _tables("ops", FACTS | RULES)
 ALLOWED: dict[str, dict[str, set[str]]] = {
     "milkbot_trader": {
-        "SELECT": READS_OPS | {"analytics.equity_curve_daily"},
+        "SELECT": READS_OPS | {"analytics.equity_curve_daily", "analytics.forecast_evidence"},
         "INSERT": _tables("ops", FACTS),
         "UPDATE": _tables(
             "ops", {"ticks", "orders", "positions", "component_health", "cash_books", "chain_marks", "event_ladders"}

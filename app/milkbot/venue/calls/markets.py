@@ -20,6 +20,7 @@ from milkbot.venue.wire import markets
 _EVENTS_A_PAGE: Final = "200"
 _BOOKS_A_CALL: Final = 100
 _EVENTS_A_CALL: Final = 100
+_OPEN: Final = ("status", "open")
 
 
 class MarketCalls(Calls):
@@ -41,21 +42,26 @@ class MarketCalls(Calls):
         Events and markets that are not understood, or come twice, are left out and go to `unread`; without one they
         raise UnusableReplyError.
         """
-        return self._open([("series_ticker", series)], frozenset({series}), unread, series)
+        return self._events([("series_ticker", series), _OPEN], frozenset({series}), unread, series)
 
-    def events_named(self, tickers: Sequence[str], *, unread: Unread | None = None) -> list[Event]:
-        """Those of the named events that are open, of whatever series, a hundred names a call. Raises as above."""
+    def events_named(
+        self, tickers: Sequence[str], *, only_open: bool = True, unread: Unread | None = None
+    ) -> list[Event]:
+        """The named events, or those of them that are open, of whatever series, a hundred names a call. Raises as
+        above.
+        """
         found: list[Event] = []
         for start in range(0, len(tickers), _EVENTS_A_CALL):
             part = tickers[start : start + _EVENTS_A_CALL]
             series = frozenset(ticker.partition("-")[0] for ticker in part)
-            found += self._open([("tickers", ",".join(part))], series, unread, "")
+            asked = [("tickers", ",".join(part)), *([_OPEN] if only_open else [])]
+            found += self._events(asked, series, unread, "")
         return found
 
-    def _open(
+    def _events(
         self, asked: list[tuple[str, str]], series: Collection[str], unread: Unread | None, of: str
     ) -> list[Event]:
-        params = [*asked, ("status", "open"), ("with_nested_markets", "true"), ("limit", _EVENTS_A_PAGE)]
+        params = [*asked, ("with_nested_markets", "true"), ("limit", _EVENTS_A_PAGE)]
         rows = self._session.rows("/events", "events", params)
         events: dict[str, Event] = {}
         for row in rows:

@@ -62,6 +62,8 @@ class Market(WireModel):
     strike_type: str | None = None
     floor_strike: Number | None = None
     cap_strike: Number | None = None
+    settlement_ts: Moment | None = None
+    settlement_value_dollars: PriceText | None = None
     exchange_index: ExchangeIndex = 0
 
 

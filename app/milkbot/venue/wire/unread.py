@@ -35,8 +35,6 @@ MARKET: Final = frozenset(
         "settlement_bounds_type",
         "settlement_floor_dollars",
         "settlement_timer_seconds",
-        "settlement_ts",
-        "settlement_value_dollars",
         "subtitle",
         "title",
         "updated_time",
