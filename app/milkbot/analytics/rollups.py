@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 
 from milkbot.analytics.daily_metrics import compute_cities, compute_strategies
 from milkbot.analytics.equity import compute_equity
+from milkbot.analytics.forecast_scores import score_new
 from milkbot.analytics.markouts import record_markouts
 from milkbot.analytics.touched import Bucket, Kind, buckets_of, take_touched
 from milkbot.db.session import transaction
+from milkbot.domain.modes import TradingMode
 
 # Any constant will do; two runs of the rollups must agree on it.
 _ADVISORY_LOCK = 4_203_774_612
@@ -25,12 +27,15 @@ _HEALTH_KEPT = "7 days"
 
 @dataclass(frozen=True, slots=True)
 class RollupReport:
-    """How many buckets of each kind a run computed, and how many markouts of fills it stored."""
+    """How many buckets of each kind a run computed, how many markouts of fills it stored, and of how many events it
+    scored forecasts.
+    """
 
     cities: int
     strategies: int
     equity_days: int
     markouts: int
+    scored_events: int = 0
 
 
 def run_rollups(
@@ -46,8 +51,9 @@ def run_rollups(
         if everything or day is not None:
             buckets |= set(buckets_of(session, None if everything else day))
         report = _compute(session, sorted(buckets), bankroll, record_markouts(session))
+        scored = score_new(session, TradingMode, day, everything=everything)
         copy_health(session)
-    return report
+    return replace(report, scored_events=scored)
 
 
 def _compute(session: Session, buckets: list[Bucket], bankroll: Decimal, markouts: int) -> RollupReport:

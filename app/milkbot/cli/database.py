@@ -52,7 +52,9 @@ def rollups(day: Day = None, every: All = False) -> None:
         metrics.publish(directory, engine, done)
     kinds = (("city", done.cities), ("strategy", done.strategies), ("equity", done.equity_days))
     shown = (f"{number} {kind} day{'' if number == 1 else 's'}" for kind, number in kinds)
-    typer.echo(f"recomputed: {', '.join(shown)}; {done.markouts} markout{'' if done.markouts == 1 else 's'} of fills")
+    more = (("markout", done.markouts), ("scored event", done.scored_events))
+    also = (f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in more)
+    typer.echo(f"recomputed: {', '.join([*shown, *also])}")
 
 
 @db.command()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib import resources
+from zoneinfo import ZoneInfo
 
 TABLE = resources.files("milkbot.domain").joinpath("cities.toml")
 
@@ -64,6 +65,13 @@ class City:
     def climate_day_at(self, moment: datetime) -> date:
         """The climate day that an aware moment belongs to."""
         return moment.astimezone(self.standard_time).date()
+
+    def moment(self, day: date, at: time) -> datetime:
+        """The moment in UTC when the city's clocks, with daylight saving, show that time on that date.
+
+        A time that the spring's change of clocks leaves out is taken an hour later.
+        """
+        return datetime.combine(day, at, ZoneInfo(self.time_zone)).astimezone(UTC)
 
     def settles_by(self, rules: str) -> bool:
         """Whether a market's rules name this city's station."""

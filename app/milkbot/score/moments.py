@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, time, timedelta
 
 from milkbot.errors import MilkbotError
 from milkbot.score.events import RecordedEvent
@@ -26,9 +25,8 @@ class DecisionTime:
     at: time
 
     def of(self, event: RecordedEvent) -> datetime:
-        """The moment in UTC. A time that the spring's change of clocks leaves out is taken an hour later."""
-        local = datetime.combine(event.day - timedelta(days=self.days_before), self.at)
-        return local.replace(tzinfo=ZoneInfo(event.series.city.time_zone)).astimezone(UTC)
+        """The moment in UTC."""
+        return event.series.city.moment(event.day - timedelta(days=self.days_before), self.at)
 
 
 def parse(name: str) -> DecisionTime:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from decimal import Decimal
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics import daily_metrics, equity, markouts, metrics, rollups, touched
+from milkbot.analytics import daily_metrics, equity, forecast_scores, markouts, metrics, rollups, touched
 from milkbot.analytics.service import queries
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
@@ -40,8 +41,29 @@ def run_rollups(check: Checks, sample: Sample) -> None:
     check(daily_metrics.compute_strategies, session, [strategy])
     check(equity.compute_equity, session, sample.mode, [sample.day], _BANKROLL)
     check(markouts.record_markouts, session)
+    _score(check, sample)
     check(rollups.copy_health, session)
     check(metrics.read_state, session)
+
+
+def _score(check: Checks, sample: Sample) -> None:
+    """Score an event of a forecaster that nobody has."""
+    session = check.session
+    forecaster = forecast_scores.Identity(sample.name, "1", "0" * 12)
+    scored = {
+        "trading_mode": sample.mode,
+        "climate_day": sample.day,
+        "event_ticker": sample.event,
+        "lead": forecast_scores.EVIDENCE_LEAD,
+        **asdict(forecaster),
+        "as_of": sample.happened,
+        **dict.fromkeys(("brier", "log", "rps", "market_brier", "market_log", "market_rps"), 0.5),
+        **dict.fromkeys(("gain", "least", "most"), 0.0),
+    }
+    check(forecast_scores.score_new, session, [sample.mode])
+    check(forecast_scores.nearest, session, sample.mode, sample.day, sample.now, [sample.event])
+    check(forecast_scores.save, session, [scored])
+    check(forecast_scores.judge, session, sample.mode, forecaster)
 
 
 def run_api(check: Checks, sample: Sample) -> None:

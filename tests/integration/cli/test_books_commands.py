@@ -121,8 +121,13 @@ def test_halt_and_resume_without_a_reason_are_refused(milkbot: Milkbot, database
 
 def test_rollups_report_what_they_recomputed(milkbot: Milkbot, database: TestDatabase) -> None:
     Facts(database.engine()).fill(TICKER, NOON)
-    assert milkbot("rollups").out == "recomputed: 1 city day, 1 strategy day, 1 equity day\n"
-    assert milkbot("rollups").out == "recomputed: 0 city days, 0 strategy days, 0 equity days\n"
+    assert (
+        milkbot("rollups").out == "recomputed: 1 city day, 1 strategy day, 1 equity day, 0 markouts, 0 scored events\n"
+    )
+    assert (
+        milkbot("rollups").out
+        == "recomputed: 0 city days, 0 strategy days, 0 equity days, 0 markouts, 0 scored events\n"
+    )
     assert milkbot("rollups", "--day", "2026-08-03").out.startswith("recomputed: 1 city day")
     assert milkbot("rollups", "--all").out.startswith("recomputed: 1 city day")
     assert milkbot("rollups", "--day", "yesterday").code == 2

@@ -15,7 +15,7 @@ from tests.facts import Facts, hours_ago, market
 from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
-from milkbot.analytics import daily_metrics, equity, markouts, touched
+from milkbot.analytics import daily_metrics, equity, forecast_scores, markouts, touched
 from milkbot.analytics.service import queries
 from milkbot.db import (
     cash,
@@ -27,6 +27,7 @@ from milkbot.db import (
     order_groups,
     orders,
     quotes,
+    results,
     risk_facts,
     state,
     terms,
@@ -179,7 +180,8 @@ def test_checks_that_were_not_tried_after_a_failure_are_reported(database: TestD
 def test_every_statement_of_the_repositories_is_checked(database: TestDatabase) -> None:
     evidence = (cash, findings, marks, order_events, quotes)
     risk = (holds, order_groups, risk_facts, terms)
-    modules = (ticks, orders, ledger, state, *evidence, *risk, daily_metrics, equity, markouts, touched, queries)
+    rollups = (daily_metrics, equity, forecast_scores, markouts, touched)
+    modules = (ticks, orders, ledger, results, state, *evidence, *risk, *rollups, queries)
     ours = {
         name
         for module in modules
@@ -188,7 +190,7 @@ def test_every_statement_of_the_repositories_is_checked(database: TestDatabase) 
     }
     # The lock that keeps two ticks apart must not be taken; two are the operator's alone; the others ask nothing.
     untouched = {"single_writer", "resume", "accept"}
-    left_out = untouched | {"chain", "canonical", "terms_of", "sealed", "break_of", "realized_column"}
+    left_out = untouched | {"chain", "canonical", "terms_of", "sealed", "break_of", "realized_column", "moment_of"}
     assert ours - left_out <= {outcome.check for outcome in _suite(database)}
 
 

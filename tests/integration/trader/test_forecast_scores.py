@@ -1,0 +1,194 @@
+"""A day of real ticks with a challenger, its results, and the rollups that score both next to the market."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.exchange import Keys, served_exchange
+from tests.integration.trader.conftest import SERIES
+from tests.integration.trader.stage import Stage, staged
+from tests.postgres import Cluster
+
+from milkbot.analytics import forecast_scores
+from milkbot.analytics.rollups import run_rollups
+from milkbot.domain.cities import city_of_series
+from milkbot.domain.markets import Strike, StrikeType
+from milkbot.score import rules
+
+EVENING = datetime(2026, 8, 3, 21, 50, tzinfo=UTC)
+"""Monday, ten minutes before 18:00 in New York and seventy before it in Chicago."""
+TICKS = (EVENING, *(EVENING + timedelta(hours=hours) for hours in (13, 16, 17.5, 19)))
+"""For 18:00 of the evening before, 7:00, 10:00 and 13:00 in both cities; the fourth is for none of them in New York."""
+SETTLED = datetime(2026, 8, 5, 13, 0, tzinfo=UTC)
+TUESDAY = "26AUG04"
+SCORES = "SELECT * FROM analytics.forecast_scores ORDER BY event_ticker, forecaster, as_of, lead"
+EVIDENCE = "SELECT * FROM analytics.forecast_evidence ORDER BY forecaster"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The trader after that day; `roll_up` returns how many events the rollups scored."""
+
+    stage: Stage
+
+    def roll_up(self, **how: Any) -> int:
+        engine = self.stage.database.engine("milkbot_rollups")
+        return run_rollups(engine, bankroll=Decimal(1000), **how).scored_events
+
+    def scores(self) -> list[dict[str, Any]]:
+        return [{**row, "computed_at": None} for row in self.stage.rows(SCORES)]
+
+    def evidence(self) -> list[dict[str, Any]]:
+        return [{**row, "computed_at": None} for row in self.stage.rows(EVIDENCE)]
+
+
+@pytest.fixture(scope="module")
+def day(cluster: Cluster, keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    """Tuesday's events of two cities from the evening before to their settlement, scored."""
+    directory: Path = tmp_path_factory.mktemp("scored") / "exchange"
+    with (
+        cluster.database() as database,
+        served_exchange(directory, keys, EVENING) as exchange,
+        staged(exchange, database, TRADING_SERIES=SERIES, FORECASTER_SHADOW="market") as stage,
+    ):
+        for moment in (*TICKS, SETTLED):
+            exchange.advance_to(max(moment, exchange.now()))
+            stage.tick()
+        whole = Day(stage)
+        assert whole.roll_up() == 2
+        yield whole
+
+
+def test_live_and_shadow_are_scored_at_each_lead_time(day: Day) -> None:
+    found = {(row["event_ticker"], row["forecaster"], row["lead"]) for row in day.scores()}
+    assert found == {
+        (f"{series}-{TUESDAY}", forecaster, lead)
+        for series in SERIES.split(",")
+        for forecaster in ("normal", "market")
+        for lead in forecast_scores.LEADS
+    }
+
+
+def test_the_forecast_nearest_before_the_moment_is_scored(day: Day) -> None:
+    for row in day.scores():
+        city = city_of_series(row["event_ticker"].partition("-")[0])
+        moment = forecast_scores.moment_of(row["lead"], city, row["climate_day"])
+        made = day.stage.value(
+            "SELECT max(as_of) FROM ops.forecasts WHERE event_ticker = :event AND forecaster = :name AND as_of <= :at",
+            event=row["event_ticker"],
+            name=row["forecaster"],
+            at=moment,
+        )
+        assert row["as_of"] == made
+        assert moment - forecast_scores.NEAREST_WITHIN < made <= moment
+
+
+def test_scores_are_the_yardsticks_of_the_stored_forecast_and_order_books(day: Day) -> None:
+    stored = """
+        SELECT book.ticker, one.chance, book.strike_type, book.floor_strike, book.cap_strike,
+            CASE WHEN yes_bid IS NULL AND yes_ask IS NULL THEN 0.005
+                 ELSE (coalesce(yes_bid, 0) + coalesce(yes_ask, 1)) / 2 END AS mid
+        FROM ops.forecasts AS made
+        CROSS JOIN unnest(made.market_snapshot_ids, made.probabilities) AS one (snapshot, chance)
+        JOIN ops.market_snapshots AS book ON book.id = one.snapshot
+        WHERE made.event_ticker = :event AND made.forecaster = :name AND made.as_of = :at
+    """
+    for row in day.scores():
+        brackets = day.stage.rows(stored, event=row["event_ticker"], name=row["forecaster"], at=row["as_of"])
+        brackets.sort(
+            key=lambda one: Strike(StrikeType(one["strike_type"]), one["floor_strike"], one["cap_strike"]).lower_edge
+        )
+        markets = day.stage.exchange.simulator.state.markets
+        winner = [markets[one["ticker"]].result for one in brackets].index("yes")
+        (ours,) = rules.score([[one["chance"] for one in brackets]], [winner])
+        (market,) = rules.score([[float(one["mid"]) for one in brackets]], [winner])
+        assert (row["brier"], row["log"], row["rps"]) == pytest.approx((ours.event, ours.log, ours.rps), abs=1e-9)
+        wanted = (market.event, market.log, market.rps)
+        assert (row["market_brier"], row["market_log"], row["market_rps"]) == pytest.approx(wanted, abs=1e-9)
+        assert row["least"] <= row["gain"] <= row["most"]
+
+
+def test_evidence_is_one_gain_a_day_over_all_cities_for_each_forecaster(day: Day) -> None:
+    of_lead = [row for row in day.scores() if row["lead"] == forecast_scores.EVIDENCE_LEAD]
+    for found in day.evidence():
+        gains = [row["gain"] for row in of_lead if row["forecaster"] == found["forecaster"]]
+        assert (found["days"], found["events"], found["standing"]) == (1, 2, "unproven")
+        assert found["mean_gain"] == pytest.approx(sum(gains) / len(gains))
+        assert found["wealth_for"] >= 1 <= found["wealth_against"]
+    assert [row["forecaster"] for row in day.evidence()] == ["market", "normal"]
+
+
+def test_running_it_again_changes_nothing(day: Day) -> None:
+    before = day.scores(), day.evidence()
+    assert day.roll_up() == 0
+    assert (day.scores(), day.evidence()) == before
+    assert day.roll_up(day=datetime(2026, 8, 4, tzinfo=UTC).date()) == 2
+    assert day.roll_up(everything=True) == 2
+    assert (day.scores(), day.evidence()) == before
+
+
+def test_a_corrected_result_is_scored_again(day: Day) -> None:
+    before = day.scores()
+    event = f"KXHIGHNY-{TUESDAY}"
+    say = """
+        INSERT INTO ops.market_results (trading_mode, ticker, event_ticker, climate_day, result, yes_value, recorded_at)
+        SELECT trading_mode, ticker, event_ticker, climate_day, :result, :value, now() FROM ops.market_results
+        WHERE ticker = :ticker ORDER BY id LIMIT 1
+    """
+    rows = day.stage.rows("SELECT ticker, result FROM ops.market_results WHERE event_ticker = :event", event=event)
+    won = next(row["ticker"] for row in rows if row["result"] == "yes")
+    other = next(row["ticker"] for row in rows if row["result"] == "no")
+    for ticker, result, value in ((won, "no", 0), (other, "yes", 1)):
+        day.stage.act(say, ticker=ticker, result=result, value=value)
+    assert day.roll_up() == 1
+    changed = {row["event_ticker"] for row, old in zip(day.scores(), before, strict=True) if row != old}
+    assert changed == {event}
+    for ticker, result, value in ((won, "yes", 1), (other, "no", 0)):
+        day.stage.act(say, ticker=ticker, result=result, value=value)
+    day.roll_up()
+    assert day.scores() == before
+
+
+def test_an_event_without_one_winner_is_not_scored(day: Day) -> None:
+    before = day.scores(), day.evidence()
+    event = f"KXHIGHCHI-{TUESDAY}"
+    say = """
+        INSERT INTO ops.market_results (trading_mode, ticker, event_ticker, climate_day, result, yes_value, recorded_at)
+        SELECT trading_mode, ticker, event_ticker, climate_day, :result, NULL, now() FROM (
+            SELECT DISTINCT ON (ticker) * FROM ops.market_results WHERE event_ticker = :event ORDER BY ticker, id
+        ) AS first WHERE result = 'yes'
+    """
+    day.stage.act(say, event=event, result="scalar")
+    day.roll_up()
+    assert {row["event_ticker"] for row in day.scores()} == {f"KXHIGHNY-{TUESDAY}"}
+    assert [row["events"] for row in day.evidence()] == [1, 1]
+    day.stage.act(say, event=event, result="yes")
+    day.roll_up()
+    assert (day.scores(), day.evidence()) == before
+
+
+def test_a_run_scores_a_bounded_number_of_events_and_the_next_continues(
+    day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = day.scores()
+    day.stage.act("DELETE FROM analytics.score_marks")
+    day.stage.act("DELETE FROM analytics.forecast_scores")
+    monkeypatch.setattr(forecast_scores, "_EVENTS_A_RUN", 1)
+    runs: list[int] = []
+    while len(day.scores()) < len(before) and len(runs) < 10:
+        runs.append(day.roll_up())
+    assert max(runs) == 1
+    assert day.scores() == before
+
+
+def test_a_forecaster_with_other_parameters_begins_without_evidence(day: Day) -> None:
+    day.stage.act("UPDATE ops.forecasts SET parameters_hash = 'another' WHERE forecaster = 'normal'")
+    day.roll_up(everything=True)
+    found = {(row["forecaster"], row["parameters_hash"] == "another") for row in day.evidence()}
+    assert found == {("market", False), ("normal", True)}
