@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 import httpx2
@@ -110,7 +112,7 @@ class HttpSession:
         self._client = httpx2.Client(
             base_url=base_url,
             headers=dict(headers),
-            transport=transport or httpx2.HTTPTransport(trust_env=False, socket_options=_SOCKET_OPTIONS),
+            transport=transport or httpx2.HTTPTransport(_tls(), trust_env=False, socket_options=_SOCKET_OPTIONS),
             timeout=httpx2.Timeout(
                 timeout_seconds,
                 connect=min(timeout_seconds, _CONNECT_SECONDS),
@@ -167,6 +169,12 @@ class HttpSession:
     def close(self) -> None:
         """Drop all connections."""
         self._client.close()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """What every session agrees on: to make one reads all certificate authorities of the system."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _kept_to(deadline: Deadline, request: str) -> Callable[[str, Mapping[str, object]], None]:
