@@ -21,7 +21,7 @@ Data = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The fo
 Name = Annotated[str, typer.Option("--forecast", help="An installed forecaster, or a yardstick such as listing-2.5.")]
 At = Annotated[str, typer.Option("--at", help="Decision times of the city's clock: prevHH, dayHH, with commas.")]
 Against = Annotated[str, typer.Option("--against", help="What it is compared with; mid is the market.")]
-Only = Annotated[str | None, typer.Option("--set", help="Only this kind of data: tape, quotes or charts.")]
+Only = Annotated[str | None, typer.Option("--set", help="Only this kind of data: recorder, tape, quotes or charts.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program, with each event.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a report with plots to this file.")]
 

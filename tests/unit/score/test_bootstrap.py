@@ -15,14 +15,18 @@ DAYS = [date(2024, 2, 27) + timedelta(days=number) for number in range(6)]
 
 
 def test_the_interval_is_that_of_the_definition() -> None:
-    days = [DAYS[0], DAYS[0], DAYS[1], DAYS[2], DAYS[2], DAYS[2]]
-    values = [0.1, 0.5, 0.3, 0.9, 0.2, 0.4]
-    drawn = np.random.default_rng(1).integers(0, 3, (2000, 3))
-    sums, counts = np.array([0.6, 0.3, 1.5]), np.array([2, 1, 3])
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    found = interval(days, values)
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
+    days = [DAYS[number] for number in (0, 0, 1, 2, 2, 2, 3, 4, 5)]
+    values = [0.1, 0.5, 0.3, 0.9, 0.2, 0.4, 0.75, 0.01, 0.33]
+    weights = [1, 2, 6, 1, 1, 3, 2, 6, 1]
+    drawn = np.random.default_rng(1).integers(0, 6, (2000, 6))
+    for weighed, weight in ((None, [1] * 9), (weights, weights)):
+        of_day = [[number for number, day in enumerate(days) if day == one] for one in DAYS]
+        sums = np.array([sum(values[number] * weight[number] for number in mine) for mine in of_day])
+        counts = np.array([sum(weight[number] for number in mine) for mine in of_day])
+        means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+        found = interval(days, values, weighed)
+        assert found is not None
+        assert (found.low, found.high) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
 
 
 @given(st.permutations(range(6)))

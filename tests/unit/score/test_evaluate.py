@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.score.samples import LADDER, Trades, event, tape
+from tests.unit.score.samples import LADDER, TWO, Trades, event, tape
 
 from milkbot.domain.units import Price
 from milkbot.forecast.forecaster import NoForecast, load
@@ -21,6 +21,7 @@ from milkbot.score.evaluate import difference, evaluate
 from milkbot.score.events import RecordedEvent
 from milkbot.score.moments import parse
 from milkbot.score.recording import Known, LookAheadError, Recording
+from milkbot.score.report import reading
 from milkbot.score.rules import SCORES
 from milkbot.score.yardsticks import Yardstick
 
@@ -92,14 +93,18 @@ def _stamps(value: object) -> Iterator[datetime]:
 class _LateTape:
     """Prices of a reader that is wrong: it hands out the winner's price from after the moment."""
 
+    def __init__(self, late: timedelta) -> None:
+        self._late = late
+
     def known(self, event: RecordedEvent, moment: datetime) -> Sequence[Known]:
-        after = moment + timedelta(hours=8)
+        after = moment + self._late
         prices = [Price(Decimal("0.99") if one.won else Decimal("0.01")) for one in event.brackets]
         return [Known(Quote(price, price, after, moment)) for price in prices]
 
 
-def test_recorded_prices_that_peek_are_caught() -> None:
-    planted = Recording("planted", "prices from after the moment", tuple(EVENTS), _LateTape())
+@pytest.mark.parametrize("late", [timedelta(hours=8), timedelta(microseconds=1), timedelta(0)])
+def test_recorded_prices_that_peek_are_caught(late: timedelta) -> None:
+    planted = Recording("planted", "prices from after the moment", tuple(EVENTS), _LateTape(late))
     with pytest.raises(LookAheadError, match="was given out as known at"):
         evaluate(planted, yardsticks.MID, DAY10)
 
@@ -137,6 +142,35 @@ def test_markets_without_a_price_are_counted_and_stand_for_half_a_cent(recording
     found = evaluate(recording, yardsticks.MID, DAY10)
     assert found.filled == 4 * len(EVENTS)
     assert found.answers[0].probabilities == (0.005, 0.005, 0.43, 0.30, 0.005, 0.005)
+
+
+def test_events_of_two_and_six_brackets_weigh_the_same_but_for_the_mean_over_markets() -> None:
+    mixed = Recording("mixed", "two kinds of events", (event(TWO, 40), event(day=date(2024, 11, 21))), _Unpriced())
+    found = evaluate(mixed, made(yardsticks.uniform), DAY10)
+    assert found.mean("event") == pytest.approx((0.5 + 5 / 6) / 2)
+    assert found.mean("bin") == pytest.approx((2 * 0.25 + 6 * 5 / 36) / 8)
+    listing = evaluate(mixed, Yardstick("listing", {}, yardsticks.around("listing", 3.0)), DAY10)
+    assert listing.without == {"no forecast of listing": 1}
+
+
+class _Unpriced:
+    """Prices of nothing."""
+
+    def known(self, event: RecordedEvent, moment: datetime) -> Sequence[Known]:
+        del moment
+        return [Known() for _ in event.brackets]
+
+
+def test_markets_without_a_price_share_what_the_others_leave_of_a_dollar(recording: Recording) -> None:
+    found = evaluate(recording, made(yardsticks.shared), DAY10)
+    assert found.answers[0].probabilities == pytest.approx((0.0675, 0.0675, 0.43, 0.30, 0.0675, 0.0675))
+
+
+def test_a_difference_is_better_or_worse_only_where_its_whole_interval_is() -> None:
+    readings = {Interval(-0.2, -0.1): "better", Interval(0.1, 0.2): "worse", Interval(-0.1, 0.1): "not shown"}
+    readings |= {Interval(-0.1, 0.0): "not shown", Interval(0.0, 0.1): "not shown", Interval(0.0, 0.0): "the same"}
+    assert {one: reading(one) for one in readings} == readings
+    assert reading(None) == "no events"
 
 
 def test_uniform_answers_score_as_known_on_six_brackets(recording: Recording) -> None:

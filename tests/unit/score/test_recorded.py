@@ -147,7 +147,8 @@ def test_forecasts_are_those_received_of_the_events_own_station(tmp_path: Path) 
 
 def test_measurements_are_those_received_by_then_and_bound_the_high(tmp_path: Path) -> None:
     lines = [
-        report("2024-11-20T05:10", "2024-11-20T04:51", 20.0),
+        report("2024-11-20T04:55", "2024-11-20T03:51", 20.0),
+        report("2024-11-20T04:56", "2024-11-20T04:51", 20.0),
         report("2024-11-20T06:10", "2024-11-20T05:51", 15.6),
         report("2024-11-20T07:10", "2024-11-20T06:51", 14.4),
         report("2024-11-20T15:10", "2024-11-20T14:51", 16.1),
