@@ -147,7 +147,7 @@ class Trial:
         return [ticker for ticker, market in state.markets.items() if market.plan.status(state.now) == "active"]
 
     def heal(self) -> None:
-        """No more faults and no more pause: a few ticks, each late enough to prove what is absent."""
+        """No more faults, no more pause: ticks, each late enough to prove what is absent, until the ledger agrees."""
         outage = self.floor.simulator.state.outage
         if outage is not None and outage.until > self.floor.now():
             self.later(outage.until - self.floor.now())
@@ -165,6 +165,8 @@ class Trial:
                     break
             if error is not None:
                 self.watch.broken.append(f"a tick without any fault failed: {error}")
+            elif not differences(self.floor):
+                return
 
     def verdict(self) -> list[str]:
         """What is wrong now: rules broken, a ledger that differs, a broken chain, an invariant that is not true."""
