@@ -76,6 +76,8 @@ def environment(origin: str, keys: Keys, database: TestDatabase, role: str = TRA
         "NWS_USER_AGENT": "milkbot tests (tester@milkbot.test)",
         "WEATHER_CACHE_MIN": "0",
         "BANKROLL": START_CASH,
+        # Tests trade by Kelly: a new ledger has no evidence, and each position would be one contract.
+        "SIZE_BY_EVIDENCE": "false",
         **database.environment(role),
         **more,
     }

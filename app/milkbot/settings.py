@@ -84,6 +84,8 @@ class Settings(BaseModel):
     trading_series: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = TRADED_SERIES
     bankroll: Annotated[Decimal, Field(gt=0)] = Decimal("992.10")
     kelly_fraction: Fraction = Decimal("0.25")
+    size_by_evidence: bool = True
+    size_floor_contracts: Annotated[int, Field(ge=1)] = 1
     min_edge_after_costs: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.03")
     exit_margin: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.01")
     min_price: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.10")

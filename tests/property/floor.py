@@ -152,6 +152,8 @@ class Floor:
             "WEATHER_CACHE_MIN": "0",
             "TRADING_SERIES": ",".join(SERIES),
             "BANKROLL": str(START_CASH),
+            # As everywhere in the tests: by Kelly.
+            "SIZE_BY_EVIDENCE": "false",
             # The world is smaller than what is due of each series: that alone would let it only reduce.
             "MAX_BLIND_TICKS": "100",
             "KILL_FILE": str(self.kill_file),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import Cell, show
 from milkbot.db import findings as finding_rows
-from milkbot.db import holds, ticks
+from milkbot.db import forecasts, holds, ticks
 from milkbot.db import orders as order_rows
 from milkbot.db import state as state_rows
 from milkbot.db.session import transaction
@@ -20,6 +20,8 @@ from milkbot.domain.order_states import UNRESOLVED, OrderState
 from milkbot.domain.trading_state import TradingState, state_of
 from milkbot.errors import ExitCode
 from milkbot.settings import LEDGER_SETTINGS, Settings
+from milkbot.sizing.evidence import Standing
+from milkbot.trader.decide.rules import floor_of
 from milkbot.trader.reconcile.findings import allowed_by_findings, stricter
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
@@ -59,7 +61,21 @@ def _rows(session: Session, settings: Settings) -> list[tuple[Cell, ...]]:
     if mode is TradingMode.LIVE:
         armed = state_rows.live_is_armed(session, now)
         rows.append(("live arming", "armed" if armed else "not armed", None, None, None, None))
+    rows.append(_size(session, settings))
     newest = ticks.latest_tick(session, mode)
     if newest is not None:
         rows.append(("newest tick", newest.outcome or "running", newest.started_at, None, None, newest.message))
     return rows
+
+
+def _size(session: Session, settings: Settings) -> tuple[Cell, ...]:
+    """How large orders are, and what the evidence says that decides it."""
+    live = forecasts.live_forecaster(session, settings.trading_mode)
+    found = forecasts.evidence_of(session, settings.trading_mode, *live) if live else None
+    floor = floor_of(settings, found.standing if found else None)
+    by = "no forecast yet" if live is None else "{} {}, parameters {}".format(*live)
+    days = found.days if found else 0
+    why = f"{found.standing if found else Standing.UNPROVEN} after {days} scored day{'' if days == 1 else 's'}"
+    if not settings.size_by_evidence:
+        why += "; SIZE_BY_EVIDENCE is false"
+    return "size", "by Kelly" if floor is None else f"at most {floor.count} a market", None, None, by, why

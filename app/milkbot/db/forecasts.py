@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from milkbot.db.bulk import insert_many
 from milkbot.db.forecast_tables import ForecastRow
 from milkbot.db.ops import MarketSnapshot
+from milkbot.db.rollup_tables import ForecastEvidence
 from milkbot.domain.modes import TradingMode
 
 
@@ -28,6 +29,17 @@ class StoredForecast:
     as_of: datetime
     probabilities: Mapping[str, float] | None
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the scored days say of exactly one forecaster; `standing` is a `milkbot.sizing.evidence.Standing`."""
+
+    forecaster: str
+    version: str
+    parameters_hash: str
+    standing: str
+    days: int
 
 
 def save(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -81,3 +93,24 @@ def of_day(session: Session, mode: TradingMode, day: date) -> list[StoredForecas
         )
         for row, chances in session.execute(wanted)
     ]
+
+
+def evidence_of(
+    session: Session, mode: TradingMode, forecaster: str, version: str, parameters_hash: str
+) -> Evidence | None:
+    """The evidence of exactly that forecaster in that mode; None before its first scored day."""
+    row = session.get(ForecastEvidence, (mode, forecaster, version, parameters_hash))
+    return None if row is None else Evidence(forecaster, version, parameters_hash, row.standing, row.days)
+
+
+def live_forecaster(session: Session, mode: TradingMode) -> tuple[str, str, str] | None:
+    """Name, version and hash of the parameters of the forecaster that was live last; None before its first forecast."""
+    row = ForecastRow
+    wanted = (
+        select(row.forecaster, row.version, row.parameters_hash)
+        .where(row.trading_mode == mode, row.is_live, row.version.is_not(None), row.parameters_hash.is_not(None))
+        .order_by(row.climate_day.desc(), row.as_of.desc())
+        .limit(1)
+    )
+    found = session.execute(wanted).one_or_none()
+    return None if found is None else (found.forecaster, str(found.version), str(found.parameters_hash))

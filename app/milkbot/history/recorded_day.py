@@ -74,6 +74,8 @@ def replayed_day(
                     "NWS_USER_AGENT": "milkbot replay (operator@milkbot.test)",
                     "TRADING_SERIES": ",".join(series or (SERIES,)),
                     "BANKROLL": _BALANCE,
+                    # A ledger of its own has no evidence: each position would be one contract.
+                    "SIZE_BY_EVIDENCE": "false",
                     **({"FORECASTER": forecaster} if forecaster else {}),
                     "WEATHER_CACHE_MIN": "0",
                 }

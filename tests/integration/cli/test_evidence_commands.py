@@ -214,6 +214,7 @@ def test_state_shows_everything_that_pauses_the_trader(milkbot: Milkbot, act: An
         ("state", "reducing"),
         ("finding 1", "reducing"),
         ("order 1", "unknown"),
+        ("size", "by Kelly"),
     ]
     milkbot("halt", "--reason", "storm")
     stored = json.loads(milkbot("state", "--json").out)

@@ -20,6 +20,7 @@ from milkbot.analytics.service import queries
 from milkbot.db import (
     cash,
     findings,
+    forecasts,
     holds,
     ledger,
     marks,
@@ -181,7 +182,7 @@ def test_every_statement_of_the_repositories_is_checked(database: TestDatabase) 
     evidence = (cash, findings, marks, order_events, quotes)
     risk = (holds, order_groups, risk_facts, terms)
     rollups = (daily_metrics, equity, forecast_scores, markouts, touched)
-    modules = (ticks, orders, ledger, results, state, *evidence, *risk, *rollups, queries)
+    modules = (ticks, orders, ledger, forecasts, results, state, *evidence, *risk, *rollups, queries)
     ours = {
         name
         for module in modules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -111,7 +111,8 @@ class Decider:
         with transaction(self._engine) as session:
             ids = self._store_observed(session, report.tick_id, observed, now)
             forecasts.save(session, [one.row(self._mode, report.tick_id, ids) for one in by_event.values()])
-            basis = self._read_basis(session, account, now)
+            standing = self._standing(session, by_event.values())
+            basis = self._read_basis(session, account, standing, now)
             candidates = tuple(_candidates(observed, by_event, basis, now))
             signal_ids = self._store_signals(session, report.tick_id, ids, candidates, now)
             ticks.touch(session, touched_buckets(self._mode, observed, self._strategy))
@@ -143,12 +144,22 @@ class Decider:
         terms.save_ladders(session, observed, now)
         return ids
 
-    def _read_basis(self, session: Session, account: AccountState, now: datetime) -> _Basis:
+    def _standing(self, session: Session, made: Iterable[Forecast]) -> str | None:
+        """What the evidence says of exactly the forecaster that made them; None where there is none, or none is
+        asked for.
+        """
+        one = next((forecast.identity for forecast in made if forecast.identity is not None), None)
+        if one is None or not self._settings.size_by_evidence:
+            return None
+        found = forecasts.evidence_of(session, self._mode, one.name, one.version, one.parameters_hash)
+        return None if found is None else found.standing
+
+    def _read_basis(self, session: Session, account: AccountState, standing: str | None, now: datetime) -> _Basis:
         held = {row.ticker: Count(row.signed_count) for row in ledger.held_positions(session, self._mode)}
         exposure = current_exposure(session, self._mode, account.cash, account.blocked_events)
         factor = size_factor(holds.holds(session, self._mode, now), now)
         limits = limits_of(self._settings).sized(factor)
-        rules = strategy_rules_of(self._settings, limits, exposure, factor)
+        rules = strategy_rules_of(self._settings, limits, exposure, factor, standing)
         own = resting.own_orders(session, self._mode, account.pause_at, now)
         sent = risk_facts.sent_since(session, self._mode, now - LOOK_BACK)
         return _Basis(held, exposure, limits, rules, own, left_alone(sent, now))

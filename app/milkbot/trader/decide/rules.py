@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from milkbot.domain.units import Cash
+from milkbot.domain.units import Cash, Count
 from milkbot.risk.limits import Limits
 from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
+from milkbot.sizing.evidence import Standing
 from milkbot.sizing.fraction import SizingRules
 from milkbot.trader.decide.quoting import OrderStyle, QuoteRules
-from milkbot.trader.decide.strategy import StrategyRules
+from milkbot.trader.decide.strategy import Floor, Reason, StrategyRules
 
 
 def quote_rules_of(settings: Settings) -> QuoteRules:
@@ -30,8 +31,22 @@ def quote_rules_of(settings: Settings) -> QuoteRules:
     )
 
 
-def strategy_rules_of(settings: Settings, limits: Limits, exposure: Exposure, factor: Decimal) -> StrategyRules:
-    """The bounds of one tick's decisions. `factor`: the share of the usual size that the holds in force leave."""
+def floor_of(settings: Settings, standing: str | None) -> Floor | None:
+    """The floor for a forecaster of that standing, None for one without any evidence. Only one that is shown to be
+    better than the market has no floor.
+    """
+    if not settings.size_by_evidence or standing == Standing.BETTER:
+        return None
+    reason = Reason.SIZE_WORSE if standing == Standing.WORSE else Reason.SIZE_UNPROVEN
+    return Floor(Count(Decimal(settings.size_floor_contracts)), reason)
+
+
+def strategy_rules_of(
+    settings: Settings, limits: Limits, exposure: Exposure, factor: Decimal, standing: str | None
+) -> StrategyRules:
+    """The bounds of one tick's decisions. `factor`: the share of the usual size that the holds in force leave;
+    `standing`: what the evidence says of the live forecaster.
+    """
     quotes = quote_rules_of(settings)
     return StrategyRules(
         min_edge=settings.min_edge_after_costs,
@@ -43,4 +58,5 @@ def strategy_rules_of(settings: Settings, limits: Limits, exposure: Exposure, fa
         sizing=SizingRules(settings.kelly_fraction * factor, limits.trade, limits.position),
         wealth=Cash(min(settings.bankroll, exposure.cash + exposure.total)),
         quotes=quotes if quotes.rests else None,
+        floor=floor_of(settings, standing),
     )

@@ -42,6 +42,8 @@ def _reasons(decision: Decision) -> dict[str, Any]:
     why: dict[str, Any] = {"codes": [str(reason) for reason in decision.reasons]}
     if decision.left_alone is not None:
         why |= {"refused": decision.left_alone.reason, "until": decision.left_alone.until.isoformat()}
+    if decision.kelly is not None:
+        why |= {"kelly": str(decision.kelly)}
     return why
 
 

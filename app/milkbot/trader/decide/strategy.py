@@ -63,6 +63,8 @@ class Reason(StrEnum):
     ORDER_OPEN = "order_open"
     CLOSE_NEAR = "close_near"
     REFUSED_LATELY = "refused_lately"
+    SIZE_UNPROVEN = "size_unproven"
+    SIZE_WORSE = "size_worse"
 
 
 WEATHER_REASONS = (
@@ -77,10 +79,19 @@ WEATHER_REASONS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """The most contracts that are held in one market while the forecaster's skill is not shown, and why it is not."""
+
+    count: Count
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyRules:
     """Bounds of the strategy: dollars, contracts, times. With `quotes` orders rest, else they take what is offered.
 
-    `exit_margin`: dollars a contract that a sale must gain over holding, after its fee and the spread.
+    `exit_margin`: dollars a contract that a sale must gain over holding, after its fee and the spread. `floor`: None
+    where the size is Kelly's.
     """
 
     min_edge: Decimal
@@ -92,6 +103,7 @@ class StrategyRules:
     sizing: SizingRules
     wealth: Cash
     quotes: QuoteRules | None = None
+    floor: Floor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +145,8 @@ class EventView:
 class Decision:
     """The decision for one market. `leg` is bought at `price`, or sold at it; `edge`: what a contract gains after fees.
 
-    `left_alone`: why and until when the market gets no order after one that it refused.
+    `left_alone`: why and until when the market gets no order after one that it refused. `kelly`: what would be held
+    without the floor, where that lowered the size; then its reason comes last.
     """
 
     ticker: str
@@ -145,6 +158,7 @@ class Decision:
     edge: Decimal | None = None
     count: Count = NOTHING
     left_alone: LeftAlone | None = None
+    kelly: Count | None = None
 
     @property
     def bought(self) -> tuple[Leg, Price]:
@@ -268,13 +282,16 @@ def _sell(looked_at: Decision, sale: Sale, problem: Reason | None) -> Decision:
 
 def _size(priced: Decision, offer: _Offer, held: Count, rules: StrategyRules) -> Decision:
     target = target_count(offer.probability, offer.cost, rules.wealth, rules.sizing)
+    why: tuple[Reason, ...] = ()
+    if rules.floor is not None and target > rules.floor.count:
+        priced, target, why = replace(priced, kelly=target), rules.floor.count, (rules.floor.reason,)
     missing = target - held * _sign(offer.leg)
     count = min(missing, round_down(offer.level.count, ONE))
     if target <= ZERO or (missing >= ONE and count < ONE):
-        return replace(priced, reasons=(Reason.SIZE_ZERO,))
+        return replace(priced, reasons=(Reason.SIZE_ZERO, *why))
     if missing < ONE:
-        return replace(priced, reasons=(Reason.TARGET_HELD,))
-    return replace(priced, action=Action.BUY, reasons=(Reason.EDGE,), count=Count(round_down(count, ONE)))
+        return replace(priced, reasons=(Reason.TARGET_HELD, *why))
+    return replace(priced, action=Action.BUY, reasons=(Reason.EDGE, *why), count=Count(round_down(count, ONE)))
 
 
 def _best_offer(orderbook: OrderBook, chance: float, fees: FeeSchedule) -> _Offer:

@@ -16,10 +16,21 @@ from milkbot.domain.orderbook import Level, OrderBook
 from milkbot.domain.orders import Leg
 from milkbot.domain.units import Cash, Count, Price
 from milkbot.settings import Settings
+from milkbot.sizing.evidence import Standing
 from milkbot.sizing.fraction import SizingRules
 from milkbot.trader.decide import strategy
 from milkbot.trader.decide.forecasts import Forecasters
-from milkbot.trader.decide.strategy import Action, Decision, EventForecast, EventView, Reason, StrategyRules, yes_price
+from milkbot.trader.decide.rules import floor_of
+from milkbot.trader.decide.strategy import (
+    Action,
+    Decision,
+    EventForecast,
+    EventView,
+    Floor,
+    Reason,
+    StrategyRules,
+    yes_price,
+)
 from milkbot.trader.observe.observation import CityWeather, Observed
 from milkbot.trader.refused import LeftAlone
 from milkbot.weather.errors import ElsewhereError, WeatherReadError
@@ -397,3 +408,47 @@ def test_a_market_of_the_other_extreme_is_not_traded(view: Watched) -> None:
     low = low_of(view, 32.5, None, AFTERNOON)
     mixed = replace(low, event=replace(low.event, markets=view.event.markets))
     assert {decision.reasons[0] for decision in decide(mixed, RULES, NOW)} == {Reason.RULES_UNKNOWN}
+
+
+FLOORS = [Floor(Count(Decimal(1)), reason) for reason in (Reason.SIZE_UNPROVEN, Reason.SIZE_WORSE)]
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_without_shown_skill_the_floor_is_bought_whatever_kelly_says(view: Watched, floor: Floor) -> None:
+    by_kelly, floored = third(view), third(view, replace(RULES, floor=floor))
+    assert floored.kelly is not None
+    assert floored.kelly >= by_kelly.count > 1
+    reasons = (Reason.EDGE, floor.reason)
+    assert floored == replace(by_kelly, count=floor.count, kelly=floored.kelly, reasons=reasons)
+
+
+def test_the_floor_is_of_what_is_held_in_the_market(view: Watched) -> None:
+    held = replace(view, held={f"{EVENT}-M2": Count(Decimal(1))})
+    decision = third(held, replace(RULES, floor=FLOORS[0]))
+    assert (decision.action, decision.reasons) == (Action.HOLD, (Reason.TARGET_HELD, Reason.SIZE_UNPROVEN))
+
+
+def test_the_floor_never_raises_a_size(view: Watched) -> None:
+    floor = Floor(Count(Decimal(1000)), Reason.SIZE_UNPROVEN)
+    assert third(view, replace(RULES, floor=floor)) == third(view)
+    poor = replace(RULES, wealth=Cash(Decimal(1)), floor=FLOORS[0])
+    assert third(view, poor).reasons == (Reason.SIZE_ZERO,)
+
+
+@pytest.mark.parametrize(
+    ("by_evidence", "standing", "reason"),
+    [
+        (True, None, Reason.SIZE_UNPROVEN),
+        (True, Standing.UNPROVEN, Reason.SIZE_UNPROVEN),
+        (True, Standing.WORSE, Reason.SIZE_WORSE),
+        (True, "of a later release", Reason.SIZE_UNPROVEN),
+        (True, Standing.BETTER, None),
+        (False, None, None),
+        (False, Standing.WORSE, None),
+    ],
+)
+def test_only_who_is_shown_to_be_better_has_no_floor(
+    *, by_evidence: bool, standing: str | None, reason: Reason | None
+) -> None:
+    settings = Settings(size_by_evidence=by_evidence, size_floor_contracts=3)
+    assert floor_of(settings, standing) == (None if reason is None else Floor(Count(Decimal(3)), reason))
