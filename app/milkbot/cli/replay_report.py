@@ -43,6 +43,7 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
         settled = [
             (row.ticker, row.result, row.signed_count, row.cost, row.revenue, row.realized_pnl) for row in settlements
         ]
+        claimed, bought = _claimed(session)
         closed = sum((row.realized_pnl for row in fills), Decimal(0))
         gross = closed + sum((row.realized_pnl for row in settlements), Decimal(0))
         fees = sum((row.fee for row in fills), Decimal(0))
@@ -55,6 +56,9 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
         "gross_pnl": f"{gross:.4f}",
         "fees": f"{fees:.4f}",
         "net_pnl": f"{gross - fees:.4f}",
+        "bought": f"{bought:.2f}",
+        "claimed_edge": _each(claimed, bought),
+        "realised_edge": _each(gross - fees, bought),
         **{f"markout_{after}m": _mean(fills, moved, after) for after in HORIZONS},
     }
     if as_json:
@@ -74,6 +78,10 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
     means = ", ".join(f"{_mean(fills, moved, after) or 'unknown'} after {after} minutes" for after in HORIZONS)
     typer.echo(f"markout, dollars a contract: {means}")
     typer.echo(f"closed before it settled: {closed:.4f} dollars of the gross profit")
+    typer.echo(
+        f"edge, dollars a contract of {bought:.2f} bought: claimed {_each(claimed, bought) or 'none'}, "
+        f"realised {_each(gross - fees, bought) or 'none'}"
+    )
     typer.echo(f"{ledger.ticks} ticks, gross {gross:.4f}, fees {fees:.4f}, net profit {gross - fees:.4f} dollars")
 
 
@@ -82,6 +90,18 @@ def _decisions(session: Session) -> Counter[str]:
     for reasons, decision in session.execute(select(Signal.reasons, Signal.decision)):
         found[decision if decision != "hold" else f"hold: {', '.join(reasons['codes'])}"] += 1
     return found
+
+
+def _claimed(session: Session) -> tuple[Decimal, Decimal]:
+    """What the decisions to buy claimed of what was filled, in dollars after fees, and the contracts."""
+    claims = select(FillRow.count, Signal.edge).join(Order, Order.id == FillRow.order_id)
+    rows = session.execute(claims.join(Signal, Signal.id == Order.signal_id).where(Signal.decision.startswith("buy"))).all()
+    known = [(count, edge) for count, edge in rows if edge is not None]
+    return sum((count * edge for count, edge in known), Decimal(0)), sum((count for count, _ in known), Decimal(0))
+
+
+def _each(dollars: Decimal, contracts: Decimal) -> str | None:
+    return f"{dollars / contracts:.4f}" if contracts else None
 
 
 def _markouts(session: Session) -> dict[tuple[int, int], Decimal]:
