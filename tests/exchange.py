@@ -38,6 +38,8 @@ START_CASH = "1000.00"
 # A Monday: the exchange's weekly pause is three days away. 11:00 in New York, so today's events and tomorrow's trade.
 MONDAY = datetime(2026, 8, 3, 15, 0, tzinfo=UTC)
 TRADER = "milkbot_trader"
+DEMONSTRATION = {"FORECASTER": "normal", "MIN_EDGE_AFTER_COSTS": "0.03"}
+"""By the defaults hardly anything is traded. Tests that need trades name the forecaster of inventories/local."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def environment(origin: str, keys: Keys, database: TestDatabase, role: str = TRA
         "BANKROLL": START_CASH,
         # Tests trade by Kelly: a new ledger has no evidence, and each position would be one contract.
         "SIZE_BY_EVIDENCE": "false",
+        **DEMONSTRATION,
         **database.environment(role),
         **more,
     }

@@ -86,7 +86,7 @@ class Settings(BaseModel):
     kelly_fraction: Fraction = Decimal("0.25")
     size_by_evidence: bool = True
     size_floor_contracts: Annotated[int, Field(ge=1)] = 1
-    min_edge_after_costs: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.03")
+    min_edge_after_costs: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.10")
     exit_margin: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.01")
     min_price: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.10")
     max_model_market_gap: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.35")
@@ -100,7 +100,7 @@ class Settings(BaseModel):
     max_daily_loss_pct: Percent = Decimal(5)
     unknown_deadline_min: Annotated[int, Field(ge=1, le=1440)] = 10
     order_style: Literal["immediate", "resting"] = "immediate"
-    forecaster: Annotated[str, Field(min_length=1)] = "normal"
+    forecaster: Annotated[str, Field(min_length=1)] = "anchored"
     forecaster_shadow: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     quote_expiry_sec: Annotated[int, Field(ge=60, le=86_400)] = 900
     quote_max_age_sec: Annotated[int, Field(ge=1, le=86_400)] = 600

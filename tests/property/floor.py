@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 from tests.agreement import START_CASH
-from tests.exchange import MONDAY, TRADER
+from tests.exchange import DEMONSTRATION, MONDAY, TRADER
 from tests.patience import PATIENCE
 from tests.postgres import Cluster, TestDatabase
 from tests.property.inprocess import InProcess, one_thread
@@ -154,6 +154,7 @@ class Floor:
             "BANKROLL": str(START_CASH),
             # As everywhere in the tests: by Kelly.
             "SIZE_BY_EVIDENCE": "false",
+            **DEMONSTRATION,
             # The world is smaller than what is due of each series: that alone would let it only reduce.
             "MAX_BLIND_TICKS": "100",
             "KILL_FILE": str(self.kill_file),

@@ -17,6 +17,8 @@ from milkbot.forecast.forecaster import Forecaster
 from milkbot.forecast.normal import Normal
 from milkbot.score import fit as fitting
 from milkbot.score import moments, yardsticks
+from milkbot.score.edges import Take, bands, takes
+from milkbot.score.evaluate import evaluate
 from milkbot.score.load import load
 from milkbot.score.samples import STARTS
 from milkbot.score.skill import SHOWN, Margin, Skill, compare
@@ -36,6 +38,7 @@ def fit(data: Data, out: Out = None, at: At = AT, kind: Kind = "tape") -> None:
     skills = list(compare(recording, _rivals(fitted), times))
     _show_stretches(fitted)
     _show_skills(recording.title, skills)
+    _show_edges([take for time in times for take in takes(recording, evaluate(recording, fitted.walk, time))])
     if out is None:
         return
     walked = [one.plain() for one in skills if one.forecaster == fitted.walk.name]
@@ -87,6 +90,25 @@ def _show_skills(title: str, skills: Sequence[Skill]) -> None:
     typer.echo("")
     listed = [(*key, ", ".join(f"{at} {count}" for at, count in counts.items())) for key, counts in reasons.items()]
     show("Events without a forecast", ("forecaster", "reason", "events"), listed, as_json=False)
+
+
+def _show_edges(found: Sequence[Take]) -> None:
+    """What a taker by the walk-forward forecasts would have claimed and gained, over all of the decision times."""
+    typer.echo("")
+    rows = [
+        (
+            f"{100 * one.low:g} to {100 * one.high:g}" if one.high < 1 else f"over {100 * one.low:g}",
+            one.takes,
+            one.days,
+            f"{100 * one.claimed:+.1f}",
+            f"{100 * one.realised:+.1f}",
+            "" if one.interval is None else f"{100 * one.interval.low:+.1f} {100 * one.interval.high:+.1f}",
+        )
+        for one in bands(found)
+        if one.low >= 0
+    ]
+    title = "Taken at the recorded prices, cents a contract after the fee, by claimed edge"
+    show(title, ("claimed", "contracts", "days", "mean claim", "gained", "95 % interval"), rows, as_json=False)
 
 
 def _cells(margin: Margin) -> tuple[str, str, str, str]:

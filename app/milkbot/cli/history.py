@@ -32,6 +32,7 @@ Data = Annotated[
 Day = Annotated[datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="The climate day to trade through.")]
 Days = Annotated[int, typer.Option(min=1, help="How many days of the recorder's, from --day on.")]
 Name = Annotated[str | None, typer.Option("--forecaster", help="Trade by another forecaster than the default.")]
+MinEdge = Annotated[str | None, typer.Option("--min-edge", help="Dollars a contract that a trade has to promise.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
@@ -58,7 +59,13 @@ def history(step_minutes: Step = 60) -> None:
 
 
 def replay(
-    data: Data, day: Day, days: Days = 1, step_minutes: Step = 15, forecaster: Name = None, as_json: Json = False
+    data: Data,
+    day: Day,
+    days: Days = 1,
+    step_minutes: Step = 15,
+    forecaster: Name = None,
+    min_edge: MinEdge = None,
+    as_json: Json = False,
 ) -> None:
     """Trade recorded days through: the simulator serves them, the loop trades them, on a database of its own.
 
@@ -67,7 +74,7 @@ def replay(
     configure_logging(Settings(log_level="WARNING", log_format="console"), "replay")
     with (
         _progress() as progress,
-        replayed_day(data, day.date(), step_minutes, _shown_in(progress), days, forecaster) as ledger,
+        replayed_day(data, day.date(), step_minutes, _shown_in(progress), days, forecaster, min_edge) as ledger,
     ):
         show_replay(ledger, as_json=as_json)
 

@@ -95,7 +95,9 @@ def _decisions(session: Session) -> Counter[str]:
 def _claimed(session: Session) -> tuple[Decimal, Decimal]:
     """What the decisions to buy claimed of what was filled, in dollars after fees, and the contracts."""
     claims = select(FillRow.count, Signal.edge).join(Order, Order.id == FillRow.order_id)
-    rows = session.execute(claims.join(Signal, Signal.id == Order.signal_id).where(Signal.decision.startswith("buy"))).all()
+    rows = session.execute(
+        claims.join(Signal, Signal.id == Order.signal_id).where(Signal.decision.startswith("buy"))
+    ).all()
     known = [(count, edge) for count, edge in rows if edge is not None]
     return sum((count * edge for count, edge in known), Decimal(0)), sum((count for count, _ in known), Decimal(0))
 

@@ -52,10 +52,12 @@ def replayed_day(
     moved: Callable[[Walk], None],
     days: int = 1,
     forecaster: str | None = None,
+    min_edge: str | None = None,
 ) -> Iterator[ReplayedLedger]:
     """Trade `day` of the recordings in `data`, and of the recorder's as many as `days` say.
 
-    `forecaster` is another one than the default. Yields the ledger, which is gone after the block.
+    `forecaster` and `min_edge` (dollars a contract) are others than the defaults. Yields the ledger, which is gone
+    after the block.
     """
     series = recorded_series(data, day) if is_recording(data) else (SERIES,)
     with tempfile.TemporaryDirectory(prefix="milkbot-replay-") as kept, scratch.scratch_server() as server:
@@ -77,6 +79,7 @@ def replayed_day(
                     # A ledger of its own has no evidence: each position would be one contract.
                     "SIZE_BY_EVIDENCE": "false",
                     **({"FORECASTER": forecaster} if forecaster else {}),
+                    **({"MIN_EDGE_AFTER_COSTS": min_edge} if min_edge else {}),
                     "WEATHER_CACHE_MIN": "0",
                 }
             )

@@ -21,7 +21,8 @@ def recordings(shared_data: Path) -> Path:
 
 def test_recorded_day_trades_settles_and_is_the_same_on_every_run(recordings: Path) -> None:
     command = ("replay", str(recordings), "--day", "2025-12-16", "--step-minutes", "120", "--json")
-    runs = [start_milkbot({}, *command) for _ in range(2)]
+    demonstration = ("--forecaster", "normal", "--min-edge", "0.03")
+    runs = [start_milkbot({}, *command, *demonstration) for _ in range(2)]
     first, second = (finished(run) for run in runs)
     assert first.code == 0, first.err
     assert first.out == second.out
@@ -34,3 +35,14 @@ def test_recorded_day_trades_settles_and_is_the_same_on_every_run(recordings: Pa
     won = [Decimal(profit) for *_, profit in day["settlements"]]
     assert sum(won) + Decimal(day["closed_pnl"]) == Decimal(day["gross_pnl"])
     assert Decimal(day["net_pnl"]) == Decimal(day["gross_pnl"]) - Decimal(day["fees"])
+    assert Decimal(day["claimed_edge"]) > Decimal("0.03")
+    assert Decimal(day["realised_edge"]) == round(Decimal(day["net_pnl"]) / Decimal(day["bought"]), 4)
+
+
+def test_the_default_finds_no_edge_on_a_recorded_day_and_trades_nothing(recordings: Path) -> None:
+    done = finished(
+        start_milkbot({}, "replay", str(recordings), "--day", "2025-12-16", "--step-minutes", "120", "--json")
+    )
+    day = json.loads(done.out)
+    assert (day["orders"], day["net_pnl"], day["claimed_edge"]) == (0, "0.0000", None)
+    assert day["decisions"]["hold: edge_small"] > 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
-from tests.exchange import MONDAY, Keys, served_exchange
+from tests.exchange import DEMONSTRATION, MONDAY, Keys, served_exchange
 from tests.integration.recorder.side_by_side import poor, trade_and_record
 from tests.postgres import TestDatabase
 
@@ -60,7 +60,7 @@ def test_a_replay_of_what_was_recorded_decides_as_the_live_loop_did(
     found = verify(root, step)
     assert (found.damage, found.gaps, found.problems) == ([], [], 0)
 
-    with replayed_day(root, MONDAY.date(), minutes, lambda _: None, days) as ledger:
+    with replayed_day(root, MONDAY.date(), minutes, lambda _: None, days, *DEMONSTRATION.values()) as ledger:
         ticks = rows(ledger.engine, TICKS)
         # The last tick of a replay comes when the day has paid out, whatever the step is.
         common = [tick for tick in rows(live, TICKS) if tick[0] <= ticks[-2][0]]

@@ -184,3 +184,9 @@ def test_a_forecaster_is_no_challenger_of_itself() -> None:
 def test_an_unknown_forecaster_does_not_keep_an_operator_from_acting() -> None:
     _, problems = load_needed(LEDGER_SETTINGS, {"FORECASTER": "norma"})
     assert [problem.split(" holds ")[0] for problem in problems] == ["FORECASTER"]
+
+
+def test_by_default_the_market_is_the_forecast_and_only_an_edge_that_no_recorded_day_refuted_is_taken() -> None:
+    settings = load_settings({})
+    assert (settings.forecaster, settings.order_style) == ("anchored", "immediate")
+    assert settings.min_edge_after_costs == Decimal("0.10")

@@ -72,7 +72,7 @@ class Watched(EventView):
 def decide(view: Watched, rules: StrategyRules, now: datetime) -> tuple[Decision, ...]:
     """The decisions by the forecaster `normal`."""
     seen = Observed(view.event, view.series, view.fees, view.weather, view.orderbooks)
-    forecast = Forecasters(Settings()).live([seen], now)[view.event.ticker].decided_by
+    forecast = Forecasters(Settings(forecaster="normal")).live([seen], now)[view.event.ticker].decided_by
     return strategy.decide(replace(view, forecast=forecast), rules, now)
 
 
