@@ -104,6 +104,11 @@ _WEATHER = (
     "VALUES ('nws_api', '{0}', '{1}', now(), now() - interval '2 hours') ON CONFLICT (component_name) DO UPDATE "
     "SET status = '{0}', message = '{1}', last_check = now(), last_ok = now() - interval '2 hours'"
 )
+_UNSCORED = (
+    "INSERT INTO ops.market_results (trading_mode, ticker, event_ticker, climate_day, result, recorded_at) "
+    "VALUES ('demo', 'HEALTH-20JAN01-T1', 'HEALTH-20JAN01', '2020-01-01', 'yes', now() - interval '3 days')"
+)
+_NO_UNSCORED = _psql("DELETE FROM ops.market_results WHERE event_ticker = 'HEALTH-20JAN01'")
 _TICK = "systemctl start milkbot-trader.service"
 _EDIT = "/etc/systemd/system/milkbot-trader.service.d"
 
@@ -376,6 +381,13 @@ CASES = [
         + f"; systemctl start milkbot-trader.timer; {_TICK}",
         said="min ago: completed",
         checks=2,
+    ),
+    Case(
+        "forecast skill",
+        _halted("milkbot-rollups") + _psql(_UNSCORED),
+        f"systemctl start milkbot-rollups.service milkbot-rollups.timer; {_NO_UNSCORED}",
+        state="warn",
+        said="is not scored",
     ),
     Case(
         "markets seen",

@@ -387,6 +387,50 @@ def test_markets_that_are_due_and_not_seen_warn_and_later_fail(
     assert said in row.value
 
 
+SCORED = {
+    "forecaster": "mine 3",
+    "standing": None,
+    "days": None,
+    "unscored": None,
+    "missing": 0,
+    "first": None,
+    "oldest": None,
+}
+LACKING = {"missing": 2, "first": "KXHIGHNY-26JAN01"}
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "said"),
+    [
+        ({"forecaster": None}, State.OK, "no forecast to score yet"),
+        ({}, State.OK, "mine 3 is unproven after 0 scored days"),
+        ({"standing": "better", "days": 90}, State.OK, "mine 3 is better after 90 scored days"),
+        ({"standing": "worse", "days": 90}, State.WARN, "worse than the market"),
+        ({"unscored": 2 * DAY}, State.OK, "unproven"),
+        ({"unscored": 2 * DAY + 1}, State.WARN, "a result of 2 days ago is not scored"),
+        ({**LACKING, "oldest": 2 * DAY}, State.OK, "unproven"),
+        ({**LACKING, "oldest": 3 * DAY}, State.WARN, "no result of 2 events, the oldest, KXHIGHNY-26JAN01, over for"),
+    ],
+)
+def test_skill_warns_of_missing_results_of_missing_scores_and_of_a_worse_forecaster(
+    found: dict[str, Any], state: State, said: str
+) -> None:
+    row = trading.skill(Host(Settings()), FACTS | {"skill": SCORED | found})
+    assert (row.name, row.state) == ("forecast skill", state)
+    assert said in row.value
+    assert bool(row.remedy) is (state is State.WARN)
+
+
+def test_a_worse_forecaster_is_no_warning_where_sizes_are_not_by_evidence() -> None:
+    facts = FACTS | {"skill": SCORED | {"standing": "worse", "days": 90}}
+    assert trading.skill(Host(Settings(size_by_evidence=False)), facts).state is State.OK
+
+
+def test_skill_of_a_release_without_scores_is_ok_and_of_no_database_not_judged() -> None:
+    assert trading.skill(Host(Settings()), FACTS).state is State.OK
+    assert trading.skill(Host(Settings()), {}).known is False
+
+
 # Recorded, apt-get of Debian 12 and of Ubuntu 22.04 with PGDG.
 UPDATES = """\
 NOTE: This is only a simulation!

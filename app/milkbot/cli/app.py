@@ -25,6 +25,7 @@ COMMANDS = {
     "arm-live": "milkbot.cli.arming:arm_live",
     "series": "milkbot.cli.series:series",
     "score": "milkbot.cli.score:score",
+    "skill": "milkbot.cli.skill:skill",
     "forecaster": "milkbot.cli.forecaster:forecaster",
     "terms": "milkbot.cli.terms:terms",
     "simulate": "milkbot.simulator.cli:simulate",

@@ -74,6 +74,7 @@ def run_api(check: Checks, sample: Sample) -> None:
         check(queries.read_hero, connection)
         for city in (None, sample.name):
             check.named("read_trades", lambda city: _shown(queries.read_trades(connection, 1, city).trades), city)
+        check.named("read_skill", lambda: _shown(queries.read_skill(connection, 90).forecasters))
         check.named("read_equity", lambda: _shown(queries.read_equity(connection, 90).points))
     for name in sorted(relations):
         check.named(f"{API_ROLE} reads {name}", _may_read, check.session, name)

@@ -45,6 +45,7 @@ class Limits:
     unknown_fail_minutes: float = 30
     weather_fail_minutes: float = 60
     missing_fail_minutes: float = 30
+    results_warn_days: float = 2
     backup_grace_hours: float = 2
     record_fail_minutes: float = 15
     drill_warn_days: float = 8
@@ -92,6 +93,7 @@ class Settings:
     pgbackrest: bool = False
     drill: bool = False
     record: bool = False
+    size_by_evidence: bool = True
     unattended: bool = True
     alert_on: tuple[str, ...] = ("fail",)
     alert_repeat_hours: float = 4

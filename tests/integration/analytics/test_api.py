@@ -320,6 +320,7 @@ def test_openapi_description_names_every_route_and_no_absolute_address(client: T
         "/v1/metrics/hero",
         "/v1/trades/recent",
         "/v1/performance/equity",
+        "/v1/forecast/skill",
     }
     assert "http" not in json.dumps(description.get("servers", []))
 

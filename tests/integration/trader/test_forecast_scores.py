@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,16 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.exchange import Keys, served_exchange
+from fastapi.testclient import TestClient
+from tests.cli import Milkbot
+from tests.exchange import Keys, environment, served_exchange
 from tests.integration.trader.conftest import SERIES
 from tests.integration.trader.stage import Stage, staged
 from tests.postgres import Cluster
 
 from milkbot.analytics import forecast_scores
 from milkbot.analytics.rollups import run_rollups
+from milkbot.analytics.service.application import create_app
 from milkbot.domain.cities import city_of_series
-from milkbot.domain.markets import Strike, StrikeType
+from milkbot.domain.markets import Strike, StrikeType, event_ticker
 from milkbot.score import rules
+from milkbot_hostcheck.checks import trading
+from milkbot_hostcheck.checks.database import FACTS
+from milkbot_hostcheck.host import Host
+from milkbot_hostcheck.settings import Settings as HostSettings
 
 EVENING = datetime(2026, 8, 3, 21, 50, tzinfo=UTC)
 """Monday, ten minutes before 18:00 in New York and seventy before it in Chicago."""
@@ -122,6 +130,80 @@ def test_evidence_is_one_gain_a_day_over_all_cities_for_each_forecaster(day: Day
         assert found["mean_gain"] == pytest.approx(sum(gains) / len(gains))
         assert found["wealth_for"] >= 1 <= found["wealth_against"]
     assert [row["forecaster"] for row in day.evidence()] == ["market", "normal"]
+
+
+def test_the_api_shows_each_forecasters_skill_next_to_the_markets(day: Day) -> None:
+    with TestClient(create_app(day.stage.database.engine("milkbot_api"))) as client:
+        shown = client.get("/v1/forecast/skill?days=400").json()
+        assert client.get("/v1/forecast/skill?days=1").json()["forecasters"] == []
+        assert client.get("/v1/forecast/skill?days=401").status_code == 422
+    assert (shown["mode"], shown["days"]) == ("demo", 400)
+    found = {(row["forecaster"], row["lead"]): row for row in shown["forecasters"]}
+    assert list(found) == [(name, lead) for name in ("market", "normal") for lead in forecast_scores.LEADS]
+    for (forecaster, lead), row in found.items():
+        mine = [one for one in day.scores() if (one["forecaster"], one["lead"]) == (forecaster, lead)]
+        assert (row["events"], row["days"], row["standing"], row["evidence_days"]) == (2, 1, "unproven", 1)
+        for score in ("brier", "log", "rps"):
+            ours, market = (sum(one[name] for one in mine) / 2 for name in (score, f"market_{score}"))
+            assert row[score] == pytest.approx(ours, abs=1e-6)
+            assert row[f"{score}_difference"] == pytest.approx(ours - market, abs=2e-6)
+
+
+def test_the_command_fits_80_columns_and_says_the_same_to_programs(
+    day: Day, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    milkbot = Milkbot(monkeypatch, capsys)
+    exchange = day.stage.exchange
+    milkbot.environment = environment(exchange.origin, exchange.keys, day.stage.database, role="milkbot")
+    shown = milkbot("skill", "--days", "400").out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.count("unproven") == 8
+    rows = json.loads(milkbot("skill", "--days", "400", "--json").out)["forecasters"]
+    assert {row["forecaster"] for row in rows} == {"normal", "market"}
+    assert "none" in milkbot("skill", "--days", "1").out
+
+
+def health_row(stage: Stage, **settings: Any) -> tuple[str, str]:
+    """The row of the health check, by its own query: its state and its value."""
+    query = next(part for part in FACTS.split(";\n") if "'about', 'skill'" in part).replace(":'mode'", "'demo'")
+    with stage.owner.connect() as connection:
+        found = connection.exec_driver_sql(query.replace("%", "%%")).scalars().one()
+    row = trading.skill(Host(HostSettings(**settings)), {"states": {"rows": []}, "skill": found})
+    return row.state.value, row.value
+
+
+def test_the_health_check_reports_the_live_forecaster_and_what_is_not_scored(day: Day) -> None:
+    assert health_row(day.stage) == ("ok", "normal 1 is unproven after 1 scored days")
+    day.stage.act("UPDATE analytics.forecast_evidence SET standing = 'worse' WHERE forecaster = 'normal'")
+    assert health_row(day.stage) == ("warn", "normal 1 is worse after 1 scored days: worse than the market")
+    assert health_row(day.stage, size_by_evidence=False) == ("ok", "normal 1 is worse after 1 scored days")
+    day.stage.act("UPDATE analytics.forecast_evidence SET standing = 'unproven' WHERE forecaster = 'normal'")
+    # The results of this test's world are months old.
+    day.stage.act("DELETE FROM analytics.score_marks")
+    state, value = health_row(day.stage)
+    assert (state, "is not scored" in value) == ("warn", True)
+    day.roll_up()
+    assert health_row(day.stage)[0] == "ok"
+
+
+def test_the_health_check_names_an_event_that_is_over_and_has_no_result(day: Day) -> None:
+    gone = (datetime.now(UTC) - timedelta(days=5)).date()
+    event = event_ticker("KXHIGHNY", gone)
+    seen = "INSERT INTO ops.event_ladders SELECT :event, true, brackets, now() FROM ops.event_ladders LIMIT 1"
+    day.stage.act(seen, event=event)
+    assert health_row(day.stage)[0] == "ok", "an event without a forecast is nobody's"
+    made = """
+        INSERT INTO ops.forecasts (trading_mode, tick_id, event_ticker, climate_day, forecaster, is_live, as_of, lead_s,
+            reason, elapsed_ms, weather_snapshot_id, market_snapshot_ids)
+        SELECT trading_mode, tick_id, :event, :day, 'late', false, as_of, lead_s, 'no_forecast', 0, weather_snapshot_id,
+            market_snapshot_ids FROM ops.forecasts LIMIT 1
+    """
+    day.stage.act(made, event=event, day=gone)
+    state, value = health_row(day.stage)
+    assert state == "warn"
+    assert f"no result of 1 events, the oldest, {event}, over for " in value
+    day.stage.act("DELETE FROM ops.event_ladders WHERE event_ticker = :event", event=event)
+    day.stage.act("DELETE FROM ops.forecasts WHERE event_ticker = :event", event=event)
 
 
 def test_running_it_again_changes_nothing(day: Day) -> None:

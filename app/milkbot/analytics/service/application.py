@@ -15,8 +15,8 @@ from milkbot.analytics.service.cache import AnswerCache
 from milkbot.analytics.service.health import check
 from milkbot.analytics.service.metrics import add_metrics
 from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
-from milkbot.analytics.service.queries import read_equity, read_hero, read_status, read_trades
-from milkbot.analytics.service.schemas import Equity, Health, Hero, Problem, Status, Trades
+from milkbot.analytics.service.queries import read_equity, read_hero, read_skill, read_status, read_trades
+from milkbot.analytics.service.schemas import Equity, Health, Hero, Problem, Skill, Status, Trades
 from milkbot.domain.cities import cities
 from milkbot.release import release_id
 
@@ -33,6 +33,7 @@ def _known_city(code: str) -> str:
 Limit = Annotated[int, Query(ge=1, le=500)]
 City = Annotated[str, BeforeValidator(lambda code: str(code).upper()), AfterValidator(_known_city)]
 Days = Annotated[int, Query(ge=1, le=3650)]
+ScoredDays = Annotated[int, Query(ge=1, le=400)]
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -83,5 +84,9 @@ def create_app(engine: Engine) -> FastAPI:
     @app.get("/v1/performance/equity", response_model=Equity, responses=_problems(422, 503))
     async def equity(request: Request, days: Days = 90) -> Response:
         return await cache.answer(request, f"equity {days}", partial(read_equity, engine, days))
+
+    @app.get("/v1/forecast/skill", response_model=Skill, responses=_problems(422, 503))
+    async def skill(request: Request, days: ScoredDays = 90) -> Response:
+        return await cache.answer(request, f"skill {days}", partial(read_skill, engine, days))
 
     return app

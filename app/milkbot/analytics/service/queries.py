@@ -7,13 +7,25 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, RowMapping, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics.service.schemas import Equity, EquityPoint, Hero, Trade, Trades
+from milkbot.analytics.forecast_scores import LEADS
+from milkbot.analytics.service.schemas import (
+    Equity,
+    EquityPoint,
+    ForecasterSkill,
+    Hero,
+    Skill,
+    Trade,
+    Trades,
+)
+from milkbot.analytics.touched import PUBLIC_CUTOFF
 from milkbot.db.session import Bind, transaction
+from milkbot.domain.modes import TradingMode
 
 DELAY = timedelta(minutes=60)
+_SCORE_DIGITS = 6
 # An event's markets are listed at most two days before its climate day, and settle the morning after it.
 _HELD_AT_MOST = "5 days"
 
@@ -62,6 +74,26 @@ _EQUITY = text(
     WHERE trading_mode = :mode AND date > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
     ORDER BY date
     """
+)
+
+# The index of the key begins with the mode and the day, which bounds what is read.
+_SKILL = text(
+    f"""
+    SELECT scored.*, COALESCE(evidence.standing, 'unproven') AS standing, COALESCE(evidence.days, 0) AS evidence_days
+    FROM (
+        SELECT forecaster, version, parameters_hash, lead, count(DISTINCT climate_day) AS days, count(*) AS events,
+            avg(brier) AS brier, avg(market_brier) AS market_brier, avg(brier - market_brier) AS brier_difference,
+            avg(log) AS log, avg(market_log) AS market_log, avg(log - market_log) AS log_difference,
+            avg(rps) AS rps, avg(market_rps) AS market_rps, avg(rps - market_rps) AS rps_difference
+        FROM analytics.forecast_scores
+        WHERE trading_mode = :mode AND as_of <= {PUBLIC_CUTOFF}
+          AND climate_day > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
+        GROUP BY forecaster, version, parameters_hash, lead
+    ) AS scored
+    LEFT JOIN analytics.forecast_evidence AS evidence
+        ON evidence.trading_mode = :mode AND evidence.forecaster = scored.forecaster
+        AND evidence.version = scored.version AND evidence.parameters_hash = scored.parameters_hash
+    """  # noqa: S608 - the only thing put in is a constant of ours
 )
 
 # Read together, so that the health check is one round trip.
@@ -121,6 +153,22 @@ def read_equity(bind: Bind, days: int) -> Equity:
         as_of, mode = _as_of_and_mode(session)
         found = session.execute(_EQUITY, {"mode": mode, "days": days}).all()
     return Equity(mode=mode, as_of=as_of, points=[EquityPoint.model_validate(row) for row in found])
+
+
+def read_skill(bind: Bind, days: int, mode: TradingMode | None = None) -> Skill:
+    """The forecasters that were scored in the last `days` UTC days, in that mode or in the one that ticked last."""
+    with transaction(bind) as session:
+        as_of, newest = _as_of_and_mode(session)
+        of_mode = mode or newest
+        found = session.execute(_SKILL, {"mode": of_mode, "days": days}).mappings().all()
+    rows = [ForecasterSkill.model_validate(_rounded(row)) for row in found]
+    rows.sort(key=lambda row: (row.forecaster, row.version, row.parameters_hash, list(LEADS).index(row.lead)))
+    return Skill(mode=of_mode, as_of=as_of, days=days, forecasters=rows)
+
+
+def _rounded(row: RowMapping) -> dict[str, Any]:
+    """Scores to the digit that a score of production has."""
+    return {name: round(value, _SCORE_DIGITS) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _as_of_and_mode(session: Session) -> tuple[datetime, Any]:

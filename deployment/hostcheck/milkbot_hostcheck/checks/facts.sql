@@ -82,4 +82,34 @@ FROM (SELECT counts FROM done ORDER BY started_at DESC, id DESC LIMIT 1) AS newe
 SELECT json_build_object('about', 'rollup', 'age', extract(epoch FROM now() - recorded_at))
 FROM analytics.v_current_health WHERE component_name = 'rollups';
 
+-- Of exactly the live forecaster; what is not scored yet, and the events that are over and have no result. Before there were scores there
+-- are no such tables: an error, and nothing. An event is over at noon of the next day, UTC.
+WITH live AS (
+    SELECT forecaster, version, parameters_hash FROM ops.forecasts
+    WHERE trading_mode = :'mode' AND is_live AND version IS NOT NULL ORDER BY climate_day DESC, as_of DESC LIMIT 1
+), seen AS (
+    SELECT event_ticker, to_date(split_part(event_ticker, '-', 2), 'YYMONDD') AS day FROM ops.event_ladders
+    WHERE seen_at > now() - interval '16 days'
+), lacking AS (
+    SELECT event_ticker, (day + 1) + time '12:00' AS ended FROM seen
+    WHERE day > CAST(now() AS date) - 14 AND day < CAST(now() AS date)
+      AND NOT EXISTS (SELECT FROM ops.market_results AS result
+          WHERE result.trading_mode = :'mode' AND result.event_ticker = seen.event_ticker)
+      AND EXISTS (SELECT FROM ops.forecasts AS made
+          WHERE made.trading_mode = :'mode' AND made.climate_day = seen.day AND made.event_ticker = seen.event_ticker)
+)
+SELECT json_build_object(
+    'about', 'skill',
+    'forecaster', (SELECT forecaster || ' ' || version FROM live),
+    'standing', (SELECT standing FROM live JOIN analytics.forecast_evidence USING (forecaster, version, parameters_hash)
+                 WHERE trading_mode = :'mode'),
+    'days', (SELECT days FROM live JOIN analytics.forecast_evidence USING (forecaster, version, parameters_hash)
+             WHERE trading_mode = :'mode'),
+    'unscored', (SELECT extract(epoch FROM now() - min(recorded_at)) FROM ops.market_results
+        WHERE trading_mode = :'mode' AND id > coalesce(
+            (SELECT result_id FROM analytics.score_marks WHERE trading_mode = :'mode'), 0)),
+    'missing', (SELECT count(*) FROM lacking WHERE ended < now() AT TIME ZONE 'UTC'),
+    'first', (SELECT min(event_ticker) FROM lacking WHERE ended = (SELECT min(ended) FROM lacking)),
+    'oldest', (SELECT extract(epoch FROM now() AT TIME ZONE 'UTC' - min(ended)) FROM lacking));
+
 SELECT json_build_object('about', 'armed', 'left', extract(epoch FROM max(expires_at) - now())) FROM ops.live_armings;

@@ -9,8 +9,18 @@ from milkbot_hostcheck.host import Host
 from milkbot_hostcheck.loaded import moment
 from milkbot_hostcheck.row import Row, State, fail, ok, overdue, plain, span, unknown, warn
 
-NAMES = ("trading state", "UNKNOWN orders", "findings", "last tick", "weather data", "markets seen", "last rollup")
+NAMES = (
+    "trading state",
+    "UNKNOWN orders",
+    "findings",
+    "last tick",
+    "weather data",
+    "markets seen",
+    "last rollup",
+    "forecast skill",
+)
 _MINUTE = 60.0
+_DAY = 24 * 60 * _MINUTE
 
 
 def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
@@ -31,6 +41,35 @@ def rows(host: Host, facts: dict[str, dict[str, Any]]) -> Iterator[Row]:
     yield _due(
         "milkbot-rollups.timer", rollup_limit, host, _rollup(host, facts.get("rollup"), rollup_limit, readable=readable)
     )
+    yield skill(host, facts)
+
+
+def skill(host: Host, facts: dict[str, dict[str, Any]]) -> Row:
+    """What the scores say of the live forecaster, and whether there are any. A release from before scores has none."""
+    name, found, settings = "forecast skill", facts.get("skill"), host.settings
+    late = settings.limits.results_warn_days * _DAY
+    limit = f"scored within {span(late)}, not worse than the market"
+    if found is None and "states" not in facts:
+        return unknown(name, "the books cannot be read", "milkbot doctor")
+    if found is None or found["forecaster"] is None:
+        return ok(name, "no forecast to score yet", limit)
+    if found["missing"] and found["oldest"] > late:
+        value = (
+            f"no result of {found['missing']} events, the oldest, {found['first']}, over for {span(found['oldest'])}"
+        )
+        remedy = (
+            "does the exchange list it as settled? journalctl -u milkbot-trader -n 50; SELECT * FROM ops.unread_objects"
+        )
+        return warn(name, plain(value), remedy, limit)
+    if found["unscored"] is not None and found["unscored"] > late:
+        value = f"a result of {span(found['unscored'])} ago is not scored"
+        return warn(name, value, "milkbot rollups; journalctl -u milkbot-rollups -n 50", limit)
+    days = found["days"] or 0
+    value = f"{found['forecaster']} is {found['standing'] or 'unproven'} after {days} scored days"
+    if found["standing"] == "worse" and settings.size_by_evidence:
+        remedy = "milkbot skill; sizes remain at the floor: name another forecaster (docs/forecasters.md)"
+        return warn(name, plain(f"{value}: worse than the market"), remedy, limit)
+    return ok(name, plain(value), limit)
 
 
 def _state(host: Host, found: dict[str, Any] | None) -> Row:
