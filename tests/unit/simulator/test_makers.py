@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tests.unit.simulator.api import Api
 
+from milkbot.domain.cities import Extreme
 from milkbot.simulator.engine.plan import EventPlan
 from milkbot.simulator.world.makers import MAKERS, Makers
 
@@ -52,3 +53,30 @@ def test_the_crowd_trades_at_the_same_times_for_the_same_seed(api: Api) -> None:
 
     assert first == second
     assert any(first)
+
+
+def test_a_dead_bracket_is_offered_for_a_cent_and_nobody_bids_for_it(api: Api) -> None:
+    house = house_of(api)
+    world = api.simulator.world
+    plan = next(plan for plan in api.simulator.state.plans.values() if plan.series.extreme is Extreme.HIGH)
+    evening = plan.closes_at - timedelta(hours=1)
+    official = world.official(plan)
+    dead = next(
+        strike for strike in plan.strikes if strike.upper_edge < official - 3 or strike.lower_edge > official + 3
+    )
+
+    quotes = house.quotes(plan, dead, evening, {})
+
+    assert min(quote.cents for quote in quotes) == 1
+    assert not any(quote.is_bid for quote in quotes)
+
+
+def test_the_crowd_comes_in_the_day_and_sleeps_at_night(api: Api) -> None:
+    plan, house = plan_of(api), house_of(api)
+    start = plan.city.day_bounds(plan.day)[0]
+
+    def orders(hour: int) -> int:
+        moments = (start + timedelta(hours=hour, minutes=5 * step) for step in range(12))
+        return sum(len(house.takes(plan, strike, at, None)) for at in moments for strike in plan.strikes)
+
+    assert orders(3) < orders(12) / 3

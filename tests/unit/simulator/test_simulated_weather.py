@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from milkbot.domain.cities import City, cities, series_of
+from milkbot.domain.cities import City, Extreme, cities, series_of
 from milkbot.simulator.world.truth import Truth
 from milkbot.simulator.world.weather import SimulatedWeather
 
@@ -99,3 +100,29 @@ def test_a_night_has_no_forecast_once_its_morning_is_over() -> None:
 
     assert min(WEATHER.forecast(NEW_YORK, nine - timedelta(seconds=1)).lows) == date(2026, 8, 2)
     assert min(WEATHER.forecast(NEW_YORK, nine).lows) == date(2026, 8, 3)
+
+
+def test_the_public_forecast_of_a_high_is_too_low_as_recorded_ones_were() -> None:
+    misses = []
+    for seed in range(8):
+        weather = SimulatedWeather(Truth(seed))
+        for city in cities():
+            for day in DAYS[::4]:
+                morning = city.day_bounds(day)[0] + timedelta(hours=8)
+                misses.append(
+                    weather.forecast(city, morning).highs[day] - weather.official(series_of(str(city.high)), day)
+                )
+
+    assert -1.62 < statistics.fmean(misses) < -1.20
+    assert 2.0 < statistics.pstdev(misses) < 2.8
+
+
+def test_no_issue_of_the_afternoon_knows_what_the_thermometer_will_show() -> None:
+    found = []
+    for day in DAYS:
+        start, _ = NEW_YORK.day_bounds(day)
+        morning, late = (WEATHER.published(NEW_YORK, Extreme.HIGH, day, start + timedelta(hours=at)) for at in (9, 19))
+        found += [late - TRUTH.high(NEW_YORK, day)]
+        assert late != morning
+
+    assert statistics.pstdev(found) > 1.5

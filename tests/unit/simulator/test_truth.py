@@ -56,16 +56,42 @@ def test_the_change_of_a_forecast_cannot_be_predicted() -> None:
     assert abs(statistics.correlation(revisions, earlier)) < 0.12
 
 
-def test_the_market_is_better_than_the_forecast_but_not_exact() -> None:
-    for lead_hours, error in ((29, 2.44), (22, 2.21), (8, 1.88)):
-        misses = []
+def test_the_market_knows_more_than_the_newest_public_forecast_at_any_hour() -> None:
+    for hour in range(-12, 17, 2):
+        of_market, of_forecast = [], []
         for truth in TRUTHS:
-            beliefs = Beliefs(truth, SimulatedWeather(truth))
+            weather = SimulatedWeather(truth)
+            beliefs = Beliefs(truth, weather)
             for day in DAYS:
-                path = truth.path(NEW_YORK, day)
-                moment = path.falls_at - timedelta(hours=lead_hours)
-                misses.append(path.truth - beliefs.market(OF_NEW_YORK, day, moment).centre)
-        assert statistics.pstdev(misses) == pytest.approx(error, rel=0.08)
+                at = NEW_YORK.day_bounds(day)[0] + timedelta(hours=hour)
+                high = truth.high(NEW_YORK, day)
+                of_market.append(high - beliefs.market(OF_NEW_YORK, day, at).centre)
+                of_forecast.append(high - weather.published(NEW_YORK, Extreme.HIGH, day, at))
+        assert statistics.pstdev(of_market) < statistics.pstdev(of_forecast)
+
+
+def test_what_is_knowable_between_the_hours_leads_from_one_to_the_next() -> None:
+    truth = TRUTHS[0]
+    day = DAYS[7]
+    path = truth.path(NEW_YORK, day)
+    for lead in (30, 12, 1):
+        steps = [truth.knowledge(NEW_YORK, day, Extreme.HIGH, lead - step / 12) for step in range(13)]
+        values, spreads = zip(*steps, strict=True)
+        assert values[0] == path.known_at(path.falls_at - timedelta(hours=lead))
+        assert values[-1] == path.known_at(path.falls_at - timedelta(hours=lead - 1))
+        assert len(set(values)) == 13
+        assert list(spreads) == sorted(spreads, reverse=True)
+
+
+def test_the_next_step_of_what_is_knowable_cannot_be_predicted() -> None:
+    earlier, later = [], []
+    for truth in TRUTHS:
+        for day in DAYS:
+            one, two, three = (truth.knowledge(NEW_YORK, day, Extreme.HIGH, 10 - step / 4)[0] for step in range(3))
+            earlier.append(two - one)
+            later.append(three - two)
+
+    assert abs(statistics.correlation(earlier, later)) < 0.1
 
 
 def test_same_seed_gives_the_same_world_and_another_seed_another() -> None:

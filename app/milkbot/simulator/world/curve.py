@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from milkbot.domain.cities import City
 
 DAWN_HOUR = 6.0
+SURGE_HOURS = 1.0
 
 
 class Curve:
@@ -20,11 +21,13 @@ class Curve:
         high: Callable[[date], float],
         dawn: Callable[[date], float],
         peak_hour: Callable[[date], float],
+        surge: Callable[[date], float] = lambda _: 0.0,
     ) -> None:
         self._city = city
         self._high = high
         self._dawn = dawn
         self._peak_hour = peak_hour
+        self._surge = surge
 
     def minimum(self, day: date) -> float:
         """The minimum of the climate day in F: at dawn, or at its end where colder air comes in."""
@@ -42,7 +45,7 @@ class Curve:
         if hour < DAWN_HOUR:
             return _ease(self._midnight(day), self._dawn(day), hour / DAWN_HOUR)
         if hour < peak:
-            return _ease(self._dawn(day), self._high(day), (hour - DAWN_HOUR) / (peak - DAWN_HOUR))
+            return self._rising(day, hour, peak)
         return _ease(self._high(day), self._midnight(day + timedelta(days=1)), (hour - peak) / (24 - peak))
 
     def maximum_until(self, moment: datetime) -> float:
@@ -60,6 +63,15 @@ class Curve:
         if hour < DAWN_HOUR:
             return min(self._midnight(day), self.at(moment))
         return min(self._midnight(day), self._dawn(day), self.at(moment))
+
+    def _rising(self, day: date, hour: float, peak: float) -> float:
+        """From dawn on a smooth way up, and in the last hour the rest of the high, which nothing announced."""
+        high = self._high(day)
+        shoulder = high - min(self._surge(day), (high - self._dawn(day)) / 2)
+        begins = peak - SURGE_HOURS
+        if hour < begins:
+            return _ease(self._dawn(day), shoulder, (hour - DAWN_HOUR) / (begins - DAWN_HOUR))
+        return shoulder + (high - shoulder) * (hour - begins) / SURGE_HOURS
 
     def _midnight(self, day: date) -> float:
         """At the start of a day: part of the way down from yesterday's high, never above either day's high."""

@@ -49,11 +49,12 @@ def plan_event(truth: Truth, series: Series, day: date) -> EventPlan:
 
 
 def _brackets(truth: Truth, series: Series, day: date, at: datetime) -> tuple[Strike, ...]:
-    """Four two-degree brackets coarsely around the forecast, and a tail on either side."""
+    """Four two-degree brackets coarsely around the public forecast, bias and all, and a tail on either side."""
     what = ("listing",) if series.extreme is Extreme.HIGH else ("listing", str(series.extreme))
     miss = round(1.5 * Draws(truth.seed, *what, series.city.code, day).normal())
     width = INNER_BRACKETS * BRACKET_DEGREES
-    low = round(truth.path(series.city, day, series.extreme).known_at(at)) - width // 2 + miss
+    forecast = truth.path(series.city, day, series.extreme).known_at(at) + truth.bias(series.city, series.extreme)
+    low = round(forecast) - width // 2 + miss
     inner = tuple(
         Strike(StrikeType.BETWEEN, floor, floor + BRACKET_DEGREES - 1)
         for floor in range(low, low + width, BRACKET_DEGREES)

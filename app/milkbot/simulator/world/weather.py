@@ -15,11 +15,24 @@ ISSUE_MINUTE = 46
 ISSUE_HOURS = 6
 PUBLICATION_DELAY = timedelta(minutes=4)
 FORECAST_DAYS = 7
+STATION_ERROR = 0.8
+"""F by which the grid's cell differs from the station on a day: no later issue mends it."""
+
+LAST_UPDATE = timedelta(hours=6)
+"""The grid's extreme is not corrected by what comes in later than this before it: the market is quicker than that."""
+
 DAY_LAYER_ENDS = timedelta(hours=20)
 """The grid's daily maximum runs from 07:00 to 20:00 standard time; later that day it is gone from the forecast."""
 
 NIGHT_LAYER_ENDS = timedelta(hours=9)
 """Its nightly minimum runs from 19:00 to 09:00, and names the day of the morning."""
+
+
+PEAK_HOURS = (13.0, 18.0)
+"""Hours of standard time between which a day's maximum falls."""
+
+SURGE = 1.2
+"""F by which an afternoon's last rise is out of the ordinary: an early afternoon's maximum does not tell the day's."""
 
 
 class SimulatedWeather:
@@ -28,6 +41,7 @@ class SimulatedWeather:
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
         self.curve = lru_cache(maxsize=64)(self._true_curve)
+        self._cell = lru_cache(maxsize=4096)(self._draw_cell)
 
     @property
     def cities(self) -> tuple[City, ...]:
@@ -47,6 +61,10 @@ class SimulatedWeather:
             lows={day: round(dawn(day)) for day in _days(city, now, NIGHT_LAYER_ENDS)},
             hourly={hour: round(curve.at(hour)) for hour in hours},
         )
+
+    def published(self, city: City, extreme: Extreme, day: date, now: datetime) -> float:
+        """What the newest published forecast has for a day in F, before it is rounded."""
+        return self._issued(city, extreme, _issue_at(now - PUBLICATION_DELAY), day)
 
     def readings(self, city: City, start: datetime, end: datetime, now: datetime) -> list[Reading]:
         """Hourly measurements in [start, end] that are already published, newest first."""
@@ -75,14 +93,23 @@ class SimulatedWeather:
         return round(self._truth.high(series.city, day))
 
     def _issued(self, city: City, extreme: Extreme, issued: datetime, day: date) -> float:
-        return self._truth.path(city, day, extreme).known_at(issued) + self._truth.bias(city, extreme)
+        path = self._truth.path(city, day, extreme)
+        best = path.known_at(min(issued, path.falls_at - LAST_UPDATE))
+        return best + self._truth.bias(city, extreme) + STATION_ERROR * self._cell(city, extreme, day)
 
     def _true_curve(self, city: City) -> Curve:
         truth = self._truth
-        return Curve(city, partial(truth.high, city), partial(truth.dawn, city), partial(self._peak_hour, city))
+        own = (partial(of, city) for of in (truth.high, truth.dawn, self._peak_hour, self._surge))
+        return Curve(city, *own)
 
     def _peak_hour(self, city: City, day: date) -> float:
-        return Draws(self._truth.seed, "peak", city.code, day).between(13.5, 16.5)
+        return Draws(self._truth.seed, "peak", city.code, day).between(*PEAK_HOURS)
+
+    def _draw_cell(self, city: City, extreme: Extreme, day: date) -> float:
+        return Draws(self._truth.seed, "cell", city.code, extreme, day).normal()
+
+    def _surge(self, city: City, day: date) -> float:
+        return SURGE * abs(Draws(self._truth.seed, "surge", city.code, day).normal())
 
 
 def _days(city: City, now: datetime, ends: timedelta) -> list[date]:
