@@ -87,12 +87,19 @@ need_uv() {
     directory=$cache/uv-$digest
     uv=$directory/bin/uv
     [ -x "$uv" ] && return 0
-    note "installing uv into $directory"
-    rm -rf -- "$directory" "$directory.new"
-    "$python" -m venv "$directory.new"
-    "$directory.new/bin/python" -m pip --quiet --disable-pip-version-check install \
-        --require-hashes --only-binary=:all: --requirement "$root/requirements/uv.txt"
-    mv -- "$directory.new" "$directory"
+    mkdir -p -- "$cache"
+    # Two commands of a new machine may come here at once.
+    (
+        set -e
+        flock 9
+        [ ! -x "$uv" ] || exit 0
+        note "installing uv into $directory"
+        rm -rf -- "$directory" "$directory.new"
+        "$python" -m venv "$directory.new"
+        "$directory.new/bin/python" -m pip --quiet --disable-pip-version-check install \
+            --require-hashes --only-binary=:all: --requirement "$root/requirements/uv.txt"
+        mv -- "$directory.new" "$directory"
+    ) 9>"$cache/uv.lock"
 }
 
 # need_environment UV_SYNC_OPTION...: bring .venv to the lock file. What other commands put there
