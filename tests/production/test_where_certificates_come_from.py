@@ -181,6 +181,7 @@ def test_lets_encrypt_issues_and_renews_by_a_record_in_the_operators_dns(shipped
     assert shipped.ssh("stat --format=%a%U /etc/milkbot/dns-credentials.ini") == "600root"
 
 
+@pytest.mark.matrix
 def test_a_self_signed_certificate_is_made_once_and_replaced_before_it_ends(shipped: Reader) -> None:
     source = {"nginx_certificate_source": "self-signed"}
     try:
