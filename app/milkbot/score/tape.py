@@ -22,7 +22,7 @@ from milkbot.domain.units import Count
 from milkbot.forecast.inputs import Quote, Trade
 from milkbot.score.events import Bracket, DataError, RecordedEvent, recorded_event
 from milkbot.score.recording import Known, Recording
-from milkbot.score.tables import dollars, microseconds, moment, read_columns, read_rows
+from milkbot.score.tables import PER_DOLLAR, dollars, microseconds, moment, read_columns, read_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,6 +112,15 @@ class _Market:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """Trades of one market: prices for YES in dollars, contracts, and whether the taker bought YES."""
+
+    prices: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    is_yes: NDArray[np.bool_]
+
+
 class Tape:
     """All trades, by market. A quote made of them is received at the moment, as one who reads an order book then."""
 
@@ -122,6 +131,13 @@ class Tape:
         """For each bracket what the tape says, as the module's docstring has it."""
         found = (self._markets.get(bracket.ticker) for bracket in event.brackets)
         return [Known() if market is None else market.known(moment) for market in found]
+
+    def traded(self, ticker: str, start: datetime, end: datetime) -> Traded:
+        """What was traded of a market from `start` on and before `end`, oldest first."""
+        market = self._markets[ticker]
+        first, last = market.times.searchsorted([microseconds(start), microseconds(end)], "left")
+        part = slice(int(first), int(last))
+        return Traded(market.prices[part] / PER_DOLLAR, market.lots[part] / _LOTS, market.is_yes[part])
 
 
 def read_tape(folder: Path) -> Recording:

@@ -10,7 +10,7 @@ The stakes here are a mixture over a grid of constant ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -76,14 +76,22 @@ def evidence(days: Sequence[DayGain]) -> Evidence:
     return Evidence(len(days), mean, _most_wealth(days), _most_wealth([day.reversed() for day in days]))
 
 
-def _most_wealth(days: Iterable[DayGain]) -> float:
-    """The most that who bets on the forecaster ever had. Each stake of the grid begins with the same part of it."""
+def most_wealth(days: Iterable[DayGain]) -> Iterator[float]:
+    """After each day the most that who bets on the forecaster ever had; he is believed from 1 / ALPHA on.
+
+    Each stake of the grid begins with the same part of it.
+    """
     pots = [1.0 / len(_STAKES)] * len(_STAKES)
     most = 1.0
     for day in days:
         pots = [pot * (1.0 + _stake(stake, day) * day.gain) for pot, stake in zip(pots, _STAKES, strict=True)]
         most = max(most, math.fsum(pots))
-    return most
+        yield most
+
+
+def _most_wealth(days: Iterable[DayGain]) -> float:
+    """In the end."""
+    return max(most_wealth(days), default=1.0)
 
 
 def _stake(wanted: float, day: DayGain) -> float:

@@ -17,6 +17,7 @@ from milkbot.forecast.inputs import Inputs, Quote
 from milkbot.score.events import DataError
 from milkbot.score.load import load
 from milkbot.score.recording import Recording
+from milkbot.score.tape import Tape
 from milkbot.score.yardsticks import mids
 
 MARKET = market_ticker(EVENT, LADDER[3])
@@ -54,6 +55,15 @@ def test_the_last_trade_counts_however_old_where_a_side_is_missing(tmp_path: Pat
 
 def test_a_trade_at_the_very_moment_is_not_known_yet(tmp_path: Path) -> None:
     assert quote_of(tape(tmp_path, [(MARKET, "2024-11-20T15:00:00Z", "12", "yes")])) is None
+
+
+def test_what_was_traded_begins_with_the_start_and_ends_before_the_end(tmp_path: Path) -> None:
+    times = ("14:59:59", "15:00:00", "15:10:00", "15:15:00")
+    trades = [(MARKET, f"2024-11-20T{at}Z", str(30 + number), "no") for number, at in enumerate(times)]
+    prices = tape(tmp_path, trades).prices
+    assert isinstance(prices, Tape)
+    found = prices.traded(MARKET, MOMENT, MOMENT + timedelta(minutes=15))
+    assert (found.prices.tolist(), found.counts.tolist(), found.is_yes.any()) == ([0.31, 0.32], [3.0, 3.0], False)
 
 
 def test_trades_of_one_time_keep_the_order_of_the_file(tmp_path: Path) -> None:
