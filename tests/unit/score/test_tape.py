@@ -63,7 +63,11 @@ def test_what_was_traded_begins_with_the_start_and_ends_before_the_end(tmp_path:
     prices = tape(tmp_path, trades).prices
     assert isinstance(prices, Tape)
     found = prices.traded(MARKET, MOMENT, MOMENT + timedelta(minutes=15))
-    assert (found.prices.tolist(), found.counts.tolist(), found.is_yes.any()) == ([0.31, 0.32], [3.0, 3.0], False)
+    assert (found.prices.tolist(), found.counts.tolist(), found.is_yes.tolist()) == (
+        [0.31, 0.32],
+        [3.0, 3.0],
+        [False, False],
+    )
 
 
 def test_trades_of_one_time_keep_the_order_of_the_file(tmp_path: Path) -> None:
