@@ -185,8 +185,9 @@ def test_cancel_all_cancels_resting_orders_and_reports_how_many(connected: Milkb
     httpx2.post(f"{origin}/simulator/resume").raise_for_status()  # it may be a Thursday morning
     client = KalshiClient(f"{origin}/trade-api/v2", load_credentials(KEY_ID, keys.private_key), SystemClock())
     try:
-        event = client.open_events("KXHIGHNY")[-1]
-        for number, market in enumerate(event.markets[:2]):
+        # The newest one: of a day that is nearly over most markets are offered at one cent.
+        event = max(client.open_events("KXHIGHNY"), key=lambda event: event.markets[0].close_time)
+        for number, market in enumerate(event.markets[2:4]):
             client.create_order(
                 OrderIntent(
                     client_order_id=f"resting-{number}",
