@@ -48,7 +48,9 @@ from milkbot.domain.orders import BookSide, OrderIntent, TimeInForce
 from milkbot.domain.units import Count, Price
 from milkbot.trader.clients import open_venue
 with open_venue(settings_of_host("test", quiet=True), SystemClock()) as venue:
-    for market in venue.open_events("KXHIGHNY")[-1].markets[:2]:
+    # Of a day that is nearly over most brackets are offered at one cent, and nothing rests there.
+    newest = max(venue.open_events("KXHIGHNY"), key=lambda event: event.markets[0].close_time)
+    for market in newest.markets[2:4]:
         print(venue.create_order(OrderIntent(
             client_order_id=f"test-{market.ticker}-{datetime.now(UTC):%H%M%S}", ticker=market.ticker, side=BookSide.BID,
             count=Count(Decimal(1)), price=Price(Decimal("0.01")), time_in_force=TimeInForce.GOOD_TILL_CANCELED,
