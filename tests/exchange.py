@@ -119,6 +119,16 @@ class Exchange:
         """How many orders of the tester the exchange ever accepted."""
         return sum(order.account == KEY_ID for order in self.simulator.state.orders.values())
 
+    def hold_prices(self) -> None:
+        """Let the house quote from now on what it quotes now, and let nobody of it take: an edge remains one."""
+        world = self.simulator.world
+        assert isinstance(world, SimulatedWorld)
+        quotes, now = world.house.quotes, self.now()
+        vars(world.house).update(
+            quotes=lambda plan, strike, _, inventory: quotes(plan, strike, now, inventory),
+            takes=lambda *_: [],
+        )
+
     def settings(self, database: TestDatabase, **more: str) -> Settings:
         """Settings of mode demo for a trader at this exchange."""
         return load_settings(environment(self.origin, self.keys, database, **more))

@@ -122,9 +122,8 @@ def test_position_that_differs_from_the_exchanges_takes_no_new_risk(stage: Stage
 
 def test_manual_trade_is_recorded_as_manual(stage: Stage) -> None:
     with stage.venue() as venue:
-        ticker = "KXHIGHNY-26AUG03-T87"
-        price = venue.orderbooks([ticker])[ticker].best_yes_ask
-        assert price is not None
+        books = venue.orderbooks([market.ticker for market in venue.event(EVENT).markets])
+        ticker, price = next((name, book.best_yes_ask) for name, book in books.items() if book.best_yes_ask)
         venue.create_order(
             OrderIntent(
                 client_order_id="by-hand",

@@ -128,6 +128,7 @@ def test_unknown_outcome_stops_its_event_for_the_rest_of_the_tick(stage_without_
     ("fault", "reason"), [(faults.connection_refused, "not_sent"), (faults.too_many_requests, "too_many_requests")]
 )
 def test_proved_rejection_frees_the_event_at_once(stage: Stage, fault: Fault, reason: str) -> None:
+    stage.exchange.hold_prices()
     stage.wire.faults = [fault]
     stage.tick()
     order = first_order(stage)

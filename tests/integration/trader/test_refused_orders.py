@@ -114,6 +114,7 @@ def test_a_market_that_continues_gets_its_order_once_its_time_is_over(stage: Sta
         struck.append(ticker_of(request))
         return refused(409, "trading_is_paused")(request, send)
 
+    stage.exchange.hold_prices()
     stage.wire.faults = [halt_once]
     tick_often(stage)
     states = [order["state"] for order in orders_in(stage, struck[0])]

@@ -28,6 +28,7 @@ TODAY, TOMORROW = "2026-08-03", "2026-08-04"
 MARKETS = 12
 """Of two cities' events of one day."""
 MIDNIGHT_IN_NEW_YORK = datetime(2026, 8, 4, 5, 0, tzinfo=UTC)
+DAWN_IN_NEW_YORK = datetime(2026, 8, 4, 11, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -201,7 +202,8 @@ def test_the_first_hour_of_a_climate_day_is_traded_before_anything_of_it_is_meas
 
 @pytest.mark.parametrize(("high", "flag"), [(140, "V"), (105, "V"), (95, "X"), (-40, "V")])
 def test_a_single_wrong_measurement_changes_no_probability(stage: Stage, high: int, flag: str) -> None:
-    probabilities = "SELECT ticker, p_yes FROM ops.signals WHERE tick_id = :t AND climate_day = '2026-08-03' ORDER BY 1"
+    stage.exchange.advance_to(DAWN_IN_NEW_YORK)  # the newest measurement is not the highest, which bounds the high
+    probabilities = "SELECT ticker, p_yes FROM ops.signals WHERE tick_id = :t AND climate_day = '2026-08-04' ORDER BY 1"
     right = stage.rows(probabilities, t=stage.tick().tick_id)
     play(stage, FaultKind.OBSERVATION_WRONG, high=high, flag=flag)
     report = stage.tick()
