@@ -73,4 +73,5 @@ def test_a_replay_of_what_was_recorded_decides_as_the_live_loop_did(
             assert len(expected) > len(common) / 4, query
             assert replayed == expected, query
         assert rows(ledger.engine, SETTLEMENTS) == rows(live, SETTLEMENTS)
-        assert rows(live, SETTLEMENTS)
+        # What is bought on the first day may be of the next one, and settle after it.
+        assert rows(live, SETTLEMENTS) or days == 1
