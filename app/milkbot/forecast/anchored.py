@@ -94,6 +94,8 @@ def stretch_number(starts: Sequence[float], inputs: Inputs) -> int:
 
 def market_of(inputs: Inputs) -> Sequence[float] | NoForecast:
     """The market's mids, made to sum to one, where at least half of the brackets have one and the sum is near one."""
+    if not inputs.is_whole:
+        return NoForecast("a bracket of the event was not read: its price is not that of the others")
     mids = Market().forecast(inputs)
     if isinstance(mids, NoForecast):
         return mids

@@ -22,13 +22,16 @@ class NonsenseError(ValueError):
     """Its answer is no distribution; the message says why."""
 
 
-def distribution(said: object, brackets: int) -> tuple[float, ...]:
-    """What a forecaster answered, made to sum to one. Raises NonsenseError for what is no distribution."""
+def distribution(said: object, brackets: int, *, whole: bool = True) -> tuple[float, ...]:
+    """What a forecaster answered, made to sum to one. Raises NonsenseError for what is no distribution.
+
+    Brackets that are not the `whole` event may sum to less: what is missing belongs to a bracket that was not read.
+    """
     chances = numbers(said, brackets)
     total = sum(chances)
     if not 0 < total < math.inf:
         raise NonsenseError(f"the probabilities sum to {total:g}")
-    if abs(total - 1.0) < _ROUNDING:
+    if abs(total - 1.0) < _ROUNDING or (total < 1.0 and not whole):
         return tuple(chances)
     return tuple(chance / total for chance in chances)
 

@@ -43,7 +43,10 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a forecaster answered for one event. `probabilities` are in the brackets' order and sum to one, or None."""
+    """What a forecaster answered for one event. `probabilities` are in the brackets' order and sum to one, or None.
+
+    They sum to less where a bracket of the event was not read.
+    """
 
     probabilities: tuple[float, ...] | None
     failure: Failure | None = None
@@ -117,7 +120,7 @@ class Host:
             said = self._runner.answer(inputs, self._left(EVENT_SECONDS))
             if isinstance(said, NoForecast):
                 return None, Failure.NO_FORECAST, said.reason
-            return distribution(said, len(inputs.brackets)), None, ""
+            return distribution(said, len(inputs.brackets), whole=inputs.is_whole), None, ""
         except LateError as error:
             return None, Failure.LATE, str(error)
         except NonsenseError as error:

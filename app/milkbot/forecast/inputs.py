@@ -7,9 +7,11 @@ snapshots are with the stored forecast: no forecast depends on them. Times are a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from milkbot.domain.cities import City, Extreme, Series
@@ -128,6 +130,13 @@ class Inputs:
     def extreme(self) -> Extreme:
         """Whether it settles on the day's high or its low."""
         return self.series.extreme
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the brackets have every temperature between them: not where one of the event was not read."""
+        edges = sorted((bracket.strike.lower_edge, bracket.strike.upper_edge) for bracket in self.brackets)
+        meet = all(below[1] == above[0] for below, above in pairwise(edges))
+        return bool(edges) and meet and edges[0][0] == -math.inf and edges[-1][1] == math.inf
 
     @property
     def lead(self) -> timedelta:

@@ -30,11 +30,14 @@ def quote(bid: str | None, ask: str | None, *, age: timedelta = timedelta(second
 
 
 def event(*quotes: Quote | None, mean_f: float | None = 87.0, so_far_f: float | None = None) -> Inputs:
-    """As many brackets as quotes, or the whole ladder without any."""
+    """As many brackets as quotes, the warmest one open at its end; or the whole ladder without any."""
     listed = quotes or (None,) * len(LADDER)
+    ladder = LADDER[: len(listed)]
+    if 1 < len(ladder) < len(LADDER):
+        ladder = (*ladder[:-1], Strike(StrikeType.GREATER, floor=int(ladder[-2].upper_edge - 0.5)))
     brackets = tuple(
         Bracket(f"KXHIGHNY-26JUL16-{number}", strike, given)
-        for number, (strike, given) in enumerate(zip(LADDER, listed, strict=False))
+        for number, (strike, given) in enumerate(zip(ladder, listed, strict=True))
     )
     issued, received = NOON - timedelta(hours=3), NOON - timedelta(minutes=1)
     falls_at = NOON + timedelta(hours=4)

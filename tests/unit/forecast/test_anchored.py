@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -126,3 +127,9 @@ def test_the_shipped_parameters_say_what_they_were_fitted_to_and_are_what_the_ho
 def test_a_file_of_parameters_that_cannot_be_used_is_refused_with_its_fault(text: str, named: str) -> None:
     with pytest.raises(ParametersError, match=named):
         read(text)
+
+
+def test_without_one_of_the_brackets_there_is_no_forecast() -> None:
+    seen = event(*QUOTES)
+    partly = replace(seen, brackets=seen.brackets[:-1])
+    assert isinstance(Anchored(parameters((0, 1, 0))).forecast(partly), NoForecast)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -74,6 +75,23 @@ def test_what_it_says_of_itself_is_known(begin: Begin) -> None:
 
 def test_its_answer_is_made_to_sum_to_one(begin: Begin) -> None:
     assert begin(own("return [3, 1.0]")).forecast(TWO).probabilities == (0.75, 0.25)
+
+
+def test_a_bracket_that_was_not_read_raises_the_probability_of_no_other(begin: Begin) -> None:
+    whole = event(quote("0.20", "0.30"), quote("0.40", "0.50"), quote("0.20", "0.30"))
+    partly = replace(whole, brackets=whole.brackets[:2])
+    answers = "return {'-0': 0.25, '-1': 0.5, '-2': 0.25}[bracket.ticker[-2:]]"
+    host = begin(
+        own(
+            "return [probability(bracket) for bracket in inputs.brackets]",
+            before=f"""
+def probability(bracket):
+    {answers}
+""",
+        )
+    )
+    assert host.forecast(whole).probabilities == (0.25, 0.5, 0.25)
+    assert host.forecast(partly).probabilities == (0.25, 0.5)
 
 
 def test_an_array_that_makes_a_list_of_itself_is_an_answer(begin: Begin) -> None:
