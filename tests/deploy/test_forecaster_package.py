@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.deploy.platform import Platform, run, said
 
 DROP_IN = "/run/systemd/system/milkbot-trader.service.d/forecasters.conf"
+VARIABLES = "/run/test-forecasters.env"
 FAILING = {
     "raising": ("raise RuntimeError('no model')", "forecaster_failed"),
     "sleeping": ("import time; time.sleep(9999)", "forecaster_late"),
@@ -51,14 +52,16 @@ def sql(platform: Platform, query: str) -> list[list[str]]:
 @contextmanager
 def challengers(platform: Platform, *names: str) -> Iterator[None]:
     """The trader's unit with these in shadow, while no timer starts it."""
-    text = f"[Service]\\nEnvironment=FORECASTER_SHADOW={','.join(names)}\\n"
+    # A file, as the unit's own: it overrides what Environment= says.
     directory = DROP_IN.rpartition("/")[0]
-    platform.ssh(f"systemctl stop milkbot-trader.timer; mkdir -p {directory}; printf '{text}' >{DROP_IN}")
+    platform.ssh(f"systemctl stop milkbot-trader.timer; mkdir -p {directory}")
+    platform.ssh(f"echo FORECASTER_SHADOW={','.join(names)} >{VARIABLES}")
+    platform.ssh(f"printf '[Service]\\nEnvironmentFile={VARIABLES}\\n' >{DROP_IN}")
     platform.ssh("systemctl daemon-reload")
     try:
         yield
     finally:
-        platform.ssh(f"rm -r {directory}; systemctl daemon-reload; systemctl start milkbot-trader.timer")
+        platform.ssh(f"rm -r {directory} {VARIABLES}; systemctl daemon-reload; systemctl start milkbot-trader.timer")
 
 
 def asked(platform: Platform, *names: str) -> dict[str, set[str]]:

@@ -62,7 +62,8 @@ def test_order_of_a_tick_killed_after_the_send_is_recorded_by_the_next_one(stage
     assert state_of(stage, order) == "filled"
     held = stage.value("SELECT signed_count FROM ops.positions WHERE ticker = :ticker", **order)
     assert held == stage.exchange.account.holdings[order["ticker"]].position.signed_count
-    assert abs(held) == order["count"]
+    filled = stage.value("SELECT sum(count) FROM ops.fills WHERE order_id = :id", id=order["id"])
+    assert filled == order["count"]
     assert stage.exchange.order_count() == stage.value("SELECT count(*) FROM ops.orders")
 
 

@@ -156,7 +156,8 @@ def test_a_row_of_the_account_that_is_odd_takes_all_new_risk_away_until_it_is_re
 def test_an_order_that_may_be_the_one_that_cannot_be_read_is_not_given_up(stage: Stage) -> None:
     stage.wire.faults = [faults.reply_lost]
     stage.tick()
-    (lost,) = stage.rows("SELECT client_order_id, ticker, event_ticker FROM ops.orders WHERE state = 'unknown'")
+    (lost,) = stage.rows("SELECT client_order_id FROM ops.orders WHERE state = 'unknown'")
+    state = "SELECT state FROM ops.orders WHERE client_order_id = :name"
     stage.wire.always = changed(
         "/portfolio/orders",
         in_list("orders", without("status"), lambda row: row["client_order_id"] == lost["client_order_id"]),
@@ -165,11 +166,11 @@ def test_an_order_that_may_be_the_one_that_cannot_be_read_is_not_given_up(stage:
         stage.later(minutes=5)
         report = stage.tick()
         assert not report.counts.orders
-        assert stage.value("SELECT state FROM ops.orders WHERE ticker = :ticker", ticker=lost["ticker"]) == "unknown"
+        assert stage.value(state, name=lost["client_order_id"]) == "unknown"
     stage.wire.always = None
     stage.later(minutes=5)
     stage.tick()
-    assert stage.value("SELECT state FROM ops.orders WHERE ticker = :ticker", ticker=lost["ticker"]) == "filled"
+    assert stage.value(state, name=lost["client_order_id"]) == "filled"
     assert stage.value("SELECT count(*) FROM ops.findings WHERE kind = 'unread_row' AND closed_at IS NULL") == 0
 
 
