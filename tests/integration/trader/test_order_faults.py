@@ -133,7 +133,7 @@ def test_proved_rejection_frees_the_event_at_once(stage: Stage, fault: Fault, re
     stage.tick()
     order = first_order(stage)
     assert (order["state"], order["state_reason"]) == ("rejected", reason)
-    stage.later(minutes=2)  # until then the market is left alone
+    stage.later(minutes=5)
     stage.tick()
     assert stage.value("SELECT count(*) FROM ops.orders WHERE state = 'unknown'") == 0
     again = stage.rows("SELECT * FROM ops.orders WHERE ticker = :ticker AND id > :id", **order)

@@ -117,8 +117,8 @@ def test_a_market_that_continues_gets_its_order_once_its_time_is_over(stage: Sta
     stage.exchange.hold_prices()
     stage.wire.faults = [halt_once]
     tick_often(stage)
-    states = [[order["state"] for order in orders_in(stage, ticker)][:2] for ticker in struck]
-    assert ["rejected", "filled"] in states
+    states = [order["state"] for order in orders_in(stage, struck[0])]
+    assert states[:2] == ["rejected", "filled"]
 
 
 def test_post_only_crosses_keep_their_details_and_do_not_halt(stage: Stage) -> None:
