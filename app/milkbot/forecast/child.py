@@ -1,4 +1,4 @@
-"""The process of a forecaster of another package: `python -m milkbot.forecast.child NAME`, started by `process`.
+"""The process of a forecaster of another package: `python -m milkbot.forecast.child NAME PARENT`, started by `process`.
 
 On its standard input come the inputs of one event after the other, each as its length in four bytes and a pickle; for
 each it writes one line of JSON. It ends with its input, or with the process that started it.
@@ -6,10 +6,12 @@ each it writes one line of JSON. It ends with its input, or with the process tha
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import pickle
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,10 +24,13 @@ from milkbot.forecast.forecaster import NoForecast, UnknownForecasterError, iden
 from milkbot.forecast.inputs import Inputs
 
 _MEMORY_BYTES: Final = 1 << 30
+_PR_SET_PDEATHSIG: Final = 1
+"""Source: linux/prctl.h."""
 
 
-def main(name: str) -> None:
-    """Answer until the input ends."""
+def main(name: str, parent: int) -> None:
+    """Answer until the input ends, or the process `parent`, which started this one."""
+    _end_with(parent)
     requests, replies = _own_pipes()
     _bound()
 
@@ -59,6 +64,15 @@ def _answer(forecast: Callable[[Inputs], object], inputs: Inputs) -> dict[str, o
         return {"error": f"{type(error).__name__}: {error}"[:1000]}
 
 
+def _end_with(parent: int) -> None:
+    """Be killed once the parent ends, however it ends and whatever the forecaster does then.
+
+    setpriv does the same, but sets capabilities too, which the trader's unit does not allow.
+    """
+    if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent:
+        sys.exit("the process that started this one is gone")
+
+
 def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
     """The pipes to the host. What the forecaster prints goes to the log, and it reads nothing."""
     requests, replies = os.dup(0), os.dup(1)
@@ -77,4 +91,4 @@ def _bound() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -21,8 +21,6 @@ from milkbot.forecast.inputs import Inputs
 _LONGEST_LINE: Final = 65_536
 _PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 """The variables that it gets. None of them is a secret."""
-_NEVER_ALONE: Final = ("/usr/bin/setpriv", "--pdeathsig", "KILL")
-"""Runs a program that ends with the one that started it, however that ends."""
 
 
 class ForecasterProcess:
@@ -70,7 +68,7 @@ class ForecasterProcess:
         self.close()
         try:
             self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [*_NEVER_ALONE, sys.executable, "-P", "-m", "milkbot.forecast.child", self._name],
+                [sys.executable, "-P", "-m", "milkbot.forecast.child", self._name, str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
