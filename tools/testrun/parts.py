@@ -35,11 +35,11 @@ _A_MONTH = (("MILKBOT_MOLECULE_HISTORY_DAYS", "30"),)
 # What needs no machine, or makes its own: the lane, and the tests. All three lanes take about as long.
 _ALONE: dict[str, tuple[int, tuple[str, ...]]] = {
     "integration": (1, ("tests/integration", "tests/property")),
-    "roles": (1, ("tests/roles",)),
     "lint": (3, ()),
     "unit": (3, ("tests/unit", "tests/contract", "tests/testrun")),
     "production": (3, ("tests/production",)),
     "vps": (3, ("tests/localvps",)),
+    "roles": (3, ("tests/roles",)),
 }
 
 
