@@ -9,14 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import accumulate
-from typing import Final
 
-FLOOR: Final = 0.005
-"""No bracket counts for less, so that no single one decides the log score."""
-UNPRICED: Final = 0.005
-"""What stands for a market without any price: half of the exchange's cheapest."""
+from milkbot.domain.chances import LEAST, to_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +36,12 @@ class Compared:
     most: float
 
 
-def mid(bid: Decimal | None, ask: Decimal | None) -> float | None:
-    """Half-way between the best bid and ask in dollars. An empty side counts as its bound; None where both are."""
-    if bid is None and ask is None:
-        return None
-    return float(((Decimal(0) if bid is None else bid) + (Decimal(1) if ask is None else ask)) / 2)
-
-
 def compare(chances: Sequence[float], mids: Sequence[float | None], winner: int) -> Compared:
     """Both on one event, brackets from cold to warm; `winner` is the number of the one that came true."""
-    ours = _normalised(chances)
-    market = _normalised([UNPRICED if price is None else price for price in mids])
+    ours = to_one(chances)
+    market = to_one([LEAST if price is None else price for price in mids])
     gains = [_brier(market, number) - _brier(ours, number) for number in range(len(ours))]
     return Compared(_scores(ours, winner), _scores(market, winner), gains[winner], min(gains), max(gains))
-
-
-def _normalised(answer: Sequence[float]) -> list[float]:
-    floored = [max(probability, FLOOR) for probability in answer]
-    total = math.fsum(floored)
-    return [probability / total for probability in floored]
 
 
 def _scores(q: Sequence[float], winner: int) -> Scores:

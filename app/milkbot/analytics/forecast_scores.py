@@ -16,9 +16,10 @@ from typing import Any, Final
 from sqlalchemy import Row, func, insert, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics.event_scores import Compared, compare, mid
+from milkbot.analytics.event_scores import Compared, compare
 from milkbot.analytics.touched import PUBLIC_CUTOFF
 from milkbot.db.rollup_tables import ForecastScore
+from milkbot.domain.chances import mid
 from milkbot.domain.cities import City, city_of_series
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.settlement import is_exhaustive
@@ -245,7 +246,8 @@ def _compared(probabilities: Sequence[float], seen: Sequence[Row[Any]], results:
     strikes = [Strike(StrikeType(one.strike_type), one.floor_strike, one.cap_strike) for one in seen]
     order = sorted(range(len(seen)), key=lambda number: strikes[number].lower_edge)
     came_out = [results.get(seen[number].ticker) for number in order]
-    mids = [mid(seen[number].yes_bid, seen[number].yes_ask) for number in order]
+    prices = [mid(seen[number].yes_bid, seen[number].yes_ask) for number in order]
+    mids = [None if price is None else float(price) for price in prices]
     settled = came_out.count("yes") == 1 and came_out.count("no") == len(came_out) - 1
     if not (settled and is_exhaustive(strikes)) or all(price is None for price in mids):
         return None

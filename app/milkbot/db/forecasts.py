@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from milkbot.db.bulk import insert_many
 from milkbot.db.forecast_tables import ForecastRow
-from milkbot.db.ops import MarketSnapshot
 from milkbot.db.rollup_tables import ForecastEvidence
 from milkbot.domain.modes import TradingMode
-
-
-@dataclass(frozen=True, slots=True)
-class StoredForecast:
-    """What a forecaster answered of an event. `probabilities` by market ticker, None with the `reason` for none."""
-
-    event_ticker: str
-    forecaster: str
-    is_live: bool
-    version: str | None
-    parameters_hash: str | None
-    as_of: datetime
-    probabilities: Mapping[str, float] | None
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +40,6 @@ def challenged_since(session: Session, mode: TradingMode, since: datetime) -> se
         .distinct()
     )
     return {(forecaster, event) for forecaster, event in session.execute(wanted)}
-
-
-def of_day(session: Session, mode: TradingMode, day: date) -> list[StoredForecast]:
-    """Every forecast of the events of a climate day, oldest first."""
-    numbered = (
-        select(
-            ForecastRow.id,
-            func.unnest(ForecastRow.market_snapshot_ids).label("snapshot_id"),
-            func.unnest(ForecastRow.probabilities).label("probability"),
-        )
-        .where(ForecastRow.trading_mode == mode, ForecastRow.climate_day == day)
-        .subquery()
-    )
-    by_ticker = (
-        select(numbered.c.id, func.jsonb_object_agg(MarketSnapshot.ticker, numbered.c.probability).label("chances"))
-        .join(MarketSnapshot, MarketSnapshot.id == numbered.c.snapshot_id)
-        .group_by(numbered.c.id)
-        .subquery()
-    )
-    wanted = (
-        select(ForecastRow, by_ticker.c.chances)
-        .outerjoin(by_ticker, by_ticker.c.id == ForecastRow.id)
-        .where(ForecastRow.trading_mode == mode, ForecastRow.climate_day == day)
-        .order_by(ForecastRow.as_of, ForecastRow.id)
-    )
-    return [
-        StoredForecast(
-            row.event_ticker,
-            row.forecaster,
-            row.is_live,
-            row.version,
-            row.parameters_hash,
-            row.as_of,
-            None if row.probabilities is None else chances,
-            row.reason,
-        )
-        for row, chances in session.execute(wanted)
-    ]
 
 
 def evidence_of(

@@ -16,9 +16,10 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+from milkbot.domain.chances import to_one
 from milkbot.forecast.forecaster import NoForecast
 from milkbot.forecast.inputs import Inputs
-from milkbot.forecast.market import Market, fresh_mid, to_one
+from milkbot.forecast.market import Market, fresh_mid
 from milkbot.forecast.normal import Normal
 
 SHIPPED: Final = "anchored.json"

@@ -7,17 +7,17 @@ snapshots are with the stored forecast: no forecast depends on them. Times are a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from milkbot.domain.chances import mid
 from milkbot.domain.cities import City, Extreme, Series
 from milkbot.domain.markets import Strike
 from milkbot.domain.orders import Leg
-from milkbot.domain.units import ONE, ZERO, Count, Price
+from milkbot.domain.settlement import is_exhaustive
+from milkbot.domain.units import Count, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,7 @@ class Quote:
     @property
     def mid(self) -> Price | None:
         """Half-way between bid and ask in dollars. An empty side counts as its bound, 0 or 1; None where both are."""
-        if self.bid is None and self.ask is None:
-            return None
-        bid = ZERO if self.bid is None else self.bid
-        ask = ONE if self.ask is None else self.ask
-        return Price((bid + ask) / 2)
+        return mid(self.bid, self.ask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +130,7 @@ class Inputs:
     @property
     def is_whole(self) -> bool:
         """Whether the brackets have every temperature between them: not where one of the event was not read."""
-        edges = sorted((bracket.strike.lower_edge, bracket.strike.upper_edge) for bracket in self.brackets)
-        meet = all(below[1] == above[0] for below, above in pairwise(edges))
-        return bool(edges) and meet and edges[0][0] == -math.inf and edges[-1][1] == math.inf
+        return is_exhaustive(bracket.strike for bracket in self.brackets)
 
     @property
     def lead(self) -> timedelta:

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
+from milkbot.domain.chances import LEAST
 from milkbot.forecast.forecaster import NoForecast
 from milkbot.forecast.inputs import Inputs, Quote
 
-FLOOR: Final = 0.005
-"""The least that a bracket counts for: half a cent, the mid of a bracket that nobody wants at one cent. One without a
-quote, or with an old one, counts for it too: what has died is quoted no more."""
 MAX_AGE: Final = timedelta(minutes=2)
 """A quote that was received longer ago says nothing of now."""
 
@@ -26,21 +24,14 @@ class Market:
     @property
     def parameters(self) -> Mapping[str, object]:
         """The floor in dollars, and the oldest quote in seconds."""
-        return {"floor": FLOOR, "max_age_s": MAX_AGE.total_seconds()}
+        return {"floor": LEAST, "max_age_s": MAX_AGE.total_seconds()}
 
     def forecast(self, inputs: Inputs) -> Sequence[float] | NoForecast:
         """The mids, none below the floor. They are not made to sum to one here: who scores them wants the prices."""
         mids = [fresh_mid(bracket.quote, inputs) for bracket in inputs.brackets]
         if all(mid is None for mid in mids):
             return NoForecast("no bracket has a fresh quote")
-        return [FLOOR if mid is None else max(mid, FLOOR) for mid in mids]
-
-
-def to_one(chances: Sequence[float]) -> list[float]:
-    """Each at least the floor, divided by their sum."""
-    floored = [max(chance, FLOOR) for chance in chances]
-    total = sum(floored)
-    return [chance / total for chance in floored]
+        return [LEAST if mid is None else max(mid, LEAST) for mid in mids]
 
 
 def fresh_mid(quote: Quote | None, inputs: Inputs) -> float | None:

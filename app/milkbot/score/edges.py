@@ -14,12 +14,12 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
+from milkbot.domain.chances import to_one
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.units import ONE, Count, Price, complement
 from milkbot.score.bootstrap import Interval, interval
 from milkbot.score.evaluate import Evaluation
 from milkbot.score.recording import Recording
-from milkbot.score.rules import normalised
 
 BANDS: Final = (0.0, 0.01, 0.02, 0.05, 0.10, 0.20)
 """Upper ends of the bands but the last, in dollars; each band holds its upper end."""
@@ -56,7 +56,7 @@ def takes(recording: Recording, evaluation: Evaluation) -> list[Take]:
     found = []
     for answer in evaluation.answers:
         prices = recording.taker_prices(answer.event, answer.moment)
-        for bracket, q, sides in zip(answer.event.brackets, normalised(answer.probabilities), prices, strict=True):
+        for bracket, q, sides in zip(answer.event.brackets, to_one(answer.probabilities), prices, strict=True):
             legs = _legs(q, won=bracket.won, bid=sides[0], ask=sides[1])
             if legs:
                 found.append(Take(answer.event.day, *max(legs)))

@@ -1,7 +1,7 @@
 """Fitting the anchored forecaster, walk-forward: each day by earlier days only, and the file by all of them.
 
 - The exponent of a stretch has the most likelihood, less a penalty for its distance from 1.
-- The weight of the weather is fitted beside it, and is used only where it has paid: where the log score of the days
+- The weight of the weather is fitted too, and is used only where it has paid: where the log score of the days
   that it was not fitted to was better by it, with a lower bound above zero. The bound is that of a block bootstrap by
   day, and allows for one bound a stretch: the chance that any weight is taken by luck is ALPHA.
 

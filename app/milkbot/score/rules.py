@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from milkbot.domain.chances import to_one
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 SCORES: Final = ("bin", "event", "log", "rps")
-FLOOR: Final = 0.005
-"""No bracket counts for less, so that no single one decides the log score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,6 @@ class EventScores:
     event: float
     log: float
     rps: float
-
-
-def normalised(answer: Sequence[float]) -> list[float]:
-    """The distribution that is scored: each probability at least the floor, divided by their sum."""
-    floored = [max(probability, FLOOR) for probability in answer]
-    total = sum(floored)
-    return [probability / total for probability in floored]
 
 
 def score(answers: Sequence[Sequence[float]], winners: Sequence[int]) -> list[EventScores]:
@@ -56,7 +49,7 @@ def _score(answers: Sequence[Sequence[float]], winners: Sequence[int]) -> list[E
     import scoringrules  # noqa: PLC0415
 
     p = np.array(answers, dtype=float)
-    q = np.array([normalised(answer) for answer in answers])
+    q = np.array([to_one(answer) for answer in answers])
     count = p.shape[1]
     y = np.eye(count)[list(winners)]
     q_won = q[np.arange(len(q)), list(winners)]

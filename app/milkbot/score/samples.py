@@ -16,9 +16,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from milkbot.domain.chances import to_one
 from milkbot.forecast.anchored import market_of, stretch_number
 from milkbot.forecast.forecaster import NoForecast
-from milkbot.forecast.market import Market, to_one
+from milkbot.forecast.market import Market
 from milkbot.forecast.normal import Normal
 from milkbot.score.moments import DecisionTime, parse
 from milkbot.score.recording import Recording

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from milkbot.domain.chances import LEAST
 from milkbot.forecast.forecaster import NoForecast
 from milkbot.forecast.inputs import Inputs
 from milkbot.forecast.normal import bracket_probabilities
@@ -19,8 +20,6 @@ from milkbot.score.events import listing_centre
 from milkbot.score.quotes import SERVICE
 from milkbot.score.recording import LISTING, PERSISTENCE
 
-UNPRICED: Final = 0.005
-"""What stands for a market without any price: half of the exchange's cheapest."""
 NDFD: Final = "ndfd"
 _SPREADS_F: Final = {LISTING: 3.0, PERSISTENCE: 7.0, NDFD: 2.5}
 _FORM = re.compile(r"(?P<source>[a-z]+)(?:-(?P<sd>\d+(?:\.\d+)?))?")
@@ -45,7 +44,7 @@ class Yardstick:
 
 def mid(inputs: Inputs) -> Sequence[float]:
     """The mid of each bracket as it was recorded, in dollars: not made to sum to one."""
-    return [price if price is not None else UNPRICED for price in mids(inputs)]
+    return [price if price is not None else LEAST for price in mids(inputs)]
 
 
 def mids(inputs: Inputs) -> list[float | None]:
@@ -55,7 +54,7 @@ def mids(inputs: Inputs) -> list[float | None]:
 
 def last(inputs: Inputs) -> Sequence[float]:
     """The price of each bracket's last trade, however old."""
-    return [float(one.trades[-1].price) if one.trades else UNPRICED for one in inputs.brackets]
+    return [float(one.trades[-1].price) if one.trades else LEAST for one in inputs.brackets]
 
 
 def uniform(inputs: Inputs) -> Sequence[float]:

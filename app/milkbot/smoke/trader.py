@@ -116,7 +116,6 @@ def _forecast(check: Checks, sample: Sample, tick_id: int, weather_id: int, mark
     failed = {"forecaster": "challenger", "is_live": False, "probabilities": None, "reason": "forecaster_failed"}
     check(forecasts.save, session, [live, {**live, **failed}])
     check(forecasts.challenged_since, session, mode, sample.happened)
-    check(forecasts.of_day, session, mode, sample.day)
     check(forecasts.live_forecaster, session, mode)
     check(forecasts.evidence_of, session, mode, STRATEGY, "1", "0" * 12)
     _results(check, sample)

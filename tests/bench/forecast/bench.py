@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from milkbot.domain.chances import to_one
 from milkbot.domain.fees import FeeSchedule, FeeType
 from milkbot.domain.units import ONE, Count, complement
 from milkbot.forecast.anchored import Anchored
@@ -31,7 +32,6 @@ from milkbot.score.fit import WalkForward, fit
 from milkbot.score.load import load
 from milkbot.score.moments import parse
 from milkbot.score.recording import Recording
-from milkbot.score.rules import normalised
 from milkbot.score.tape import Tape
 from milkbot.score.yardsticks import MID
 from milkbot.sizing.evidence import ALPHA, DayGain, evidence, most_wealth
@@ -163,7 +163,7 @@ def _gain(ours: Answer, theirs: Answer) -> tuple[float, float, float]:
 
 def _brier(answer: Answer) -> NDArray[np.float64]:
     """The score for each bracket that may win."""
-    chances = np.array(normalised(answer.probabilities))
+    chances = np.array(to_one(answer.probabilities))
     found: NDArray[np.float64] = (chances**2).sum() - 2 * chances + 1
     return found
 

@@ -13,9 +13,6 @@ from tests.integration.trader.stage import Stage, staged
 from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
-from milkbot.db import forecasts
-from milkbot.db.session import transaction
-from milkbot.domain.modes import TradingMode
 from milkbot.forecast import host as hosts
 from milkbot.trader.decide import forecasts as of_a_tick
 
@@ -68,17 +65,6 @@ def test_a_tick_stores_the_live_forecast_of_each_event_with_its_inputs(stage: St
         JOIN ops.signals AS signal ON signal.tick_id = made.tick_id AND signal.ticker = market.ticker
     """
     assert stage.value(same) is True
-
-
-def test_stored_forecasts_are_read_by_market(stage: Stage) -> None:
-    stage.tick()
-    with transaction(stage.engine) as session:
-        read = forecasts.of_day(session, TradingMode.DEMO, stage.exchange.now().date())
-    by_market = {row["ticker"]: row["p_yes"] for row in stage.rows(DECISIONS)}
-    assert len(read) == EVENTS / 2
-    for one in read:
-        assert one.probabilities is not None
-        assert one.probabilities.items() <= by_market.items()
 
 
 def test_a_forecaster_of_another_package_trades_under_its_own_name(

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from milkbot.analytics import forecast_scores
-from milkbot.analytics.event_scores import FLOOR, UNPRICED, Compared, compare, mid
+from milkbot.analytics.event_scores import Compared, compare
+from milkbot.domain.chances import LEAST
 from milkbot.domain.cities import all_series
-from milkbot.domain.units import Price
-from milkbot.forecast.inputs import Quote
-from milkbot.score import moments, rules, yardsticks
+from milkbot.score import moments, rules
 from milkbot.score.events import RecordedEvent
 from milkbot.sizing.evidence import DayGain
 
 NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
 DAYS = (date(2026, 1, 15), date(2026, 3, 8), date(2026, 7, 4), date(2026, 11, 1), date(2028, 2, 29))
 """Winter, both changes of the clocks, summer, a leap day."""
-PRICES = st.none() | st.integers(1, 99).map(lambda cents: Decimal(cents) / 100)
 
 
 @st.composite
@@ -37,7 +34,7 @@ def events(draw: st.DrawFn) -> tuple[list[float], list[float | None], int]:
 def test_scores_equal_those_of_scoringrules(event: tuple[list[float], list[float | None], int]) -> None:
     chances, mids, winner = event
     found = compare(chances, mids, winner)
-    priced = [UNPRICED if price is None else price for price in mids]
+    priced = [LEAST if price is None else price for price in mids]
     for answer, mine in ((chances, found.ours), (priced, found.market)):
         (wanted,) = rules.score([answer], [winner])
         assert (mine.brier, mine.log, mine.rps) == pytest.approx((wanted.event, wanted.log, wanted.rps), abs=1e-9)
@@ -58,16 +55,6 @@ def test_who_answers_the_markets_mids_gains_nothing_whatever_comes_true() -> Non
     found = compare(mids, mids, 2)
     assert isinstance(found, Compared)
     assert (found.gain, found.least, found.most) == (0, 0, 0)
-
-
-@given(PRICES, PRICES)
-def test_the_mid_is_the_yardsticks(bid: Decimal | None, ask: Decimal | None) -> None:
-    quote = Quote(None if bid is None else Price(bid), None if ask is None else Price(ask), NOON, NOON)
-    assert mid(bid, ask) == (None if quote.mid is None else float(quote.mid))
-
-
-def test_floors_are_those_of_the_yardstick() -> None:
-    assert (FLOOR, UNPRICED) == (rules.FLOOR, yardsticks.UNPRICED)
 
 
 @pytest.mark.parametrize("name", forecast_scores.LEADS)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from tests.unit.forecast.moments import event, quote
 
+from milkbot.domain.chances import to_one
 from milkbot.forecast.anchored import Anchored, ParametersError, read, shipped
 from milkbot.forecast.forecaster import NoForecast, load, parameters_hash
 from milkbot.forecast.inputs import Inputs, Quote
-from milkbot.forecast.market import Market, to_one
+from milkbot.forecast.market import Market
 from milkbot.forecast.normal import Normal
 
 QUOTES = tuple(quote(f"{mid - 0.01:.2f}", f"{mid + 0.01:.2f}") for mid in (0.02, 0.08, 0.20, 0.50, 0.18, 0.04))

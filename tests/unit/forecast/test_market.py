@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from tests.unit.forecast.moments import event, quote
 
+from milkbot.domain.chances import LEAST
 from milkbot.forecast.forecaster import NoForecast
 from milkbot.forecast.inputs import Inputs, Quote
-from milkbot.forecast.market import FLOOR, Market
+from milkbot.forecast.market import Market
 
 
 def chances(inputs: Inputs) -> list[float]:
@@ -32,11 +33,11 @@ def test_an_overround_is_left_to_who_uses_the_prices() -> None:
 )
 def test_a_bracket_without_a_fresh_quote_counts_for_the_floor(unpriced: Quote | None) -> None:
     seen = event(quote("0.60", "0.64"), unpriced)
-    assert chances(seen) == [0.62, FLOOR]
+    assert chances(seen) == [0.62, LEAST]
 
 
 def test_a_sub_cent_price_counts_for_no_less_than_the_floor() -> None:
-    assert chances(event(quote("0.001", "0.002"), quote("0.99", "0.995"))) == [FLOOR, 0.9925]
+    assert chances(event(quote("0.001", "0.002"), quote("0.99", "0.995"))) == [LEAST, 0.9925]
 
 
 def test_an_event_without_any_fresh_quote_has_no_forecast() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milkbot.score.rules import FLOOR, normalised, score
+from milkbot.domain.chances import LEAST, to_one
+from milkbot.score.rules import score
 
 PROBABILITY = st.floats(0, 1)
 ANSWERS = st.integers(2, 8).flatmap(
@@ -19,7 +20,7 @@ ANSWERS = st.integers(2, 8).flatmap(
 def plain(p: list[float], winner: int) -> tuple[float, float, float, float]:
     """The four scores as they are defined."""
     y = [1.0 if number == winner else 0.0 for number in range(len(p))]
-    floored = [max(one, FLOOR) for one in p]
+    floored = [max(one, LEAST) for one in p]
     q = [one / sum(floored) for one in floored]
     steps = [(sum(q[: k + 1]) - sum(y[: k + 1])) ** 2 for k in range(len(q))]
     return (
@@ -51,7 +52,7 @@ def test_certainty_that_came_true_scores_zero_but_for_the_floor() -> None:
 
 def test_certainty_that_failed_is_bounded_by_the_floor() -> None:
     (one,) = score([[1.0, 0.0]], [1])
-    assert one.log == pytest.approx(-math.log(FLOOR / (1 + FLOOR)))
+    assert one.log == pytest.approx(-math.log(LEAST / (1 + LEAST)))
 
 
 def test_rps_is_smaller_next_to_the_winner_than_far_from_it() -> None:
@@ -67,5 +68,5 @@ def test_a_two_bracket_event_has_the_rps_of_its_first_bracket() -> None:
 
 @given(st.lists(PROBABILITY, min_size=2, max_size=8))
 def test_what_is_scored_is_a_distribution(answer: list[float]) -> None:
-    assert sum(normalised(answer)) == pytest.approx(1)
-    assert min(normalised(answer)) > 0
+    assert sum(to_one(answer)) == pytest.approx(1)
+    assert min(to_one(answer)) > 0

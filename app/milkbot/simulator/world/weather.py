@@ -16,7 +16,7 @@ ISSUE_HOURS = 6
 PUBLICATION_DELAY = timedelta(minutes=4)
 FORECAST_DAYS = 7
 STATION_ERROR = 0.8
-"""F by which the grid's cell differs from the station on a day: no later issue mends it."""
+"""F by which the grid's cell differs from the station on a day: no later issue corrects it."""
 
 LAST_UPDATE = timedelta(hours=6)
 """The grid's extreme is not corrected by what comes in later than this before it: the market is quicker than that."""
