@@ -17,6 +17,7 @@ from milkbot.db.ops import FillRow, Order, SettlementRow, Signal
 from milkbot.db.rollup_tables import FillMarkout
 from milkbot.db.session import transaction
 from milkbot.history.recorded_day import ReplayedLedger
+from milkbot.history.totals import totals_of
 
 
 def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
@@ -43,22 +44,19 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
         settled = [
             (row.ticker, row.result, row.signed_count, row.cost, row.revenue, row.realized_pnl) for row in settlements
         ]
-        claimed, bought = _claimed(session)
-        closed = sum((row.realized_pnl for row in fills), Decimal(0))
-        gross = closed + sum((row.realized_pnl for row in settlements), Decimal(0))
-        fees = sum((row.fee for row in fills), Decimal(0))
+        totals = totals_of(session)
     summary = {
         "ticks": ledger.ticks,
         "decisions": dict(decisions),
         "orders": len(order_table),
         "fills": len(fill_table),
-        "closed_pnl": f"{closed:.4f}",
-        "gross_pnl": f"{gross:.4f}",
-        "fees": f"{fees:.4f}",
-        "net_pnl": f"{gross - fees:.4f}",
-        "bought": f"{bought:.2f}",
-        "claimed_edge": _each(claimed, bought),
-        "realised_edge": _each(gross - fees, bought),
+        "closed_pnl": f"{totals.closed:.4f}",
+        "gross_pnl": f"{totals.gross:.4f}",
+        "fees": f"{totals.fees:.4f}",
+        "net_pnl": f"{totals.net:.4f}",
+        "bought": f"{totals.bought:.2f}",
+        "claimed_edge": _four(totals.each(totals.claimed)),
+        "realised_edge": _four(totals.each(totals.net)),
         **{f"markout_{after}m": _mean(fills, moved, after) for after in HORIZONS},
     }
     if as_json:
@@ -77,12 +75,15 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
     show("Settlement", ("ticker", "result", "held", "cost", "revenue", "profit"), settled, as_json=False)
     means = ", ".join(f"{_mean(fills, moved, after) or 'unknown'} after {after} minutes" for after in HORIZONS)
     typer.echo(f"markout, dollars a contract: {means}")
-    typer.echo(f"closed before it settled: {closed:.4f} dollars of the gross profit")
+    typer.echo(f"closed before it settled: {totals.closed:.4f} dollars of the gross profit")
     typer.echo(
-        f"edge, dollars a contract of {bought:.2f} bought: claimed {_each(claimed, bought) or 'none'}, "
-        f"realised {_each(gross - fees, bought) or 'none'}"
+        f"edge, dollars a contract of {totals.bought:.2f} bought: "
+        f"claimed {_four(totals.each(totals.claimed)) or 'none'}, "
+        f"realised {_four(totals.each(totals.net)) or 'none'}"
     )
-    typer.echo(f"{ledger.ticks} ticks, gross {gross:.4f}, fees {fees:.4f}, net profit {gross - fees:.4f} dollars")
+    typer.echo(
+        f"{ledger.ticks} ticks, gross {totals.gross:.4f}, fees {totals.fees:.4f}, net profit {totals.net:.4f} dollars"
+    )
 
 
 def _decisions(session: Session) -> Counter[str]:
@@ -92,18 +93,8 @@ def _decisions(session: Session) -> Counter[str]:
     return found
 
 
-def _claimed(session: Session) -> tuple[Decimal, Decimal]:
-    """What the decisions to buy claimed of what was filled, in dollars after fees, and the contracts."""
-    claims = select(FillRow.count, Signal.edge).join(Order, Order.id == FillRow.order_id)
-    rows = session.execute(
-        claims.join(Signal, Signal.id == Order.signal_id).where(Signal.decision.startswith("buy"))
-    ).all()
-    known = [(count, edge) for count, edge in rows if edge is not None]
-    return sum((count * edge for count, edge in known), Decimal(0)), sum((count for count, _ in known), Decimal(0))
-
-
-def _each(dollars: Decimal, contracts: Decimal) -> str | None:
-    return f"{dollars / contracts:.4f}" if contracts else None
+def _four(dollars: Decimal | None) -> str | None:
+    return None if dollars is None else f"{dollars:.4f}"
 
 
 def _markouts(session: Session) -> dict[tuple[int, int], Decimal]:
