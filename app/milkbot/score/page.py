@@ -14,34 +14,40 @@ from milkbot.score.report import Found, Moment, Report, band_name, reading
 from milkbot.score.rules import SCORES
 
 _STYLE = resources.files("milkbot.score").joinpath("page.css")
-_LEGEND = '<p class="legend"><span class="ours">{ours}</span> <span class="theirs">{theirs}</span></p>'
+LEGEND = '<p class="legend"><span class="ours">{ours}</span> <span class="theirs">{theirs}</span></p>'
 
 
 def page(report: Report) -> str:
-    """The whole file. It loads nothing: the policy in its head forbids it."""
+    """The whole file."""
     ours, theirs = escape(report.forecaster.name), escape(report.against.name)
     sections = "".join(section for found in report.found for section in _sections(report, found))
+    head = f"""<p>Forecaster {ours}, version {escape(report.forecaster.version)}, on the recorded data in
+{escape(report.data)}. Lower scores are better. Every interval covers 95 % of 2,000 bootstrap draws over days.</p>
+"""
+    return document(f"{ours} next to {theirs}", head + sections)
+
+
+def document(title: str, body: str) -> str:
+    """A whole file with that heading and body, both HTML. It loads nothing: the policy in its head forbids it."""
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{ours} next to {theirs}</title>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>{_STYLE.read_text("utf-8")}</style></head><body><main>
-<h1>{ours} next to {theirs}</h1>
-<p>Forecaster {ours}, version {escape(report.forecaster.version)}, on the recorded data in {escape(report.data)}. Lower
-scores are better. Every interval covers 95 % of 2,000 bootstrap draws over days.</p>
-{sections}</main></body></html>
+<h1>{title}</h1>
+{body}</main></body></html>
 """
 
 
 def _sections(report: Report, found: Found) -> Iterator[str]:
     events, ours, theirs = found.recording.events, escape(report.forecaster.name), escape(report.against.name)
-    legend = _LEGEND.format(ours=ours, theirs=theirs)
+    legend = LEGEND.format(ours=ours, theirs=theirs)
     yield f"<h2>{escape(found.recording.name)}: {escape(found.recording.title)}</h2>"
     yield f"<p>{len(events)} events, {events[0].day} to {events[-1].day}.</p>"
     yield f"<ul>{''.join(f'<li>{line}</li>' for line in _sentences(found, ours, theirs))}</ul>"
     yield _scores(found)
     for name in ("event", "log"):
-        yield _figure(
+        yield figure(
             f"Difference of the {name} score by decision time",
             f"Left of zero {ours} is better than {theirs}.",
             intervals(
@@ -50,13 +56,13 @@ def _sections(report: Report, found: Found) -> Iterator[str]:
         )
     for moment in found.moments:
         at = escape(moment.at.name)
-        yield _figure(
+        yield figure(
             f"Reliability at {at}",
             "On the line, what was forecast came true as often as it said. Larger dots are more markets.",
             legend + reliability(f"Reliability at {at}", _dots(moment.reliability), _dots(moment.their_reliability)),
         )
         if moment.edges:
-            yield _figure(
+            yield figure(
                 f"Edge at {at}: claimed and gained",
                 "Cents for one contract after the taker's fee, by band of the claimed edge.",
                 '<p class="legend"><span class="ours">gained</span> <span class="theirs">claimed</span></p>'
@@ -92,10 +98,11 @@ def _scores(found: Found) -> str:
         for one in found.moments
         for side in (one.ours, one.theirs)
     ]
-    return _table(("at", "forecaster", "events", "days", "filled", *SCORES), rows)
+    return table(("at", "forecaster", "events", "days", "filled", *SCORES), rows)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table as wide as it must be; numbers are on the right."""
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -108,7 +115,8 @@ def _cell(value: object) -> str:
     return f"<td{kind}>{escape(str(value))}</td>"
 
 
-def _figure(title: str, below: str, inner: str) -> str:
+def figure(title: str, below: str, inner: str) -> str:
+    """A plot with its heading and what to see in it, all HTML."""
     return f"<figure><h3>{title}</h3>{inner}<figcaption>{below}</figcaption></figure>"
 
 

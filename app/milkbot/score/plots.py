@@ -10,6 +10,7 @@ from html import escape
 _WIDTH = 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 14, 10, 34
 _ROW = 30
+_CURVES = 180
 _DOT = 4.0
 
 
@@ -31,6 +32,33 @@ class Dot:
     mean: float
     frequency: float
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of a plot of curves: its name, whose style it has (`ours` or `theirs`), and its points."""
+
+    name: str
+    kind: str
+    points: Sequence[tuple[float, float]]
+
+
+def curves(label: str, axis: str, lines: Sequence[Curve]) -> str:
+    """Values over time. `axis` is the unit of the time. No line may be empty."""
+    rows = [value for line in lines for _, value in line.points]
+    columns = [at for line in lines for at, _ in line.points]
+    ups, alongs = _ticks(min(rows), max(rows)), _ticks(min(columns), max(columns))
+    foot = _TOP + _CURVES
+    x, y = _scale(alongs[0], alongs[-1], _LEFT, _WIDTH - _RIGHT), _scale(ups[0], ups[-1], foot, _TOP)
+    parts = [_tick(x(tick), foot, f"{tick:g}") for tick in alongs]
+    for tick in ups:
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
+        parts.append(f'<text class="name" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}">{tick:,g}</text>')
+    for line in lines:
+        path = " ".join(f"{x(at):.1f},{y(value):.1f}" for at, value in line.points)
+        parts.append(f'<g class="{line.kind}"><title>{escape(line.name)}</title><polyline points="{path}"/></g>')
+    parts.append(_axis(axis, foot + _BOTTOM))
+    return _svg(label, foot + _BOTTOM, parts)
 
 
 def intervals(label: str, axis: str, rows: Sequence[Row]) -> str:
