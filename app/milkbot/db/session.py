@@ -97,11 +97,11 @@ def make_engine(address: DatabaseAddress, *, application: str, statement_timeout
     server's side and ANSWER_GRACE_SECONDS later on ours.
 
     Whatever the server's configuration says, a commit is on the disk when it returns, for an order is sent after it,
-    and times come in UTC.
+    and times come in UTC. Nothing is compiled: to compile a statement of ours takes longer than to run it.
     """
     options = (
         f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout=60000 "
-        "-c synchronous_commit=on -c timezone=UTC"
+        "-c synchronous_commit=on -c timezone=UTC -c jit=off"
     )
     engine = create_engine(
         address.url(),
