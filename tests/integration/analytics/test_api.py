@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from anyio import to_thread
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, text
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import text
 from tests.facts import Facts, hours_ago, market
 from tests.patience import PATIENCE
-from tests.postgres import TestDatabase
+from tests.postgres import Cluster, TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
 from milkbot.analytics.service import application, health
@@ -46,14 +47,21 @@ def _roll_up(database: TestDatabase) -> None:
     run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal("992.10"))
 
 
-def _wait_until_given_back(engine: Engine) -> None:
-    """The abandoned read still has its connection; one that is given back after the pool was closed would leak."""
-    pool = engine.pool
-    assert isinstance(pool, QueuePool)
+_END = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND query = 'SELECT pg_sleep(60)'"
+)
+_BUSY = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND usename = 'milkbot_api' AND state = 'active'"
+)
+
+
+def _wait_until_busy(cluster: Cluster, database: TestDatabase, connections: int) -> None:
+    """Wait until so many of the service's connections to this database run a statement."""
     deadline = time.monotonic() + PATIENCE
-    while pool.checkedout():
-        assert time.monotonic() < deadline, "the abandoned read never ended"
-        time.sleep(0.01)
+    with cluster.admin.connect() as connection:
+        while (found := connection.scalar(_BUSY, {"name": database.name})) != connections:
+            assert time.monotonic() < deadline, f"{found} connections run a statement, not {connections}"
+            time.sleep(0.01)
 
 
 def _yesterday() -> date:
@@ -300,7 +308,7 @@ def test_database_without_migrations_is_down_and_no_internal_error(empty_databas
 
 
 def test_health_check_answers_in_time_when_the_database_hangs(
-    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "PROBE_SECONDS", 0.2)
     engine = database.engine("milkbot_api")
@@ -308,9 +316,37 @@ def test_health_check_answers_in_time_when_the_database_hangs(
         blocker.execute(text("LOCK TABLE ops.ticks IN ACCESS EXCLUSIVE MODE"))
         found = client.get("/v1/health")
         blocker.rollback()
-        _wait_until_given_back(engine)
+        # One that is given back after the pool was closed would leak.
+        _wait_until_busy(cluster, database, 0)
     assert found.status_code == 503
     assert found.json()["components"]["database"]["detail"] == "no answer within 0.2 seconds"
+
+
+def test_health_answers_while_slow_reads_hold_every_connection_and_thread(
+    cluster: Cluster, database: TestDatabase, facts: Facts
+) -> None:
+    facts.tick(hours_ago(0.1), finished=hours_ago(0.1), outcome="ok")
+    _roll_up(database)
+    engine = database.engine("milkbot_api")
+    app = create_app(engine)
+
+    def sleeping() -> None:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_sleep(60)"))
+
+    @app.get("/v1/slow")
+    async def slow() -> None:
+        await to_thread.run_sync(sleeping)
+
+    with TestClient(app, raise_server_exceptions=False) as client, ThreadPoolExecutor(50) as readers:
+        waiting = [readers.submit(client.get, "/v1/slow") for _ in range(50)]
+        _wait_until_busy(cluster, database, 8)
+        found = [client.get("/v1/health").json()["components"]["database"]["status"] for _ in range(3)]
+        with cluster.admin.connect() as admin:
+            while not all(one.done() for one in waiting):
+                admin.execute(_END, {"name": database.name})
+                time.sleep(0.01)
+    assert found == ["ok"] * 3
 
 
 def test_openapi_description_names_every_route_and_no_absolute_address(client: TestClient) -> None:

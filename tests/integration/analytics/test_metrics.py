@@ -86,7 +86,7 @@ def test_an_internal_error_is_counted_as_500(database: TestDatabase) -> None:
 
 
 def test_the_connections_of_the_pool_are_counted(client: TestClient, database: TestDatabase) -> None:
-    client.get("/v1/health")
+    client.get("/v1/metrics/hero")
     found = _metrics(client)
     assert found['milkbot_api_database_connections{use="idle"}'] == 1
     assert found['milkbot_api_database_connections{use="in_use"}'] == 0

@@ -12,10 +12,10 @@ from pydantic import AfterValidator, BeforeValidator
 from sqlalchemy import Engine
 
 from milkbot.analytics.service.cache import AnswerCache
-from milkbot.analytics.service.health import check
+from milkbot.analytics.service.health import Probe
 from milkbot.analytics.service.metrics import add_metrics
 from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
-from milkbot.analytics.service.queries import read_equity, read_hero, read_skill, read_status, read_trades
+from milkbot.analytics.service.queries import read_equity, read_hero, read_skill, read_trades
 from milkbot.analytics.service.schemas import Equity, Health, Hero, Problem, Skill, Status, Trades
 from milkbot.domain.cities import cities
 from milkbot.release import release_id
@@ -43,9 +43,12 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def create_app(engine: Engine) -> FastAPI:
     """The service on that database. The engine is disposed of when the service ends."""
 
+    probe = Probe(engine)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        probe.dispose()
         engine.dispose()
 
     app = FastAPI(
@@ -65,7 +68,7 @@ def create_app(engine: Engine) -> FastAPI:
 
     @app.get("/v1/health", response_model=Health, responses={503: {"model": Health}})
     async def health() -> Response:
-        found = await check(partial(read_status, engine))
+        found = await probe.check()
         return Response(
             found.model_dump_json(exclude_none=True),
             status_code=503 if found.status is Status.DOWN else 200,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Final
 
 import anyio
 import structlog
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from milkbot.analytics.service.queries import read_status
 from milkbot.analytics.service.schemas import Component, Components, Health, Status
 from milkbot.errors import DatabaseUnavailableError
 from milkbot.limits import limits_path, read_limits
@@ -19,33 +21,46 @@ from milkbot.release import release_id
 
 _log = structlog.get_logger(__name__)
 PROBE_SECONDS = 2.0
+AT_ONCE: Final = 2
 
 
-async def check(read: Callable[[], Mapping[str, Any]]) -> Health:
-    """Check the database through `read`, for two seconds at most. Never raises: without an answer all is down."""
-    started = time.perf_counter()
-    try:
-        with anyio.fail_after(PROBE_SECONDS):
-            row = await to_thread.run_sync(read, abandon_on_cancel=True)
-            limits = await to_thread.run_sync(read_limits, limits_path())
-    except TimeoutError:
-        return _down(f"no answer within {PROBE_SECONDS:g} seconds")
-    except (DatabaseUnavailableError, SQLAlchemyError) as error:
-        _log.error("health check failed", error=error)
-        return _down("does not answer; is postgresql running, and is the schema migrated?")
-    latency_ms = round((time.perf_counter() - started) * 1000, 1)
-    components = Components(
-        database=Component(status=Status.OK, latency_ms=latency_ms),
-        trader=_by_age(row["last_tick_finished"], row["now"], _late(limits, "tick"), "milkbot-trader.timer"),
-        rollups=_by_age(row["last_rollup"], row["now"], _late(limits, "rollup"), "milkbot-rollups.timer"),
-    )
-    late = Status.DEGRADED in {components.trader.status, components.rollups.status}
-    return Health(
-        status=Status.DEGRADED if late else Status.OK,
-        release=release_id(),
-        trading_state=row["trading_state"],
-        components=components,
-    )
+class Probe:
+    """Checks the database on connections and threads of its own: who waits for a slow answer keeps neither from it."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Connections like those of `engine`, at most AT_ONCE of them."""
+        self._engine: Final = create_engine(engine.url, pool=engine.pool.recreate())
+        self._threads: Final = CapacityLimiter(AT_ONCE)
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    async def check(self) -> Health:
+        """Check the database, for two seconds at most. Never raises: without an answer all is down."""
+        started = time.perf_counter()
+        try:
+            with anyio.fail_after(PROBE_SECONDS):
+                row = await to_thread.run_sync(read_status, self._engine, abandon_on_cancel=True, limiter=self._threads)
+                limits = await to_thread.run_sync(read_limits, limits_path(), limiter=self._threads)
+        except TimeoutError:
+            return _down(f"no answer within {PROBE_SECONDS:g} seconds")
+        except (DatabaseUnavailableError, SQLAlchemyError) as error:
+            _log.error("health check failed", error=error)
+            return _down("does not answer; is postgresql running, and is the schema migrated?")
+        latency_ms = round((time.perf_counter() - started) * 1000, 1)
+        components = Components(
+            database=Component(status=Status.OK, latency_ms=latency_ms),
+            trader=_by_age(row["last_tick_finished"], row["now"], _late(limits, "tick"), "milkbot-trader.timer"),
+            rollups=_by_age(row["last_rollup"], row["now"], _late(limits, "rollup"), "milkbot-rollups.timer"),
+        )
+        late = Status.DEGRADED in {components.trader.status, components.rollups.status}
+        return Health(
+            status=Status.DEGRADED if late else Status.OK,
+            release=release_id(),
+            trading_state=row["trading_state"],
+            components=components,
+        )
 
 
 def _late(limits: Mapping[str, float] | None, what: str) -> timedelta:
