@@ -70,9 +70,12 @@ CASES = {
     ),
     "MilkbotNothingToTrade": Case({_host("milkbot_tick_events"): "4x4 0x500"}, 365, 380),
     "MilkbotMarketsMissing": Case(
-        {_host("milkbot_tick_missing_markets", 'mode="demo",series="KXHIGHNY"'): "0x4 12x60"}, 34, 35
+        {_host("milkbot_tick_missing_markets", 'mode="demo",series="KXHIGHNY"'): "0x4 12x60"}, 30, 31
     ),
     "MilkbotForecastOld": Case({_host("milkbot_forecast_issued_timestamp_seconds", 'city="NYC"'): "0x800"}, 735, 736),
+    "MilkbotWeatherMissing": Case(
+        {_host("milkbot_weather_problems", 'mode="demo",city="NYC"'): "0x5 1x39 0x5 2x80"}, 110, 111
+    ),
     "MilkbotClockSkew": Case({_host("milkbot_clock_skew_seconds"): "-3x30"}, 9, 10),
     "MilkbotExchangeFails": Case(
         {
@@ -169,6 +172,7 @@ _WELL = {
     _host("milkbot_tick_events"): "4x{minutes}",
     _host("milkbot_tick_missing_markets", 'mode="demo",series="KXHIGHNY"'): "0x{minutes}",
     _host("milkbot_forecast_issued_timestamp_seconds", 'city="NYC"'): "0+60x{minutes}",
+    _host("milkbot_weather_problems", 'mode="demo",city="NYC"'): "0x50 1x50 0x{minutes}",
     _host("milkbot_clock_skew_seconds"): "0.4x{minutes}",
     _host("milkbot_tick_exchange_requests", 'answer="2xx",mode="demo"'): "30x{minutes}",
     _host("milkbot_tick_exchange_requests", 'answer="none",mode="demo"'): "1x{minutes}",
@@ -250,6 +254,12 @@ def test_no_alert_fires_on_a_healthy_host(tmp_path: Path) -> None:
 def test_a_tick_is_late_by_the_interval_of_the_host(tmp_path: Path) -> None:
     expected = [(59, "MilkbotTickLate", False), (61, "MilkbotTickLate", True)]
     assert not _complaints(tmp_path, [_trial({_FINISHED: "0x90"}, expected, interval=20)])
+
+
+def test_what_was_never_seen_whole_is_missing_once_it_has_been_watched_for_so_long(tmp_path: Path) -> None:
+    problems = {_host("milkbot_weather_problems", 'mode="demo",city="NYC"'): "_x9 1x1000"}
+    name = "MilkbotWeatherMissing"
+    assert not _complaints(tmp_path, [_trial(problems, [(70, name, False), (71, name, True), (1000, name, True)])])
 
 
 def test_a_tick_is_not_late_before_one_was_due_since_the_timer_started(tmp_path: Path) -> None:
