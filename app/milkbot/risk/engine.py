@@ -74,6 +74,12 @@ def denials(
     return tuple(reasons)
 
 
+def adds_too_much(proposal: Proposal, exposure: Exposure, limits: Limits) -> bool:
+    """Whether the order puts more at risk than there is, and than a limit allows."""
+    after = exposure.with_order(proposal)
+    return after.total > exposure.total and any(_too_much(proposal, after, limits))
+
+
 def _impossible(market: MarketFacts, limits: Limits, now: Conditions) -> Iterator[DenialCode]:
     if not now.exchange_open:
         yield DenialCode.EXCHANGE_PAUSED

@@ -21,7 +21,7 @@ from milkbot.risk.limits import Limits
 from milkbot.risk.portfolio import Exposure
 from milkbot.settings import Settings
 from milkbot.trader.decide import resting, strategy
-from milkbot.trader.decide.approval import approved
+from milkbot.trader.decide.approval import approved, sized_sales
 from milkbot.trader.decide.forecasts import Forecast, Forecasters
 from milkbot.trader.decide.proposals import Candidate
 from milkbot.trader.decide.quoting import AT_ONCE, sending
@@ -113,7 +113,8 @@ class Decider:
             forecasts.save(session, [one.row(self._mode, report.tick_id, ids) for one in by_event.values()])
             standing = self._standing(session, by_event.values())
             basis = self._read_basis(session, account, standing, now)
-            candidates = tuple(_candidates(observed, by_event, basis, now))
+            wanted = tuple(_candidates(observed, by_event, basis, now))
+            candidates = sized_sales(wanted, basis.held, basis.exposure, basis.limits)
             signal_ids = self._store_signals(session, report.tick_id, ids, candidates, now)
             ticks.touch(session, touched_buckets(self._mode, observed, self._strategy))
             report.weather = weather_report(candidates, now)

@@ -38,6 +38,7 @@ class Reason(StrEnum):
 
     EDGE = "edge"
     EXIT_EDGE_GONE = "exit_edge_gone"
+    EXIT_ADDS_RISK = "exit_adds_risk"
     MARKET_NOT_ACTIVE = "market_not_active"
     RULES_UNKNOWN = "rules_unknown"
     FORECAST_MISSING = "forecast_missing"
