@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
-from tests.roles.rendering import evaluate
+import pytest
+import yaml
+from tests.roles.rendering import ROLES, evaluate
 
 
 def _asked(expression: str, *releases: dict[str, Any], previous: str, **given: Any) -> Any:
@@ -77,3 +82,43 @@ def test_after_a_killed_update_and_rollback_the_rollback_is_completed() -> None:
     switched = [oldest, {**target, "live": True}, {**left, "live": False, **note}]
     assert _chosen(*switched, previous="oldest") == "target"
     assert _asked("_rollback_from", *switched, previous="oldest") == "left"
+
+
+PAIR = (
+    {**_release("old", live=False, result="good", live_at="1"), "path": "/opt/milkbot/releases/old"},
+    {**_release("new", live=True, result="good", live_at="2"), "path": "/opt/milkbot/releases/new"},
+)
+
+
+def _judged(settings: Path) -> subprocess.CompletedProcess[str]:
+    """What the earlier release says of the settings; this environment stands for that release's."""
+    command = _asked("_rollback_settings_check", *PAIR, previous="old", milkbot_env_file=str(settings))
+    assert command[:5] == ["runuser", "-u", "milkbot", "--", "/opt/milkbot/releases/old/venv/bin/milkbot"]
+    milkbot = str(Path(sys.executable).with_name("milkbot"))
+    return subprocess.run([milkbot, *command[5:]], check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("name", ["FORECASTER", "FORECASTER_SHADOW"])
+def test_a_release_that_lacks_a_forecaster_of_the_settings_is_refused_with_its_name(tmp_path: Path, name: str) -> None:
+    settings = tmp_path / ".env"
+    settings.write_text(f"TRADING_MODE=shadow\n{name}=warm_bias\n", encoding="utf-8")
+    done = _judged(settings)
+    assert done.returncode not in evaluate("_rollback_settings_taken")
+    said = _asked("_rollback_settings_refused", *PAIR, previous="old", __rollback_settings={"stderr": done.stderr})
+    assert f"{name} holds warm_bias, which no installed package has" in said
+    assert said.startswith("Release old does not take the settings of this host. Nothing was changed.")
+
+
+def test_a_release_that_takes_the_settings_may_be_returned_to(tmp_path: Path) -> None:
+    settings = tmp_path / ".env"
+    settings.write_text("TRADING_MODE=shadow\nFORECASTER=normal\n", encoding="utf-8")
+    assert _judged(settings).returncode in evaluate("_rollback_settings_taken")
+
+
+def test_the_settings_are_judged_before_anything_is_changed_also_by_check() -> None:
+    tasks = yaml.safe_load((ROLES / "rollback/tasks/choose.yml").read_text("utf-8"))
+    (number,) = [at for at, task in enumerate(tasks) if task.get("register") == "__rollback_settings"]
+    assert (tasks[number]["check_mode"], tasks[number]["changed_when"]) == (False, False)
+    assert tasks[number + 1]["ansible.builtin.assert"]["that"] == "__rollback_settings.rc in _rollback_settings_taken"
+    code = yaml.safe_load((ROLES / "rollback/tasks/code.yml").read_text("utf-8"))
+    assert code[0]["ansible.builtin.import_tasks"] == "choose.yml"

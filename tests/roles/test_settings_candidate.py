@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.roles.modules import ask
-from tests.roles.rendering import evaluate
+from tests.roles.rendering import evaluate, render
 
 OLD = "TRADING_MODE=shadow\nBANKROLL=100\n"
 RELEASE = "runuser -u milkbot -- /opt/milkbot/current/venv/bin/milkbot"
@@ -43,6 +43,38 @@ def test_settings_that_the_release_refuses_replace_nothing(file: Path) -> None:
     assert "hush" not in answer["msg"]
     assert file.read_text(encoding="utf-8") == OLD
     assert list(file.parent.iterdir()) == [file]
+
+
+def rendered(**trading: Any) -> str:
+    """The file of the settings for an inventory with that environment_trading."""
+    platform = evaluate("_environment_platform", environment_trading_mode="shadow", environment_trading=trading)
+    return render("environment/env.j2", variables=platform)
+
+
+def test_the_forecasters_of_an_inventory_reach_the_settings(file: Path) -> None:
+    new = rendered(forecaster="normal", forecaster_shadow=["market", "anchored"])
+    assert {"FORECASTER=normal", "FORECASTER_SHADOW=market,anchored"} <= set(new.splitlines())
+    assert written(file, new, MILKBOT)["changed"]
+    assert file.read_text(encoding="utf-8") == new
+
+
+@pytest.mark.parametrize(
+    ("trading", "said"),
+    [
+        ({"forecaster": "warm_bias"}, "FORECASTER holds warm_bias, which no installed package has"),
+        (
+            {"forecaster_shadow": ["market", "warm_bias"]},
+            "FORECASTER_SHADOW holds warm_bias, which no installed package has; use some of anchored, market, normal",
+        ),
+    ],
+)
+def test_a_forecaster_of_the_inventory_that_no_package_has_is_named_and_replaces_nothing(
+    file: Path, trading: dict[str, Any], said: str
+) -> None:
+    answer = written(file, rendered(**trading), MILKBOT)
+    assert answer["failed"]
+    assert said in answer["msg"]
+    assert file.read_text(encoding="utf-8") == OLD
 
 
 def test_settings_that_the_release_accepts_replace_those_in_use(file: Path) -> None:
