@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
@@ -21,20 +21,25 @@ _log = structlog.get_logger(__name__)
 # The collector is another user, and the units' umask keeps others out.
 _READABLE: Final = 0o644
 
+Labels: TypeAlias = str | tuple[str, ...]
+"""One label or several, and what they say of a value."""
+Values: TypeAlias = float | Mapping[str, float] | Mapping[tuple[str, ...], float]
+"""One value, or one for each label."""
+
 
 class Page(Collector):
-    """The metrics of one file, all with the same `labels`; the label `by` separates several values of one."""
+    """The metrics of one file, all with the same `labels`; the labels `by` separate several values of one."""
 
     def __init__(self, **labels: str) -> None:
         self._labels = labels
         self._families: list[Metric] = []
 
-    def gauge(self, name: str, documentation: str, value: float | Mapping[str, float], by: str = "") -> None:
+    def gauge(self, name: str, documentation: str, value: Values, by: Labels = ()) -> None:
         """Add what may rise and fall."""
         family = GaugeMetricFamily(name, documentation, labels=self._names(by))
         self._add(family, value)
 
-    def counter(self, name: str, documentation: str, value: float | Mapping[str, float], by: str = "") -> None:
+    def counter(self, name: str, documentation: str, value: Values, by: Labels = ()) -> None:
         """Add what only rises, or begins again; `_total` is added to its name."""
         family = CounterMetricFamily(name, documentation, labels=self._names(by))
         self._add(family, value)
@@ -54,17 +59,21 @@ class Page(Collector):
         """What the registry asks for."""
         return self._families
 
-    def _names(self, by: str) -> list[str]:
-        return [*self._labels, *([by] if by else [])]
+    def _names(self, by: Labels) -> list[str]:
+        return [*self._labels, *_several(by)]
 
-    def _add(self, family: GaugeMetricFamily | CounterMetricFamily, value: float | Mapping[str, float]) -> None:
+    def _add(self, family: GaugeMetricFamily | CounterMetricFamily, value: Values) -> None:
         common = list(self._labels.values())
         if isinstance(value, Mapping):
             for key, number in value.items():
-                family.add_metric([*common, key], number)
+                family.add_metric([*common, *_several(key)], number)
         else:
             family.add_metric(common, value)
         self._families.append(family)
+
+
+def _several(labels: Labels) -> tuple[str, ...]:
+    return (labels,) if isinstance(labels, str) else labels
 
 
 @contextmanager

@@ -215,6 +215,15 @@ def rows(limits: Mapping[str, float]) -> dict[tuple[str, int], list[Json]]:
             }),
             graph("Age of the forecasts", "By city; a stale one is not traded on.", "s", LINE,
                 {"{{city}}": "time() - milkbot_forecast_issued_timestamp_seconds{@mode}"}),
+            graph("Brier score less the market's", "Mean of 90 days; below zero: better than the market.",
+                "none", LINE, {
+                "{{forecaster}} {{lead}}": "milkbot_forecast_brier{@mode} - milkbot_forecast_market_brier{@mode}",
+            }, signed=True),
+            graph("Days of evidence", "That the sequential test has seen of each forecaster.", "none", STEP,
+                {"{{forecaster}}": "milkbot_forecaster_evidence{@mode}"}),
+            graph("Standing", "What the test says of each forecaster against the market; sizes follow the live one's.",
+                "none", STACKED_STEP,
+                {"{{forecaster}} is {{standing}}": "milkbot_forecaster_standing{@mode} > 0"}),
         ],
         ("Latency", 8): [
             graph("Ticks",

@@ -79,7 +79,8 @@ def _of_a_tick() -> str:
 
 def _of_the_rollups() -> str:
     curve = rollup_metrics.CurveEnd("demo", Decimal(1), Decimal(2), Decimal(3))
-    return _text(rollup_metrics.page_of(RollupReport(1, 1, 1, 0), rollup_metrics.RollupState(0, (curve,))))
+    skill = rollup_metrics.ForecasterSkill("demo", "anchored", "day10", 7, 0.57, 0.58, "unproven", 3)
+    return _text(rollup_metrics.page_of(RollupReport(1, 1, 1, 0), rollup_metrics.RollupState(0, (curve,), (skill,))))
 
 
 def _of_a_run(directory: Path) -> str:

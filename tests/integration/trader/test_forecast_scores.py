@@ -16,10 +16,11 @@ from tests.cli import Milkbot
 from tests.exchange import Keys, environment, served_exchange
 from tests.integration.trader.conftest import SERIES
 from tests.integration.trader.stage import Stage, staged
+from tests.metrics import samples
 from tests.postgres import Cluster
 
-from milkbot.analytics import forecast_scores
-from milkbot.analytics.rollups import run_rollups
+from milkbot.analytics import forecast_scores, metrics
+from milkbot.analytics.rollups import RollupReport, run_rollups
 from milkbot.analytics.service.application import create_app
 from milkbot.domain.cities import city_of_series
 from milkbot.domain.markets import Strike, StrikeType, event_ticker
@@ -161,6 +162,45 @@ def test_the_command_fits_80_columns_and_says_the_same_to_programs(
     rows = json.loads(milkbot("skill", "--days", "400", "--json").out)["forecasters"]
     assert {row["forecaster"] for row in rows} == {"normal", "market"}
     assert "none" in milkbot("skill", "--days", "1").out
+
+
+def test_the_metrics_have_each_forecasters_skill_next_to_the_markets(
+    day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "SKILL_DAYS", 400)
+    metrics.publish(tmp_path, day.stage.database.engine("milkbot_rollups"), RollupReport(0, 0, 0, 0))
+    found = samples((tmp_path / metrics.FILE).read_text("utf-8"))
+    for forecaster in ("market", "normal"):
+        for lead in forecast_scores.LEADS:
+            of = f'{{forecaster="{forecaster}",lead="{lead}",mode="demo"}}'
+            mine = [one for one in day.scores() if (one["forecaster"], one["lead"]) == (forecaster, lead)]
+            assert found[f"milkbot_forecast_scored_events{of}"] == len(mine) == 2
+            for name, column in (("forecast_brier", "brier"), ("forecast_market_brier", "market_brier")):
+                assert found[f"milkbot_{name}{of}"] == pytest.approx(sum(one[column] for one in mine) / 2)
+        assert found[f'milkbot_forecaster_evidence{{forecaster="{forecaster}",mode="demo"}}'] == 1
+        said = {
+            name: found[f'milkbot_forecaster_standing{{forecaster="{forecaster}",mode="demo",standing="{name}"}}']
+            for name in ("unproven", "better", "worse")
+        }
+        assert said == {"unproven": 1, "better": 0, "worse": 0}
+
+
+def test_the_metrics_are_of_the_version_that_was_scored_last(
+    day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "SKILL_DAYS", 400)
+    columns = "trading_mode, climate_day, event_ticker, lead, forecaster"
+    rest = "brier, log, rps, market_brier, market_log, market_rps, gain, least, most, computed_at"
+    day.stage.act(
+        f"INSERT INTO analytics.forecast_scores ({columns}, version, parameters_hash, as_of, {rest}) "
+        f"SELECT {columns}, 'older', parameters_hash, as_of - interval '1 day', {rest} FROM analytics.forecast_scores"
+    )
+    try:
+        metrics.publish(tmp_path, day.stage.database.engine("milkbot_rollups"), RollupReport(0, 0, 0, 0))
+    finally:
+        day.stage.act("DELETE FROM analytics.forecast_scores WHERE version = 'older'")
+    found = samples((tmp_path / metrics.FILE).read_text("utf-8"))
+    assert {value for name, value in found.items() if name.startswith("milkbot_forecast_scored_events")} == {2.0}
 
 
 def health_row(stage: Stage, **settings: Any) -> tuple[str, str]:
