@@ -100,7 +100,11 @@ class MarketSnapshot(Base):
 
 
 class Signal(Base):
-    """The decision for one market in one tick, traded or not, with its reasons."""
+    """The decision for one market in one tick, traded or not, with its reasons.
+
+    `forecast_sd_f`: the standard deviation that releases from before `ops.forecasts` decided by. Null since, read
+    by nobody. A forecaster's probabilities need not come of one.
+    """
 
     __tablename__ = "signals"
     __table_args__ = (

@@ -81,7 +81,6 @@ def _decide(check: Checks, sample: Sample, tick_id: int) -> int:
         "strategy_name": STRATEGY,
         "decision": "buy_yes",
         "p_yes": 0.5,
-        "forecast_sd_f": 2.0,
         "edge": Decimal("0.05"),
         "price": _PRICE,
         "count": _COUNT,

@@ -23,7 +23,7 @@ from milkbot.settings import TRADED_SERIES
 SERIES = TRADED_SERIES
 TICKS = "SELECT started_at, outcome FROM ops.ticks ORDER BY started_at"
 DECISIONS = """
-    SELECT created_at, ticker, decision, reasons, p_yes, forecast_sd_f, edge, price, count
+    SELECT created_at, ticker, decision, reasons, p_yes, edge, price, count
     FROM ops.signals ORDER BY created_at, ticker"""
 BOOKS = """
     SELECT captured_at, ticker, status, yes_bid, yes_bid_size, yes_ask, yes_ask_size
