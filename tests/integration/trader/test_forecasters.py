@@ -172,6 +172,21 @@ def test_a_challenger_is_asked_once_an_hour_and_the_live_one_in_each_tick(stage:
     assert stage.value("SELECT count(*) FROM ops.forecasts WHERE NOT is_live") == 2 * EVENTS
 
 
+def test_a_challenger_that_failed_is_asked_again_in_the_next_hour_and_not_before(
+    exchange: Exchange, database: TestDatabase, install: Install
+) -> None:
+    install("raising", package("raising", "raise RuntimeError('no model')"), "raising_package")
+    asked = "SELECT count(*) FROM ops.forecasts WHERE forecaster = 'raising' AND reason = 'forecaster_failed'"
+    with staged(exchange, database, TRADING_SERIES=SERIES, FORECASTER_SHADOW="raising") as stage:
+        stage.tick()
+        stage.later(minutes=25)
+        stage.tick()
+        assert stage.value(asked) == EVENTS
+        stage.later(minutes=60)
+        stage.tick()
+        assert stage.value(asked) == 2 * EVENTS
+
+
 def test_what_a_challenger_lacks_of_the_weather_is_its_reason_too(stage: Stage) -> None:
     stage.settings = stage.settings.model_copy(
         update={"forecaster": "market", "forecaster_shadow": ("normal",), "max_forecast_age_hours": 0}
