@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,8 @@ from decimal import Decimal
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from milkbot.db import ledger
+from milkbot.db.forecast_tables import ForecastRow, MarketResultRow
 from milkbot.db.ops import (
     BalanceSnapshot,
     FillRow,
@@ -19,12 +22,14 @@ from milkbot.db.ops import (
     SettlementRow,
     Signal,
     Tick,
+    WeatherSnapshot,
 )
 from milkbot.domain.cities import all_series, series_of
 from milkbot.domain.markets import event_ticker
+from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide, OrderState
-from milkbot.domain.positions import Fill, fold
-from milkbot.domain.units import Cash, Count, Price
+from milkbot.domain.positions import Fill, Position, fold
+from milkbot.domain.units import ZERO, Cash, Count, Price
 
 STRATEGY = "normal_brackets"
 
@@ -106,7 +111,7 @@ class Facts:
                     city_code=city,
                     captured_at=at,
                     status="active",
-                    strike_type="between",
+                    **strike_columns(ticker.rsplit("-", 1)[-1]),
                     close_time=at + timedelta(hours=9),
                     yes_bid=None if bid is None else Decimal(bid),
                     yes_ask=None if ask is None else Decimal(ask),
@@ -165,6 +170,7 @@ class Facts:
                 filled_at=at,
             )
             before = fold(ticker, self._fills(session, ticker))
+            after = before.after(fill)
             session.add(
                 FillRow(
                     trading_mode=self.mode,
@@ -179,12 +185,13 @@ class Facts:
                     count=fill.count,
                     price=fill.price,
                     fee=fill.fee,
-                    realized_pnl=before.after(fill).realized - before.realized,
+                    realized_pnl=after.realized - before.realized,
                     is_taker=True,
                     filled_at=at,
                     recorded_at=recorded_at or at,
                 )
             )
+            self._keep_position(session, after, at)
             self._touch(session, day, "city", city)
             self._touch(session, day, "strategy", strategy)
             self._touch(session, at.astimezone(UTC).date(), "equity", "")
@@ -195,6 +202,7 @@ class Facts:
         value = Price(Decimal(1 if yes else 0))
         with Session(self.engine) as session, session.begin():
             position = fold(ticker, self._fills(session, ticker))
+            ledger.close_position(session, TradingMode(self.mode), ticker, at=at)
             realized = position.settled(value) if position.signed_count else Cash(Decimal(0))
             session.add(
                 SettlementRow(
@@ -220,6 +228,94 @@ class Facts:
             for name in names:
                 self._touch(session, day, "strategy", name)
             self._touch(session, at.astimezone(UTC).date(), "equity", "")
+
+    def forecast(
+        self,
+        event: str,
+        at: datetime,
+        chances: Mapping[str, float] | None,
+        *,
+        is_live: bool = True,
+        reason: str = "forecast_stale",
+        weather: Mapping[str, float] | None = None,
+    ) -> None:
+        """What a forecaster said of an event's brackets, by the strikes of their tickers, each at a mid of 40 cents;
+        None is no forecast, of one bracket.
+        """
+        tick_id = self.tick(at, finished=at, outcome="completed")
+        city, day = place(f"{event}-X")
+        common = {"trading_mode": self.mode, "tick_id": tick_id, "city_code": city}
+        with Session(self.engine) as session, session.begin():
+            seen = WeatherSnapshot(**common, climate_day=day, captured_at=at, source="NWS", **(weather or {}))
+            books = [
+                MarketSnapshot(
+                    **common,
+                    **strike_columns(strike),
+                    ticker=f"{event}-{strike}",
+                    event_ticker=event,
+                    captured_at=at,
+                    status="active",
+                    close_time=at + timedelta(hours=9),
+                    yes_bid=Decimal("0.38"),
+                    yes_ask=Decimal("0.42"),
+                )
+                for strike in chances or ("B60.5",)
+            ]
+            session.add_all([seen, *books])
+            session.flush()
+            session.add(
+                ForecastRow(
+                    trading_mode=self.mode,
+                    tick_id=tick_id,
+                    event_ticker=event,
+                    climate_day=day,
+                    forecaster="normal",
+                    is_live=is_live,
+                    version="1",
+                    parameters_hash="0" * 12,
+                    as_of=at,
+                    lead_s=3600,
+                    probabilities=None if chances is None else list(chances.values()),
+                    reason=reason if chances is None else None,
+                    elapsed_ms=0.1,
+                    weather_snapshot_id=seen.id,
+                    market_snapshot_ids=[book.id for book in books],
+                )
+            )
+
+    def result(self, ticker: str, at: datetime, result: str, degrees: str) -> None:
+        """The exchange's word on a market, held or not."""
+        with Session(self.engine) as session, session.begin():
+            session.add(
+                MarketResultRow(
+                    trading_mode=self.mode,
+                    ticker=ticker,
+                    event_ticker=ticker.rsplit("-", 1)[0],
+                    climate_day=place(ticker)[1],
+                    result=result,
+                    expiration_value=degrees,
+                    settled_at=at,
+                    recorded_at=at,
+                )
+            )
+
+    def _keep_position(self, session: Session, position: Position, at: datetime) -> None:
+        city, day = place(position.ticker)
+        values = {
+            "trading_mode": self.mode,
+            "ticker": position.ticker,
+            "event_ticker": position.ticker.rsplit("-", 1)[0],
+            "city_code": city,
+            "climate_day": day,
+            "signed_count": position.signed_count,
+            "cost": position.cost,
+            "fees": position.fees,
+            "realized_pnl": position.realized,
+            "is_closed": position.signed_count == ZERO,
+            "opened_at": at,
+            "updated_at": at,
+        }
+        ledger.save_position(session, values)
 
     def _fills(self, session: Session, ticker: str) -> list[Fill]:
         rows = session.scalars(
@@ -250,6 +346,17 @@ def market(city: str, day: date, strike: str = "B60.5") -> str:
     """The ticker of a city's bracket on a climate day."""
     series = next(series.ticker for series in all_series() if series.city.code == city)
     return f"{event_ticker(series, day)}-{strike}"
+
+
+def strike_columns(strike: str) -> dict[str, object]:
+    """B60.5 is 60 or 61 degrees, T70 above 70, L50 below 50."""
+    if strike.startswith("B"):
+        floor = int(float(strike[1:]) - 0.5)
+        return {"strike_type": "between", "floor_strike": floor, "cap_strike": floor + 1}
+    edge = int(strike[1:])
+    if strike.startswith("T"):
+        return {"strike_type": "greater", "floor_strike": edge, "cap_strike": None}
+    return {"strike_type": "less", "floor_strike": None, "cap_strike": edge}
 
 
 def place(ticker: str) -> tuple[str, date]:

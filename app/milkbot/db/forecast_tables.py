@@ -30,6 +30,7 @@ class ForecastRow(Base):
         UniqueConstraint("tick_id", "event_ticker", "forecaster"),
         Index("ix_forecasts_mode_day", "trading_mode", "climate_day", "as_of"),
         Index("ix_forecasts_challengers", "trading_mode", "as_of", postgresql_where=text("NOT is_live")),
+        Index("ix_forecasts_live_event", "trading_mode", "event_ticker", "as_of", postgresql_where=text("is_live")),
         {"schema": OPS},
     )
 

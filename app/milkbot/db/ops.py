@@ -213,6 +213,7 @@ class FillRow(Base):
         Index("ix_fills_mode_ticker", "trading_mode", "ticker", "filled_at"),
         Index("ix_fills_mode_filled", "trading_mode", "filled_at"),
         Index("ix_fills_mode_minute", "trading_mode", text(_FILL_MINUTE)),
+        Index("ix_fills_mode_city_minute", "trading_mode", "city_code", text(_FILL_MINUTE)),
         Index("ix_fills_mode_day", "trading_mode", "climate_day"),
         Index("ix_fills_order_id", "order_id"),
         Index("ix_fills_mode_venue_order", "trading_mode", "venue_order_id"),
@@ -245,6 +246,8 @@ class PositionRow(Base):
     __table_args__ = (
         CheckConstraint(_MODE, name="trading_mode"),
         Index("ix_positions_open", "trading_mode", postgresql_where=text("NOT is_closed")),
+        Index("ix_positions_mode_day", "trading_mode", "climate_day", "ticker"),
+        Index("ix_positions_mode_city_day", "trading_mode", "city_code", "climate_day", "ticker"),
         {"schema": OPS},
     )
 

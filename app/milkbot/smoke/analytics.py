@@ -12,7 +12,8 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
 from milkbot.analytics import daily_metrics, equity, forecast_scores, markouts, metrics, rollups, touched
-from milkbot.analytics.service import queries
+from milkbot.analytics.service import market_queries, queries
+from milkbot.analytics.service.cursors import MarketsCursor, TradesCursor
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
 from milkbot.smoke.trader import STRATEGY
@@ -74,6 +75,14 @@ def run_api(check: Checks, sample: Sample) -> None:
         check(queries.read_hero, connection)
         for city in (None, sample.name):
             check.named("read_trades", lambda city: _shown(queries.read_trades(connection, 1, city).trades), city)
+            check.named(
+                "read_markets", lambda city: _shown(market_queries.read_markets(connection, 1, city).markets), city
+            )
+        check(queries.read_trades, connection, 1, None, TradesCursor(sample.now, 0))
+        check(market_queries.read_markets, connection, 1, None, MarketsCursor(sample.day, sample.ticker))
+        newest = market_queries.newest_forecasts
+        check.named("newest_forecasts", lambda: _shown(newest(connection, sample.mode, [sample.event])))
+        check(market_queries.read_today, connection, None)
         check.named("read_skill", lambda: _shown(queries.read_skill(connection, 90).forecasters))
         check.named("read_equity", lambda: _shown(queries.read_equity(connection, 90).points))
     for name in sorted(relations):

@@ -131,7 +131,7 @@ def _results(check: Checks, sample: Sample) -> None:
         "yes_value": ONE,
         "expiration_value": "60.00",
         "settled_at": sample.happened,
-        "recorded_at": sample.now,
+        "recorded_at": sample.happened,
     }
     check(results.was_completed_since, session, mode, sample.happened)
     check(results.without, session, mode, [sample.event], 1)

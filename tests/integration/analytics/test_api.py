@@ -77,6 +77,8 @@ def test_figures_are_empty_before_the_first_tick(client: TestClient) -> None:
         "win_rate": None,
         "trades_today": 0,
         "active_positions": 0,
+        "unrealized_pnl": "0.00",
+        "unpriced_positions": 0,
     }
     assert timedelta(minutes=59) < datetime.now(UTC) - as_of < timedelta(minutes=62)
     assert client.get("/v1/trades/recent").json()["trades"] == []
@@ -355,6 +357,8 @@ def test_openapi_description_names_every_route_and_no_absolute_address(client: T
         "/v1/health",
         "/v1/metrics/hero",
         "/v1/trades/recent",
+        "/v1/markets/recent",
+        "/v1/forecast/today",
         "/v1/performance/equity",
         "/v1/forecast/skill",
     }

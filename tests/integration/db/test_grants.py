@@ -53,7 +53,14 @@ ROLLUPS = {
     "score_marks",
     "strategy_metrics_daily",
 }
-VIEWS = {"v_current_health", "v_platform_status", "v_public_trades"}
+VIEWS = {
+    "v_current_health",
+    "v_platform_status",
+    "v_public_forecasts",
+    "v_public_markets",
+    "v_public_results",
+    "v_public_trades",
+}
 
 
 def _tables(schema: str, names: set[str]) -> set[str]:

@@ -10,7 +10,11 @@ from sqlalchemy import RowMapping, text
 from tests.facts import Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
+from milkbot.db import state
+from milkbot.db.session import transaction
+from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import BookSide
+from milkbot.domain.trading_state import TradingState
 
 DAY = date(2026, 11, 20)
 
@@ -19,6 +23,21 @@ def _public(database: TestDatabase) -> list[RowMapping]:
     with database.engine("milkbot_api").connect() as connection:
         rows = connection.execute(text("SELECT * FROM analytics.v_public_trades ORDER BY trade_time DESC"))
         return list(rows.mappings())
+
+
+def _rows(database: TestDatabase, view: str) -> list[RowMapping]:
+    with database.engine("milkbot_api").connect() as connection:
+        return list(connection.execute(text(f"SELECT * FROM analytics.{view}")).mappings())
+
+
+def young() -> datetime:
+    """A moment that is not public yet."""
+    return hours_ago(59 / 60)
+
+
+def old() -> datetime:
+    """A moment that is public since a minute ago."""
+    return hours_ago(61 / 60)
 
 
 def test_trade_of_59_minutes_is_hidden_and_one_of_61_is_shown(database: TestDatabase) -> None:
@@ -96,3 +115,145 @@ def test_status_shows_the_latest_finished_tick_of_each_mode(database: TestDataba
         ("demo", start + timedelta(minutes=5), start + timedelta(seconds=2)),
         ("shadow", start, start),
     ]
+
+
+def test_a_trade_shows_the_strike_of_its_market(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    facts.snapshot(market("NYC", DAY, "T49"), hours_ago(9), "0.10", "0.20")
+    facts.snapshot(market("NYC", DAY, "T49"), hours_ago(8), "0.10", "0.20")
+    facts.fill(market("NYC", DAY, "T49"), hours_ago(8))
+    (row,) = _public(database)
+    assert (row["strike_type"], row["floor_strike"], row["cap_strike"]) == ("greater", 49, None)
+
+
+def test_a_result_of_59_minutes_is_hidden_in_trades_and_markets(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    for city, at in (("NYC", young()), ("CHI", old())):
+        facts.fill(market(city, DAY), hours_ago(30))
+        facts.settle(market(city, DAY), at, yes=True)
+        facts.result(market(city, DAY), at, "yes", "60.00")
+    assert {row["city_code"]: row["realized_pnl"] for row in _public(database)} == {"NYC": None, "CHI": Decimal("5.83")}
+    markets = {row["city_code"]: row for row in _rows(database, "v_public_markets")}
+    assert [(markets[city]["is_open"], markets[city]["result"]) for city in ("NYC", "CHI")] == [
+        (True, None),
+        (False, "yes"),
+    ]
+    assert [row["expiration_value"] for row in markets.values()].count(None) == 1
+    assert [row["ticker"] for row in _rows(database, "v_public_results")] == [market("CHI", DAY)]
+
+
+def test_a_market_is_shown_an_hour_after_its_first_trade_and_without_its_younger_ones(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    facts.fill(market("NYC", DAY), young())
+    assert _rows(database, "v_public_markets") == []
+    facts.fill(market("CHI", DAY), old())
+    facts.fill(market("CHI", DAY), young())
+    (row,) = _rows(database, "v_public_markets")
+    assert (row["trades"], row["signed_count"], row["cost"], row["fees"]) == (1, 10, Decimal(4), Decimal("0.17"))
+
+
+def test_an_open_position_is_marked_by_the_newest_book_that_is_public(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    facts.fill(market("NYC", DAY), hours_ago(9), price="0.40")
+    facts.fill(market("CHI", DAY), hours_ago(9), price="0.40", side=BookSide.ASK)
+    for city in ("NYC", "CHI"):
+        facts.snapshot(market(city, DAY), hours_ago(8), "0.10", "0.20")
+        facts.snapshot(market(city, DAY), old(), "0.45", "0.48")
+        facts.snapshot(market(city, DAY), young(), "0.90", "0.95")
+    marked = {row["city_code"]: row["unrealized_pnl"] for row in _rows(database, "v_public_markets")}
+    # YES: 10 x (0.45 - 0.40). NO: 10 x (1 - 0.48) - 10 x 0.60.
+    assert marked == {"NYC": Decimal("0.50"), "CHI": Decimal("-0.80")}
+
+
+def test_a_position_that_nobody_offers_to_buy_has_no_worth_rather_than_none(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    facts.fill(market("NYC", DAY), hours_ago(9))
+    facts.snapshot(market("NYC", DAY), hours_ago(8), None, "0.20")
+    (row,) = _rows(database, "v_public_markets")
+    assert (row["unrealized_pnl"], row["is_open"]) == (None, True)
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_markets_result_is_the_sum_of_its_trades(database: TestDatabase, *, yes: bool) -> None:
+    facts = Facts(database.engine())
+    facts.fill(market("NYC", DAY), hours_ago(30), price="0.40")
+    facts.fill(market("NYC", DAY), hours_ago(29), price="0.55", count="4", side=BookSide.ASK, reduce_only=True)
+    facts.fill(market("CHI", DAY), hours_ago(30), price="0.40", side=BookSide.ASK)
+    for city in ("NYC", "CHI"):
+        facts.settle(market(city, DAY), hours_ago(2), yes=yes)
+    markets = {row["ticker"]: row["realized_pnl"] for row in _rows(database, "v_public_markets")}
+    trades: dict[str, Decimal] = dict.fromkeys(markets, Decimal(0))
+    for row in _public(database):
+        trades[row["ticker"]] += row["realized_pnl"]
+    assert markets == trades
+
+
+def test_a_position_that_was_sold_has_its_result_before_settlement(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    facts.fill(market("NYC", DAY), hours_ago(30), price="0.40")
+    facts.fill(market("NYC", DAY), hours_ago(29), price="0.55", side=BookSide.ASK, reduce_only=True)
+    (row,) = _rows(database, "v_public_markets")
+    shown = [row[name] for name in ("is_open", "signed_count", "bought", "sold", "realized_pnl", "unrealized_pnl")]
+    assert shown == [False, 0, 10, 10, Decimal("1.16"), None]
+
+
+def test_a_forecast_of_59_minutes_is_hidden_and_one_of_61_is_shown_with_what_was_held_then(
+    database: TestDatabase,
+) -> None:
+    facts = Facts(database.engine())
+    event = market("NYC", DAY).rsplit("-", 1)[0]
+    facts.forecast(event, young(), {"B60.5": 0.9})
+    facts.forecast(event, old(), {"B60.5": 0.7}, is_live=False)
+    assert _rows(database, "v_public_forecasts") == []
+    facts.fill(f"{event}-B60.5", old())
+    facts.fill(f"{event}-B60.5", young())
+    facts.forecast(event, old(), {"L60": 0.2, "B60.5": 0.7, "T61": 0.1})
+    rows = _rows(database, "v_public_forecasts")
+    assert {row["ticker"].rsplit("-", 1)[1]: (row["probability"], row["signed_count"]) for row in rows} == {
+        "L60": (0.2, 0),
+        "B60.5": (0.7, 10),
+        "T61": (0.1, 0),
+    }
+
+
+def test_the_newest_word_on_a_market_that_is_public_is_its_result(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    for at, result, degrees in ((hours_ago(9), "yes", "60.00"), (old(), "no", "62.00"), (young(), "yes", "61.00")):
+        facts.result(market("NYC", DAY), at, result, degrees)
+    (row,) = _rows(database, "v_public_results")
+    assert (row["result"], row["expiration_value"]) == ("no", "62.00")
+
+
+@pytest.mark.parametrize(
+    ("set_by", "hours", "code"),
+    [
+        ("breaker daily_loss", 2, "daily_loss"),
+        ("breaker daily_loss", 0.5, None),
+        ("breaker blind", 0.5, "blind"),
+        ("reconciliation", 0.5, "reconciliation"),
+        ("alice", 0.5, "operator"),
+    ],
+)
+def test_status_names_no_person_and_no_loss_of_the_last_hour(
+    database: TestDatabase, set_by: str, hours: float, code: str | None
+) -> None:
+    Facts(database.engine()).tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    with transaction(database.engine()) as session:
+        state.set_state(
+            session,
+            mode=TradingMode.DEMO,
+            state=TradingState.HALTED,
+            reason="lost 51.20 of 50.00 dollars",
+            set_by=set_by,
+            since=hours_ago(hours),
+        )
+    (row,) = _rows(database, "v_platform_status")
+    assert (row["trading_state"], row["trading_state_code"]) == ("halted", code)
+    assert "alice" not in str(dict(row))
+    assert "51.20" not in str(dict(row))
+
+
+def test_an_active_trader_has_no_reason_for_its_state(database: TestDatabase) -> None:
+    Facts(database.engine()).tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    (row,) = _rows(database, "v_platform_status")
+    assert (row["trading_state"], row["trading_state_code"], row["trading_state_since"]) == ("active", None, None)

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, RowMapping, text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
 from milkbot.analytics.forecast_scores import LEADS
+from milkbot.analytics.service.cursors import TradesCursor
 from milkbot.analytics.service.schemas import (
     Equity,
     EquityPoint,
@@ -22,12 +23,14 @@ from milkbot.analytics.service.schemas import (
 )
 from milkbot.analytics.touched import PUBLIC_CUTOFF
 from milkbot.db.session import Bind, transaction
+from milkbot.domain.cities import Extreme, series_of
 from milkbot.domain.modes import TradingMode
 
 DELAY = timedelta(minutes=60)
+DELAY_MINUTES = DELAY // timedelta(minutes=1)
 _SCORE_DIGITS = 6
-# An event's markets are listed at most two days before its climate day, and settle the morning after it.
-_HELD_AT_MOST = "5 days"
+# A market settles the morning after its climate day; one that is later than this by days is no position to look at.
+_HELD_DAYS = 5
 
 _NOW_AND_MODE = """
 SELECT date_trunc('minute', now()) AS now,
@@ -43,29 +46,28 @@ SELECT
     (SELECT count(*) FROM analytics.v_public_trades
      WHERE trading_mode = :mode AND trade_time >= date_trunc('day', CAST(:as_of AS timestamptz), 'UTC')
     ) AS trades_today,
-    (SELECT count(*) FROM (
-        SELECT ticker FROM analytics.v_public_trades
-        WHERE trading_mode = :mode AND realized_pnl IS NULL
-          AND trade_time >= CAST(:as_of AS timestamptz) - interval '{_HELD_AT_MOST}'
-        GROUP BY ticker HAVING sum(CASE side WHEN 'yes' THEN quantity ELSE -quantity END) <> 0) AS held
-    ) AS active_positions
+    held.active_positions, held.unrealized_pnl, held.unpriced_positions
+FROM (
+    SELECT count(*) AS active_positions, COALESCE(sum(unrealized_pnl), 0) AS unrealized_pnl,
+        count(*) FILTER (WHERE unrealized_pnl IS NULL) AS unpriced_positions
+    FROM analytics.v_public_markets
+    WHERE trading_mode = :mode AND is_open
+      AND climate_day >= CAST(CAST(:as_of AS timestamptz) AT TIME ZONE 'UTC' AS date) - {_HELD_DAYS}
+) AS held
 """  # noqa: S608 - the only thing put in is the constant above
 
 # The view shows every trade as what its order buys, as the release before knows it. A sale of a leg buys the other one.
+# The view sorts: to sort here would have it planned for all trades ever.
 _TRADES = """
 SELECT ticker, city_code, climate_day,
     CASE WHEN NOT reduces THEN side WHEN side = 'yes' THEN 'no' ELSE 'yes' END AS side,
     CASE WHEN reduces THEN 'sell' ELSE action END AS action, quantity,
     CASE WHEN reduces THEN 1 - price ELSE price END AS price, fees,
     CASE WHEN reduces THEN total_cost - quantity ELSE total_cost END AS total_cost, realized_pnl, trade_time,
-    strategy_name, markout_5m, markout_30m
+    strategy_name, markout_5m, markout_30m, strike_type, floor_strike, cap_strike
 FROM analytics.v_public_trades
-WHERE trading_mode = :mode AND {city} AND {window}
-ORDER BY trade_time DESC, ticker, quantity DESC, price LIMIT :limit
+WHERE trading_mode = :mode{city}{until} LIMIT :limit OFFSET :shown
 """
-# A view with a security barrier is planned for all of its rows, whatever limit stands outside. So the newest trades are
-# looked for in a short window first, by the index on their time, and in a wider one only while there are too few.
-_WINDOWS = (timedelta(hours=3), timedelta(days=1), timedelta(days=8), timedelta(days=64), None)
 
 _EQUITY = text(
     """
@@ -117,7 +119,7 @@ def read_status(bind: Bind) -> dict[str, Any]:
 def read_hero(bind: Bind) -> Hero:
     """The figures of the mode that ticked last."""
     with transaction(bind) as session:
-        as_of, mode = _as_of_and_mode(session)
+        as_of, mode = as_of_and_mode(session)
         row = session.execute(text(_HERO), {"mode": mode, "as_of": as_of}).one()
     decided = (row.wins or 0) + (row.losses or 0)
     return Hero(
@@ -126,31 +128,46 @@ def read_hero(bind: Bind) -> Hero:
         win_rate=(Decimal(row.wins) / decided).quantize(Decimal("0.0001")) if decided else None,
         trades_today=row.trades_today,
         active_positions=row.active_positions,
+        unrealized_pnl=row.unrealized_pnl,
+        unpriced_positions=row.unpriced_positions,
         as_of=as_of,
     )
 
 
-def read_trades(bind: Bind, limit: int, city: str | None) -> Trades:
-    """The newest public trades, of one city or of all."""
-    found: Sequence[Row[Any]] = ()
+def read_trades(bind: Bind, limit: int, city: str | None, after: TradesCursor | None = None) -> Trades:
+    """The newest public trades, of one city or of all, or those that follow a page."""
+    statement = _TRADES.format(
+        city=" AND city_code = :city" if city else "", until=" AND trade_time <= :until" if after else ""
+    )
+    keys: dict[str, object] = {"city": city, "limit": limit + 1, "shown": after.shown if after else 0}
+    if after:
+        keys["until"] = after.minute
     with transaction(bind) as session:
-        as_of, mode = _as_of_and_mode(session)
-        for window in _WINDOWS:
-            query = _TRADES.format(
-                city="city_code = :city" if city else "true", window="trade_time >= :since" if window else "true"
-            )
-            since = as_of - window if window else None
-            found = session.execute(text(query), {"mode": mode, "city": city, "since": since, "limit": limit}).all()
-            if len(found) == limit:
-                break
-    trades = [Trade.model_validate(row) for row in found]
-    return Trades(mode=mode, as_of=as_of, delay_minutes=DELAY // timedelta(minutes=1), trades=trades)
+        as_of, mode = as_of_and_mode(session)
+        found = session.execute(text(statement), {"mode": mode, **keys}).mappings().all()
+    trades = [Trade.model_validate({**row, "measure": measure_of(row["ticker"])}) for row in found[:limit]]
+    following = str(_cursor_after(trades, after)) if len(found) > limit else None
+    return Trades(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, trades=trades, next_cursor=following)
+
+
+def _cursor_after(trades: Sequence[Trade], before: TradesCursor | None) -> TradesCursor:
+    last = trades[-1].trade_time
+    shown = sum(1 for trade in trades if trade.trade_time == last)
+    return TradesCursor(last, shown + (before.shown if before and before.minute == last else 0))
+
+
+def measure_of(ticker: str) -> Extreme | None:
+    """Which of the day's temperatures a market is about, None where its series is not known."""
+    try:
+        return series_of(ticker.partition("-")[0]).extreme
+    except KeyError:
+        return None
 
 
 def read_equity(bind: Bind, days: int) -> Equity:
     """The curve of the last `days` UTC days, today included."""
     with transaction(bind) as session:
-        as_of, mode = _as_of_and_mode(session)
+        as_of, mode = as_of_and_mode(session)
         found = session.execute(_EQUITY, {"mode": mode, "days": days}).all()
     return Equity(mode=mode, as_of=as_of, points=[EquityPoint.model_validate(row) for row in found])
 
@@ -158,7 +175,7 @@ def read_equity(bind: Bind, days: int) -> Equity:
 def read_skill(bind: Bind, days: int, mode: TradingMode | None = None) -> Skill:
     """The forecasters that were scored in the last `days` UTC days, in that mode or in the one that ticked last."""
     with transaction(bind) as session:
-        as_of, newest = _as_of_and_mode(session)
+        as_of, newest = as_of_and_mode(session)
         of_mode = mode or newest
         found = session.execute(_SKILL, {"mode": of_mode, "days": days}).mappings().all()
     rows = [ForecasterSkill.model_validate(_rounded(row)) for row in found]
@@ -171,6 +188,7 @@ def _rounded(row: RowMapping) -> dict[str, Any]:
     return {name: round(value, _SCORE_DIGITS) if isinstance(value, float) else value for name, value in row.items()}
 
 
-def _as_of_and_mode(session: Session) -> tuple[datetime, Any]:
+def as_of_and_mode(session: Session) -> tuple[datetime, Any]:
+    """What is an hour old now, to the minute, and the mode that ticked last, None before the first tick."""
     row = session.execute(text(_NOW_AND_MODE)).one()
     return row.now - DELAY, row.mode

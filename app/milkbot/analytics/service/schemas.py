@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from milkbot.domain.cities import Extreme
+from milkbot.domain.markets import StrikeType
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import Leg
 from milkbot.domain.trading_state import TradingState
@@ -29,7 +31,9 @@ Percent = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="p
 _MARKOUT = "the market's mid {} minutes later against the price, positive is good for us; dollars, decimal text"
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What all answers share: they are made from rows."""
+
     model_config = ConfigDict(from_attributes=True)
 
 
@@ -41,7 +45,7 @@ class Status(StrEnum):
     DOWN = "down"
 
 
-class Component(_Answer):
+class Component(Answer):
     """One component; `detail` says what is wrong and what to do."""
 
     status: Status
@@ -51,7 +55,7 @@ class Component(_Answer):
     detail: str | None = None
 
 
-class Components(_Answer):
+class Components(Answer):
     """All components of the platform that the public depends on."""
 
     database: Component
@@ -59,7 +63,7 @@ class Components(_Answer):
     rollups: Component
 
 
-class Health(_Answer):
+class Health(Answer):
     """Overall: down (503) without the database, degraded (200) while a component is late, else ok."""
 
     status: Status
@@ -68,24 +72,43 @@ class Health(_Answer):
     components: Components
 
 
-class Hero(_Answer):
+class Hero(Answer):
     """The figures at the top, as they stood at `as_of`. `mode` is null before the first tick."""
 
     mode: TradingMode | None
     total_pnl: Dollars = Field(description="realized, after fees, since the start; dollars, decimal text")
+    unrealized_pnl: Dollars = Field(
+        default=Decimal(0),
+        description="what the open positions would bring at the best buyer's price an hour ago, less what they cost; "
+        "not part of total_pnl; dollars, decimal text",
+    )
+    unpriced_positions: int = Field(
+        default=0, description="open positions that nobody offered to buy: unrealized_pnl leaves them out"
+    )
     win_rate: Rate | None = Field(description="won of all decided markets, 0 to 1; null before the first one")
     trades_today: int = Field(description="fills since midnight UTC of the day of as_of")
     active_positions: int = Field(description="markets held and not settled")
     as_of: datetime
 
 
-class Trade(_Answer):
+class Striking(Answer):
+    """Which outcome a market is about. greater: more than `floor_strike` degrees Fahrenheit; less: less than
+    `cap_strike`; between: from the one to the other, both included. Null where it is not known.
+    """
+
+    ticker: str = Field(examples=["KXHIGHNY-26NOV27-T49"])
+    measure: Extreme | None = Field(default=None, description="the day's official high or low is what counts")
+    strike_type: StrikeType | None = None
+    floor_strike: int | None = Field(default=None, description="whole degrees Fahrenheit")
+    cap_strike: int | None = Field(default=None, description="whole degrees Fahrenheit")
+
+
+class Trade(Striking):
     """A fill of an hour ago or more. `side` is the leg that was bought, or sold, at `price`.
 
     `total_cost` is negative where a sale brought more than its fee. `realized_pnl` is null until settlement.
     """
 
-    ticker: str
     city_code: str
     climate_day: date
     side: Leg
@@ -101,16 +124,17 @@ class Trade(_Answer):
     markout_30m: Dollars | None = Field(default=None, description=_MARKOUT.format(30))
 
 
-class Trades(_Answer):
+class Trades(Answer):
     """The newest public trades, newest first."""
 
     mode: TradingMode | None
     as_of: datetime
     delay_minutes: int
     trades: list[Trade]
+    next_cursor: str | None = Field(default=None, description="`cursor` of the next page; null on the last one")
 
 
-class EquityPoint(_Answer):
+class EquityPoint(Answer):
     """The account at the end of a UTC day."""
 
     date: date
@@ -123,7 +147,7 @@ class EquityPoint(_Answer):
     high_water_mark: Dollars
 
 
-class Equity(_Answer):
+class Equity(Answer):
     """The equity curve, oldest first. Days without a result have no point."""
 
     mode: TradingMode | None
@@ -137,7 +161,7 @@ Difference = Annotated[
 ]
 
 
-class ForecasterSkill(_Answer):
+class ForecasterSkill(Answer):
     """Mean scores of one forecaster at one lead time over the window, and of the market as of the same moments.
 
     `standing`: what the sequential test says of all scored days of exactly this version and parameters, of which there
@@ -163,7 +187,7 @@ class ForecasterSkill(_Answer):
     evidence_days: int
 
 
-class Skill(_Answer):
+class Skill(Answer):
     """Every forecaster that was scored in the last `days` climate days, live or in shadow."""
 
     mode: TradingMode | None
@@ -172,7 +196,7 @@ class Skill(_Answer):
     forecasters: list[ForecasterSkill]
 
 
-class Problem(_Answer):
+class Problem(Answer):
     """Every error, in the form of RFC 9457 (application/problem+json)."""
 
     type: Literal["about:blank"] = "about:blank"

@@ -1,0 +1,192 @@
+"""What the service says of markets and forecasts, and pages that follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from tests.facts import Facts, hours_ago, market
+from tests.postgres import TestDatabase
+
+from milkbot.analytics.service import application
+from milkbot.analytics.service.application import create_app
+from milkbot.domain.cities import cities
+from milkbot.domain.orders import BookSide
+
+DAY = date(2026, 11, 20)
+
+
+@pytest.fixture
+def facts(database: TestDatabase) -> Facts:
+    """A writer of demo facts, of a trader that has ticked."""
+    facts = Facts(database.engine())
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="completed")
+    return facts
+
+
+@pytest.fixture
+def client(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A client of the service that keeps no answer, so that each request reads the database."""
+    monkeypatch.setattr(application, "CACHE_SECONDS", 0)
+    with TestClient(create_app(database.engine("milkbot_api")), raise_server_exceptions=False) as serving:
+        yield serving
+
+
+def _pages(client: TestClient, path: str, rows: str, **query: Any) -> Iterator[list[dict[str, Any]]]:
+    """Every page of a list; fails where they never end."""
+    for _ in range(50):
+        answer = client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        yield page[rows]
+        if page["next_cursor"] is None:
+            return
+        query["cursor"] = page["next_cursor"]
+    pytest.fail("the pages never end")
+
+
+def _today(client: TestClient, code: str) -> date:
+    """The climate day of the city at the moment that the service answers for."""
+    city = next(city for city in cities() if city.code == code)
+    return city.climate_day_at(datetime.fromisoformat(client.get("/v1/metrics/hero").json()["as_of"]))
+
+
+def _event(code: str, day: date) -> str:
+    return market(code, day).rsplit("-", 1)[0]
+
+
+def test_a_trade_says_what_it_is_about(client: TestClient, facts: Facts) -> None:
+    facts.snapshot(market("NYC", DAY, "T49"), hours_ago(9), "0.10", "0.20")
+    facts.fill(market("NYC", DAY, "T49"), hours_ago(8))
+    (trade,) = client.get("/v1/trades/recent").json()["trades"]
+    shown = {name: trade[name] for name in ("measure", "strike_type", "floor_strike", "cap_strike")}
+    assert shown == {"measure": "high", "strike_type": "greater", "floor_strike": 49, "cap_strike": None}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("city", ["", "NYC"])
+def test_pages_of_trades_show_each_trade_once_newest_first(
+    client: TestClient, facts: Facts, limit: int, city: str
+) -> None:
+    minute = hours_ago(5).replace(second=0, microsecond=0)
+    for number, minutes in enumerate((0, 0, 0, 1, 2, 2)):
+        at = minute + timedelta(minutes=minutes, seconds=number)
+        facts.fill(market("NYC", DAY), at, count=str(number + 1))
+        facts.fill(market("CHI", DAY), at, count=str(number + 1))
+    pages = list(_pages(client, "/v1/trades/recent", "trades", limit=limit, city=city))
+    shown = [trade for page in pages for trade in page]
+    assert {len(page) for page in pages[:-1]} <= {limit}
+    times = [trade["trade_time"] for trade in shown]
+    assert times == sorted(times, reverse=True)
+    each = sorted((trade["city_code"], trade["quantity"]) for trade in shown)
+    wanted = ["NYC"] if city else ["CHI", "NYC"]
+    assert each == [(code, f"{number}.00") for code in wanted for number in range(1, 7)]
+
+
+def test_pages_of_markets_show_each_market_once_newest_day_first(client: TestClient, facts: Facts) -> None:
+    for ago in range(3):
+        for strike in ("B60.5", "B62.5"):
+            facts.fill(market("NYC", DAY - timedelta(days=ago), strike), hours_ago(30))
+    facts.fill(market("CHI", DAY), hours_ago(30))
+    pages = list(_pages(client, "/v1/markets/recent", "markets", limit=2, city="NYC"))
+    assert [row["ticker"] for page in pages for row in page] == [
+        market("NYC", DAY - timedelta(days=ago), strike) for ago in range(3) for strike in ("B60.5", "B62.5")
+    ]
+    assert len(client.get("/v1/markets/recent").json()["markets"]) == 7
+
+
+def test_a_market_is_its_trades_folded(client: TestClient, facts: Facts) -> None:
+    ticker = market("NYC", DAY)
+    facts.snapshot(ticker, hours_ago(31), "0.38", "0.42")
+    facts.fill(ticker, hours_ago(30), side=BookSide.ASK, count="10", price="0.40")
+    facts.fill(ticker, hours_ago(29), side=BookSide.ASK, count="5", price="0.34")
+    facts.settle(ticker, hours_ago(2), yes=False)
+    facts.result(ticker, hours_ago(2), "no", "63.00")
+    (row,) = client.get("/v1/markets/recent").json()["markets"]
+    times = {name: row.pop(name) for name in ("first_trade_time", "last_trade_time", "settled_at")}
+    assert row == {
+        "ticker": ticker,
+        "event_ticker": _event("NYC", DAY),
+        "city_code": "NYC",
+        "climate_day": "2026-11-20",
+        "measure": "high",
+        "strike_type": "between",
+        "floor_strike": 60,
+        "cap_strike": 61,
+        "first_leg": "no",
+        "trades": 2,
+        "bought": "15.00",
+        "sold": "0.00",
+        "held_leg": "no",
+        "held": "15.00",
+        "cost": "9.30",
+        "fees": "0.34",
+        "is_open": False,
+        "result": "no",
+        "official_value": "63.00",
+        "realized_pnl": "5.36",
+        "unrealized_pnl": None,
+        "marked_at": None,
+    }
+    assert all(datetime.fromisoformat(time).second == 0 for time in times.values())
+
+
+def test_hero_names_what_is_realized_and_what_is_not(client: TestClient, facts: Facts) -> None:
+    today = datetime.now(UTC).date()
+    facts.fill(market("NYC", today), hours_ago(9), price="0.40")
+    facts.snapshot(market("NYC", today), hours_ago(2), "0.45", "0.48")
+    facts.fill(market("CHI", today), hours_ago(9))
+    hero = client.get("/v1/metrics/hero").json()
+    shown = [hero[name] for name in ("active_positions", "unrealized_pnl", "unpriced_positions")]
+    assert shown == [2, "0.50", 1]
+
+
+def test_today_shows_each_event_once_with_the_forecast_and_the_market(client: TestClient, facts: Facts) -> None:
+    day = _today(client, "NYC")
+    event = _event("NYC", day)
+    facts.forecast(event, hours_ago(2), {"T61": 0.5, "B60.5": 0.5})
+    facts.fill(f"{event}-T61", hours_ago(2), side=BookSide.ASK)
+    weather = {"forecast_high_f": 60.5, "observed_max_f": 58.3, "forecast_low_f": 40.0, "observed_min_f": 41.0}
+    facts.forecast(event, hours_ago(1.1), {"T61": 0.25, "L60": 0.15, "B60.5": 0.6}, weather=weather)
+    facts.forecast(event, hours_ago(0.9), {"T61": 0.99, "L60": 0.0, "B60.5": 0.01}, weather=weather)
+    facts.forecast(_event("CHI", _today(client, "CHI")), hours_ago(1.5), None)
+    answer = client.get("/v1/forecast/today").json()
+    assert [(one["city_code"], one["measure"]) for one in answer["events"]] == [("NYC", "high"), ("CHI", "high")]
+    newyork, chicago = answer["events"]
+    assert (newyork["climate_day"], newyork["forecast_f"], newyork["observed_f"]) == (str(day), 60.5, 58.3)
+    brackets = newyork["brackets"]
+    assert [(row["strike_type"], row["probability"], row["mid"]) for row in brackets] == [
+        ("less", 0.15, "0.40"),
+        ("between", 0.6, "0.40"),
+        ("greater", 0.25, "0.40"),
+    ]
+    assert [row["market_probability"] for row in brackets] == [0.333333] * 3
+    assert [(row["held_leg"], row["held"]) for row in brackets] == [(None, "0.00"), (None, "0.00"), ("no", "10.00")]
+    assert (chicago["reason"], chicago["brackets"][0]["probability"]) == ("forecast_stale", None)
+
+
+def test_today_can_be_limited_to_one_city_and_leaves_out_days_that_are_over(client: TestClient, facts: Facts) -> None:
+    for code, ahead in (("NYC", 0), ("NYC", 1), ("NYC", -1), ("CHI", 0)):
+        facts.forecast(_event(code, _today(client, code) + timedelta(days=ahead)), hours_ago(2), {"B60.5": 1.0})
+    events = client.get("/v1/forecast/today", params={"city": "nyc"}).json()["events"]
+    today = _today(client, "NYC")
+    assert [one["climate_day"] for one in events] == [str(today), str(today + timedelta(days=1))]
+
+
+@pytest.mark.parametrize(
+    ("path", "cursor"),
+    [
+        ("trades", "20261199T1200-1"),
+        ("trades", "20261120T1200-12345"),
+        ("trades", "20261120-KXHIGHNY-26NOV20-B60.5"),
+        ("markets", "20261199-KXHIGHNY-26NOV20-B60.5"),
+        ("markets", "20261120T1200-1"),
+    ],
+)
+def test_a_cursor_that_no_answer_gave_is_refused(client: TestClient, path: str, cursor: str) -> None:
+    answer = client.get(f"/v1/{path}/recent", params={"cursor": cursor})
+    assert answer.status_code == 422
+    assert f"cursor is '{cursor}'" in answer.json()["detail"]
