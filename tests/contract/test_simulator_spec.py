@@ -77,6 +77,7 @@ READS = [
     ("/series/{series_ticker}", {}),
     ("/events", {"with_nested_markets": "true"}),
     ("/events", {"status": "settled", "limit": 2}),
+    ("/events", {"tickers": "{event_ticker},KXHIGHNY-99JAN01", "with_nested_markets": "true"}),
     ("/events/{event_ticker}", {"with_nested_markets": "true"}),
     ("/markets", {"status": "open"}),
     ("/markets", {"status": "settled"}),

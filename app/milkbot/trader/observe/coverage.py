@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from milkbot.domain.cities import City, city_of_series
+from milkbot.domain.cities import city_of_series
 from milkbot.domain.fees import FeeType
 from milkbot.domain.unread import ObjectKind, UnreadObject
+from milkbot.trader.observe.due import expected_days
 from milkbot.trader.observe.observation import Observed
 from milkbot.trader.report import TickReport
-from milkbot.venue.schedule import EASTERN
 
 BRACKETS: Final = 6
 """Markets of an event. One with more is no fault."""
-_OPENS: Final = time(10, 0)
-"""When tomorrow's event opens, in Eastern time."""
-_LATE: Final = timedelta(hours=2)
-"""How late it may open: the exchange names no hour for winter."""
-_CLOSES_EARLY: Final = timedelta(minutes=15)
-"""How long before the end of its climate day today's event may be closed already: a minute was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +32,6 @@ class Coverage:
     def sentence(self) -> str:
         """What is missing, for an operator."""
         return f"{self.series}: {self.missing} of {self.expected} markets are missing ({self.why})"
-
-
-def expected_days(city: City, now: datetime) -> frozenset[date]:
-    """The climate days whose events must be open now: today's until it closes, and tomorrow's once it has opened."""
-    today = city.climate_day_at(now)
-    closes = city.day_bounds(today)[1]
-    opens = datetime.combine(today, _OPENS, EASTERN).astimezone(UTC)
-    days = {today} if now < closes - _CLOSES_EARLY else set()
-    return frozenset(days | ({today + timedelta(days=1)} if now >= opens + _LATE else set()))
 
 
 def judge(

@@ -10,13 +10,14 @@ from itertools import groupby
 
 import structlog
 
-from milkbot.domain.cities import City, Extreme, Series, series_of
+from milkbot.domain.cities import City, Extreme, Series, city_of_series, series_of
 from milkbot.domain.clock import Clock
 from milkbot.domain.fees import FeeSchedule
 from milkbot.domain.listings import CATEGORY
 from milkbot.domain.markets import Event, event_ticker
 from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.unread import ObjectKind, Unread, unread_object
+from milkbot.trader.observe.due import expected_days
 from milkbot.venue.client import KalshiClient
 from milkbot.venue.errors import UnusableReplyError
 from milkbot.weather.client import WeatherClient
@@ -110,7 +111,9 @@ def _read(
 def _together(
     venue: KalshiClient, series: Sequence[str], now: datetime
 ) -> tuple[dict[str, FeeSchedule], dict[str, list[Event]]]:
-    """What two listings say of many series. A series that they have not, or not whole, is to be read alone."""
+    """What two listings say of many series. A series that they have not, or not whole, is to be read alone: also one
+    of which an event is due that the list of events omits.
+    """
     if len(series) < _MANY:
         return {}, {}
     try:
@@ -124,7 +127,12 @@ def _together(
     twice = {ticker for ticker, number in Counter(one.ticker for one in listed).items() if number > 1}
     fees = {one.ticker: one.fees for one in listed if one.ticker not in twice | odd}
     by_series = groupby(sorted(events, key=lambda event: event.series_ticker), key=lambda event: event.series_ticker)
-    return fees, {ticker: list(of_series) for ticker, of_series in by_series if ticker not in odd}
+    found = {ticker: list(of_series) for ticker, of_series in by_series if ticker not in odd}
+    return fees, {ticker: of_series for ticker, of_series in found.items() if _has_what_is_due(ticker, of_series, now)}
+
+
+def _has_what_is_due(series: str, events: Sequence[Event], now: datetime) -> bool:
+    return expected_days(city_of_series(series), now) <= {event.climate_day for event in events}
 
 
 def _event_tickers(series: Sequence[str], now: datetime) -> list[str]:

@@ -49,6 +49,9 @@ class MarketCalls(Calls):
     ) -> list[Event]:
         """The named events, or those of them that are open, of whatever series, a hundred names a call. Raises as
         above.
+
+        `tickers` is in the exchange's document since 3.28 at the latest, with commas between. Others found in August
+        2026 that this list may omit an event which `event` has: the caller reads what is due and is not in it alone.
         """
         found: list[Event] = []
         for start in range(0, len(tickers), _EVENTS_A_CALL):

@@ -14,7 +14,8 @@ from milkbot.domain.markets import Event, Market, MarketStatus, PriceRange, Stri
 from milkbot.domain.orderbook import OrderBook
 from milkbot.domain.units import Price
 from milkbot.domain.unread import ObjectKind, UnreadObject
-from milkbot.trader.observe.coverage import Coverage, count, expected_days, judge
+from milkbot.trader.observe.coverage import Coverage, count, judge
+from milkbot.trader.observe.due import expected_days
 from milkbot.trader.observe.observation import CityWeather, Observed
 from milkbot.trader.report import TickReport
 
