@@ -104,6 +104,11 @@ class OrderManager:
 
         An order that the exchange has taken away is over. One that was over already, or whose answer is lost, is left
         to the evidence of the next reconciliation: it may have been filled meanwhile.
+
+        Unlike an order it has no deadline. It names one order by the exchange's id, which no other order ever gets. A
+        tick that froze and sends it late takes away what it decided to take away, or nothing, and that lowers risk. It
+        costs a quote that a later tick may have wanted to keep; the exchange's lists show that one as canceled. What
+        the frozen tick would record is not committed any more: its lock is gone.
         """
         now = self._clock.now()
         parsed = parse_ticker(cancel.ticker)
