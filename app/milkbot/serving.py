@@ -1,4 +1,4 @@
-"""Which process answered: a deploy's gate asks for it, since an old and a new one share one listening socket."""
+"""What the services' answers have in common: the process that gave them, and the comparison of entity tags."""
 
 from __future__ import annotations
 
@@ -13,8 +13,17 @@ RELEASE_HEADER = "X-Milkbot-Release"
 INVOCATION_HEADER = "X-Milkbot-Invocation"
 
 
+def etag_matches(if_none_match: str, etag: str) -> bool:
+    """Weak comparison, as RFC 9110 asks for: a proxy that compresses makes the tag a weak one."""
+    given = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return etag.removeprefix("W/") in given or "*" in given
+
+
 class Identified:
-    """Names the release and systemd's invocation of the unit in every answer. The proxy takes both away again."""
+    """Names the release and systemd's invocation of the unit in every answer. The proxy takes both away again.
+
+    A deploy's gate asks for them, since an old and a new process share one listening socket.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

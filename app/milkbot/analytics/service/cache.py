@@ -13,6 +13,8 @@ from anyio import to_thread
 from fastapi import Request, Response
 from pydantic import BaseModel
 
+from milkbot.serving import etag_matches
+
 
 @dataclass(slots=True)
 class _Entry:
@@ -41,7 +43,7 @@ class AnswerCache:
                 entry.etag = f'"{hashlib.sha256(entry.body).hexdigest()[:32]}"'
                 entry.expires = self._clock() + self._seconds
         headers = {"ETag": entry.etag, "Cache-Control": f"public, max-age={self._seconds}"}
-        if _names(request.headers.get("If-None-Match", ""), entry.etag):
+        if etag_matches(request.headers.get("If-None-Match", ""), entry.etag):
             return Response(status_code=304, headers=headers)
         return Response(entry.body, media_type="application/json", headers=headers)
 
@@ -51,9 +53,3 @@ class AnswerCache:
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
         return entry
-
-
-def _names(if_none_match: str, etag: str) -> bool:
-    """Weak comparison, as RFC 9110 asks for: a proxy that compresses makes the tag a weak one."""
-    given = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return etag in given or "*" in given
