@@ -18,7 +18,9 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
 
-from milkbot.dashboard.configured import analytics, settings
+from milkbot.dashboard.configured import analytics, settings, views
+from milkbot.dashboard.site.answers import PageAnswers
+from milkbot.dashboard.site.routes import site_routes
 from milkbot.errors import ConfigError
 from milkbot.logging import adopt_loggers, configure_logging
 from milkbot.serving import Identified
@@ -27,12 +29,9 @@ _log = structlog.get_logger(__name__)
 _POLICY_VIOLATION = 1008
 _MODULES_OF_THE_PAGE = (
     "PIL.Image",
-    "altair",
     "pandas",
     "pyarrow.pandas_compat",
-    "milkbot.dashboard.curve",
-    "milkbot.dashboard.parts",
-    "milkbot.dashboard.snapshot",
+    "milkbot.dashboard.explore",
 )
 
 
@@ -63,7 +62,7 @@ async def _lifespan(_app: App) -> AsyncIterator[dict[str, Any] | None]:
     # Else the first visitor would wait for them.
     for module in _MODULES_OF_THE_PAGE:
         import_module(module)
-    analytics()
+    views()
     # Streamlit asks for the stack before it shows the first page: the first answer takes a walk through all modules.
     inspect.stack()
     # Streamlit collects garbage after every run of the page, and meanwhile nobody is answered: a tenth of a second and
@@ -90,6 +89,7 @@ def _configured() -> App:
         raise SystemExit(error.exit_code) from None
     return App(
         Path(__file__).with_name("page.py"),
+        routes=site_routes(PageAnswers(analytics, settings().dash_refresh_sec)),
         middleware=[Middleware(SameOriginSockets)],
         lifespan=_lifespan,
         on_script_error=_log_script_error,

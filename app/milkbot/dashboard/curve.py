@@ -1,30 +1,37 @@
-"""The equity curve as an Altair chart. Colours come from the theme that the visitor has."""
+"""The explorer's chart as a Vega-Lite specification, made once for all visitors. Colours are the visitor's theme's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-
-import altair as alt
+from typing import Any
 
 from milkbot.analytics.service.schemas import EquityPoint
 
-_DAY = alt.X("utcyearmonthdate(date):T", axis=alt.Axis(title=None, grid=False, format="%b %-d", tickCount=6))
+MEASURES = {
+    "Equity": ("equity", "$,.0f"),
+    "Result by day": ("result", "+$,.0f"),
+    "Below the high": ("drawdown", ".1%"),
+}
+"""What may be drawn: the field of the rows, and how its axis is written."""
+_DAY = {
+    "field": "date",
+    "type": "temporal",
+    "timeUnit": "utcyearmonthdate",
+    "axis": {"title": None, "grid": False, "format": "%b %-d", "tickCount": 6},
+}
+_TOOLTIP = [
+    {"field": "date", "type": "temporal", "timeUnit": "utcyearmonthdate", "title": "Day", "format": "%A, %d %B %Y"},
+    {"field": "equity", "type": "quantitative", "title": "Equity", "format": "$,.2f"},
+    {"field": "result", "type": "quantitative", "title": "Result", "format": "+$,.2f"},
+    {"field": "drawdown", "type": "quantitative", "title": "Below the high", "format": ".1%"},
+]
 
 
-def equity_chart(points: Sequence[EquityPoint]) -> alt.LayerChart:
-    """The account by day, over the line that it began at. `points` is not empty, oldest first."""
-    first = points[0]
-    # What it began at is the end of the day before: with it one day is a line already.
+def curve(points: Sequence[EquityPoint], measure: str) -> dict[str, Any]:
+    """A measure of the account by day. `points` is not empty, oldest first."""
+    field, shape = MEASURES[measure]
     rows = [
-        {
-            "date": str(first.date - timedelta(days=1)),
-            "equity": float(first.starting_equity),
-            "result": 0.0,
-            "drawdown": 0.0,
-        }
-    ]
-    rows += [
         {
             "date": str(point.date),
             "equity": float(point.ending_equity),
@@ -33,33 +40,36 @@ def equity_chart(points: Sequence[EquityPoint]) -> alt.LayerChart:
         }
         for point in points
     ]
-    values = [float(first.starting_equity), *(float(point.ending_equity) for point in points)]
-    margin = max((max(values) - min(values)) * 0.12, 1.0)
-    low, high = min(values) - margin, max(values) + margin
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=_DAY)
-    scale = alt.Scale(domain=[low, high], zero=False, nice=False)
-    equity = alt.Y("equity:Q", scale=scale, axis=alt.Axis(title=None, format="$,.0f", tickCount=5, gridOpacity=0.5))
-    hover = alt.selection_point(fields=["date"], nearest=True, on="pointerover", empty=False, clear="pointerout")
-    start = (
-        alt.Chart(alt.InlineData(values=[{"start": values[0]}]))
-        .mark_rule(strokeDash=[4, 4], opacity=0.45, color="gray")
-        .encode(y="start:Q")
-    )
-    area = base.mark_area(opacity=0.14).encode(y=equity, y2=alt.datum(low))
-    line = base.mark_line(strokeWidth=2.4, strokeJoin="round").encode(y=equity)
-    dots = (
-        base.mark_point(filled=True, size=70)
-        .encode(
-            y=equity,
-            opacity=alt.condition(hover, alt.value(1), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("utcyearmonthdate(date):T", title="Day", format="%A, %d %B %Y"),
-                alt.Tooltip("equity:Q", title="Equity", format="$,.2f"),
-                alt.Tooltip("result:Q", title="Result", format="+$,.2f"),
-                alt.Tooltip("drawdown:Q", title="Below the high", format=".1%"),
-            ],
-        )
-        .add_params(hover)
-    )
-    chart: alt.LayerChart = alt.layer(area, start, line, dots).properties(height=300).configure_view(strokeWidth=0)
-    return chart
+    y: dict[str, Any] = {
+        "field": field,
+        "type": "quantitative",
+        "axis": {"title": None, "format": shape, "tickCount": 5},
+    }
+    mark: dict[str, Any] = {"type": "bar"}
+    if field == "equity":
+        start = points[0].starting_equity
+        # What it began at is the end of the day before: with it one day is a line already.
+        before = points[0].date - timedelta(days=1)
+        rows.insert(0, {"date": str(before), "equity": float(start), "result": 0.0, "drawdown": 0.0})
+        y["scale"] = {"zero": False}
+        mark = {"type": "line", "strokeWidth": 2.4, "strokeJoin": "round"}
+    hover = {"name": "hover", "select": {"type": "point", "fields": ["date"], "nearest": True, "on": "pointerover"}}
+    # With each layer: what stands beside them, Streamlit would make into a table anew for every visitor.
+    data = {"values": rows}
+    dots = {
+        "data": data,
+        "mark": {"type": "point", "filled": True, "size": 70},
+        "params": [hover | {"views": ["dots"]}],
+        "name": "dots",
+        "encoding": {
+            "x": _DAY,
+            "y": y,
+            "opacity": {"condition": {"param": "hover", "empty": False, "value": 1}, "value": 0},
+            "tooltip": _TOOLTIP,
+        },
+    }
+    return {
+        "height": 300,
+        "config": {"view": {"strokeWidth": 0}},
+        "layer": [{"data": data, "mark": mark, "encoding": {"x": _DAY, "y": y, "tooltip": _TOOLTIP}}, dots],
+    }

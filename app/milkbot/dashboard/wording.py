@@ -1,22 +1,24 @@
-"""How figures, times and modes are written on the page."""
+"""How figures, times, markets and modes are written on every page."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 
-from milkbot.domain.cities import cities, series_of
+from milkbot.domain.cities import City, cities, series_of
+from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import Leg
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
 CENT = Decimal("0.01")
 
 MODE_NOTES = {
-    TradingMode.SHADOW: "Decides and records, sends no orders",
-    TradingMode.DEMO: "Orders go to a demo exchange, no real money",
-    TradingMode.LIVE: "Real orders, real money",
+    TradingMode.SHADOW: "decides and records, sends no orders",
+    TradingMode.DEMO: "no real money",
+    TradingMode.LIVE: "real money",
 }
 
 
@@ -42,6 +44,14 @@ def signed_percent(fraction: Decimal) -> str:
     return f"{'+' if rounded > 0 else MINUS if rounded < 0 else ''}{abs(rounded)}%"
 
 
+def signed(value: float, digits: int) -> str:
+    """A number with its sign and so many decimals; what rounds to zero has no sign."""
+    shown = f"{abs(value):.{digits}f}"
+    if not shown.strip("0."):
+        return shown
+    return f"{'+' if value > 0 else MINUS}{shown}"
+
+
 def cents(price: Decimal) -> str:
     """A contract's price in cents, tenths only where there are any."""
     shown = f"{100 * price:.1f}".removesuffix(".0")
@@ -58,26 +68,75 @@ def clock_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%d %b, %H:%M}".lstrip("0")
 
 
+def day(value: date) -> str:
+    """Fri 27 Nov."""
+    return f"{value:%a} {value.day} {value:%b}"
+
+
+def ago(passed: timedelta) -> str:
+    """How long ago, to the minute, hour or day; live.js says the same."""
+    minutes = int(passed.total_seconds()) // 60
+    if minutes < 1:
+        return "just now"
+    if minutes < 120:
+        return f"{minutes} min ago"
+    hours = minutes // 60
+    return f"{hours} h ago" if hours < 48 else f"{hours // 24} days ago"
+
+
+def city_of(code: str) -> City | None:
+    """The city of a code, None for one that cities.toml does not know."""
+    return next((city for city in cities() if city.code == code), None)
+
+
 def city_name(code: str) -> str:
     """New York for NYC; a code that cities.toml does not know is returned as it is."""
-    return next((city.name for city in cities() if city.code == code), code)
+    city = city_of(code)
+    return city.name if city else code
 
 
-def outcome(ticker: str) -> str:
-    """The extreme and the strike in a market's ticker, "Low 40\N{EN DASH}41°"; only the strike of an unknown series."""
+def extreme_name(ticker: str) -> str:
+    """The extreme that a market's series settles on, "high" or "low"; "temperature" for an unknown series."""
     try:
-        return f"{series_of(ticker.partition('-')[0]).extreme.capitalize()} {bracket(ticker)}"
+        return str(series_of(ticker.partition("-")[0]).extreme)
     except KeyError:
-        return bracket(ticker)
+        return "temperature"
 
 
-def bracket(ticker: str) -> str:
-    """The strike in a market's ticker: the two degrees of a bracket (B60.5), or the edge of a tail (T46)."""
+def strike_of_ticker(ticker: str) -> Strike | None:
+    """The two degrees of a bracket in a ticker (B60.5). None for an outer one: a ticker does not say its direction."""
     strike = ticker.rsplit("-", 1)[-1]
     if strike.startswith("B") and strike.endswith(".5"):
         lower = int(strike[1:-2])
-        return f"{lower}\N{EN DASH}{lower + 1}°"
-    return f"tail at {strike[1:]}°" if strike.startswith("T") else strike
+        return Strike(StrikeType.BETWEEN, lower, lower + 1)
+    return None
+
+
+def degrees(strike: Strike, leg: Leg = Leg.YES) -> str:
+    """The whole official degrees that make the leg right: "50 °F or more"."""
+    if strike.floor is not None and strike.cap is not None:
+        joined = "or" if strike.cap == strike.floor + 1 else "to"
+        both = f"{strike.floor} {joined} {strike.cap} °F" if strike.cap > strike.floor else f"{strike.floor} °F"
+        return both if leg is Leg.YES else f"anything but {both}"
+    if strike.floor is not None:
+        return f"{strike.floor + 1} °F or more" if leg is Leg.YES else f"{strike.floor} °F or less"
+    cap = strike.cap or 0
+    return f"{cap - 1} °F or less" if leg is Leg.YES else f"{cap} °F or more"
+
+
+def celsius(strike: Strike) -> str:
+    """The edges of a strike in degrees Celsius, for those who think in these."""
+    shown = [f"{(edge - 32) / 1.8:.1f}".replace("-", MINUS) for edge in (strike.lower_edge, strike.upper_edge)]
+    if strike.floor is None:
+        return f"below {shown[1]} °C"
+    return f"above {shown[0]} °C" if strike.cap is None else f"{shown[0]} to {shown[1]} °C"
+
+
+def bracket(ticker: str, strike: Strike | None) -> str:
+    """What has to be measured for YES: "high 50 °F or more"."""
+    if strike is None:
+        return f"{extreme_name(ticker)} in an outer bracket ({ticker.rsplit('-', 1)[-1].lstrip('T')} °F)"
+    return f"{extreme_name(ticker)} {degrees(strike)}"
 
 
 def tone(value: Decimal | None) -> str:

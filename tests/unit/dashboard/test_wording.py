@@ -9,6 +9,8 @@ import pytest
 
 from milkbot.dashboard import wording
 from milkbot.dashboard.wording import MINUS
+from milkbot.domain.markets import Strike, StrikeType
+from milkbot.domain.orders import Leg
 
 
 @pytest.mark.parametrize(
@@ -53,28 +55,37 @@ def test_times_are_shown_in_utc_whatever_their_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ticker", "shown"),
+    ("strike", "yes", "no", "celsius"),
     [
-        ("KXHIGHNY-26NOV20-B60.5", "60\N{EN DASH}61°"),
-        ("KXHIGHDEN-26NOV20-T46", "tail at 46°"),
-        ("KXHIGHNY-26NOV20-X", "X"),
+        (Strike(StrikeType.GREATER, 49), "50 °F or more", "49 °F or less", "above 9.7 °C"),
+        (Strike(StrikeType.LESS, cap=42), "41 °F or less", "42 °F or more", "below 5.3 °C"),
+        (Strike(StrikeType.BETWEEN, 48, 49), "48 or 49 °F", "anything but 48 or 49 °F", "8.6 to 9.7 °C"),
+        (Strike(StrikeType.BETWEEN, -2, 0), "-2 to 0 °F", "anything but -2 to 0 °F", f"{MINUS}19.2 to {MINUS}17.5 °C"),
     ],
 )
-def test_brackets_are_shown_in_degrees(ticker: str, shown: str) -> None:
-    assert wording.bracket(ticker) == shown
+def test_a_strike_is_said_in_whole_degrees_for_each_leg(strike: Strike, yes: str, no: str, celsius: str) -> None:
+    assert (wording.degrees(strike), wording.degrees(strike, Leg.NO)) == (yes, no)
+    assert wording.celsius(strike) == celsius
 
 
 @pytest.mark.parametrize(
     ("ticker", "shown"),
     [
-        ("KXHIGHNY-26NOV20-B60.5", "High 60\N{EN DASH}61°"),
-        ("KXLOWTDEN-26NOV20-B40.5", "Low 40\N{EN DASH}41°"),
-        ("KXLOWTDEN-26NOV20-T46", "Low tail at 46°"),
-        ("KXHIGHROME-26NOV20-B60.5", "60\N{EN DASH}61°"),
+        ("KXHIGHNY-26NOV20-B60.5", "high 60 or 61 °F"),
+        ("KXLOWTDEN-26NOV20-B40.5", "low 40 or 41 °F"),
+        ("KXLOWTDEN-26NOV20-T46", "low in an outer bracket (46 °F)"),
+        ("KXHIGHROME-26NOV20-B60.5", "temperature 60 or 61 °F"),
     ],
 )
-def test_a_trade_says_whether_it_is_of_the_high_or_the_low(ticker: str, shown: str) -> None:
-    assert wording.outcome(ticker) == shown
+def test_a_market_says_the_extreme_and_the_degrees(ticker: str, shown: str) -> None:
+    assert wording.bracket(ticker, wording.strike_of_ticker(ticker)) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0126, "+0.013"), (-0.5, f"{MINUS}0.500"), (0.0, "0.000"), (-0.0004, "0.000")]
+)
+def test_a_signed_number_has_no_sign_where_it_rounds_to_zero(value: float, shown: str) -> None:
+    assert wording.signed(value, 3) == shown
 
 
 def test_unknown_city_keeps_its_code() -> None:

@@ -1,0 +1,76 @@
+"""The explorer at `/explore`. Streamlit calls it for every visitor, who gets what all get."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import streamlit as st
+
+from milkbot.dashboard.configured import settings, views
+from milkbot.dashboard.curve import MEASURES
+from milkbot.dashboard.explored import Filter, View
+from milkbot.dashboard.site.files import read
+from milkbot.dashboard.snapshot import DEFAULT_SPAN, SPANS
+from milkbot.dashboard.wording import city_name
+from milkbot.domain.cities import cities
+
+
+def _chosen() -> Filter:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        measure = st.segmented_control(
+            "What", list(MEASURES), default="Equity", required=True, key="measure", label_visibility="collapsed"
+        )
+        span = st.segmented_control(
+            "Span",
+            list(SPANS),
+            default=DEFAULT_SPAN,
+            format_func=str.capitalize,
+            required=True,
+            key="span",
+            label_visibility="collapsed",
+        )
+        city = st.selectbox(
+            "City",
+            ["", *(city.code for city in cities())],
+            format_func=lambda code: city_name(code) if code else "Trades of all cities",
+            key="city",
+            label_visibility="collapsed",
+            width=220,
+        )
+    return Filter(span, measure, city)
+
+
+def _watch(chosen: Filter, shown: View) -> None:
+    """The status line: runs again by itself, and begins the page anew only when there is something new."""
+
+    # Each visitor has a time of its own, so that they do not all come at once.
+    every = st.session_state.setdefault("every", settings().dash_refresh_sec * random.uniform(0.8, 1.2))  # noqa: S311
+
+    @st.fragment(run_every=timedelta(seconds=every))
+    def watch() -> None:
+        newest = views().view(chosen)
+        if newest.version != shown.version:
+            st.rerun()
+        st.html(newest.status)
+
+    watch()
+
+
+def explore() -> None:
+    """The page."""
+    st.html(f"<style>{read('parts.css').decode()}{read('explore.css').decode()}</style>")
+    st.html('<header class="mb-explore"><h1>Explore</h1><a href="/" target="_self">To the overview</a></header>')
+    place = st.container()
+    chosen = _chosen()
+    view = views().view(chosen)
+    with place:
+        _watch(chosen, view)
+    if view.chart:
+        st.vega_lite_chart(view.chart)
+    if view.trades.strip():
+        st.html(view.trades)
+    st.html(
+        '<p class="mb-muted mb-small">Trades appear one hour after they were made, to the minute. '
+        "Nothing here is advice.</p>"
+    )

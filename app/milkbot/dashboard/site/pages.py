@@ -1,0 +1,186 @@
+"""The public pages: what each reads of the API, and how it is drawn. A page is a plain value, the key of its answer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Generic, TypeVar
+
+from milkbot.analytics.service.schemas import EquityPoint, Trade
+from milkbot.dashboard import wording
+from milkbot.dashboard.api_client import AnalyticsApi
+from milkbot.dashboard.notices import api_away, notices
+from milkbot.dashboard.site.charts import line_chart
+from milkbot.dashboard.site.drawing import draw
+from milkbot.dashboard.snapshot import DEFAULT_SPAN, SPANS, Snapshot, read_snapshot
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import Leg
+
+CHART_HEIGHT = 300
+SHOWN_TRADES = 20
+Answers = TypeVar("Answers")
+
+
+class Page(ABC, Generic[Answers]):
+    """A page. `draw` with `away` says since when the API has not answered, and shows what it said then."""
+
+    path: ClassVar[str]
+
+    @abstractmethod
+    def read(self, api: AnalyticsApi) -> Answers:
+        """Ask the API. Raises ApiUnavailableError."""
+
+    @abstractmethod
+    def draw(self, answers: Answers, *, now: datetime, away: datetime | None, refresh: int) -> str:
+        """The markup."""
+
+
+@dataclass(frozen=True, slots=True)
+class TradeLine:
+    """A public trade in words."""
+
+    time: datetime
+    day: str
+    clock: str
+    ticker: str
+    market: str
+    celsius: str
+    act: str
+    money: str
+    result: Decimal | None
+
+
+def trade_line(trade: Trade) -> TradeLine:
+    """What was traded, for how much, and what came of it."""
+    strike = wording.strike_of_ticker(trade.ticker)
+    made = trade.trade_time.astimezone(UTC)
+    count, worth = wording.contracts(trade.quantity), trade.quantity * trade.price
+    done = "sold" if trade.action == "sell" else "bought"
+    act = f"{done} {trade.side.upper()}, {count} at {wording.cents(trade.price)}"
+    if trade.side is Leg.NO and strike is not None:
+        act += f": right if it is {wording.degrees(strike, Leg.NO)}"
+    if trade.action == "sell":
+        money = f"brought {wording.dollars(worth)} less {wording.dollars(trade.fees)} fee"
+    else:
+        money = (
+            f"cost {wording.dollars(worth)} + {wording.dollars(trade.fees)} fee, "
+            f"pays {wording.dollars(trade.quantity)} if right"
+        )
+    return TradeLine(
+        time=trade.trade_time,
+        day=f"{made.day} {made:%b}",
+        clock=f"{made:%H:%M}",
+        ticker=trade.ticker,
+        market=f"{wording.city_name(trade.city_code)}, {wording.day(trade.climate_day)}: "
+        + wording.bracket(trade.ticker, strike),
+        celsius=wording.celsius(strike) if strike else "",
+        act=act,
+        money=money,
+        result=trade.realized_pnl,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One of the figures at the top."""
+
+    name: str
+    value: str
+    note: str
+    tone: str = "plain"
+
+
+def figures(snapshot: Snapshot) -> tuple[Figure, ...]:
+    """The five figures."""
+    hero, latest = snapshot.hero, snapshot.latest
+    gain = fall = "no result yet"
+    equity = wording.NOTHING
+    if latest:
+        gain = (
+            f"{wording.signed_percent(hero.total_pnl / (latest.ending_equity - latest.cumulative_pnl))} since the start"
+        )
+        fall = f"{latest.drawdown_pct:.1f}% below its high" if latest.drawdown else "at its high"
+        equity = wording.dollars(latest.ending_equity)
+    return (
+        Figure("Profit and loss", wording.signed_dollars(hero.total_pnl), gain, wording.tone(hero.total_pnl)),
+        Figure("Equity", equity, f"settled results; {fall}"),
+        Figure("Win rate", wording.percent(hero.win_rate), "of settled markets"),
+        Figure("Trades today", f"{hero.trades_today:,}", "since midnight UTC"),
+        Figure("Active positions", f"{hero.active_positions:,}", "waiting for settlement"),
+    )
+
+
+def _summary(snapshot: Snapshot) -> str:
+    """The page in one sentence, for what shows a link to it."""
+    said = "A program trades markets of daily temperatures on Kalshi, in the open."
+    if snapshot.mode is None:
+        return said
+    mode = wording.MODE_NOTES[snapshot.mode]
+    return f"{said} {snapshot.mode.upper()}, {mode}: {wording.signed_dollars(snapshot.hero.total_pnl)} since the start."
+
+
+def curve_values(points: Sequence[EquityPoint]) -> dict[str, Any]:
+    """What the template of the curve needs; `points` may be empty."""
+    if not points:
+        return {"points": points, "chart": None}
+    start = float(points[0].starting_equity)
+    chart = line_chart([(point.date, float(point.ending_equity)) for point in points], start, CHART_HEIGHT)
+    return {"points": points, "chart": chart, "height": CHART_HEIGHT, "start": points[0].starting_equity}
+
+
+@dataclass(frozen=True, slots=True)
+class Overview(Page[Snapshot]):
+    """What `/` shows: figures, curve, trades. `span` and `city` are of the lists."""
+
+    span: str = DEFAULT_SPAN
+    city: str = ""
+    path: ClassVar[str] = "/"
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Overview:
+        """The page of a query. What is on no list counts as not given, so that there are no more pages than these."""
+        span, city = query.get("span", ""), query.get("city", "").upper()
+        return cls(
+            span if span in SPANS else DEFAULT_SPAN,
+            city if wording.city_of(city) else "",
+        )
+
+    def read(self, api: AnalyticsApi) -> Snapshot:
+        """Ask the API. Raises ApiUnavailableError."""
+        return read_snapshot(api, self.span, self.city or None, SHOWN_TRADES)
+
+    def draw(self, answers: Snapshot, *, now: datetime, away: datetime | None, refresh: int) -> str:
+        """The markup."""
+        return draw(
+            "overview",
+            now=now,
+            refresh=refresh,
+            mode=answers.mode,
+            summary=_summary(answers),
+            away=away,
+            notices=(api_away(away),) if away else notices(answers.health),
+            last_look=answers.health.components.trader.last_seen,
+            figures=figures(answers),
+            trades=[trade_line(trade) for trade in answers.trades],
+            page=self,
+            spans=list(SPANS),
+            **curve_values(answers.equity.points),
+        )
+
+
+def draw_nothing(mode: TradingMode | None, refresh: int) -> str:
+    """The page when the API has said nothing yet that could be shown."""
+    now = datetime.now(UTC)
+    return draw(
+        "away",
+        now=now,
+        refresh=refresh,
+        mode=mode,
+        away=now,
+        notices=(api_away(None),),
+        summary="The analytics service does not answer.",
+        last_look=None,
+    )

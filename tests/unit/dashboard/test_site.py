@@ -1,0 +1,311 @@
+"""The public pages from the API's answers: complete without JavaScript, without a browser and without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from tests.unit.dashboard.conftest import OK, POINT, TRADE, Api
+from tests.unit.dashboard.test_explorer import Clock
+
+from milkbot.dashboard.configured import analytics
+from milkbot.dashboard.site.answers import FRESH_SECONDS, USABLE_SECONDS, Answer, PageAnswers
+from milkbot.dashboard.site.files import address, read
+from milkbot.dashboard.site.pages import Overview
+from milkbot.dashboard.site.routes import site_routes
+from milkbot.dashboard.wording import MINUS, ago
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the answers' ages."""
+    return Clock()
+
+
+@pytest.fixture
+def site(api: Api, clock: Clock) -> Iterator[TestClient]:
+    """The site's routes alone."""
+    del api
+    app = Starlette(routes=site_routes(PageAnswers(analytics, 30, clock)))
+    with TestClient(app) as client:
+        yield client
+
+
+def _text(markup: str) -> str:
+    """What is read, on one line."""
+    return " ".join(re.sub(r"<[^>]+>", " ", markup.partition("<main")[2].partition("</main>")[0]).split())
+
+
+def test_page_shows_the_figures_of_the_api(site: TestClient) -> None:
+    shown = site.get("/").text
+    for value in (
+        f"{MINUS}$10.00",
+        f"{MINUS}1.0% since the start",
+        "$990.00",
+        "1.0% below its high",
+        "25.0%",
+        ">3<",
+        ">1<",
+    ):
+        assert value in shown, value
+
+
+def test_page_has_everything_without_javascript(site: TestClient) -> None:
+    shown = site.get("/").text
+    assert "New York, Fri 20 Nov: high 60 or 61 °F" in shown
+    assert "bought YES, 10 at 40¢; cost $4.00 + $0.17 fee, pays $10.00 if right" in shown
+    assert re.search(r'<path class="line" d="M0 [\d.]+L1000 [\d.]+"', shown)
+    assert 'href="/?span=week"' in shown
+    assert '<form action="/" method="get"' in shown
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [("shadow", "sends no orders"), ("demo", "no real money"), ("live", "real money")]
+)
+def test_page_says_the_mode_in_words(api: Api, site: TestClient, mode: str, words: str) -> None:
+    api.hero["mode"] = mode
+    shown = site.get("/").text
+    assert f'<p class="mb-mode {mode}"><b>{mode.upper()}</b>' in shown
+    assert words in _text(shown)
+
+
+def test_a_platform_without_a_fault_is_said_to_run_with_the_time_of_the_last_tick(site: TestClient) -> None:
+    assert re.search(r"Running, last look 20 Nov, 12:00 UTC \(\d+ days ago\)", _text(site.get("/").text))
+
+
+def test_a_halt_and_a_late_trader_are_both_said_and_nothing_is_said_to_run(api: Api, site: TestClient) -> None:
+    api.trading_state = "halted"
+    api.trader = {**OK, "status": "degraded"}
+    shown = _text(site.get("/").text)
+    assert "Trading is halted" in shown
+    assert "The trader is late , last look 20 Nov, 12:00 UTC" in shown
+    assert "Running" not in shown
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"trading_state": "halted"}, "Trading is halted"),
+        ({"trading_state": "reducing"}, "Trading only lowers risk"),
+        ({"trader": {**OK, "status": "degraded"}}, "The trader is late , last look 20 Nov, 12:00 UTC"),
+        ({"trader": {"status": "degraded"}}, "Waiting for the first look"),
+        ({"rollups": {**OK, "status": "degraded"}}, "The figures are late , computed last 20 Nov, 12:00 UTC"),
+        ({"database": {"status": "down"}}, "The database does not answer"),
+    ],
+)
+def test_each_fault_has_its_notice(api: Api, site: TestClient, fault: dict[str, Any], words: str) -> None:
+    for name, value in fault.items():
+        setattr(api, name, value)
+    shown = _text(site.get("/").text)
+    assert words in shown
+    assert "Running" not in shown
+
+
+def test_an_api_that_never_answered_is_a_503_that_says_so(api: Api, site: TestClient) -> None:
+    api.down = True
+    answer = site.get("/")
+    assert answer.status_code == 503
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "The analytics service does not answer" in _text(answer.text)
+    assert "$" not in _text(answer.text)
+
+
+def test_an_api_that_went_away_leaves_the_last_answer_with_its_time(api: Api, site: TestClient, clock: Clock) -> None:
+    site.get("/")
+    api.down = True
+    clock.now = USABLE_SECONDS + 1
+    shown = site.get("/")
+    assert shown.status_code == 200
+    assert f"{MINUS}$10.00" in shown.text
+    assert re.search(r"does not answer , last answer \d\d:\d\d UTC", _text(shown.text))
+    assert "Updated" not in _text(shown.text)
+    api.down = False
+    clock.now *= 2
+    clock.now += 1
+    assert "does not answer" not in site.get("/").text
+
+
+def test_a_filter_that_was_never_read_shows_no_figures_of_another_one(api: Api, site: TestClient) -> None:
+    site.get("/")
+    api.down = True
+    answer = site.get("/?city=CHI")
+    assert answer.status_code == 503
+    assert "DEMO" in answer.text
+    assert f"{MINUS}$10.00" not in answer.text
+
+
+def test_an_answer_in_another_form_counts_as_none(api: Api, site: TestClient) -> None:
+    api.hero = {"total": 1}
+    assert site.get("/").status_code == 503
+
+
+def test_a_city_shows_its_trades_alone(site: TestClient) -> None:
+    assert "No public trade in Chicago yet" in site.get("/?city=CHI").text
+    assert "New York, Fri 20 Nov" in site.get("/?city=nyc").text
+
+
+def test_what_is_on_no_list_counts_as_not_given() -> None:
+    for query in ({"span": "century"}, {"city": "XYZ"}, {"span": "", "city": "<b>"}, {"days": "7"}):
+        assert Overview.of(query) == Overview()
+    assert Overview.of({"span": "week", "city": "chi"}) == Overview("week", "CHI")
+
+
+def test_a_platform_without_a_tick_says_that_there_is_nothing_yet(api: Api, site: TestClient) -> None:
+    api.hero |= {"mode": None, "total_pnl": "0.00", "win_rate": None}
+    api.points, api.trades, api.trader = [], [], {"status": "degraded"}
+    shown = _text(site.get("/").text)
+    assert "Nothing to show yet" in shown
+    assert "Waiting for the first look" in shown
+
+
+def test_a_platform_without_a_trade_shows_no_results(api: Api, site: TestClient) -> None:
+    api.hero |= {"total_pnl": "0.00", "win_rate": None}
+    api.points, api.trades = [], []
+    shown = site.get("/").text
+    assert "No result in this span" in shown
+    assert "No public trade yet" in shown
+
+
+def test_a_sale_is_said_to_be_one(api: Api, site: TestClient) -> None:
+    api.trades = [{**TRADE, "action": "sell", "total_cost": "-3.83"}]
+    assert "sold YES, 10 at 40¢; brought $4.00 less $0.17 fee" in site.get("/").text
+
+
+def test_who_buys_no_reads_what_makes_it_right(api: Api, site: TestClient) -> None:
+    api.trades = [{**TRADE, "side": "no", "price": "0.88"}]
+    assert "bought NO, 10 at 88¢: right if it is anything but 60 or 61 °F" in site.get("/").text
+
+
+def test_markup_in_an_answer_is_escaped(api: Api, site: TestClient) -> None:
+    api.trades = [{**TRADE, "ticker": '"><script>alert(1)</script>', "city_code": "<b>"}]
+    shown = site.get("/").text
+    assert "<script>alert" not in shown
+    assert "<b>," not in shown
+
+
+def test_the_curve_and_its_numbers_say_the_same(api: Api, site: TestClient) -> None:
+    api.points = [POINT, {**POINT, "date": "2026-11-20", "ending_equity": "1005.00", "daily_pnl": "15.00"}]
+    shown = site.get("/").text
+    table = shown.partition('<details id="numbers">')[2].partition("</details>")[0]
+    assert re.findall(r"\$[\d.,]+", table) == ["$1,005.00", "$15.00", "$990.00", "$10.00"]
+
+
+def test_a_page_is_asked_for_in_words_by_search_engines_and_previews(site: TestClient) -> None:
+    head = site.get("/").text.partition("</head>")[0]
+    assert "<title>Milkbot: trading the weather in the open</title>" in head
+    for name in ('name="description"', 'property="og:title"', 'property="og:description"'):
+        assert re.search(f'<meta {name} content="[^"]*(Milkbot|DEMO, no real money)', head), name
+
+
+def test_the_explorer_has_a_title_and_a_description_of_its_own(site: TestClient) -> None:
+    head = site.get("/explore").text.partition("</head>")[0]
+    assert "<title>Milkbot: explore" in head
+    assert 'name="description"' in head
+    assert "service-desc" not in head
+
+
+def test_the_policy_allows_nothing_inline(site: TestClient) -> None:
+    answer = site.get("/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert re.findall(r"<script(?! src=)|<style|style=|\son\w+=", answer.text) == []
+
+
+def test_an_unchanged_page_costs_no_bytes_and_says_when_it_was_made(site: TestClient, clock: Clock) -> None:
+    first = site.get("/")
+    clock.now = USABLE_SECONDS + 1
+    again = site.get("/", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert datetime.fromisoformat(again.headers["X-Milkbot-Made"]) <= datetime.now(UTC)
+
+
+def test_a_new_fact_changes_the_tag(api: Api, site: TestClient, clock: Clock) -> None:
+    first = site.get("/").headers["ETag"]
+    api.trader = {**OK, "last_seen": "2026-11-20T12:05:00Z"}
+    clock.now = USABLE_SECONDS + 1
+    assert site.get("/").headers["ETag"] != first
+
+
+def test_a_page_is_sent_compressed_to_who_takes_that(site: TestClient) -> None:
+    plain = site.get("/", headers={"Accept-Encoding": "identity"})
+    zipped = site.get("/", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert zipped.text == plain.text
+    assert int(zipped.headers["Content-Length"]) < 8000
+
+
+def test_files_are_kept_for_good_by_their_hash(site: TestClient) -> None:
+    for name in ("site.css", "live.js", "logo.svg"):
+        answer = site.get(address(name))
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert f'"{address(name)}"' in site.get("/").text
+
+
+def test_a_page_of_another_release_gets_the_files_of_this_one(site: TestClient) -> None:
+    answer = site.get("/assets/site-000000000000.css")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-cache")
+    assert site.get("/assets/site.css").status_code == 404
+    assert site.get("/assets/other-000000000000.css").status_code == 404
+
+
+def test_robots_and_icon_are_no_pages(site: TestClient) -> None:
+    assert site.get("/robots.txt").headers["Content-Type"].startswith("text/plain")
+    assert site.get("/favicon.ico").content.startswith(b"\x00\x00\x01\x00")
+
+
+def test_javascript_is_at_most_five_kilobytes() -> None:
+    assert len(read("live.js")) <= 5000
+    assert len(gzip.compress(read("live.js"))) <= 2000
+
+
+def test_a_hundred_visitors_ask_the_api_once(api: Api) -> None:
+    answers = PageAnswers(analytics, 30, Clock())
+
+    async def visit() -> list[Answer]:
+        return await asyncio.gather(*(answers.answer(Overview()) for _ in range(100)))
+
+    assert len(set(map(id, asyncio.run(visit())))) == 1
+    assert api.asked.count("/v1/metrics/hero") == 1
+
+
+def test_everybody_gets_the_old_answer_while_a_new_one_is_made(api: Api) -> None:
+    clock = Clock()
+    answers = PageAnswers(analytics, 30, clock)
+
+    async def visit() -> tuple[Answer, Answer, Answer]:
+        first = await answers.answer(Overview())
+        api.trades = []
+        clock.now = FRESH_SECONDS + 1
+        during = await answers.answer(Overview())
+        clock.now = USABLE_SECONDS + 1
+        # Too old to be given: this one waits.
+        late = await answers.answer(Overview())
+        return first, during, late
+
+    first, during, late = asyncio.run(visit())
+    assert during is first
+    assert late.etag != first.etag
+
+
+@pytest.mark.parametrize(
+    ("passed", "said"),
+    [
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=1), "1 min ago"),
+        (timedelta(minutes=119), "119 min ago"),
+        (timedelta(hours=2), "2 h ago"),
+        (timedelta(days=3), "3 days ago"),
+    ],
+)
+def test_an_age_is_said_in_its_largest_unit(passed: timedelta, said: str) -> None:
+    assert ago(passed) == said
