@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
 from milkbot.analytics import daily_metrics, equity, forecast_scores, markouts, metrics, rollups, touched
-from milkbot.analytics.service import market_queries, queries
+from milkbot.analytics.service import figure_queries, market_queries, queries
 from milkbot.analytics.service.cursors import MarketsCursor, TradesCursor
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
@@ -73,6 +73,7 @@ def run_api(check: Checks, sample: Sample) -> None:
     with _relations(connection) as relations:
         check(queries.read_status, connection)
         check(queries.read_hero, connection)
+        check(queries.read_platform, connection)
         for city in (None, sample.name):
             check.named("read_trades", lambda city: _shown(queries.read_trades(connection, 1, city).trades), city)
             check.named(
@@ -83,10 +84,21 @@ def run_api(check: Checks, sample: Sample) -> None:
         newest = market_queries.newest_forecasts
         check.named("newest_forecasts", lambda: _shown(newest(connection, sample.mode, [sample.event])))
         check(market_queries.read_today, connection, None)
+        _figures(check, connection)
         check.named("read_skill", lambda: _shown(queries.read_skill(connection, 90).forecasters))
         check.named("read_equity", lambda: _shown(queries.read_equity(connection, 90).points))
     for name in sorted(relations):
         check.named(f"{API_ROLE} reads {name}", _may_read, check.session, name)
+
+
+def _figures(check: Checks, connection: Connection) -> None:
+    """Cities are those of the table, and the sample's is none of them."""
+    check(figure_queries.read_cities, connection, 90)
+    check.named("read_strategies", lambda: _shown(figure_queries.read_strategies(connection, 90).strategies))
+    check(figure_queries.read_execution, connection, 1)
+    check.named("read_drawdown", lambda: _shown(figure_queries.read_drawdown(connection, 90).points))
+    check.named("read_daily", lambda: _shown(figure_queries.read_daily(connection, 90).results))
+    check(figure_queries.read_summary, connection, 90, None)
 
 
 def _shown(rows: Sequence[object]) -> None:

@@ -355,11 +355,18 @@ def test_openapi_description_names_every_route_and_no_absolute_address(client: T
     description = client.get("/v1/openapi.json").json()
     assert set(description["paths"]) == {
         "/v1/health",
+        "/v1/status",
+        "/v1/dashboard/summary",
         "/v1/metrics/hero",
+        "/v1/metrics/cities",
+        "/v1/metrics/strategies",
+        "/v1/metrics/execution",
         "/v1/trades/recent",
         "/v1/markets/recent",
         "/v1/forecast/today",
         "/v1/performance/equity",
+        "/v1/performance/drawdown",
+        "/v1/performance/daily",
         "/v1/forecast/skill",
     }
     assert "http" not in json.dumps(description.get("servers", []))

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, WithJsonSchema
 from sqlalchemy import Engine
 
+from milkbot.analytics.service import description, tables
 from milkbot.analytics.service.cache import AnswerCache
 from milkbot.analytics.service.cursors import MARKETS_PATTERN, TRADES_PATTERN, MarketsCursor, TradesCursor
+from milkbot.analytics.service.figure_queries import (
+    read_cities,
+    read_daily,
+    read_drawdown,
+    read_execution,
+    read_strategies,
+    read_summary,
+)
+from milkbot.analytics.service.figure_schemas import Cities, Daily, Drawdown, Execution, Strategies, Summary
 from milkbot.analytics.service.health import Probe
 from milkbot.analytics.service.market_queries import read_markets, read_today
 from milkbot.analytics.service.market_schemas import Markets, Today
 from milkbot.analytics.service.metrics import add_metrics
 from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
-from milkbot.analytics.service.queries import read_equity, read_hero, read_skill, read_trades
-from milkbot.analytics.service.schemas import Equity, Health, Hero, Problem, Skill, Status, Trades
+from milkbot.analytics.service.queries import read_equity, read_hero, read_platform, read_skill, read_trades
+from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Skill, Status, Trades
+from milkbot.analytics.service.strict import StrictRoute
+from milkbot.analytics.service.tables import Format
 from milkbot.domain.cities import cities
 from milkbot.release import release_id
 
 CACHE_SECONDS = 5
+DESCRIPTION_SECONDS = 3600
+JSON = "application/json"
 
 
 def _known_city(code: str) -> str:
@@ -34,15 +50,16 @@ def _known_city(code: str) -> str:
 
 
 def _cursor(parse: Callable[[str], object]) -> AfterValidator:
-    def check(text: str) -> str:
-        parse(text)
+    def check(text: str | None) -> str | None:
+        if text is not None:
+            parse(text)
         return text
 
     return AfterValidator(check)
 
 
 _PAGE = "where the next page begins: `next_cursor` of the page before"
-Limit = Annotated[int, Query(ge=1, le=500)]
+Limit = Annotated[int, Query(ge=1, le=500, description="rows of a page, at most")]
 City = Annotated[
     str,
     BeforeValidator(lambda code: str(code).upper()),
@@ -50,16 +67,32 @@ City = Annotated[
     WithJsonSchema({"type": "string", "enum": ["", *(city.code for city in cities())]}),
     Query(description="the code of a city; all cities when it is empty"),
 ]
-TradesCursorText = Annotated[str, Query(description=_PAGE, pattern=TRADES_PATTERN), _cursor(TradesCursor.parse)]
+TradesCursorText = Annotated[str | None, Query(description=_PAGE, pattern=TRADES_PATTERN), _cursor(TradesCursor.parse)]
 MarketsCursorText = Annotated[
-    str, Query(description=_PAGE, pattern=MARKETS_PATTERN, max_length=60), _cursor(MarketsCursor.parse)
+    str | None, Query(description=_PAGE, pattern=MARKETS_PATTERN, max_length=60), _cursor(MarketsCursor.parse)
 ]
-Days = Annotated[int, Query(ge=1, le=3650)]
-ScoredDays = Annotated[int, Query(ge=1, le=400)]
+NewestTrades = Annotated[int, Query(ge=1, le=500, description="of how many of the newest trades")]
+Days = Annotated[int, Query(ge=1, le=3650, description="UTC days, today included")]
+SummedDays = Annotated[int, Query(ge=1, le=3650, description="climate days")]
+ScoredDays = Annotated[int, Query(ge=1, le=400, description="climate days")]
+TableFormat = Annotated[
+    Format | None, Query(alias="format", description="csv for a table; what the client accepts when it is left out")
+]
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": Problem, "content": {MEDIA_TYPE: {}}} for status in statuses}
+def _problems(*statuses: int, table: bool = False) -> dict[int | str, dict[str, Any]]:
+    """The answers besides the model: errors, and the same rows as a table."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses
+    }
+    if table:
+        found[200] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+    return found
+
+
+ERRORS = _problems(422, 503)
+TABLE = _problems(422, 503, table=True)
 
 
 def create_app(engine: Engine) -> FastAPI:
@@ -76,20 +109,25 @@ def create_app(engine: Engine) -> FastAPI:
     app = FastAPI(
         title="Milkbot analytics",
         version=release_id(),
-        openapi_url="/v1/openapi.json",
-        # Their pages load scripts from another host.
+        description="What Milkbot trades, wins and loses. Trades, results and forecasts are an hour behind. Money, "
+        "prices, counts and rates are decimal text. Times are UTC.",
+        # Its own pages load scripts from another host, and its own document has errors as application/json.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # A redirect would name an address without the proxy's prefix.
         redirect_slashes=False,
         lifespan=lifespan,
     )
+    app.router.route_class = StrictRoute
     add_problem_handlers(app)
     add_metrics(app, engine)
-    cache = AnswerCache(CACHE_SECONDS)
+    _describe(app)
+    answers = _Answers(AnswerCache(CACHE_SECONDS))
 
-    @app.get("/v1/health", response_model=Health, responses={503: {"model": Health}})
+    @app.get("/v1/health", response_model=Health, responses={503: {"model": Health}, **_problems(422)})
     async def health() -> Response:
+        """Whether the platform works: 503 without the database. Never kept by a cache."""
         found = await probe.check()
         return Response(
             found.model_dump_json(exclude_none=True),
@@ -98,36 +136,136 @@ def create_app(engine: Engine) -> FastAPI:
             headers={"Cache-Control": "no-store"},
         )
 
-    @app.get("/v1/metrics/hero", response_model=Hero, responses=_problems(503))
+    @app.get("/v1/status", response_model=PlatformStatus, responses=ERRORS)
+    async def status(request: Request) -> Response:
+        """What the trader may do and when it last worked, so that a client can say itself whether that is old."""
+        return await answers.of(request, "status", partial(read_platform, engine))
+
+    @app.get("/v1/metrics/hero", response_model=Hero, responses=ERRORS)
     async def hero(request: Request) -> Response:
-        return await cache.answer(request, "hero", partial(read_hero, engine))
+        """The figures at the top of the page."""
+        return await answers.of(request, "hero", partial(read_hero, engine))
 
-    @app.get("/v1/trades/recent", response_model=Trades, responses=_problems(422, 503))
-    async def trades(
-        request: Request, limit: Limit = 50, city: City = "", cursor: TradesCursorText | None = None
-    ) -> Response:
-        after = TradesCursor.parse(cursor) if cursor else None
-        read = partial(read_trades, engine, limit, city or None, after)
-        return await cache.answer(request, f"trades {limit} {city} {after}", read)
+    _add_lists(app, engine, answers)
+    _add_results(app, engine, answers)
 
-    @app.get("/v1/markets/recent", response_model=Markets, responses=_problems(422, 503))
-    async def markets(
-        request: Request, limit: Limit = 50, city: City = "", cursor: MarketsCursorText | None = None
-    ) -> Response:
-        after = MarketsCursor.parse(cursor) if cursor else None
-        read = partial(read_markets, engine, limit, city or None, after)
-        return await cache.answer(request, f"markets {limit} {city} {after}", read)
-
-    @app.get("/v1/forecast/today", response_model=Today, responses=_problems(422, 503))
+    @app.get("/v1/forecast/today", response_model=Today, responses=ERRORS)
     async def today(request: Request, city: City = "") -> Response:
-        return await cache.answer(request, f"today {city}", partial(read_today, engine, city or None))
+        """The newest forecast of each event that is not over, next to the market."""
+        return await answers.of(request, f"today {city}", partial(read_today, engine, city or None))
 
-    @app.get("/v1/performance/equity", response_model=Equity, responses=_problems(422, 503))
-    async def equity(request: Request, days: Days = 90) -> Response:
-        return await cache.answer(request, f"equity {days}", partial(read_equity, engine, days))
+    @app.get("/v1/forecast/skill", response_model=Skill, responses=TABLE)
+    async def skill(request: Request, days: ScoredDays = 90, kind: TableFormat = None) -> Response:
+        """Scores of every forecaster, next to the market's."""
+        return await answers.table(request, f"skill {days}", partial(read_skill, engine, days), "forecasters", kind)
 
-    @app.get("/v1/forecast/skill", response_model=Skill, responses=_problems(422, 503))
-    async def skill(request: Request, days: ScoredDays = 90) -> Response:
-        return await cache.answer(request, f"skill {days}", partial(read_skill, engine, days))
+    @app.get("/v1/dashboard/summary", response_model=Summary, responses=ERRORS)
+    async def summary(request: Request, days: Days = 90, city: City = "") -> Response:
+        """What the front page shows, in one answer."""
+        return await answers.of(request, f"summary {days} {city}", partial(read_summary, engine, days, city or None))
 
     return app
+
+
+def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
+    """Lists that are read page by page."""
+
+    @app.get("/v1/trades/recent", response_model=Trades, responses=TABLE)
+    async def trades(
+        request: Request,
+        limit: Limit = 50,
+        city: City = "",
+        cursor: TradesCursorText = None,
+        kind: TableFormat = None,
+    ) -> Response:
+        """Trades, newest first."""
+        after = TradesCursor.parse(cursor) if cursor else None
+        read = partial(read_trades, engine, limit, city or None, after)
+        return await answers.table(request, f"trades {limit} {city} {after}", read, "trades", kind)
+
+    @app.get("/v1/markets/recent", response_model=Markets, responses=TABLE)
+    async def markets(
+        request: Request,
+        limit: Limit = 50,
+        city: City = "",
+        cursor: MarketsCursorText = None,
+        kind: TableFormat = None,
+    ) -> Response:
+        """Markets that were traded, each with all its trades folded, newest climate day first."""
+        after = MarketsCursor.parse(cursor) if cursor else None
+        read = partial(read_markets, engine, limit, city or None, after)
+        return await answers.table(request, f"markets {limit} {city} {after}", read, "markets", kind)
+
+
+def _add_results(app: FastAPI, engine: Engine, answers: _Answers) -> None:
+    """Results by day, city and strategy."""
+
+    @app.get("/v1/metrics/cities", response_model=Cities, responses=TABLE)
+    async def by_city(request: Request, days: SummedDays = 90, kind: TableFormat = None) -> Response:
+        """Results by city."""
+        return await answers.table(request, f"cities {days}", partial(read_cities, engine, days), "cities", kind)
+
+    @app.get("/v1/metrics/strategies", response_model=Strategies, responses=TABLE)
+    async def by_strategy(request: Request, days: SummedDays = 90, kind: TableFormat = None) -> Response:
+        """Results by strategy."""
+        read = partial(read_strategies, engine, days)
+        return await answers.table(request, f"strategies {days}", read, "strategies", kind)
+
+    @app.get("/v1/metrics/execution", response_model=Execution, responses=ERRORS)
+    async def execution(request: Request, newest: NewestTrades = 200) -> Response:
+        """How the newest trades were executed: fees, and the market's mid afterwards."""
+        return await answers.of(request, f"execution {newest}", partial(read_execution, engine, newest))
+
+    @app.get("/v1/performance/equity", response_model=Equity, responses=TABLE)
+    async def equity(request: Request, days: Days = 90, kind: TableFormat = None) -> Response:
+        """The account by day, with at most as many points as a chart can show."""
+        return await answers.table(request, f"equity {days}", partial(read_equity, engine, days), "points", kind)
+
+    @app.get("/v1/performance/drawdown", response_model=Drawdown, responses=TABLE)
+    async def drawdown(request: Request, days: Days = 90, kind: TableFormat = None) -> Response:
+        """How far the account was below its highest value, by day, and the deepest of it."""
+        return await answers.table(request, f"drawdown {days}", partial(read_drawdown, engine, days), "points", kind)
+
+    @app.get("/v1/performance/daily", response_model=Daily, responses=TABLE)
+    async def daily(request: Request, days: Days = 90, kind: TableFormat = None) -> Response:
+        """What each day brought."""
+        return await answers.table(request, f"daily {days}", partial(read_daily, engine, days), "results", kind)
+
+
+def _describe(app: FastAPI) -> None:
+    """The document of these routes and its page: both kept for long, for they change with a release alone."""
+    kept = AnswerCache(DESCRIPTION_SECONDS)
+    document = cache(partial(description.openapi, app))
+    app.openapi = document  # type: ignore[method-assign] # FastAPI documents it as the way
+
+    @app.get("/v1/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> Response:
+        return await kept.answer(request, "openapi", lambda: json.dumps(document()).encode(), JSON)
+
+    @app.get("/v1/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        answer = await kept.answer(request, "docs", lambda: description.page(document()), "text/html; charset=utf-8")
+        answer.headers["Content-Security-Policy"] = description.POLICY
+        return answer
+
+
+class _Answers:
+    """Answers by way of the cache, as JSON or as a table."""
+
+    def __init__(self, kept: AnswerCache) -> None:
+        self._kept = kept
+
+    async def of(self, request: Request, key: str, read: Callable[[], BaseModel]) -> Response:
+        """The answer as JSON."""
+        return await self._kept.answer(request, key, lambda: read().model_dump_json().encode(), JSON)
+
+    async def table(
+        self, request: Request, key: str, read: Callable[[], BaseModel], rows: str, kind: Format | None
+    ) -> Response:
+        """The answer as JSON, or its list `rows` as CSV where the request wants that."""
+        if tables.is_wanted(request, kind):
+            found = await self._kept.answer(request, f"{key} csv", lambda: tables.of(read(), rows), tables.MEDIA_TYPE)
+        else:
+            found = await self.of(request, key, read)
+        found.headers["Vary"] = "Accept"
+        return found

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from anyio import to_thread
 from fastapi import Request, Response
-from pydantic import BaseModel
 
 from milkbot.serving import etag_matches
 
@@ -33,19 +32,18 @@ class AnswerCache:
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
-    async def answer(self, request: Request, key: str, compute: Callable[[], BaseModel]) -> Response:
+    async def answer(self, request: Request, key: str, compute: Callable[[], bytes], media_type: str) -> Response:
         """The answer with its ETag, or 304 when the request names that. `compute` runs in a thread, once at a time."""
         entry = self._entry(key)
         async with entry.lock:
             if self._clock() >= entry.expires:
-                computed = await to_thread.run_sync(compute)
-                entry.body = computed.model_dump_json().encode()
+                entry.body = await to_thread.run_sync(compute)
                 entry.etag = f'"{hashlib.sha256(entry.body).hexdigest()[:32]}"'
                 entry.expires = self._clock() + self._seconds
         headers = {"ETag": entry.etag, "Cache-Control": f"public, max-age={self._seconds}"}
         if etag_matches(request.headers.get("If-None-Match", ""), entry.etag):
             return Response(status_code=304, headers=headers)
-        return Response(entry.body, media_type="application/json", headers=headers)
+        return Response(entry.body, media_type=media_type, headers=headers)
 
     def _entry(self, key: str) -> _Entry:
         entry = self._entries.setdefault(key, _Entry())

@@ -17,6 +17,7 @@ from milkbot.analytics.service.schemas import (
     EquityPoint,
     ForecasterSkill,
     Hero,
+    PlatformStatus,
     Skill,
     Trade,
     Trades,
@@ -25,6 +26,8 @@ from milkbot.analytics.touched import PUBLIC_CUTOFF
 from milkbot.db.session import Bind, transaction
 from milkbot.domain.cities import Extreme, series_of
 from milkbot.domain.modes import TradingMode
+from milkbot.domain.trading_state import TradingState
+from milkbot.limits import limits_path, read_limits
 
 DELAY = timedelta(minutes=60)
 DELAY_MINUTES = DELAY // timedelta(minutes=1)
@@ -69,11 +72,26 @@ FROM analytics.v_public_trades
 WHERE trading_mode = :mode{city}{until} LIMIT :limit OFFSET :shown
 """
 
+MOST_DAYS = 366
+RUNS = 90
+"""A chart of 361 points is no wider than a screen; the rule is told in the schema of the curve."""
 _EQUITY = text(
     """
+    WITH span AS (
+        SELECT date, starting_equity, ending_equity, daily_pnl, cumulative_pnl, drawdown, drawdown_pct, high_water_mark,
+            count(*) OVER () AS days, row_number() OVER (ORDER BY date) AS number,
+            ntile(:runs) OVER (ORDER BY date) AS run
+        FROM analytics.equity_curve_daily
+        WHERE trading_mode = :mode AND date > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
+    ), ranked AS (
+        SELECT *, row_number() OVER (PARTITION BY run ORDER BY ending_equity DESC, date) AS highest,
+            row_number() OVER (PARTITION BY run ORDER BY ending_equity, date) AS lowest,
+            row_number() OVER (PARTITION BY run ORDER BY drawdown_pct DESC, date) AS deepest,
+            row_number() OVER (PARTITION BY run ORDER BY date DESC) AS last
+        FROM span
+    )
     SELECT date, starting_equity, ending_equity, daily_pnl, cumulative_pnl, drawdown, drawdown_pct, high_water_mark
-    FROM analytics.equity_curve_daily
-    WHERE trading_mode = :mode AND date > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
+    FROM ranked WHERE days <= :most OR number = 1 OR highest = 1 OR lowest = 1 OR deepest = 1 OR last = 1
     ORDER BY date
     """
 )
@@ -101,8 +119,9 @@ _SKILL = text(
 # Read together, so that the health check is one round trip.
 _STATUS = text(
     """
-    SELECT now() AS now, status.last_tick_finished,
+    SELECT now() AS now, status.last_tick_started, status.last_tick_finished, status.trading_mode AS mode,
         CASE WHEN status.trading_state_until <= now() THEN 'active' ELSE status.trading_state END AS trading_state,
+        status.trading_state_until, status.trading_state_since, status.trading_state_code,
         (SELECT recorded_at FROM analytics.v_current_health WHERE component_name = 'rollups') AS last_rollup
     FROM (SELECT) AS always
     LEFT JOIN (SELECT * FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS status ON true
@@ -111,27 +130,54 @@ _STATUS = text(
 
 
 def read_status(bind: Bind) -> dict[str, Any]:
-    """now, last_tick_finished, trading_state and last_rollup; the latter three are None before they happened."""
+    """now, the newest tick's mode and times, trading_state with its code and times, and last_rollup; all but the first
+    are None before they happened.
+    """
     with transaction(bind) as session:
         return dict(session.execute(_STATUS).mappings().one())
+
+
+def read_platform(bind: Bind) -> PlatformStatus:
+    """The same for the public, with the limits of this host from which on something is late."""
+    row = read_status(bind)
+    limits = read_limits(limits_path()) or {}
+    is_held = row["trading_state"] not in {None, TradingState.ACTIVE}
+    return PlatformStatus(
+        mode=row["mode"],
+        trading_state=row["trading_state"],
+        trading_state_code=row["trading_state_code"] if is_held else None,
+        trading_state_since=row["trading_state_since"] if is_held else None,
+        trading_state_until=row["trading_state_until"] if is_held else None,
+        last_tick_started=row["last_tick_started"],
+        last_tick_finished=row["last_tick_finished"],
+        last_rollup=row["last_rollup"],
+        tick_late_seconds=limits.get("tick_late_seconds"),
+        rollup_late_seconds=limits.get("rollup_late_seconds"),
+        delay_minutes=DELAY_MINUTES,
+    )
 
 
 def read_hero(bind: Bind) -> Hero:
     """The figures of the mode that ticked last."""
     with transaction(bind) as session:
         as_of, mode = as_of_and_mode(session)
-        row = session.execute(text(_HERO), {"mode": mode, "as_of": as_of}).one()
-    decided = (row.wins or 0) + (row.losses or 0)
+        row = session.execute(text(_HERO), {"mode": mode, "as_of": as_of}).mappings().one()
     return Hero(
         mode=mode,
-        total_pnl=row.total_pnl or Decimal(0),
-        win_rate=(Decimal(row.wins) / decided).quantize(Decimal("0.0001")) if decided else None,
-        trades_today=row.trades_today,
-        active_positions=row.active_positions,
-        unrealized_pnl=row.unrealized_pnl,
-        unpriced_positions=row.unpriced_positions,
+        total_pnl=row["total_pnl"] or Decimal(0),
+        win_rate=win_rate(row),
+        trades_today=row["trades_today"],
+        active_positions=row["active_positions"],
+        unrealized_pnl=row["unrealized_pnl"],
+        unpriced_positions=row["unpriced_positions"],
         as_of=as_of,
     )
+
+
+def win_rate(row: RowMapping) -> Decimal | None:
+    """What of the decided markets was won, by the sums `wins` and `losses`; None before the first."""
+    decided = (row["wins"] or 0) + (row["losses"] or 0)
+    return (Decimal(row["wins"]) / decided).quantize(Decimal("0.0001")) if decided else None
 
 
 def read_trades(bind: Bind, limit: int, city: str | None, after: TradesCursor | None = None) -> Trades:
@@ -165,10 +211,10 @@ def measure_of(ticker: str) -> Extreme | None:
 
 
 def read_equity(bind: Bind, days: int) -> Equity:
-    """The curve of the last `days` UTC days, today included."""
+    """The curve of the last `days` UTC days, today included; of more than MOST_DAYS the days that a chart can show."""
     with transaction(bind) as session:
         as_of, mode = as_of_and_mode(session)
-        found = session.execute(_EQUITY, {"mode": mode, "days": days}).all()
+        found = session.execute(_EQUITY, {"mode": mode, "days": days, "runs": RUNS, "most": MOST_DAYS}).all()
     return Equity(mode=mode, as_of=as_of, points=[EquityPoint.model_validate(row) for row in found])
 
 

@@ -72,6 +72,31 @@ class Health(Answer):
     components: Components
 
 
+class PlatformStatus(Answer):
+    """What the trader may do, and when it last worked. All of it is of now, without delay; null is not yet, or nothing.
+
+    A client compares the times with its own clock: an answer that came from a cache says nothing of now.
+    """
+
+    mode: TradingMode | None = Field(description="of the newest tick; null before the first")
+    trading_state: TradingState | None = Field(
+        description="active trades, reducing only lowers risk, halted only cancels and reconciles"
+    )
+    trading_state_code: str | None = Field(
+        description="why it is not active: the breaker that tripped, reconciliation, or operator; null while active, "
+        "and for an hour where a loss limit tripped",
+        examples=["daily_loss"],
+    )
+    trading_state_since: datetime | None = Field(description="to the minute; null while active")
+    trading_state_until: datetime | None = Field(description="null while active, and where only a person ends it")
+    last_tick_started: datetime | None
+    last_tick_finished: datetime | None
+    last_rollup: datetime | None = Field(description="when the figures were last computed")
+    tick_late_seconds: float | None = Field(description="a last_tick_finished older than this is late; null is never")
+    rollup_late_seconds: float | None = Field(description="a last_rollup older than this is late; null is never")
+    delay_minutes: int = Field(description="how far trades, results and forecasts are behind")
+
+
 class Hero(Answer):
     """The figures at the top, as they stood at `as_of`. `mode` is null before the first tick."""
 
@@ -134,6 +159,12 @@ class Trades(Answer):
     next_cursor: str | None = Field(default=None, description="`cursor` of the next page; null on the last one")
 
 
+THINNED = (
+    "a span of more than 366 days with a result is divided into 90 runs of days; of each run the days with the highest "
+    "and the lowest equity, the deepest drawdown, and the last one remain, and the first of all: at most 361 points"
+)
+
+
 class EquityPoint(Answer):
     """The account at the end of a UTC day."""
 
@@ -148,11 +179,13 @@ class EquityPoint(Answer):
 
 
 class Equity(Answer):
-    """The equity curve, oldest first. Days without a result have no point."""
+    """The equity curve, oldest first. Days without a result have no point. It is what is realized: the open positions
+    are in unrealized_pnl of the hero figures.
+    """
 
     mode: TradingMode | None
     as_of: datetime
-    points: list[EquityPoint]
+    points: list[EquityPoint] = Field(description=THINNED)
 
 
 Score = Annotated[float, Field(description="lower is better")]
