@@ -21,7 +21,7 @@ COMMANDS = {
     "invariants": "milkbot.cli.audit:ask_invariants",
     "halt": "milkbot.cli.control:halt",
     "resume": "milkbot.cli.control:resume",
-    "cancel-all": "milkbot.cli.cancel:cancel_all",
+    "cancel-all": "milkbot.cli.control:cancel_all",
     "arm-live": "milkbot.cli.arming:arm_live",
     "series": "milkbot.cli.series:series",
     "score": "milkbot.cli.score:score",

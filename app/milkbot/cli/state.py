@@ -17,12 +17,12 @@ from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.order_states import UNRESOLVED, OrderState
-from milkbot.domain.trading_state import TradingState, state_of
+from milkbot.domain.trading_state import TradingState
 from milkbot.errors import ExitCode
 from milkbot.settings import LEDGER_SETTINGS, Settings
 from milkbot.sizing.evidence import Standing
 from milkbot.trader.decide.rules import floor_of
-from milkbot.trader.reconcile.findings import allowed_by_findings, stricter
+from milkbot.trader.reconcile.findings import allowed_now
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Check = Annotated[bool, typer.Option("--check", help="Exit 77 unless trading is active.")]
@@ -42,12 +42,9 @@ def state(check: Check = False, as_json: Json = False) -> None:
 def _rows(session: Session, settings: Settings) -> list[tuple[Cell, ...]]:
     mode, now = settings.trading_mode, SystemClock().now()
     in_force = holds.holds(session, mode, now)
-    by_findings, _ = allowed_by_findings(session, mode)
-    # A state that a restore or an earlier release wrote is a hold only once a tick has adopted it.
     record = state_rows.current_state(session, mode)
-    written = record.at(now) if record else TradingState.ACTIVE
-    allowed = stricter(stricter(state_of(in_force, now), by_findings), written)
-    rows: list[tuple[Cell, ...]] = [("state", allowed, record.since if record else None, None, None, None)]
+    since = record.since if record else None
+    rows: list[tuple[Cell, ...]] = [("state", allowed_now(session, mode, now), since, None, None, None)]
     rows += [(f"hold {hold.id}", hold.effect, hold.since, hold.until, hold.source, hold.reason) for hold in in_force]
     rows += [
         (f"finding {row.id}", row.effect, row.opened_at, None, row.kind, row.message)

@@ -6,17 +6,14 @@ from typing import Annotated
 
 import typer
 
-from milkbot.cli.actor import acting_user
 from milkbot.cli.context import open_database, settings_of_host
+from milkbot.cli.control import Reason, acting_here
 from milkbot.cli.tables import show
+from milkbot.control.terms import accept_terms
 from milkbot.db import terms as rows
-from milkbot.db import ticks
 from milkbot.db.session import transaction
-from milkbot.domain.clock import SystemClock
-from milkbot.errors import MilkbotError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is stored and shown.")]
 Fingerprints = Annotated[list[str], typer.Argument(help="What is accepted, as `milkbot terms list` shows it.")]
 
 terms = typer.Typer(help="Fees and rules that changed since they were first seen: nothing new is bought under them.")
@@ -38,18 +35,5 @@ def list_pending(as_json: Json = False) -> None:
 @terms.command()
 def accept(fingerprints: Fingerprints, reason: Reason) -> None:
     """Accept changed terms, in every series that has them: its markets are traded again from the next tick on."""
-    settings = settings_of_host("cli", quiet=True)
-    if not reason.strip():
-        raise MilkbotError("--reason is empty; say why, it is the record of this act")
-    who, now, mode = acting_user(), SystemClock().now(), settings.trading_mode
-    with open_database(settings, "terms") as engine, transaction(engine) as session:
-        pending = rows.pending(session, mode)
-        unknown = sorted(set(fingerprints) - {row.fingerprint for row in pending})
-        if unknown:
-            raise MilkbotError(f"{', '.join(unknown)} waits for no acceptance; run: milkbot terms list")
-        chosen = [row for row in pending if row.fingerprint in fingerprints]
-        rows.accept(session, chosen, by=who, at=now, note=reason)
-        names = ", ".join(f"{row.series_ticker} {row.kind} ({row.fingerprint})" for row in chosen)
-        values = {"event_type": "operator", "severity": "info", "event_time": now}
-        ticks.save_risk_event(session, trading_mode=mode, message=f"{who} accepted {names}: {reason}", **values)
-    typer.echo(f"accepted: {names}")
+    with acting_here(settings_of_host("cli", quiet=True), "terms") as acting:
+        accept_terms(acting, fingerprints, reason)

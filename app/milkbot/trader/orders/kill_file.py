@@ -29,6 +29,16 @@ def found(path: Path) -> str | None:
     return f"the kill file {path} exists"
 
 
+def write(path: Path, words: str) -> None:
+    """Put it there; the words are for whoever finds it. Raises MilkbotError where that does not work."""
+    try:
+        path.write_text(words, encoding="utf-8")
+    except OSError as error:
+        raise MilkbotError(
+            f"the kill file {path} cannot be written: {error.strerror}; as root type: touch {path}"
+        ) from None
+
+
 def obey(engine: Engine, venue: KalshiClient, settings: Settings, resting: Sequence[VenueOrder], now: datetime) -> int:
     """While the file is there, leave no resting order on the account, manual orders included.
 

@@ -11,9 +11,9 @@ import structlog
 from sqlalchemy.orm import Session
 
 from milkbot.db import findings as rows
-from milkbot.db import holds, ticks
+from milkbot.db import holds, state, ticks
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.trading_state import Effect, TradingState
+from milkbot.domain.trading_state import Effect, TradingState, state_of
 from milkbot.trader.tickers import parse_ticker
 
 log = structlog.get_logger(__name__)
@@ -126,6 +126,17 @@ def allowed_by_findings(session: Session, mode: TradingMode) -> tuple[TradingSta
 def stricter(one: TradingState, other: TradingState) -> TradingState:
     """The state of the two that leaves less."""
     return max(one, other, key=_STRENGTH.__getitem__)
+
+
+def allowed_now(session: Session, mode: TradingMode, now: datetime) -> TradingState:
+    """What holds, open findings and the written state leave to the trader together.
+
+    A state that a restore or an earlier release wrote is a hold only once a tick has adopted it.
+    """
+    by_findings, _ = allowed_by_findings(session, mode)
+    record = state.current_state(session, mode)
+    written = record.at(now) if record else TradingState.ACTIVE
+    return stricter(stricter(state_of(holds.holds(session, mode, now), now), by_findings), written)
 
 
 def blocked_events(session: Session, mode: TradingMode) -> frozenset[str]:
