@@ -28,6 +28,7 @@ COMMANDS = {
     "skill": "milkbot.cli.skill:skill",
     "forecaster": "milkbot.cli.forecaster:forecaster",
     "terms": "milkbot.cli.terms:terms",
+    "operator": "milkbot.cli.operator:operator",
     "simulate": "milkbot.simulator.cli:simulate",
     "history": "milkbot.cli.history:history",
     "replay": "milkbot.cli.history:replay",

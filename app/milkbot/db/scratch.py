@@ -20,7 +20,9 @@ from milkbot.db.session import DatabaseAddress
 from milkbot.errors import MilkbotError
 
 OWNER = "milkbot"
-ROLES = (OWNER, "milkbot_trader", "milkbot_rollups", "milkbot_api")
+READER = "milkbot_operator"
+"""Reads everything, by PostgreSQL's own role pg_read_all_data; it is given nothing by the migrations."""
+ROLES = (OWNER, "milkbot_trader", "milkbot_rollups", "milkbot_api", READER)
 PORT = 5432
 # pg_ctl's own minute is too short for a machine that is busy.
 _WAIT = ("-w", "-t", "3600")
@@ -111,6 +113,7 @@ def _make_roles(socket_directory: Path) -> None:
     with engine.connect() as connection:
         for role in ROLES:
             connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        connection.execute(text(f"GRANT pg_read_all_data TO {READER}"))
     engine.dispose()
 
 
