@@ -7,7 +7,10 @@ from testinfra.host import Host
 
 PUBLIC_PORTS = {22, 80, 443}
 LOCAL_PORTS = {5432, 8000, 8501}
-UNITS = ("milkbot-analytics", "milkbot-dashboard", "milkbot-trader", "milkbot-rollups")
+UNITS = (
+    *("milkbot-analytics", "milkbot-dashboard", "milkbot-trader", "milkbot-rollups"),
+    *("milkbot-operator", "milkbot-act@one"),
+)
 
 
 def _listening(host: Host) -> dict[str, set[int]]:

@@ -40,6 +40,7 @@ EXPECTED: dict[str, Any] = {
     "home": "/opt/milkbot",
     "domain": "milkbot.test",
     "postgres_version": 15,
+    "operators": [],
     "free_gb": 5,
 }
 
@@ -204,12 +205,19 @@ def test_the_user_that_ansible_logs_in_as_is_no_service_account() -> None:
     assert problem.startswith("ansible_user = milkbot: that account is a service's")
 
 
+def test_an_operator_without_a_login_is_refused() -> None:
+    alice = {"name": "alice", "home": "/home/alice", "shell": "/bin/bash"}
+    (problem,) = _judge({"accounts": [alice]}, operators=["alice", "bob"])
+    assert problem.startswith("systemd_operators = bob: there is no such login on the host")
+
+
 def test_every_service_account_is_checked() -> None:
     every = {"simulator_enabled": True, "systemd_record_enabled": True}
     accounts = {entry["name"]: entry["home"] for entry in evaluate("_user_accounts", **every)}
     assert accounts == evaluate("milkbot_accounts")
     users = [evaluate(name) for name in ("milkbot_user", "milkbot_analytics_user", "milkbot_dashboard_user")]
-    assert [entry["name"] for entry in evaluate("_user_accounts", simulator_enabled=False)] == users
+    off = {"simulator_enabled": False, "systemd_operator_enabled": False}
+    assert [entry["name"] for entry in evaluate("_user_accounts", **off)] == users
 
 
 def _read(top: Path, **given: Any) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def test_only_the_named_roles_may_connect_to_the_database() -> None:
     assert [rule[:3] for rule in rules] == [
         ["local", "all", "postgres"],
         ["local", "milkbot_restore_new", "milkbot"],
-        ["local", "milkbot", "milkbot,milkbot_trader,milkbot_rollups,milkbot_api"],
+        ["local", "milkbot", "milkbot,milkbot_trader,milkbot_rollups,milkbot_api,milkbot_operator"],
         ["host", "milkbot", "milkbot"],
         ["host", "milkbot", "milkbot"],
     ]
@@ -72,6 +72,7 @@ def test_each_system_user_maps_to_its_own_roles() -> None:
         ["milkbot", "milkbot_rollups"],
         ["milkbot", "milkbot_trader"],
         ["milkbot-analytics", "milkbot_api"],
+        ["milkbot-operator", "milkbot_operator"],
     ]
 
 

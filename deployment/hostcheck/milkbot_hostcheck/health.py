@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import json
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -14,6 +15,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 from milkbot_hostcheck.alerting import alerts, memory, message, ping, tell
@@ -24,6 +26,7 @@ from milkbot_hostcheck.checks.deploys import lock_age, lock_holder
 from milkbot_hostcheck.collect import of_the_health_check
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.host import Host, live_release
+from milkbot_hostcheck.paths import HEALTH_RESULT, OPERATOR_GROUP
 from milkbot_hostcheck.row import Row, State, worst
 from milkbot_hostcheck.settings import Channels, Settings, SettingsError, read, read_channels
 
@@ -89,6 +92,7 @@ def _run(options: argparse.Namespace) -> int:
     rows = [row for found in checks.values() for row in found]
     _show(host, rows, options)
     if options.alert:
+        _leave(host, rows, HEALTH_RESULT)
         _alert(host, checks, rows)
     return _CODES[worst(rows)]
 
@@ -103,13 +107,31 @@ def _alone() -> bool:
     return True
 
 
+def _result(host: Host, rows: Sequence[Row], shown: Sequence[Row]) -> str:
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(host.now))
+    known = {"at": at, "host": socket.gethostname(), "release": host.release, "result": worst(list(rows)).value}
+    return json.dumps({**known, "rows": [row.as_json() for row in shown]}, ensure_ascii=False)
+
+
+def _leave(host: Host, rows: Sequence[Row], path: Path) -> None:
+    """Leave the result for the operator's page, where there is one: it may not look at the host itself."""
+    if not path.parent.is_dir():
+        return
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_text(_result(host, rows, rows), encoding="utf-8")
+        new.chmod(0o640)
+        shutil.chown(new, "root", OPERATOR_GROUP)
+        new.replace(path)
+    except (OSError, LookupError) as error:
+        complain(f"the operator's page gets no result: {error}")
+
+
 def _show(host: Host, rows: Sequence[Row], options: argparse.Namespace) -> None:
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(host.now))
     shown = [row for row in rows if row.state is not State.OK or not options.quiet]
-    result = worst(list(rows))
     if options.json:
-        known = {"at": at, "host": socket.gethostname(), "release": host.release, "result": result.value}
-        lines = [json.dumps({**known, "rows": [row.as_json() for row in shown]}, ensure_ascii=False)]
+        lines = [_result(host, rows, shown)]
     else:
         lines = [row.line() for row in shown]
         for state in (State.WARN, State.FAIL):

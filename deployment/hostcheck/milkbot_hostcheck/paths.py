@@ -16,6 +16,9 @@ BACKUP_KINDS = ("daily", "weekly", "monthly", "pre-deploy")
 BACKUP_STATE = Path("/var/lib/milkbot-backup")
 RECORD = Path("/var/lib/milkbot-record")
 RESERVE = BACKUPS / ".reserve"
+# The operator's page reads it; the sockets of that page make the directory.
+HEALTH_RESULT = Path("/run/milkbot-operator/health.json")
+OPERATOR_GROUP = "milkbot-operator"
 NGINX_SITE = Path("/etc/nginx/sites-available/milkbot.conf")
 
 SERVICES = ["milkbot-analytics.service", "milkbot-dashboard.service"]

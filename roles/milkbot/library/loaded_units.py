@@ -28,7 +28,9 @@ description:
   - Drop-ins that no role wrote are named in C(overrides), and left.
 options:
   units:
-    description: C(name), and C(reads), the files that it reads when it starts.
+    description: >-
+      C(name), and C(reads), the files that it reads when it starts. With C(on_demand) something else starts it, and
+      here it is only restarted.
     type: list
     elements: dict
     default: []
@@ -71,8 +73,10 @@ def look(names: list[str]) -> dict[str, dict[str, str]]:
     return dict(zip(names, units(systemctl(*SHOW[1:], *names)), strict=True)) if names else {}
 
 
-def due(known: dict[str, str], reads: list[str], rewritten: set[str]) -> str:
+def due(known: dict[str, str], reads: list[str], rewritten: set[str], *, on_demand: bool = False) -> str:
     """What has to be done with a unit that shall run; empty when nothing has."""
+    if on_demand and known["ActiveState"] not in _RUNS:
+        return ""
     files = [*own_files(known), *reads]
     new = {*unread(files, moment(known["InactiveExitTimestamp"])), *rewritten.intersection(files)}
     words = []
@@ -80,7 +84,7 @@ def due(known: dict[str, str], reads: list[str], rewritten: set[str]) -> str:
         words.append("started")
     elif new:
         words.append(f"restarted for {', '.join(sorted(new))}")
-    if known["UnitFileState"] not in _AT_BOOT:
+    if known["UnitFileState"] not in _AT_BOOT and not on_demand:
         words.append("enabled")
     return " and ".join(words)
 
@@ -109,6 +113,7 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "reads": {"type": "list", "elements": "path", "default": []},
+                    "on_demand": {"type": "bool", "default": False},
                 },
             },
             "read_only": {"type": "list", "elements": "str", "default": []},
@@ -119,6 +124,7 @@ def main() -> None:
     )
     asked: dict[str, Any] = module.params
     reads = {entry["name"]: entry["reads"] for entry in asked["units"]}
+    on_demand = {entry["name"] for entry in asked["units"] if entry["on_demand"]}
     names = [*reads, *asked["read_only"], *asked["stopped"]]
     rewritten = set(asked["rewritten"])
     done: dict[str, str] = {}
@@ -129,7 +135,9 @@ def main() -> None:
         if stale and not module.check_mode:
             systemctl("daemon-reload")
             known = look(names)
-        done |= {name: what for name, files in reads.items() if (what := due(known[name], files, rewritten))}
+        for name, files in reads.items():
+            if what := due(known[name], files, rewritten, on_demand=name in on_demand):
+                done[name] = what
         done |= {name: _STOPPED for name in asked["stopped"] if runs(known[name])}
         if not module.check_mode:
             for name, what in done.items():

@@ -28,6 +28,8 @@ def _accounts(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator
     homes: Mapping[str, str] = expected["accounts"]
     for account in [] if _known(found) else found["accounts"]:
         name, home, shell = account["name"], account["home"], account["shell"]
+        if name not in homes:
+            continue
         fix = f"the platform runs as {name}: give yours another name (usermod --login), or take another machine"
         if shell not in _NO_LOGIN:
             yield _problem(f"account {name}", f"can log in ({shell})", fix)
@@ -36,6 +38,13 @@ def _accounts(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator
     if expected["login"] in homes:
         fix = "that account is a service's, which may not log in: let Ansible connect as another user with sudo"
         yield _problem("ansible_user", expected["login"], fix)
+    there = {account["name"] for account in found["accounts"]}
+    for name in expected["operators"]:
+        if name not in there:
+            fix = "there is no such login on the host: make it first (adduser), or leave it out"
+            yield _problem("systemd_operators", name, fix)
+        elif name in homes:
+            yield _problem("systemd_operators", name, "that account is a service's, which may not log in: leave it out")
 
 
 def _known(found: Mapping[str, Any]) -> bool:

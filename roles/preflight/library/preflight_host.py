@@ -41,6 +41,9 @@ _UNITS = (
     "milkbot-rollups",
     "milkbot-record",
     "milkbot-simulator",
+    "milkbot-operator",
+    "milkbot-act",
+    "milkbot-act@",
 )
 _LISTEN = "0A"
 # Of dpkg's own file, in which every package is.
