@@ -113,11 +113,11 @@ def page(runs: list[dict[str, Any]]) -> str:
     worlds = len(ours)
     return document(
         "Thirty simulated days, two forecasters",
-        f"<p>The same loop, the same {worlds} simulated worlds, {BALANCE} dollars each, a tick an hour, "
+        f"<p>The same loop, the same simulated market{'s' if worlds > 1 else ''}, {BALANCE} dollars, a tick an hour, "
         f"{ours[0]['begins'][:10]} to {ours[0]['ends'][:10]}. Only the settings differ.</p>"
         + figure(
             "Equity, dollars",
-            "Cash, and positions at the exchange's marks, after every tick. One line a world.",
+            "Cash, and positions at the exchange's marks, after every tick.",
             legend + plot,
         )
         + table(
@@ -152,28 +152,35 @@ def _meaning(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> str:
     bought = sum(run["bought"] for run in theirs)
     claimed = _CENTS * sum(run["claimed"] * run["bought"] for run in theirs if run["bought"]) / bought
     realised = _CENTS * sum(run["profit"] for run in theirs) / bought
-    low, high = min(run["profit"] for run in theirs), max(run["profit"] for run in theirs)
     reasons = "".join(f"<li>{name}: {count:,}</li>" for name, count in decided.most_common(6))
     least, asked = (_CENTS * float(mine[0]["least_edge"]) for mine in (ours, theirs))
     default, demonstration = ours[0]["forecaster"], theirs[0]["forecaster"]
     return f"""
-<h2>The default: {fills} fills, and that is what it is for</h2>
-<p>{default} begins at the market's own mid and moves it a little. Its largest edge after the fee was
-{_CENTS * largest:.1f} cents a contract, and it asks for {least:.0f}: below that nothing was shown to pay on recorded
-days. It stored {decided.total():,} decisions, each with its reason:</p>
+<h2>The default: {fills} fills</h2>
+<p>To trade nothing, or hardly anything, is its intended result. {default} begins at the market's own mid and moves it
+a little. Its largest edge after the fee was {_CENTS * largest:.1f} cents a contract, and it asks for {least:.0f}: below
+that nothing was shown to pay on recorded days. It stored {decided.total():,} decisions, each with its reason:</p>
 <ul>{reasons}</ul>
 <p>So its line is flat. It pays no fee and no spread, and its forecasts are scored each day all the same.</p>
 <h2>The demonstration: it claims {claimed:+.1f} cents a contract, and gets {realised:+.1f}</h2>
 <p>{demonstration} trades wherever a plain Normal around the weather service's forecast disagrees with the market by
 {asked:.0f} cents. The simulated market knows more than that forecast, as the recorded one does. Where they disagree
 the market is mostly right, so the edge that is claimed does not come.</p>
-<p>Over {len(theirs)} worlds its profit lay between {low:+.2f} and {high:+.2f} dollars, mean
-{statistics.mean(run["profit"] for run in theirs):+.2f}. Its positions are few and large, and those of a day settle
-together: one curve may end anywhere. Read the two edges, not the curve.</p>
+<p>{_spread([run["profit"] for run in theirs])} Its positions are large, and those of a day settle together:
+one curve may end anywhere. Read the two edges, not the curve. The breakers for losses stopped it more than once; as in
+bin/up, each hold was ended the next morning, which no operator should do.</p>
 <h2>What it does not show</h2>
 <p>The market is simulated. It is made to be as hard as the recorded one, but no profit here says anything about the
 exchange. The recorded days are the measure.</p>
 """
+
+
+def _spread(profits: list[float]) -> str:
+    mean = statistics.mean(profits)
+    if len(profits) == 1:
+        return f"Its profit was {mean:+.2f} dollars."
+    ends = f"between {min(profits):+.2f} and {max(profits):+.2f} dollars, mean {mean:+.2f}"
+    return f"In {len(profits)} worlds its profit was {ends}."
 
 
 def main() -> None:
