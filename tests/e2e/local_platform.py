@@ -123,6 +123,13 @@ def write_a_month(database: TestDatabase, *, mode: str = "demo", days: int = 30)
             if ago > 1:
                 won = draw.random() < cents / 100 + 0.07
                 facts.settle(ticker, opened + timedelta(hours=18), yes=won == (side is BookSide.BID))
+    # What was forecast for New York, and what was too lately to be shown.
+    new_york = next(city for city in cities() if city.code == "NYC")
+    event = market("NYC", new_york.climate_day_at(hours_ago(1.2))).rsplit("-", 1)[0]
+    chances = {"L50": 0.02, "B50.5": 0.09, "B52.5": 0.34, "B54.5": 0.38, "B56.5": 0.14, "T57": 0.03}
+    seen = {"forecast_high_f": 54, "observed_max_f": 51.1}
+    facts.forecast(event, hours_ago(1.2), chances, weather=seen)
+    facts.forecast(event, hours_ago(0.5), dict.fromkeys(chances, 1 / 6), weather=seen | {"forecast_high_f": 66})
     facts.fill(market("DEN", today.date(), "T46"), hours_ago(0.4), count="11")
     facts.tick(hours_ago(0.02), finished=hours_ago(0.01), outcome="ok")
     run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal("992.10"))

@@ -51,6 +51,36 @@ def test_overview_is_whole_without_javascript(platform: Platform, browser: Brows
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("path", "heading"), [("/city/NYC", "New York"), ("/skill", "Is it any good?")])
+def test_other_pages_are_shown_and_fit(
+    platform: Platform,
+    browser: Browser,
+    screenshots: Path,
+    path: str,
+    heading: str,
+    window: tuple[int, int],
+    scheme: str,
+) -> None:
+    with visiting(browser, platform.dashboard.url + path, window=window, scheme=scheme) as visit:
+        expect(visit.page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+        expect(visit.page.get_by_text("DEMO", exact=True)).to_be_visible()
+        visit.expect_to_fit()
+        visit.expect_to_be_accessible()
+        visit.expect_no_complaint()
+        name = path.strip("/").replace("/", "-")
+        visit.shot(screenshots, f"{name}-{'phone' if window == PHONE else 'desktop'}-{scheme}")
+
+
+def test_a_city_shows_the_forecast_of_an_hour_ago_and_no_newer_one(platform: Platform, browser: Browser) -> None:
+    with visiting(browser, f"{platform.dashboard.url}/city/NYC", javascript=False) as visit:
+        expect(visit.page.get_by_text("Forecast 54")).to_be_visible()
+        expect(visit.page.get_by_role("row", name="54 or 55 °F")).to_contain_text("38 %")
+        expect(visit.page.get_by_role("row", name="49 °F or less")).to_contain_text("no longer possible")
+        expect(visit.page.get_by_text("66")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_explorer_shows_chart_and_old_trades(
     platform: Platform, browser: Browser, screenshots: Path, window: tuple[int, int], scheme: str
 ) -> None:
@@ -147,10 +177,10 @@ def test_page_says_that_its_own_server_is_gone_and_recovers_with_it(
 def test_an_answer_that_a_proxy_keeps_is_said_to_be_old(platform: Platform, browser: Browser) -> None:
     with visiting(browser, platform.dashboard.url) as visit:
         visit.expect_overview()
-        visit.page.route("**/", _made_an_hour_ago)
+        visit.page.route("**/", _made_hours_ago)
         gone = visit.page.get_by_role("alert")
         expect(gone).to_contain_text("The page's server does not answer", timeout=PATIENCE_MS)
-        expect(gone).to_contain_text("60 min ago")
+        expect(gone).to_contain_text("(3 h ago)")
         expect(visit.page.get_by_text("Running")).not_to_be_visible()
 
 
@@ -194,7 +224,7 @@ def _with_another_heading(route: Route) -> None:
     route.fulfill(response=answer, body=body)
 
 
-def _made_an_hour_ago(route: Route) -> None:
+def _made_hours_ago(route: Route) -> None:
     answer = route.fetch(headers={**route.request.headers, "if-none-match": ""})
-    made = datetime.now(UTC) - timedelta(hours=1)
+    made = datetime.now(UTC) - timedelta(hours=3.1)
     route.fulfill(response=answer, headers={**answer.headers, "x-milkbot-made": made.isoformat()})

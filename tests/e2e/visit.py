@@ -96,8 +96,8 @@ class Visit:
             "(document.querySelector('.stMain') || document.documentElement).scrollWidth - window.innerWidth"
         )
         assert width <= 0, f"the page is {width} pixels too wide"
-        table = self.page.locator(".mb-scroll").first
-        assert table.evaluate("part => part.scrollWidth <= part.clientWidth"), "the table must be scrolled sideways"
+        for table in self.page.locator(".mb-scroll").all():
+            assert table.evaluate("part => part.scrollWidth <= part.clientWidth"), "a table must be scrolled sideways"
 
     def shot(self, directory: Path, name: str) -> None:
         """Save what is seen."""

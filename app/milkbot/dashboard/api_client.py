@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from milkbot.analytics.service.schemas import Equity, Health, Hero, Trades
+from milkbot.analytics.service.market_schemas import Markets, Today
+from milkbot.analytics.service.schemas import Equity, Health, Hero, Skill, Trades
 from milkbot.errors import MilkbotError
 from milkbot.http import HttpSession, TransportError
 
@@ -36,6 +37,18 @@ class AnalyticsApi:
     def equity(self, days: int) -> Equity:
         """The equity curve of the last days."""
         return self._get("/v1/performance/equity", {"days": days}, Equity)
+
+    def markets(self, city: str, limit: int) -> Markets:
+        """The newest markets of a city that were traded, each folded to one row."""
+        return self._get("/v1/markets/recent", {"limit": limit, "city": city}, Markets)
+
+    def today(self, city: str | None = None) -> Today:
+        """The newest public forecasts of the days that are not over, of one city or of all."""
+        return self._get("/v1/forecast/today", {"city": city} if city else {}, Today)
+
+    def skill(self, days: int) -> Skill:
+        """The scores of all forecasters over the last days."""
+        return self._get("/v1/forecast/skill", {"days": days}, Skill)
 
     def health(self) -> Health:
         """The platform's health; a platform that is down says so in an answer too."""

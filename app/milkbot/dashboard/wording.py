@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from html import escape
+from zoneinfo import ZoneInfo
 
-from milkbot.domain.cities import City, cities, series_of
+from milkbot.analytics.service.schemas import Striking
+from milkbot.domain.cities import City, cities
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import Leg
@@ -95,21 +98,25 @@ def city_name(code: str) -> str:
     return city.name if city else code
 
 
-def extreme_name(ticker: str) -> str:
-    """The extreme that a market's series settles on, "high" or "low"; "temperature" for an unknown series."""
-    try:
-        return str(series_of(ticker.partition("-")[0]).extreme)
-    except KeyError:
-        return "temperature"
+def zone_name(city: City) -> str:
+    """The name of a city's standard time, which its climate days keep all year: EST."""
+    return str(datetime(2026, 1, 15, tzinfo=ZoneInfo(city.time_zone)).tzname())
 
 
-def strike_of_ticker(ticker: str) -> Strike | None:
-    """The two degrees of a bracket in a ticker (B60.5). None for an outer one: a ticker does not say its direction."""
-    strike = ticker.rsplit("-", 1)[-1]
-    if strike.startswith("B") and strike.endswith(".5"):
-        lower = int(strike[1:-2])
-        return Strike(StrikeType.BETWEEN, lower, lower + 1)
-    return None
+def city_time(city: City, moment: datetime) -> str:
+    """A moment by the city's clocks: 10:46 EST."""
+    return f"{moment.astimezone(ZoneInfo(city.time_zone)):%H:%M %Z}"
+
+
+def strike_of(market: Striking) -> Strike | None:
+    """The strike of a market in an answer; None where the API does not know it.
+
+    Of a bracket with two ends the ticker says enough (B60.5); of an outer one it does not say the direction.
+    """
+    if market.strike_type is not None:
+        return Strike(market.strike_type, market.floor_strike, market.cap_strike)
+    inner = re.fullmatch(r".*-B(-?\d+)[.]5", market.ticker)
+    return Strike(StrikeType.BETWEEN, int(inner[1]), int(inner[1]) + 1) if inner else None
 
 
 def degrees(strike: Strike, leg: Leg = Leg.YES) -> str:
@@ -132,11 +139,21 @@ def celsius(strike: Strike) -> str:
     return f"above {shown[0]} °C" if strike.cap is None else f"{shown[0]} to {shown[1]} °C"
 
 
-def bracket(ticker: str, strike: Strike | None) -> str:
+def bracket(market: Striking) -> str:
     """What has to be measured for YES: "high 50 °F or more"."""
-    if strike is None:
-        return f"{extreme_name(ticker)} in an outer bracket ({ticker.rsplit('-', 1)[-1].lstrip('T')} °F)"
-    return f"{extreme_name(ticker)} {degrees(strike)}"
+    strike = strike_of(market)
+    said = degrees(strike) if strike else f"in a bracket that is not known ({market.ticker.rsplit('-', 1)[-1]})"
+    return f"{market.measure or 'temperature'} {said}"
+
+
+def chance(probability: float | None) -> str:
+    """46 % of 0.461, "<1 %" and ">99 %" where it is neither 0 nor 1; a dash for none."""
+    if probability is None:
+        return NOTHING
+    shown = round(100 * probability)
+    if shown == 0 and probability > 0:
+        return "<1 %"
+    return ">99 %" if shown == 100 and probability < 1 else f"{shown} %"
 
 
 def tone(value: Decimal | None) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from milkbot.dashboard.configured import analytics, settings, views
+from milkbot.dashboard.site.answers import PageAnswers
+from milkbot.dashboard.site.routes import site_routes
 
 AS_OF = "2026-11-20T12:00:00Z"
 POINT = {
@@ -21,7 +27,7 @@ POINT = {
     "drawdown_pct": "1.00",
     "high_water_mark": "1000.00",
 }
-TRADE = {
+TRADE: dict[str, Any] = {
     "ticker": "KXHIGHNY-26NOV20-B60.5",
     "city_code": "NYC",
     "climate_day": "2026-11-20",
@@ -34,6 +40,86 @@ TRADE = {
     "realized_pnl": None,
     "trade_time": "2026-11-20T10:00:00Z",
     "strategy_name": "normal_brackets",
+}
+STRIKE = {"measure": "high", "strike_type": "between", "floor_strike": 60, "cap_strike": 61}
+TRADE |= STRIKE
+UPPER = {"measure": "high", "strike_type": "greater", "floor_strike": 61, "cap_strike": None}
+LOWER = {"measure": "high", "strike_type": "less", "floor_strike": None, "cap_strike": 60}
+
+
+def bracket(ticker: str, strike: dict[str, Any], probability: float | None, **values: Any) -> dict[str, Any]:
+    """One market of an event, as the service answers."""
+    prices = {"yes_bid": "0.10", "yes_ask": "0.14", "mid": "0.12", "market_probability": 0.12}
+    return {"ticker": ticker, **strike, "probability": probability, **prices, "held_leg": None, "held": "0.00"} | values
+
+
+EVENT: dict[str, Any] = {
+    "event_ticker": "KXHIGHNY-26NOV20",
+    "city_code": "NYC",
+    "city_name": "New York",
+    "station": "KNYC",
+    "measure": "high",
+    "climate_day": "2026-11-20",
+    "day_ends": "2026-11-21T05:00:00Z",
+    "as_of": "2026-11-20T15:46:00Z",
+    "forecaster": "normal",
+    "version": "1",
+    "reason": None,
+    "forecast_f": 61.0,
+    "forecast_sd_f": 2.1,
+    "forecast_issued_at": None,
+    "observed_f": 60.1,
+    "current_f": 60.1,
+    "observed_at": None,
+    "weather_source": "NWS",
+    "brackets": [
+        bracket("KXHIGHNY-26NOV20-T60", LOWER, 0.002),
+        bracket("KXHIGHNY-26NOV20-B60.5", STRIKE, 0.46, market_probability=0.56, held_leg="yes", held="110.00"),
+        bracket("KXHIGHNY-26NOV20-T61", UPPER, 0.538, market_probability=0.32),
+    ],
+}
+MARKET: dict[str, Any] = {
+    "ticker": "KXHIGHNY-26NOV19-T61",
+    **UPPER,
+    "event_ticker": "KXHIGHNY-26NOV19",
+    "city_code": "NYC",
+    "climate_day": "2026-11-19",
+    "first_leg": "yes",
+    "trades": 2,
+    "bought": "10.00",
+    "sold": "0.00",
+    "held_leg": "yes",
+    "held": "10.00",
+    "cost": "1.20",
+    "fees": "0.08",
+    "first_trade_time": AS_OF,
+    "last_trade_time": AS_OF,
+    "is_open": False,
+    "result": "yes",
+    "official_value": "62.00",
+    "settled_at": AS_OF,
+    "realized_pnl": "8.72",
+    "unrealized_pnl": None,
+    "marked_at": None,
+}
+SKILL: dict[str, Any] = {
+    "forecaster": "anchored",
+    "version": "2",
+    "parameters_hash": "0" * 12,
+    "lead": "day10",
+    "days": 30,
+    "events": 412,
+    "brier": 0.1012,
+    "market_brier": 0.1031,
+    "brier_difference": -0.0019,
+    "log": 0.31,
+    "market_log": 0.32,
+    "log_difference": -0.01,
+    "rps": 0.1,
+    "market_rps": 0.1,
+    "rps_difference": 0.0,
+    "standing": "unproven",
+    "evidence_days": 30,
 }
 OK = {"status": "ok", "last_seen": AS_OF, "age_seconds": 1}
 
@@ -54,6 +140,9 @@ class Api:
         }
         self.points = [POINT]
         self.trades = [TRADE]
+        self.events = [EVENT]
+        self.markets = [MARKET]
+        self.skill = [SKILL]
         self.trading_state = "active"
         self.trader: dict[str, Any] = OK
         self.rollups: dict[str, Any] = OK
@@ -73,6 +162,19 @@ class Api:
                 "delay_minutes": 60,
                 "trades": [trade for trade in self.trades if city in {None, trade["city_code"]}],
             },
+            "/v1/forecast/today": {
+                "mode": "demo",
+                "as_of": AS_OF,
+                "delay_minutes": 60,
+                "events": [event for event in self.events if city in {None, event["city_code"]}],
+            },
+            "/v1/markets/recent": {
+                "mode": "demo",
+                "as_of": AS_OF,
+                "delay_minutes": 60,
+                "markets": [market for market in self.markets if market["city_code"] == city],
+            },
+            "/v1/forecast/skill": {"mode": "demo", "as_of": AS_OF, "days": 90, "forecasters": self.skill},
             "/v1/health": {
                 "status": "ok",
                 "release": "dev",
@@ -99,3 +201,32 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     yield answering
     for shared in (settings, analytics, views):
         shared.cache_clear()
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def plain(markup: str) -> str:
+    """What is read, on one line."""
+    return unescape(" ".join(re.sub(r"<[^>]+>", " ", markup).split()))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the answers' ages."""
+    return Clock()
+
+
+@pytest.fixture
+def site(api: Api, clock: Clock) -> Iterator[TestClient]:
+    """The site's routes alone."""
+    del api
+    app = Starlette(routes=site_routes(PageAnswers(analytics, 30, clock)))
+    with TestClient(app) as client:
+        yield client

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 from tests.patience import PATIENCE
-from tests.unit.dashboard.conftest import Api
+from tests.unit.dashboard.conftest import Api, Clock
 
 from milkbot.dashboard.configured import analytics
 from milkbot.dashboard.curve import MEASURES
@@ -27,15 +27,6 @@ def visit(api: Api) -> Callable[[], AppTest]:
 def _markup(page: AppTest) -> str:
     assert not page.exception
     return "".join(part.proto.body for part in page.get("html"))
-
-
-class Clock:
-    """A monotonic clock that a test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_visitor_sees_status_chart_and_trades(visit: Callable[[], AppTest]) -> None:

@@ -5,42 +5,23 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from tests.unit.dashboard.conftest import OK, POINT, TRADE, Api
-from tests.unit.dashboard.test_explorer import Clock
+from tests.unit.dashboard.conftest import OK, POINT, TRADE, UPPER, Api, Clock, plain
 
 from milkbot.dashboard.configured import analytics
 from milkbot.dashboard.site.answers import FRESH_SECONDS, USABLE_SECONDS, Answer, PageAnswers
 from milkbot.dashboard.site.files import address, read
 from milkbot.dashboard.site.pages import Overview
-from milkbot.dashboard.site.routes import site_routes
 from milkbot.dashboard.wording import MINUS, ago
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The clock of the answers' ages."""
-    return Clock()
-
-
-@pytest.fixture
-def site(api: Api, clock: Clock) -> Iterator[TestClient]:
-    """The site's routes alone."""
-    del api
-    app = Starlette(routes=site_routes(PageAnswers(analytics, 30, clock)))
-    with TestClient(app) as client:
-        yield client
 
 
 def _text(markup: str) -> str:
     """What is read, on one line."""
-    return " ".join(re.sub(r"<[^>]+>", " ", markup.partition("<main")[2].partition("</main>")[0]).split())
+    return plain("<main" + markup.partition("<main")[2].partition("</main>")[0])
 
 
 def test_page_shows_the_figures_of_the_api(site: TestClient) -> None:
@@ -181,6 +162,29 @@ def test_a_sale_is_said_to_be_one(api: Api, site: TestClient) -> None:
 def test_who_buys_no_reads_what_makes_it_right(api: Api, site: TestClient) -> None:
     api.trades = [{**TRADE, "side": "no", "price": "0.88"}]
     assert "bought NO, 10 at 88¢: right if it is anything but 60 or 61 °F" in site.get("/").text
+
+
+def test_an_outer_bracket_is_said_with_its_direction(api: Api, site: TestClient) -> None:
+    api.trades = [{**TRADE, "ticker": "KXHIGHNY-26NOV20-T61", **UPPER}]
+    shown = site.get("/").text
+    assert "New York, Fri 20 Nov: high 62 °F or more" in shown
+    assert "tail" not in _text(shown)
+    # The ticker is for those who ask for it.
+    assert "KXHIGHNY" not in _text(shown)
+
+
+def test_open_positions_are_priced_apart_from_the_equity(api: Api, site: TestClient) -> None:
+    api.hero |= {"unrealized_pnl": "3.20", "unpriced_positions": 1}
+    shown = site.get("/").text
+    assert "+$3.20 if sold an hour ago, 1 without a buyer" in shown
+    assert "an open position stands at what it cost" in _text(shown)
+
+
+def test_overview_says_what_is_expected_of_each_city(site: TestClient) -> None:
+    shown = site.get("/").text
+    card = plain(shown.partition('<ul class="mb-cards">')[2].partition("</li>")[0])
+    assert card == "New York 1 position High: 61 °F expected, 60.1 so far"
+    assert 'href="/city/NYC"' in shown
 
 
 def test_markup_in_an_answer_is_escaped(api: Api, site: TestClient) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
+from milkbot.analytics.service.schemas import Striking
 from milkbot.dashboard import wording
 from milkbot.dashboard.wording import MINUS
+from milkbot.domain.cities import Extreme
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.orders import Leg
 
@@ -68,17 +70,28 @@ def test_a_strike_is_said_in_whole_degrees_for_each_leg(strike: Strike, yes: str
     assert wording.celsius(strike) == celsius
 
 
+def test_a_market_says_the_extreme_and_the_degrees() -> None:
+    known = Striking(ticker="KXLOWTDEN-26NOV20-T46", measure=Extreme.LOW, strike_type=StrikeType.LESS, cap_strike=46)
+    assert wording.bracket(known) == "low 45 °F or less"
+    inner = Striking(ticker="KXHIGHNY-26NOV20-B60.5", measure=Extreme.HIGH)
+    assert wording.bracket(inner) == "high 60 or 61 °F"
+    unknown = Striking(ticker="KXHIGHROME-26NOV20-T46")
+    assert wording.bracket(unknown) == "temperature in a bracket that is not known (T46)"
+
+
+def test_a_citys_day_and_moments_are_by_its_own_clocks() -> None:
+    city = wording.city_of("NYC")
+    assert city is not None
+    assert wording.zone_name(city) == "EST"
+    assert wording.city_time(city, datetime(2026, 7, 1, 16, tzinfo=UTC)) == "12:00 EDT"
+
+
 @pytest.mark.parametrize(
-    ("ticker", "shown"),
-    [
-        ("KXHIGHNY-26NOV20-B60.5", "high 60 or 61 °F"),
-        ("KXLOWTDEN-26NOV20-B40.5", "low 40 or 41 °F"),
-        ("KXLOWTDEN-26NOV20-T46", "low in an outer bracket (46 °F)"),
-        ("KXHIGHROME-26NOV20-B60.5", "temperature 60 or 61 °F"),
-    ],
+    ("probability", "shown"),
+    [(None, "—"), (0.0, "0 %"), (0.004, "<1 %"), (0.461, "46 %"), (0.997, ">99 %"), (1.0, "100 %")],
 )
-def test_a_market_says_the_extreme_and_the_degrees(ticker: str, shown: str) -> None:
-    assert wording.bracket(ticker, wording.strike_of_ticker(ticker)) == shown
+def test_a_chance_is_never_said_to_be_certain_where_it_is_not(probability: float | None, shown: str) -> None:
+    assert wording.chance(probability) == shown
 
 
 @pytest.mark.parametrize(

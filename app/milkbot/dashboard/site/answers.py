@@ -16,7 +16,7 @@ from anyio import CapacityLimiter, to_thread
 
 from milkbot.dashboard.api_client import AnalyticsApi, ApiUnavailableError
 from milkbot.dashboard.site.drawing import version_of
-from milkbot.dashboard.site.pages import Page, draw_nothing
+from milkbot.dashboard.site.pages import Page, draw_missing, draw_nothing
 from milkbot.domain.modes import TradingMode
 
 _log = structlog.get_logger(__name__)
@@ -73,6 +73,11 @@ class PageAnswers:
             return entry.answer
         # A visitor who leaves does not end it for the others.
         return await asyncio.shield(entry.renewing)
+
+    def missing(self) -> Answer:
+        """The page that says that there is no such page."""
+        now = datetime.now(UTC)
+        return _answer(404, draw_missing(self._mode, self._refresh), now)
 
     async def _renew(self, page: Page[Any], entry: _Entry) -> Answer:
         if self._limiter is None:

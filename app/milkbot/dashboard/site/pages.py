@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, ClassVar, Generic, TypeVar
 
-from milkbot.analytics.service.schemas import EquityPoint, Trade
+from milkbot.analytics.service.market_schemas import EventForecast, Today
+from milkbot.analytics.service.schemas import EquityPoint, Hero, Trade
 from milkbot.dashboard import wording
 from milkbot.dashboard.api_client import AnalyticsApi
-from milkbot.dashboard.notices import api_away, notices
+from milkbot.dashboard.notices import Notice, api_away, notices
 from milkbot.dashboard.site.charts import line_chart
 from milkbot.dashboard.site.drawing import draw
 from milkbot.dashboard.snapshot import DEFAULT_SPAN, SPANS, Snapshot, read_snapshot
@@ -21,6 +23,7 @@ from milkbot.domain.orders import Leg
 
 CHART_HEIGHT = 300
 SHOWN_TRADES = 20
+ABOUT = "A program trades markets of daily temperatures on Kalshi, in the open."
 Answers = TypeVar("Answers")
 
 
@@ -55,7 +58,7 @@ class TradeLine:
 
 def trade_line(trade: Trade) -> TradeLine:
     """What was traded, for how much, and what came of it."""
-    strike = wording.strike_of_ticker(trade.ticker)
+    strike = wording.strike_of(trade)
     made = trade.trade_time.astimezone(UTC)
     count, worth = wording.contracts(trade.quantity), trade.quantity * trade.price
     done = "sold" if trade.action == "sell" else "bought"
@@ -74,8 +77,7 @@ def trade_line(trade: Trade) -> TradeLine:
         day=f"{made.day} {made:%b}",
         clock=f"{made:%H:%M}",
         ticker=trade.ticker,
-        market=f"{wording.city_name(trade.city_code)}, {wording.day(trade.climate_day)}: "
-        + wording.bracket(trade.ticker, strike),
+        market=f"{wording.city_name(trade.city_code)}, {wording.day(trade.climate_day)}: " + wording.bracket(trade),
         celsius=wording.celsius(strike) if strike else "",
         act=act,
         money=money,
@@ -109,13 +111,21 @@ def figures(snapshot: Snapshot) -> tuple[Figure, ...]:
         Figure("Equity", equity, f"settled results; {fall}"),
         Figure("Win rate", wording.percent(hero.win_rate), "of settled markets"),
         Figure("Trades today", f"{hero.trades_today:,}", "since midnight UTC"),
-        Figure("Active positions", f"{hero.active_positions:,}", "waiting for settlement"),
+        Figure("Active positions", f"{hero.active_positions:,}", _open_note(hero)),
     )
+
+
+def _open_note(hero: Hero) -> str:
+    """What the open positions would bring: the equity leaves it out."""
+    if not hero.active_positions:
+        return "waiting for settlement"
+    unpriced = f", {hero.unpriced_positions} without a buyer" if hero.unpriced_positions else ""
+    return f"{wording.signed_dollars(hero.unrealized_pnl)} if sold an hour ago{unpriced}"
 
 
 def _summary(snapshot: Snapshot) -> str:
     """The page in one sentence, for what shows a link to it."""
-    said = "A program trades markets of daily temperatures on Kalshi, in the open."
+    said = ABOUT
     if snapshot.mode is None:
         return said
     mode = wording.MODE_NOTES[snapshot.mode]
@@ -132,7 +142,48 @@ def curve_values(points: Sequence[EquityPoint]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview(Page[Snapshot]):
+class CityCard:
+    """A city on the overview: what is expected of the day that runs there, and what was measured."""
+
+    code: str
+    name: str
+    lines: tuple[tuple[str, str], ...]
+    positions: int
+
+
+def city_cards(today: Today) -> list[CityCard]:
+    """One card for each city of which there is a forecast, with the day that ends first."""
+    cards = []
+    for code, group in groupby(today.events, key=lambda event: event.city_code):
+        events = list(group)
+        first = min(event.climate_day for event in events)
+        shown = [event for event in events if event.climate_day == first]
+        held = sum(bracket.held_leg is not None for event in events for bracket in event.brackets)
+        lines = tuple((str(event.measure), _expected(event)) for event in shown)
+        cards.append(CityCard(code, wording.city_name(code), lines, held))
+    return cards
+
+
+def _expected(event: EventForecast) -> str:
+    expected = f"{event.forecast_f:.0f} °F expected" if event.forecast_f is not None else "no forecast"
+    return expected if event.observed_f is None else f"{expected}, {event.observed_f:.1f} so far"
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewAnswers:
+    """What the overview is drawn from."""
+
+    snapshot: Snapshot
+    today: Today
+
+    @property
+    def mode(self) -> TradingMode | None:
+        """None before the first tick."""
+        return self.snapshot.mode
+
+
+@dataclass(frozen=True, slots=True)
+class Overview(Page[OverviewAnswers]):
     """What `/` shows: figures, curve, trades. `span` and `city` are of the lists."""
 
     span: str = DEFAULT_SPAN
@@ -148,39 +199,41 @@ class Overview(Page[Snapshot]):
             city if wording.city_of(city) else "",
         )
 
-    def read(self, api: AnalyticsApi) -> Snapshot:
+    def read(self, api: AnalyticsApi) -> OverviewAnswers:
         """Ask the API. Raises ApiUnavailableError."""
-        return read_snapshot(api, self.span, self.city or None, SHOWN_TRADES)
+        return OverviewAnswers(read_snapshot(api, self.span, self.city or None, SHOWN_TRADES), api.today())
 
-    def draw(self, answers: Snapshot, *, now: datetime, away: datetime | None, refresh: int) -> str:
+    def draw(self, answers: OverviewAnswers, *, now: datetime, away: datetime | None, refresh: int) -> str:
         """The markup."""
+        shown = answers.snapshot
         return draw(
             "overview",
             now=now,
             refresh=refresh,
             mode=answers.mode,
-            summary=_summary(answers),
+            summary=_summary(shown),
             away=away,
-            notices=(api_away(away),) if away else notices(answers.health),
-            last_look=answers.health.components.trader.last_seen,
-            figures=figures(answers),
-            trades=[trade_line(trade) for trade in answers.trades],
+            notices=(api_away(away),) if away else notices(shown.health),
+            last_look=shown.health.components.trader.last_seen,
+            figures=figures(shown),
+            trades=[trade_line(trade) for trade in shown.trades],
             page=self,
             spans=list(SPANS),
-            **curve_values(answers.equity.points),
+            city_cards=city_cards(answers.today),
+            **curve_values(shown.equity.points),
         )
 
 
 def draw_nothing(mode: TradingMode | None, refresh: int) -> str:
     """The page when the API has said nothing yet that could be shown."""
+    return _without_answers("away", mode, refresh, (api_away(None),))
+
+
+def draw_missing(mode: TradingMode | None, refresh: int) -> str:
+    """The page for an address that has none."""
+    return _without_answers("missing", mode, refresh, ())
+
+
+def _without_answers(name: str, mode: TradingMode | None, refresh: int, notices: tuple[Notice, ...]) -> str:
     now = datetime.now(UTC)
-    return draw(
-        "away",
-        now=now,
-        refresh=refresh,
-        mode=mode,
-        away=now,
-        notices=(api_away(None),),
-        summary="The analytics service does not answer.",
-        last_look=None,
-    )
+    return draw(name, now=now, refresh=refresh, mode=mode, away=now, notices=notices, last_look=None, summary=ABOUT)

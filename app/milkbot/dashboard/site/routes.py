@@ -13,8 +13,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from milkbot.dashboard.site.answers import PageAnswers
+from milkbot.dashboard.site.city import CityPage
 from milkbot.dashboard.site.files import File, file, file_at
 from milkbot.dashboard.site.pages import Overview, Page
+from milkbot.dashboard.site.skill import SkillPage
+from milkbot.dashboard.wording import city_of
 from milkbot.serving import etag_matches
 
 POLICY = (
@@ -44,9 +47,10 @@ def _body(
     return Response(body, status, headers, f"{media_type}; charset=utf-8")
 
 
-def _page(answers: PageAnswers, choose: Callable[[Request], Page[Any]]) -> Callable[[Request], Any]:
+def _page(answers: PageAnswers, choose: Callable[[Request], Page[Any] | None]) -> Callable[[Request], Any]:
     async def respond(request: Request) -> Response:
-        answer = await answers.answer(choose(request))
+        page = choose(request)
+        answer = answers.missing() if page is None else await answers.answer(page)
         headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
         if answer.status == 200:
             made = answer.made_at.isoformat(timespec="seconds")
@@ -91,10 +95,17 @@ async def _explore(_request: Request) -> Response:
     return Response(_explorer(), headers={"Cache-Control": "no-cache"}, media_type="text/html")
 
 
+def _city(request: Request) -> CityPage | None:
+    code = str(request.path_params["code"]).upper()
+    return CityPage(code) if city_of(code) else None
+
+
 def site_routes(answers: PageAnswers) -> list[BaseRoute]:
     """The routes of the public pages and of their files."""
     return [
         Route("/", _page(answers, lambda request: Overview.of(request.query_params))),
+        Route("/skill", _page(answers, lambda _request: SkillPage())),
+        Route("/city/{code}", _page(answers, _city)),
         Route("/explore", _explore),
         Route("/assets/{name}", _asset),
         Route("/favicon.ico", _named("favicon.ico")),

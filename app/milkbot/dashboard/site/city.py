@@ -1,0 +1,182 @@
+"""`/city/CODE`: what is forecast for a city's days, beside what the market says, and how its days ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import ClassVar
+
+from milkbot.analytics.service.market_schemas import Bracket, EventForecast, Market, Markets, Today
+from milkbot.analytics.service.schemas import Health
+from milkbot.dashboard import wording
+from milkbot.dashboard.api_client import AnalyticsApi
+from milkbot.dashboard.notices import api_away, notices
+from milkbot.dashboard.site.drawing import draw
+from milkbot.dashboard.site.pages import Page
+from milkbot.domain.cities import City, Extreme
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.orders import Leg
+
+SHOWN_MARKETS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class BracketLine:
+    """One bracket of an event. `ours` and `market` are chances of YES; bars are of a hundred."""
+
+    degrees: str
+    celsius: str
+    ticker: str
+    ours: str
+    our_bar: int
+    market: str
+    market_bar: int
+    held: str
+    impossible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayForecast:
+    """One event: a city's high or low of a day."""
+
+    measure: Extreme
+    day: str
+    ends: str
+    expected: str
+    expected_at: str
+    observed: str
+    no_chances: str
+    as_of: datetime
+    brackets: tuple[BracketLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettledLine:
+    """A day that ended: what was official, and what our trades of it came to."""
+
+    title: str
+    official: str
+    right: str
+    held: str
+    result: Decimal
+    trades: int
+
+
+NO_CHANCES = "The forecaster gave no chances for this day."
+
+
+def forecast_line(event: EventForecast, city: City) -> DayForecast:
+    """An event in words."""
+    spread = f" ±{event.forecast_sd_f:.1f}" if event.forecast_sd_f is not None else ""
+    return DayForecast(
+        measure=event.measure,
+        day=f"{wording.day(event.climate_day)} ({wording.zone_name(city)})",
+        ends=wording.city_time(city, event.day_ends),
+        expected=f"{event.forecast_f:.0f}{spread} °F" if event.forecast_f is not None else wording.NOTHING,
+        expected_at=wording.city_time(city, event.as_of),
+        observed=f"{event.observed_f:.1f} °F" if event.observed_f is not None else "",
+        no_chances="" if event.reason is None else NO_CHANCES,
+        as_of=event.as_of,
+        brackets=tuple(_bracket(bracket, event) for bracket in event.brackets),
+    )
+
+
+def _bracket(bracket: Bracket, event: EventForecast) -> BracketLine:
+    strike = wording.strike_of(bracket)
+    return BracketLine(
+        degrees=wording.degrees(strike) if strike else bracket.ticker.rsplit("-", 1)[-1],
+        celsius=wording.celsius(strike) if strike else "",
+        ticker=bracket.ticker,
+        ours=wording.chance(bracket.probability),
+        our_bar=round(100 * (bracket.probability or 0)),
+        market=wording.chance(bracket.market_probability),
+        market_bar=round(100 * (bracket.market_probability or 0)),
+        held=f"{bracket.held_leg.upper()} {wording.contracts(bracket.held)}" if bracket.held_leg else "",
+        impossible=strike is not None and _passed(strike.lower_edge, strike.upper_edge, event),
+    )
+
+
+def _passed(low: float, high: float, event: EventForecast) -> bool:
+    """Whether what was measured so far has left a bracket behind: a high only rises, a low only falls."""
+    if event.observed_f is None:
+        return False
+    return event.observed_f > high if event.measure is Extreme.HIGH else event.observed_f < low
+
+
+def settled_lines(markets: Sequence[Market]) -> list[SettledLine]:
+    """The events that have settled, newest first, each with all our trades of it."""
+    settled = [market for market in markets if market.result is not None]
+    return [_settled(list(group)) for _, group in groupby(settled, key=lambda market: market.event_ticker)]
+
+
+def _settled(markets: list[Market]) -> SettledLine:
+    first = markets[0]
+    official = next((f"{market.official_value:.0f} °F" for market in markets if market.official_value is not None), "")
+    won = next((wording.bracket(market) for market in markets if market.result == Leg.YES), "")
+    held = [
+        f"{market.held_leg.upper()} {wording.contracts(market.held)} of {wording.bracket(market)}"
+        for market in markets
+        if market.held_leg
+    ]
+    return SettledLine(
+        title=f"{wording.day(first.climate_day)}, {first.measure or 'temperature'}",
+        official=official or wording.NOTHING,
+        right=won,
+        held="; ".join(held) or "all sold before",
+        result=sum((market.realized_pnl for market in markets), Decimal(0)),
+        trades=sum(market.trades for market in markets),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CityAnswers:
+    """What a city's page is drawn from."""
+
+    today: Today
+    markets: Markets
+    health: Health
+
+    @property
+    def mode(self) -> TradingMode | None:
+        """None before the first tick."""
+        return self.today.mode
+
+
+@dataclass(frozen=True, slots=True)
+class CityPage(Page[CityAnswers]):
+    """A city's page, by its code."""
+
+    code: str
+    path: ClassVar[str] = ""
+
+    @property
+    def city(self) -> City:
+        """The city. Raises KeyError for a code that cities.toml does not have: no such page is made."""
+        found = wording.city_of(self.code)
+        if found is None:
+            raise KeyError(self.code)
+        return found
+
+    def read(self, api: AnalyticsApi) -> CityAnswers:
+        """Ask the API. Raises ApiUnavailableError."""
+        return CityAnswers(api.today(self.code), api.markets(self.code, SHOWN_MARKETS), api.health())
+
+    def draw(self, answers: CityAnswers, *, now: datetime, away: datetime | None, refresh: int) -> str:
+        """The markup."""
+        city = self.city
+        return draw(
+            "city",
+            now=now,
+            refresh=refresh,
+            mode=answers.mode,
+            summary=f"Forecasts and markets of {city.name}'s daily high and low: our chances beside the market's.",
+            away=away,
+            notices=(api_away(away),) if away else notices(answers.health),
+            last_look=answers.health.components.trader.last_seen,
+            city=city,
+            events=[forecast_line(event, city) for event in answers.today.events],
+            settled=settled_lines(answers.markets.markets),
+        )

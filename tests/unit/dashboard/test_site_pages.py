@@ -1,0 +1,130 @@
+"""The pages of a city and of the scores from the API's answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from tests.unit.dashboard.conftest import EVENT, LOWER, MARKET, SKILL, Api, plain
+
+SETTLED = 'data-testid="settled"'
+
+
+def _rows(markup: str, table: str) -> list[str]:
+    """The rows of a table's body, as they are read."""
+    body = markup.partition(table)[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    return [plain(row) for row in body.split("</tr>") if row.strip()]
+
+
+def test_a_city_shows_both_chances_and_what_is_held(site: TestClient) -> None:
+    shown = site.get("/city/NYC").text
+    assert "High of Fri 20 Nov (EST)" in shown
+    assert "Forecast 61 ±2.1 °F (as of 10:46 EST), measured so far 60.1 °F ; the day ends at 00:00 EST." in plain(shown)
+    assert _rows(shown, "mb-brackets") == [
+        "59 °F or less no longer possible <1 % 12 % —",
+        "60 or 61 °F 46 % 56 % YES 110",
+        "62 °F or more 54 % 32 % —",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("measure", "observed", "passed"), [("high", 60.1, [0]), ("low", 60.1, [2]), ("high", None, [])]
+)
+def test_only_brackets_that_a_measurement_has_passed_are_struck_out(
+    api: Api, site: TestClient, measure: str, observed: float | None, passed: list[int]
+) -> None:
+    api.events = [{**EVENT, "measure": measure, "observed_f": observed}]
+    rows = _rows(site.get("/city/NYC").text, "mb-brackets")
+    assert [number for number, row in enumerate(rows) if "no longer possible" in row] == passed
+
+
+def test_an_event_without_chances_says_so(api: Api, site: TestClient) -> None:
+    brackets = [{**bracket, "probability": None} for bracket in EVENT["brackets"]]
+    api.events = [{**EVENT, "reason": "forecast_stale", "forecast_sd_f": None, "brackets": brackets}]
+    shown = plain(site.get("/city/NYC").text)
+    assert "The forecaster gave no chances for this day." in shown
+    assert "forecast_stale" not in shown
+
+
+def test_the_trades_of_a_settled_day_are_one_row(api: Api, site: TestClient) -> None:
+    lost = {"ticker": "KXHIGHNY-26NOV19-T60", **LOWER, "result": "no", "realized_pnl": "-10.00", "trades": 1}
+    api.markets = [MARKET, {**MARKET, **lost}, {**MARKET, "event_ticker": "KXHIGHNY-26NOV20", "result": None}]
+    assert _rows(site.get("/city/NYC").text, SETTLED) == [
+        (
+            "Thu 19 Nov, high 3 trades; held YES 10 of high 62 °F or more; YES 10 of high 59 °F or less "
+            "62 °F right: high 62 °F or more \N{MINUS SIGN}$1.28"
+        )
+    ]
+
+
+def test_a_city_without_anything_says_so(api: Api, site: TestClient) -> None:
+    api.events, api.markets = [], []
+    shown = plain(site.get("/city/chi").text)
+    assert "No forecast of Chicago to show" in shown
+    assert "No settled day yet" in shown
+
+
+def test_a_city_that_is_not_traded_is_no_page(api: Api, site: TestClient) -> None:
+    answer = site.get("/city/XYZ")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    assert "Running" not in answer.text
+    assert api.asked == []
+
+
+@pytest.mark.parametrize("path", ["/city/NYC", "/skill"])
+def test_each_page_says_faults_and_the_mode(api: Api, site: TestClient, path: str) -> None:
+    api.trading_state = "halted"
+    shown = plain(site.get(path).text)
+    assert "DEMO no real money" in shown
+    assert "Trading is halted" in shown
+
+
+def test_scores_are_shown_with_the_markets_and_their_number(site: TestClient) -> None:
+    shown = site.get("/skill").text
+    assert _rows(shown, 'data-testid="scores"') == [
+        "10:00 of the day better in these days 412 0.1012 \N{MINUS SIGN}0.0019 0.1031 0.310 \N{MINUS SIGN}0.010 0.320"
+    ]
+    assert "Unproven: the days so far do not show" in plain(shown)
+    assert "read from 30 scored days" in plain(shown)
+    assert "That is a fine result: no trade loses nothing" in plain(shown)
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({"events": 99}, "n < 100: says nothing yet"),
+        ({"brier_difference": 0.1, "log_difference": 0.1}, "worse in these days"),
+        ({"brier_difference": 0.1}, "better by one score, worse by the other"),
+        ({"brier_difference": 0, "log_difference": 0}, "the same as the market"),
+    ],
+)
+def test_scores_are_judged_in_words(api: Api, site: TestClient, change: dict[str, Any], verdict: str) -> None:
+    api.skill = [{**SKILL, **change}]
+    assert verdict in plain(site.get("/skill").text)
+
+
+@pytest.mark.parametrize("standing", ["unproven", "better", "worse"])
+def test_each_standing_is_said_in_words(api: Api, site: TestClient, standing: str) -> None:
+    api.skill = [{**SKILL, "standing": standing}]
+    assert f"<b>{standing.capitalize()}" in site.get("/skill").text
+
+
+def test_a_platform_without_scores_says_so(api: Api, site: TestClient) -> None:
+    api.skill = []
+    assert "There is no score yet" in site.get("/skill").text
+
+
+def test_the_pages_read_public_endpoints_alone(api: Api, site: TestClient) -> None:
+    for path in ("/", "/city/NYC", "/skill"):
+        site.get(path)
+    assert set(api.asked) == {
+        "/v1/metrics/hero",
+        "/v1/performance/equity",
+        "/v1/health",
+        "/v1/trades/recent",
+        "/v1/forecast/today",
+        "/v1/forecast/skill",
+        "/v1/markets/recent",
+    }
