@@ -132,7 +132,7 @@ def asking(
         async with client() as kept:
             try:
                 due = time.monotonic()
-                for path, fresh in cycle([("/health", False), ("/health", True), ("/static/favicon.png", False)]):
+                for path, fresh in cycle([("/health", False), ("/health", True), ("/favicon.png", False)]):
                     for ended in {visit for visit in visits if visit.done()}:
                         ended.result()
                         visits.remove(ended)

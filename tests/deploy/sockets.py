@@ -26,7 +26,7 @@ from websockets.typing import Origin, Subprotocol
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0
 _FIRST_PING_PAUSE = 0.1
 _PATIENCE = 60.0
-_RERUN = BackMsg(rerun_script=ClientState()).SerializeToString()
+_RERUN = BackMsg(rerun_script=ClientState(page_name="explore")).SerializeToString()
 _START_SECONDS = 600
 
 

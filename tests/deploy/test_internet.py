@@ -99,7 +99,7 @@ def test_visitors_are_served_while_2000_slow_clients_are_connected(platform: Pla
 
 
 def test_connections_of_one_address_above_the_limit_are_refused(platform: Platform) -> None:
-    request = f"GET /static/favicon.png HTTP/1.1\r\nHost: {DOMAIN}\r\nContent-Length: 9\r\n\r\n".encode()
+    request = f"GET /favicon.png HTTP/1.1\r\nHost: {DOMAIN}\r\nContent-Length: 9\r\n\r\n".encode()
     with ExitStack() as stack:
         held = []
         for _ in range(CONNECTIONS_PER_ADDRESS + 20):

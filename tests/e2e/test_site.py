@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Playwright, expect
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM
-from tests.e2e.visit import DESKTOP, PHONE, PUBLIC_AFTER, visiting
+from tests.e2e.visit import DESKTOP, PATIENCE_MS, PHONE, PUBLIC_AFTER, visiting
 from tests.patience import PATIENCE
 
 MODES = ("SHADOW", "DEMO", "LIVE")
@@ -36,7 +37,7 @@ class Site:
     address: str
     authority: Path | None
 
-    def get(self, path: str, *, tls: bool = True) -> tuple[HTTPResponse, bytes]:
+    def get(self, path: str, headers: dict[str, str] | None = None, *, tls: bool = True) -> tuple[HTTPResponse, bytes]:
         """The answer to one GET and its body; the certificate is verified by our authority."""
         connection = HTTPConnection(self.host, timeout=PATIENCE)
         connection.sock = socket.create_connection((self.address, 443 if tls else 80), timeout=PATIENCE)
@@ -44,7 +45,7 @@ class Site:
             trust = ssl.create_default_context(cafile=self.authority)
             connection.sock = trust.wrap_socket(connection.sock, server_hostname=self.host)
         with closing(connection):
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers or {})
             answer = connection.getresponse()
             return answer, answer.read()
 
@@ -81,6 +82,62 @@ def test_page_has_a_verified_certificate_and_its_security_headers(site: Site) ->
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
+def test_only_the_explorer_may_run_what_is_inline(site: Site) -> None:
+    for path in ("/", "/skill", "/city/NYC", "/api/v1/health", "/other"):
+        answer, _ = site.get(path)
+        policies = answer.headers.get_all("Content-Security-Policy")
+        assert policies is not None, path
+        assert len(policies) == 1, path
+        assert policies[0].startswith("default-src 'none'"), path
+        assert "unsafe" not in policies[0], path
+    assert "'unsafe-inline'" in site.get("/explore")[0].headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_stcore/agent/openapi.json",
+        "/_stcore/agent/mcp",
+        "/_stcore/metrics",
+        "/_stcore/upload_file/a/b",
+        "/media/a",
+        "/component/a",
+        "/other",
+    ],
+)
+def test_what_streamlit_answers_and_no_page_needs_is_not_there(site: Site, path: str) -> None:
+    assert site.get(path)[0].status == 404
+
+
+def test_no_other_page_may_embed_the_explorer(site: Site) -> None:
+    assert json.loads(site.get("/_stcore/host-config")[1])["allowedOrigins"] == []
+
+
+def test_icon_and_robots_are_files(site: Site) -> None:
+    assert site.get("/robots.txt")[0].headers["Content-Type"].startswith("text/plain")
+    assert site.get("/favicon.ico")[0].headers["Content-Type"].startswith("image/x-icon")
+
+
+def test_streamlits_scripts_are_sent_compressed_and_kept(site: Site) -> None:
+    _, page = site.get("/explore")
+    script = re.search(rb'src="[.]?(/static/js/[^"]+[.]js)"', page)
+    assert script is not None
+    answer, body = site.get(script[1].decode(), {"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert "max-age=31536000" in answer.headers["Cache-Control"]
+    # Compressed when it was deployed: what nginx compresses as it goes has no length.
+    assert int(answer.headers["Content-Length"]) == len(body)
+
+
+def test_an_unchanged_page_costs_no_bytes(site: Site) -> None:
+    answer, _ = site.get("/")
+    again, body = site.get("/", {"If-None-Match": answer.headers["ETag"]})
+    # It may have changed meanwhile.
+    assert again.status == 304 or again.headers["ETag"] != answer.headers["ETag"]
+    assert (again.status == 304) == (body == b"")
+    assert again.headers["X-Milkbot-Made"]
+
+
 def test_api_answers_below_its_prefix(site: Site) -> None:
     for path in ("health", "metrics/hero", "trades/recent?limit=5", "performance/equity?days=7"):
         answer, body = site.get(f"/api/v1/{path}")
@@ -108,3 +165,16 @@ def test_visitor_sees_figures_curve_and_old_trades(
         visit.expect_to_fit()
         visit.expect_no_complaint()
         visit.shot(screenshots, f"site-{'phone' if window == PHONE else 'desktop'}")
+
+
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("path", ["skill", "city/NYC", "explore"])
+def test_visitor_sees_the_other_pages(
+    site: Site, site_browser: Browser, screenshots: Path, window: tuple[int, int], path: str
+) -> None:
+    with visiting(site_browser, site.url + path, window=window, trust_any_certificate=True) as visit:
+        expect(visit.page.get_by_role("heading", level=1)).to_be_visible(timeout=PATIENCE_MS)
+        expect(visit.page.locator(".mb-mode b")).to_be_visible(timeout=PATIENCE_MS)
+        visit.expect_to_fit()
+        visit.expect_no_complaint()
+        visit.shot(screenshots, f"site-{path.replace('/', '-')}-{'phone' if window == PHONE else 'desktop'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.roles.modules import ask
@@ -27,7 +28,7 @@ def _files(top: Path) -> set[str]:
     return {str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()}
 
 
-def test_each_file_is_there_and_large_texts_compressed_as_well(environment: Path, tmp_path: Path) -> None:
+def test_each_file_is_there_and_each_large_text_also_compressed(environment: Path, tmp_path: Path) -> None:
     done = ask(MODULE, environment=str(environment), destination=str(tmp_path / "web"))
     assert (done["changed"], done["files"]) == (True, 3)
     names = {"static/js/page.js", "static/js/page.js.gz", "static/js/small.js", "static/font.woff2"}
@@ -36,7 +37,7 @@ def test_each_file_is_there_and_large_texts_compressed_as_well(environment: Path
 
 
 def test_a_second_run_changes_nothing_and_finishes_what_a_killed_one_left(environment: Path, tmp_path: Path) -> None:
-    arguments = {"environment": str(environment), "destination": str(tmp_path / "web")}
+    arguments: dict[str, Any] = {"environment": str(environment), "destination": str(tmp_path / "web")}
     ask(MODULE, **arguments)
     assert ask(MODULE, **arguments)["changed"] is False
     (tmp_path / "web/static/js/page.js.gz").unlink()

@@ -91,6 +91,22 @@ def test_nginx_listens_on_ipv6_only_where_it_exists() -> None:
     assert "listen [::]:443 ssl http2;" in render("nginx/milkbot.conf.j2")
 
 
+def test_pages_are_kept_by_nginx_and_its_visitors_limits_hold_for_sockets_too() -> None:
+    limits = {"nginx_streams_per_address": 7, "nginx_streams": 70, "nginx_connections_per_address": 50}
+    site = render("nginx/milkbot.conf.j2", **limits)
+    locations = dict(re.findall(r"^    location (\S+(?: \S+)?) {\n(.*?)^    }", site, flags=re.MULTILINE | re.DOTALL))
+    for page in ("= /", "= /skill", "~ ^/city/[A-Za-z]+$"):
+        assert "proxy_cache milkbot_pages;" in locations[page]
+        assert "proxy_cache_use_stale error timeout" in locations[page]
+    # A limit of a location's own takes the place of the server's.
+    assert re.findall(r"limit_conn (\w+) (\d+);", locations["= /_stcore/stream"]) == [
+        ("milkbot_visitors", "50"),
+        ("milkbot_streams", "7"),
+        ("milkbot_all_streams", "70"),
+    ]
+    assert locations["/"].split() == ["return", "404;"]
+
+
 def test_http2_is_asked_for_as_the_systems_nginx_has_it() -> None:
     older, newer = (render("nginx/milkbot.conf.j2", milkbot_distribution=name) for name in ("debian-12", "debian-13"))
     assert (older.count("ssl http2"), older.count("http2 on;")) == (4, 0)
