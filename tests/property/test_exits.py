@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from tests.property.floor import Floor
 from tests.property.trial import Trial
-from tests.property.watch import DEFAULT
+from tests.property.watch import DEFAULT, Allowed
 from tests.property.world import CENTRE
 
 from milkbot.domain.orders import BookSide, TimeInForce
@@ -136,6 +136,32 @@ def test_sales_are_sent_before_anything_is_bought(floor: Floor) -> None:
     sent = [sold for (sold,) in floor.rows("SELECT reduce_only FROM ops.orders WHERE id > %s ORDER BY id", newest)]
     assert sent == sorted(sent, reverse=True)
     assert set(sent) == {True, False}, "this world must offer something to sell and something to buy"
+
+
+def test_of_what_pays_for_its_event_no_more_is_sold_than_the_limits_let_go(floor: Floor) -> None:
+    trial = Trial(floor)
+    limit = Decimal("1.5")
+    trial.begin("immediate", Allowed(event=limit, city=limit))
+    desk = Desk(trial)
+    event = "KXHIGHNY-26AUG04"
+    # NO of two brackets: where one wins, the other pays for it.
+    for bracket in ("T79", "T80"):
+        trial.operator_trades(f"{event}-{bracket}", BookSide.ASK, 1, 30, TimeInForce.IMMEDIATE_OR_CANCEL)
+    desk.tick()
+    trial.close_findings()
+    trial.command("resume", "--reason", "a test")
+    assert desk.held == {f"{event}-T79": -30, f"{event}-T80": -30}
+    desk.forecast(2)
+    for _ in range(3):
+        desk.tick()
+    stored = "SELECT decision, reasons->'codes', count FROM ops.signals WHERE ticker = %s AND decision = 'sell_no'"
+    ((decision, codes, count),) = floor.rows(f"{stored} ORDER BY id LIMIT 1", f"{event}-T80")
+    assert (decision, codes) == ("sell_no", ["exit_edge_gone", "exit_adds_risk"])
+    assert 0 < count < 30
+    assert desk.held.get(f"{event}-T80", Decimal(0)) > -30
+    denied = floor.rows("SELECT event_type FROM ops.risk_events WHERE message LIKE 'sell %%denied'")
+    assert denied == []
+    assert wrong(desk) == []
 
 
 def test_what_was_sold_is_not_sold_again(floor: Floor) -> None:
