@@ -153,6 +153,17 @@ def test_a_bid_keeps_its_edge_below_the_ask(
     assert first is None or price <= first + RULES.max_chase
 
 
+def test_a_market_that_runs_away_is_followed_up_to_the_bound_and_no_further() -> None:
+    bids: list[Price] = []
+    for cents in range(40, 60):
+        first = bids[0] if bids else None
+        price = quote_price(Leg.YES, orderbook(f"0.{cents}", f"0.{cents + 1}"), MARKET, Decimal("0.99"), RULES, first)
+        assert price is not None
+        bids.append(price)
+    assert bids[:4] == [at("0.40"), at("0.41"), at("0.42"), at("0.43")]
+    assert set(bids[4:]) == {at("0.43")}
+
+
 @given(st.integers(-60, 60))
 def test_no_quote_is_sent_shortly_before_a_close_or_a_pause(minutes: int) -> None:
     moment = MARKET.close_time + timedelta(minutes=minutes)
