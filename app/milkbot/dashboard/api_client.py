@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from milkbot.analytics.service.market_schemas import Markets, Today
-from milkbot.analytics.service.schemas import Equity, Health, Hero, Skill, Trades
+from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Skill, Trades
 from milkbot.errors import MilkbotError
 from milkbot.http import HttpSession, TransportError
 
@@ -49,6 +49,10 @@ class AnalyticsApi:
     def skill(self, days: int) -> Skill:
         """The scores of all forecasters over the last days."""
         return self._get("/v1/forecast/skill", {"days": days}, Skill)
+
+    def status(self) -> PlatformStatus:
+        """What the trader may do, why, and when it last worked."""
+        return self._get("/v1/status", {}, PlatformStatus)
 
     def health(self) -> Health:
         """The platform's health; a platform that is down says so in an answer too."""

@@ -12,17 +12,20 @@ from typing import Any
 
 import structlog
 
+from milkbot.analytics.service.schemas import PlatformStatus
 from milkbot.dashboard.api_client import AnalyticsApi, ApiUnavailableError
 from milkbot.dashboard.curve import curve
-from milkbot.dashboard.notices import Notice, api_away, notices
+from milkbot.dashboard.notices import away
 from milkbot.dashboard.site.drawing import draw, version_of
-from milkbot.dashboard.site.pages import trade_line
+from milkbot.dashboard.site.pages import status_values, trade_line
 from milkbot.dashboard.snapshot import Snapshot, read_snapshot
 from milkbot.dashboard.wording import city_name
 
 USABLE_SECONDS = 60.0
 """How old a view may be that is given while another visitor's run draws the new one."""
 SHOWN_TRADES = 100
+NO_STATUS = PlatformStatus.model_validate(dict.fromkeys(PlatformStatus.model_fields) | {"delay_minutes": 60})
+"""What is known of the platform before the API has ever answered."""
 _log = structlog.get_logger(__name__)
 
 
@@ -84,23 +87,18 @@ class Views:
             entry.lock.release()
 
     def _drawn(self, chosen: Filter, entry: _Entry) -> View:
-        now, away = datetime.now(UTC), None
+        now, gone = datetime.now(UTC), None
         try:
             entry.said = read_snapshot(self._api(), chosen.span, chosen.city or None, SHOWN_TRADES)
         except ApiUnavailableError as error:
             _log.warning("analytics API not reachable", error=error)
-            away = entry.said.read_at if entry.said else None
-            problems: tuple[Notice, ...] = (api_away(away),)
-        else:
-            problems = notices(entry.said.health)
+            gone = away(self._api(), entry.said.read_at if entry.said else None)
         said = entry.said
         status = draw(
             "explore_status",
             now=now,
             mode=said.mode if said else None,
-            notices=problems,
-            away=said is None or away,
-            last_look=said.health.components.trader.last_seen if said else None,
+            **status_values(said.status if said else NO_STATUS, gone, now),
         )
         trades = draw(
             "explore_trades",

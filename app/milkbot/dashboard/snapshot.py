@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from milkbot.analytics.service.schemas import Equity, EquityPoint, Health, Hero, Trade
+from milkbot.analytics.service.schemas import Equity, EquityPoint, Hero, PlatformStatus, Trade
 from milkbot.dashboard.api_client import AnalyticsApi
 from milkbot.domain.modes import TradingMode
 
@@ -20,7 +20,7 @@ class Snapshot:
 
     hero: Hero
     equity: Equity
-    health: Health
+    status: PlatformStatus
     trades: tuple[Trade, ...]
     read_at: datetime
 
@@ -40,7 +40,7 @@ def read_snapshot(api: AnalyticsApi, span: str, city: str | None, trades: int) -
     return Snapshot(
         hero=api.hero(),
         equity=api.equity(SPANS[span]),
-        health=api.health(),
+        status=api.status(),
         trades=tuple(api.trades(city, trades).trades),
         read_at=datetime.now(UTC),
     )

@@ -143,10 +143,20 @@ class Api:
         self.events = [EVENT]
         self.markets = [MARKET]
         self.skill = [SKILL]
-        self.trading_state = "active"
-        self.trader: dict[str, Any] = OK
-        self.rollups: dict[str, Any] = OK
-        self.database: dict[str, Any] = OK
+        self.status: dict[str, Any] = {
+            "mode": "demo",
+            "trading_state": "active",
+            "trading_state_code": None,
+            "trading_state_since": None,
+            "trading_state_until": None,
+            "last_tick_started": AS_OF,
+            "last_tick_finished": AS_OF,
+            "last_rollup": AS_OF,
+            "tick_late_seconds": None,
+            "rollup_late_seconds": None,
+            "delay_minutes": 60,
+        }
+        self.database_down = False
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if self.down:
@@ -175,14 +185,19 @@ class Api:
                 "markets": [market for market in self.markets if market["city_code"] == city],
             },
             "/v1/forecast/skill": {"mode": "demo", "as_of": AS_OF, "days": 90, "forecasters": self.skill},
+            "/v1/status": self.status,
             "/v1/health": {
                 "status": "ok",
                 "release": "dev",
-                "trading_state": self.trading_state,
-                "components": {"database": self.database, "trader": self.trader, "rollups": self.rollups},
+                "components": {"database": OK, "trader": OK, "rollups": OK},
             },
         }
-        return httpx2.Response(200, json=answers[request.url.path])
+        if self.database_down:
+            answers["/v1/health"]["components"]["database"] = {"status": "down"}
+            status = 503
+        else:
+            status = 200
+        return httpx2.Response(status, json=answers[request.url.path])
 
 
 @pytest.fixture

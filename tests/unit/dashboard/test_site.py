@@ -10,13 +10,22 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.unit.dashboard.conftest import OK, POINT, TRADE, UPPER, Api, Clock, plain
+from tests.unit.dashboard.conftest import POINT, TRADE, UPPER, Api, Clock, plain
 
 from milkbot.dashboard.configured import analytics
+from milkbot.dashboard.notices import REASONS
 from milkbot.dashboard.site.answers import FRESH_SECONDS, USABLE_SECONDS, Answer, PageAnswers
 from milkbot.dashboard.site.files import address, read
 from milkbot.dashboard.site.pages import Overview
 from milkbot.dashboard.wording import MINUS, ago
+from milkbot.risk.breakers import Breaker
+
+HALTED = {
+    "trading_state": "halted",
+    "trading_state_code": "reconciliation",
+    "trading_state_since": "2026-11-20T11:00:00Z",
+}
+LATE = {"tick_late_seconds": 900}
 
 
 def _text(markup: str) -> str:
@@ -62,10 +71,10 @@ def test_a_platform_without_a_fault_is_said_to_run_with_the_time_of_the_last_tic
 
 
 def test_a_halt_and_a_late_trader_are_both_said_and_nothing_is_said_to_run(api: Api, site: TestClient) -> None:
-    api.trading_state = "halted"
-    api.trader = {**OK, "status": "degraded"}
+    api.status |= HALTED | LATE
     shown = _text(site.get("/").text)
-    assert "Trading is halted" in shown
+    assert "Trading is halted , since 20 Nov, 11:00 UTC" in shown
+    assert "The ledger and the exchange do not agree. No order is sent." in shown
     assert "The trader is late , last look 20 Nov, 12:00 UTC" in shown
     assert "Running" not in shown
 
@@ -73,20 +82,42 @@ def test_a_halt_and_a_late_trader_are_both_said_and_nothing_is_said_to_run(api: 
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"trading_state": "halted"}, "Trading is halted"),
-        ({"trading_state": "reducing"}, "Trading only lowers risk"),
-        ({"trader": {**OK, "status": "degraded"}}, "The trader is late , last look 20 Nov, 12:00 UTC"),
-        ({"trader": {"status": "degraded"}}, "Waiting for the first look"),
-        ({"rollups": {**OK, "status": "degraded"}}, "The figures are late , computed last 20 Nov, 12:00 UTC"),
-        ({"database": {"status": "down"}}, "The database does not answer"),
+        (HALTED, "Trading is halted , since 20 Nov, 11:00 UTC"),
+        (HALTED | {"trading_state": "reducing"}, "Trading only lowers risk , since 20 Nov, 11:00 UTC"),
+        (LATE, "The trader is late , last look 20 Nov, 12:00 UTC"),
+        ({"last_tick_finished": None}, "Waiting for the first look"),
+        ({"rollup_late_seconds": 900}, "The figures are late , computed last 20 Nov, 12:00 UTC"),
     ],
 )
 def test_each_fault_has_its_notice(api: Api, site: TestClient, fault: dict[str, Any], words: str) -> None:
-    for name, value in fault.items():
-        setattr(api, name, value)
+    api.status |= fault
     shown = _text(site.get("/").text)
     assert words in shown
     assert "Running" not in shown
+
+
+def test_a_trader_within_its_time_is_not_late_and_the_browser_knows_until_when(api: Api, site: TestClient) -> None:
+    seen = datetime.now(UTC)
+    api.status |= {"last_tick_finished": seen.isoformat(), "tick_late_seconds": 900}
+    late = (seen + timedelta(seconds=900)).isoformat()
+    assert f'data-late="{late}">Running' in site.get("/").text
+
+
+@pytest.mark.parametrize("code", [*REASONS, "a code of tomorrow", None])
+def test_a_halt_is_said_with_its_reason_never_with_a_code(api: Api, site: TestClient, code: str | None) -> None:
+    api.status |= HALTED | {"trading_state_code": code}
+    shown = _text(site.get("/").text)
+    assert REASONS.get(code or "", "No order is sent.") in shown
+    assert "_" not in shown
+
+
+def test_every_breaker_has_words() -> None:
+    assert set(REASONS) == {"operator", "reconciliation", *(str(breaker) for breaker in Breaker)}
+
+
+def test_a_database_that_is_down_is_named(api: Api, site: TestClient) -> None:
+    api.database_down = True
+    assert "The database does not answer" in _text(site.get("/").text)
 
 
 def test_an_api_that_never_answered_is_a_503_that_says_so(api: Api, site: TestClient) -> None:
@@ -140,7 +171,8 @@ def test_what_is_on_no_list_counts_as_not_given() -> None:
 
 def test_a_platform_without_a_tick_says_that_there_is_nothing_yet(api: Api, site: TestClient) -> None:
     api.hero |= {"mode": None, "total_pnl": "0.00", "win_rate": None}
-    api.points, api.trades, api.trader = [], [], {"status": "degraded"}
+    api.points, api.trades = [], []
+    api.status |= {"mode": None, "trading_state": None, "last_tick_finished": None}
     shown = _text(site.get("/").text)
     assert "Nothing to show yet" in shown
     assert "Waiting for the first look" in shown
@@ -233,7 +265,7 @@ def test_an_unchanged_page_costs_no_bytes_and_says_when_it_was_made(site: TestCl
 
 def test_a_new_fact_changes_the_tag(api: Api, site: TestClient, clock: Clock) -> None:
     first = site.get("/").headers["ETag"]
-    api.trader = {**OK, "last_seen": "2026-11-20T12:05:00Z"}
+    api.status["last_tick_finished"] = "2026-11-20T12:05:00Z"
     clock.now = USABLE_SECONDS + 1
     assert site.get("/").headers["ETag"] != first
 

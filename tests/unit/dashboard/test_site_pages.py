@@ -75,7 +75,7 @@ def test_a_city_that_is_not_traded_is_no_page(api: Api, site: TestClient) -> Non
 
 @pytest.mark.parametrize("path", ["/city/NYC", "/skill"])
 def test_each_page_says_faults_and_the_mode(api: Api, site: TestClient, path: str) -> None:
-    api.trading_state = "halted"
+    api.status["trading_state"] = "halted"
     shown = plain(site.get(path).text)
     assert "DEMO no real money" in shown
     assert "Trading is halted" in shown
@@ -122,7 +122,7 @@ def test_the_pages_read_public_endpoints_alone(api: Api, site: TestClient) -> No
     assert set(api.asked) == {
         "/v1/metrics/hero",
         "/v1/performance/equity",
-        "/v1/health",
+        "/v1/status",
         "/v1/trades/recent",
         "/v1/forecast/today",
         "/v1/forecast/skill",

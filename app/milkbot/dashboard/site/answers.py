@@ -15,6 +15,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from milkbot.dashboard.api_client import AnalyticsApi, ApiUnavailableError
+from milkbot.dashboard.notices import away
 from milkbot.dashboard.site.drawing import version_of
 from milkbot.dashboard.site.pages import Page, draw_missing, draw_nothing
 from milkbot.domain.modes import TradingMode
@@ -90,17 +91,17 @@ class PageAnswers:
             entry.renewing = None
 
     def _make(self, page: Page[Any], entry: _Entry) -> Answer:
-        now, away = datetime.now(UTC), None
+        now, gone = datetime.now(UTC), None
         try:
             entry.said = page.read(self._api())
             entry.read_at = now
             self._mode = getattr(entry.said, "mode", self._mode)
         except ApiUnavailableError as error:
             _log.warning("analytics API not reachable", error=error)
-            away = entry.read_at
-            if away is None:
-                return _answer(503, draw_nothing(self._mode, self._refresh), now)
-        return _answer(200, page.draw(entry.said, now=now, away=away, refresh=self._refresh), now)
+            gone = away(self._api(), entry.read_at)
+            if entry.read_at is None:
+                return _answer(503, draw_nothing(self._mode, self._refresh, gone), now)
+        return _answer(200, page.draw(entry.said, now=now, away=gone, refresh=self._refresh), now)
 
 
 def _answer(status: int, markup: str, made_at: datetime) -> Answer:

@@ -10,12 +10,12 @@ from itertools import groupby
 from typing import ClassVar
 
 from milkbot.analytics.service.market_schemas import Bracket, EventForecast, Market, Markets, Today
-from milkbot.analytics.service.schemas import Health
+from milkbot.analytics.service.schemas import PlatformStatus
 from milkbot.dashboard import wording
 from milkbot.dashboard.api_client import AnalyticsApi
-from milkbot.dashboard.notices import api_away, notices
+from milkbot.dashboard.notices import Notice
 from milkbot.dashboard.site.drawing import draw
-from milkbot.dashboard.site.pages import Page
+from milkbot.dashboard.site.pages import Page, status_values
 from milkbot.domain.cities import City, Extreme
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import Leg
@@ -137,7 +137,7 @@ class CityAnswers:
 
     today: Today
     markets: Markets
-    health: Health
+    status: PlatformStatus
 
     @property
     def mode(self) -> TradingMode | None:
@@ -162,9 +162,9 @@ class CityPage(Page[CityAnswers]):
 
     def read(self, api: AnalyticsApi) -> CityAnswers:
         """Ask the API. Raises ApiUnavailableError."""
-        return CityAnswers(api.today(self.code), api.markets(self.code, SHOWN_MARKETS), api.health())
+        return CityAnswers(api.today(self.code), api.markets(self.code, SHOWN_MARKETS), api.status())
 
-    def draw(self, answers: CityAnswers, *, now: datetime, away: datetime | None, refresh: int) -> str:
+    def draw(self, answers: CityAnswers, *, now: datetime, away: Notice | None, refresh: int) -> str:
         """The markup."""
         city = self.city
         return draw(
@@ -173,9 +173,7 @@ class CityPage(Page[CityAnswers]):
             refresh=refresh,
             mode=answers.mode,
             summary=f"Forecasts and markets of {city.name}'s daily high and low: our chances beside the market's.",
-            away=away,
-            notices=(api_away(away),) if away else notices(answers.health),
-            last_look=answers.health.components.trader.last_seen,
+            **status_values(answers.status, away, now),
             city=city,
             events=[forecast_line(event, city) for event in answers.today.events],
             settled=settled_lines(answers.markets.markets),

@@ -11,10 +11,10 @@ from itertools import groupby
 from typing import Any, ClassVar, Generic, TypeVar
 
 from milkbot.analytics.service.market_schemas import EventForecast, Today
-from milkbot.analytics.service.schemas import EquityPoint, Hero, Trade
+from milkbot.analytics.service.schemas import EquityPoint, Hero, PlatformStatus, Trade
 from milkbot.dashboard import wording
 from milkbot.dashboard.api_client import AnalyticsApi
-from milkbot.dashboard.notices import Notice, api_away, notices
+from milkbot.dashboard.notices import Notice, late_at, notices
 from milkbot.dashboard.site.charts import line_chart
 from milkbot.dashboard.site.drawing import draw
 from milkbot.dashboard.snapshot import DEFAULT_SPAN, SPANS, Snapshot, read_snapshot
@@ -28,7 +28,7 @@ Answers = TypeVar("Answers")
 
 
 class Page(ABC, Generic[Answers]):
-    """A page. `draw` with `away` says since when the API has not answered, and shows what it said then."""
+    """A page. `draw` with `away` shows what the API said last, under that notice."""
 
     path: ClassVar[str]
 
@@ -37,8 +37,18 @@ class Page(ABC, Generic[Answers]):
         """Ask the API. Raises ApiUnavailableError."""
 
     @abstractmethod
-    def draw(self, answers: Answers, *, now: datetime, away: datetime | None, refresh: int) -> str:
+    def draw(self, answers: Answers, *, now: datetime, away: Notice | None, refresh: int) -> str:
         """The markup."""
+
+
+def status_values(status: PlatformStatus, away: Notice | None, now: datetime) -> dict[str, Any]:
+    """What the template of the status line needs."""
+    return {
+        "away": away,
+        "notices": (away,) if away else notices(status, now),
+        "last_look": status.last_tick_finished,
+        "late_at": late_at(status),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +213,7 @@ class Overview(Page[OverviewAnswers]):
         """Ask the API. Raises ApiUnavailableError."""
         return OverviewAnswers(read_snapshot(api, self.span, self.city or None, SHOWN_TRADES), api.today())
 
-    def draw(self, answers: OverviewAnswers, *, now: datetime, away: datetime | None, refresh: int) -> str:
+    def draw(self, answers: OverviewAnswers, *, now: datetime, away: Notice | None, refresh: int) -> str:
         """The markup."""
         shown = answers.snapshot
         return draw(
@@ -212,9 +222,7 @@ class Overview(Page[OverviewAnswers]):
             refresh=refresh,
             mode=answers.mode,
             summary=_summary(shown),
-            away=away,
-            notices=(api_away(away),) if away else notices(shown.health),
-            last_look=shown.health.components.trader.last_seen,
+            **status_values(shown.status, away, now),
             figures=figures(shown),
             trades=[trade_line(trade) for trade in shown.trades],
             page=self,
@@ -224,9 +232,9 @@ class Overview(Page[OverviewAnswers]):
         )
 
 
-def draw_nothing(mode: TradingMode | None, refresh: int) -> str:
+def draw_nothing(mode: TradingMode | None, refresh: int, away: Notice) -> str:
     """The page when the API has said nothing yet that could be shown."""
-    return _without_answers("away", mode, refresh, (api_away(None),))
+    return _without_answers("away", mode, refresh, (away,))
 
 
 def draw_missing(mode: TradingMode | None, refresh: int) -> str:
@@ -236,4 +244,5 @@ def draw_missing(mode: TradingMode | None, refresh: int) -> str:
 
 def _without_answers(name: str, mode: TradingMode | None, refresh: int, notices: tuple[Notice, ...]) -> str:
     now = datetime.now(UTC)
-    return draw(name, now=now, refresh=refresh, mode=mode, away=now, notices=notices, last_look=None, summary=ABOUT)
+    status = {"away": now, "notices": notices, "last_look": None, "late_at": None}
+    return draw(name, now=now, refresh=refresh, mode=mode, summary=ABOUT, **status)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from milkbot.analytics.service.schemas import ForecasterSkill, Health, Skill
+from milkbot.analytics.service.schemas import ForecasterSkill, PlatformStatus, Skill
 from milkbot.dashboard.api_client import AnalyticsApi
-from milkbot.dashboard.notices import api_away, notices
+from milkbot.dashboard.notices import Notice
 from milkbot.dashboard.site.drawing import draw
-from milkbot.dashboard.site.pages import Page
+from milkbot.dashboard.site.pages import Page, status_values
 from milkbot.domain.modes import TradingMode
 
 DAYS = 90
@@ -102,7 +102,7 @@ class SkillAnswers:
     """What the page is drawn from."""
 
     skill: Skill
-    health: Health
+    status: PlatformStatus
 
     @property
     def mode(self) -> TradingMode | None:
@@ -118,9 +118,9 @@ class SkillPage(Page[SkillAnswers]):
 
     def read(self, api: AnalyticsApi) -> SkillAnswers:
         """Ask the API. Raises ApiUnavailableError."""
-        return SkillAnswers(api.skill(DAYS), api.health())
+        return SkillAnswers(api.skill(DAYS), api.status())
 
-    def draw(self, answers: SkillAnswers, *, now: datetime, away: datetime | None, refresh: int) -> str:
+    def draw(self, answers: SkillAnswers, *, now: datetime, away: Notice | None, refresh: int) -> str:
         """The markup."""
         return draw(
             "skill",
@@ -128,9 +128,7 @@ class SkillPage(Page[SkillAnswers]):
             refresh=refresh,
             mode=answers.mode,
             summary="Are the program's chances better than the market's? The scores of both, and what they prove.",
-            away=away,
-            notices=(api_away(away),) if away else notices(answers.health),
-            last_look=answers.health.components.trader.last_seen,
+            **status_values(answers.status, away, now),
             days=DAYS,
             enough=ENOUGH,
             forecasters=scores_of(answers.skill),

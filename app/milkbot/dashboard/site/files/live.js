@@ -20,7 +20,9 @@
       part.textContent = `(${ago((now() - Date.parse(part.dataset.age)) / 1000)})`;
     }
     const age = (now() - made) / 1000, gone = document.getElementById("gone");
-    const said = failure || (age > OLD && reached ? "The page's server does not answer" : "");
+    const late = document.querySelector("[data-late]")?.dataset.late;
+    const said = failure || (age > OLD && reached ? "The page's server does not answer" : "") ||
+      (late && now() > Date.parse(late) ? "The trader is late" : "");
     gone.hidden = !said;
     document.documentElement.classList.toggle("stale", Boolean(said));
     const text = said && `${said}. What you see was made at ${clock(made)} (${ago(age)}) and may be wrong by now. ` +
