@@ -56,7 +56,8 @@ STRIKE_COLUMNS = "".join(
     for name in ("strike_type", "floor_strike", "cap_strike")
 )
 
-# The fold of a market's public fills. An open position is worth what the best buyer pays: YES its bid, NO what its ask
+# The fold of a market's public fills. What belongs to it is looked up for each market: a limit keeps the planner from
+# joining all settlements there are. An open position is worth what the best buyer pays: YES its bid, NO what its ask
 # leaves of a dollar. Where nobody buys, its worth is unknown.
 PUBLIC_MARKETS = f"""
 CREATE VIEW analytics.v_public_markets WITH (security_barrier) AS
@@ -115,9 +116,10 @@ CROSS JOIN LATERAL (
     HAVING count(*) > 0) AS folded
 LEFT JOIN LATERAL (
     SELECT first.strike_type, first.floor_strike, first.cap_strike {FIRST_BOOK.format("held")}) AS strike ON true
-LEFT JOIN ops.settlements AS settlement
-    ON settlement.trading_mode = held.trading_mode AND settlement.ticker = held.ticker
-    AND settlement.settled_at <= {PUBLIC}
+LEFT JOIN LATERAL (
+    SELECT paid.ticker, paid.result, paid.yes_value, paid.settled_at FROM ops.settlements AS paid
+    WHERE paid.trading_mode = held.trading_mode AND paid.ticker = held.ticker AND paid.settled_at <= {PUBLIC}
+    LIMIT 1) AS settlement ON true
 LEFT JOIN LATERAL (
     SELECT (array_agg(result.expiration_value ORDER BY result.id DESC))[1] AS expiration_value
     FROM ops.market_results AS result

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, WithJsonSchema
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import PoolProxiedConnection
 
 from milkbot.analytics.service import description, tables
 from milkbot.analytics.service.cache import AnswerCache
@@ -99,6 +100,7 @@ def create_app(engine: Engine) -> FastAPI:
     """The service on that database. The engine is disposed of when the service ends."""
 
     probe = Probe(engine)
+    _read_alone(engine)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -165,6 +167,17 @@ def create_app(engine: Engine) -> FastAPI:
         return await answers.of(request, f"summary {days} {city}", partial(read_summary, engine, days, city or None))
 
     return app
+
+
+def _read_alone(engine: Engine) -> None:
+    """No statement of ours is long enough for helpers: to start them takes longer, and they read ahead of a limit."""
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: PoolProxiedConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SET max_parallel_workers_per_gather = 0")
+        cursor.close()
+        connection.commit()
 
 
 def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:

@@ -1,0 +1,208 @@
+"""No public request makes the database work hard: each statement of each route, for the values that are worst for it.
+
+The ledger has 100,000 trades of 200 days, and three cities that a planner misjudges: one that was traded until 64 days
+ago as much as any other, one that was traded once, and one that never was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event, text
+from tests.postgres import Cluster, TestDatabase
+
+from milkbot.analytics.service import application
+from milkbot.analytics.service.application import create_app
+from milkbot.domain.cities import all_series
+from milkbot.domain.cities import cities as all_cities
+
+CODES = [city.code for city in all_cities()]
+ABANDONED, ONCE, NEVER = CODES[1], CODES[2], CODES[3]
+DAYS, FILLS = 200, 100_000
+BRACKETS = 3
+LARGE = {"fills", "signals", "market_snapshots", "forecasts", "positions", "settlements", "ticks", "weather_snapshots"}
+LARGE |= {"market_results", "orders", "fill_markouts"}
+
+# A market is a city's bracket of a day; each day of the past has three a city.
+FILL_UP = f"""
+CREATE TEMP TABLE traded AS
+SELECT code, series, day, event, event || '-B' || (50 + 2 * bracket) || '.5' AS ticker, bracket
+FROM unnest(CAST(:codes AS text[]), CAST(:series AS text[])) AS city (code, series)
+CROSS JOIN generate_series(0, {DAYS - 1}) AS ago
+CROSS JOIN LATERAL (SELECT CAST(now() AT TIME ZONE 'UTC' AS date) - ago AS day) AS dated
+CROSS JOIN LATERAL (SELECT series || '-' || upper(to_char(day, 'YYMONDD')) AS event) AS named
+CROSS JOIN generate_series(0, {BRACKETS - 1}) AS bracket
+WHERE code <> '{NEVER}' AND (code <> '{ABANDONED}' OR ago >= 64) AND (code <> '{ONCE}' OR (ago = 100 AND bracket = 0));
+ALTER TABLE ops.positions DISABLE TRIGGER USER;
+ALTER TABLE ops.settlements DISABLE TRIGGER USER;
+ALTER TABLE ops.orders DISABLE TRIGGER USER;
+INSERT INTO ops.ticks (trading_mode, started_at, finished_at, outcome, release, config_hash)
+SELECT 'demo', at, at, 'completed', 'dev', 'x'
+    FROM generate_series(now() - interval '{DAYS} days', now(), '30 minutes') AS at;
+INSERT INTO ops.fills (trading_mode, venue_fill_id, venue_order_id, ticker, event_ticker, city_code, climate_day, side,
+    count, price, fee, realized_pnl, is_taker, filled_at, recorded_at)
+SELECT 'demo', ticker || number, ticker || number, ticker, event, code, day, 'bid', 10, 0.4, 0.1, 0, true, at, at
+FROM traded CROSS JOIN generate_series(1, {FILLS} / (SELECT count(*)::int FROM traded)) AS number
+CROSS JOIN LATERAL (
+    SELECT CAST(day AS timestamptz) - interval '3 hours' + number * interval '25 minutes' AS at) AS timed
+ORDER BY at;
+INSERT INTO ops.orders (trading_mode, client_order_id, venue_order_id, ticker, event_ticker, city_code, climate_day,
+    strategy_name, side, price, count, time_in_force, exchange_index, attempt, state, created_at, updated_at)
+SELECT trading_mode, venue_order_id, venue_order_id, ticker, event_ticker, city_code, climate_day, 'normal', side,
+    price,
+    count, 'good_till_canceled', 0, 1, 'filled', filled_at, filled_at FROM ops.fills ORDER BY id;
+UPDATE ops.fills SET order_id = id;
+INSERT INTO ops.fill_markouts (horizon_min, fill_id, mid, markout, recorded_at)
+SELECT horizon, id, 0.5, 0.1, filled_at FROM ops.fills CROSS JOIN unnest(ARRAY[5, 30]) AS horizon;
+INSERT INTO ops.positions (trading_mode, ticker, event_ticker, city_code, climate_day, signed_count, cost, fees,
+    realized_pnl, is_closed, opened_at, updated_at)
+SELECT 'demo', ticker, event, code, day, 40, 16, 0.4, 0, day < now() - interval '2 days', day, day FROM traded;
+INSERT INTO ops.settlements (trading_mode, ticker, event_ticker, city_code, climate_day, result, yes_value,
+    signed_count,
+    cost, revenue, realized_pnl, settled_at, recorded_at)
+SELECT 'demo', ticker, event, code, day, 'no', 0, 40, 16, 0, -16, day + 1, day + 1 FROM traded
+WHERE day < now() - interval '2 days';
+INSERT INTO ops.market_results (trading_mode, ticker, event_ticker, climate_day, result, expiration_value, settled_at,
+    recorded_at)
+SELECT 'demo', ticker, event, day, 'no', '60.00', day + 1, day + 1 FROM traded;
+INSERT INTO ops.market_snapshots (trading_mode, tick_id, ticker, event_ticker, city_code, captured_at, status,
+    strike_type, floor_strike, cap_strike, close_time, yes_bid, yes_ask)
+SELECT 'demo', 1, ticker, event, code, day + number * interval '50 minutes', 'active', 'between', 50 + 2 * bracket,
+    51 + 2 * bracket, day + 1, 0.3, 0.4
+FROM traded CROSS JOIN generate_series(0, 5) AS number ORDER BY day;
+INSERT INTO ops.signals (trading_mode, tick_id, ticker, event_ticker, city_code, climate_day, strategy_name, decision,
+    count, reasons, created_at)
+SELECT 'demo', tick.id, ticker, event, code, day, 'normal', 'none', 0, '{{}}', tick.started_at
+FROM traded JOIN LATERAL (SELECT id, started_at FROM ops.ticks
+    WHERE trading_mode = 'demo' AND started_at >= day AND started_at < day + 1
+    ORDER BY started_at LIMIT 8) AS tick ON true;
+INSERT INTO ops.weather_snapshots (trading_mode, tick_id, city_code, climate_day, captured_at, source)
+SELECT DISTINCT 'demo', 1, code, day, CAST(day AS timestamptz), 'NWS' FROM traded;
+INSERT INTO ops.forecasts (trading_mode, tick_id, event_ticker, climate_day, forecaster, is_live, version,
+    parameters_hash, as_of, lead_s, probabilities, elapsed_ms, weather_snapshot_id, market_snapshot_ids)
+SELECT 'demo', tick.id, seen.event_ticker, seen.day, 'normal', true, '1', 'x', tick.started_at, 1,
+    array_fill(0.1::float8, ARRAY[cardinality(seen.ids)]), 1, 1, seen.ids
+FROM (SELECT event_ticker, CAST(close_time AS date) - 1 AS day, (array_agg(id ORDER BY id))[1:{BRACKETS}] AS ids
+      FROM ops.market_snapshots GROUP BY event_ticker, close_time) AS seen
+JOIN ops.ticks AS tick ON tick.started_at >= seen.day AND tick.started_at < seen.day + 1
+WHERE seen.day > now() - interval '20 days';
+INSERT INTO analytics.city_metrics_daily SELECT 'demo', code, CAST(now() AS date) - ago, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    now()
+FROM unnest(CAST(:codes AS text[])) AS city (code) CROSS JOIN generate_series(0, 3649) AS ago;
+INSERT INTO analytics.strategy_metrics_daily SELECT 'demo', 'strategy ' || number, CAST(now() AS date) - ago, 1, 1, 1,
+    1,
+    1, 1, 1, 1, now() FROM generate_series(1, 5) AS number CROSS JOIN generate_series(0, 3649) AS ago;
+INSERT INTO analytics.equity_curve_daily SELECT 'demo', CAST(now() AS date) - ago, 1, 1, 1, 1, 1, 1, 1, now()
+FROM generate_series(0, 3649) AS ago
+"""
+
+# A page of 500 trades is 501 rows of fills, each with its settlement, markouts and strike.
+PATHS = {
+    "/v1/health": 100,
+    "/v1/status": 100,
+    "/v1/metrics/hero": 200_000,
+    "/v1/metrics/cities?days=3650": 90_000,
+    "/v1/metrics/strategies?days=3650": 20_000,
+    "/v1/metrics/execution?newest=500": 600,
+    "/v1/performance/equity?days=3650": 3_700,
+    "/v1/performance/drawdown?days=3650": 3_700,
+    "/v1/performance/daily?days=3650": 3_700,
+    "/v1/forecast/today": 1_000,
+    f"/v1/forecast/today?city={ABANDONED}": 1_000,
+    "/v1/forecast/skill?days=400": 100,
+    "/v1/dashboard/summary?days=3650": 200_000,
+    "/v1/trades/recent?limit=1": 600,
+    "/v1/trades/recent?limit=500": 600,
+    **{f"/v1/{what}/recent?limit=500&city={city}": 600 for what in ("trades",) for city in CODES[:6]},
+    "/v1/trades/recent?limit=500&cursor=20300101T0000-9999": 11_000,
+    f"/v1/trades/recent?limit=500&city={CODES[0]}&cursor=20200101T0000-0": 600,
+    "/v1/markets/recent?limit=500": 6_000,
+    **{f"/v1/markets/recent?limit=500&city={city}": 6_000 for city in CODES[:6]},
+    f"/v1/markets/recent?limit=500&cursor=20200101-{all_series()[0].ticker}-20JAN01-B50.5": 6_000,
+}
+"""The worst values of each route, and the most rows that any step of a plan may touch."""
+
+
+@pytest.fixture(scope="module")
+def filled(cluster: Cluster) -> Iterator[TestDatabase]:
+    """A database with a long past."""
+    high = {series.city.code: series.ticker for series in reversed(all_series())}
+    with cluster.database() as database:
+        with database.engine().begin() as connection:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            for statement in FILL_UP.split(";\n"):
+                given = {"codes": list(high), "series": list(high.values())}
+                connection.execute(text(statement), {name: given[name] for name in given if f":{name}" in statement})
+        with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+        yield database
+
+
+@contextmanager
+def _statements() -> Iterator[list[tuple[str, Any]]]:
+    found: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        found.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def _steps(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _steps(part)
+
+
+def _touched(step: Mapping[str, Any]) -> float:
+    """The rows that a step read, all its loops together: those that it gave, and those that it dropped."""
+    dropped = sum(step.get(name, 0) for name in ("Rows Removed by Filter", "Rows Removed by Index Recheck"))
+    return float(step["Actual Loops"] * (step["Actual Rows"] + dropped))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_statement_is_a_short_walk_along_an_index(
+    filled: TestDatabase, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(application, "CACHE_SECONDS", 0)
+    engine = filled.engine("milkbot_api")
+    with TestClient(create_app(engine)) as client, _statements() as asked:
+        assert client.get(path).status_code == 200
+    explained = [one for one in asked if one[0].lstrip().startswith(("SELECT", "WITH", "(")) and "analytics." in one[0]]
+    assert explained
+    with engine.connect() as connection:
+        for statement, parameters in explained:
+            answer = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
+            (plan,) = json.loads(answer) if isinstance(answer, str) else answer
+            for step in _steps(plan["Plan"]):
+                scanned = step["Node Type"] == "Seq Scan" and step["Relation Name"] in LARGE
+                assert not scanned, f"{statement}\nreads all of {step.get('Relation Name')}"
+                assert _touched(step) <= PATHS[path], f"{statement}\n{step}"
+
+
+def test_the_worst_values_of_every_route_are_tried(filled: TestDatabase) -> None:
+    routes = create_app(filled.engine("milkbot_api")).openapi()["paths"]
+    assert {path.partition("?")[0] for path in PATHS} == routes.keys()
+
+
+def test_a_city_that_was_not_traded_for_months_has_its_trades(
+    filled: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "CACHE_SECONDS", 0)
+    with TestClient(create_app(filled.engine("milkbot_api"))) as client:
+        rows = {
+            city: len(client.get(f"/v1/trades/recent?limit=500&city={city}").json()["trades"])
+            for city in (ABANDONED, ONCE, NEVER)
+        }
+    assert rows[ABANDONED] == 500
+    assert 0 < rows[ONCE] < 20
+    assert rows[NEVER] == 0
