@@ -124,6 +124,11 @@ faults = st.builds(
 )
 
 
+def without(series: str) -> Fault:
+    """A world that is sound but for one series, which is not there."""
+    return Fault((rule(FaultKind.SERIES_VANISHED, ticker=series, times=None),), seed=0, reached=None)
+
+
 class FaultyWire(httpx2.BaseTransport):
     """The wire to the exchange, with one fault at a time."""
 

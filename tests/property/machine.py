@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.property.faults import Fault, faults
+from tests.property.faults import Fault, faults, without
 from tests.property.floor import Floor
 from tests.property.trial import Trial
 from tests.property.watch import DEFAULT, TIGHT, Allowed
-from tests.property.world import CENTRE
+from tests.property.world import CENTRE, SERIES, STRIKES
 
 from milkbot.domain.orders import BookSide, TimeInForce
 
@@ -25,6 +25,7 @@ PAUSES = [
 ]
 CODES = ["NYC", "CHI"]
 ACTS = ["halt", "cancel-all", "kill file", "resolve", "go on", "go on", "go on"]
+SCENES = ["quiet", "quiet", "quiet", "quiet", "quiet", "quiet", "halted", "vanished"]
 deaths = st.integers(1, 60)
 Move = tuple[str, int, int]
 # The forecast is off the market's belief, so that the trader has something to do.
@@ -49,11 +50,22 @@ class BooksAgree(RuleBasedStateMachine):
         allowed=st.sampled_from([DEFAULT, TIGHT]),
         first=moves,
         second=moves,
+        scene=st.sampled_from(SCENES),
     )
-    def the_world_begins(self, style: str, allowed: Allowed, first: Move, second: Move) -> None:
+    def the_world_begins(self, style: str, allowed: Allowed, first: Move, second: Move, scene: str) -> None:
+        """Quietly, or in a scene that the steps come to too seldom: in the first tick the first city's event refuses
+        what the trader wants, or its series is not there.
+        """
         self.trial.begin(style, allowed)
         self._hear(first)
         self._hear(second)
+        city = CODES.index(first[0])
+        if scene == "halted":
+            self._hear((first[0], CENTRE + 2, 0))
+            self.trial.exchange_halts(city * len(STRIKES), PAUSES[3])
+            self.trial.tick()
+        elif scene == "vanished":
+            self.trial.tick(without(SERIES[city]))
 
     @rule(news=perhaps_moves)
     def tick(self, news: Move | None) -> None:
