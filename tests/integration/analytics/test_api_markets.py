@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from fastapi.testclient import TestClient
 from tests.facts import Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
+from milkbot.analytics.rollups import run_rollups
 from milkbot.analytics.service import application
 from milkbot.analytics.service.application import create_app
 from milkbot.domain.cities import cities
@@ -190,3 +193,45 @@ def test_a_cursor_that_no_answer_gave_is_refused(client: TestClient, path: str, 
     answer = client.get(f"/v1/{path}/recent", params={"cursor": cursor})
     assert answer.status_code == 422
     assert f"cursor is '{cursor}'" in answer.json()["detail"]
+
+
+PUBLIC = (
+    "/v1/metrics/hero",
+    "/v1/metrics/cities?days=3650",
+    "/v1/metrics/strategies?days=3650",
+    "/v1/metrics/execution?newest=500",
+    "/v1/trades/recent?limit=500",
+    "/v1/trades/recent?limit=500&city=NYC",
+    "/v1/trades/recent?cursor=20990101T0000-0",
+    "/v1/trades/recent?format=csv",
+    "/v1/markets/recent?limit=500",
+    "/v1/markets/recent?cursor=20990101-KXHIGHNY-99JAN01-B60.5",
+    "/v1/performance/equity?days=3650",
+    "/v1/performance/drawdown?days=3650",
+    "/v1/performance/daily?days=3650",
+    "/v1/forecast/today",
+    "/v1/forecast/today?city=NYC",
+)
+
+
+def test_nothing_of_the_last_hour_changes_an_answer(client: TestClient, database: TestDatabase, facts: Facts) -> None:
+    day = _today(client, "NYC")
+    event = _event("NYC", day)
+
+    def happen(at: datetime, strike: str, chance: float) -> None:
+        facts.forecast(event, at, {"L60": chance, "B60.5": 1 - chance}, weather={"forecast_high_f": 60.0})
+        facts.fill(f"{event}-{strike}", at, price="0.30")
+        facts.fill(f"{event}-B60.5", at, price="0.50")
+        facts.snapshot(f"{event}-B60.5", at, "0.60", "0.70")
+        facts.settle(f"{event}-{strike}", at, yes=True)
+        facts.result(f"{event}-{strike}", at, "yes", "60.00")
+        run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal(1000))
+
+    def shown() -> dict[str, str]:
+        return {path: re.sub(r'"as_of":"[^"]+"', "", client.get(path).text) for path in PUBLIC}
+
+    happen(hours_ago(1.5), "L60", 0.25)
+    before = shown()
+    assert all("B60.5" in before[path] for path in PUBLIC if "recent" in path or "today" in path)
+    happen(hours_ago(0.9), "T61", 0.5)
+    assert shown() == before
