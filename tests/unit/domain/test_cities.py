@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -32,6 +32,11 @@ def test_no_ticker_code_or_station_is_listed_twice() -> None:
     assert len(set(tickers)) == len(tickers) == len(all_series()) == 2 * len(cities()) == 48
     for field in ("code", "name", "station", "climate_report"):
         assert len({getattr(city, field) for city in cities()}) == len(cities())
+
+
+def test_keys_of_caches_do_not_collide() -> None:
+    assert len({hash(city) for city in cities()}) == len(cities())
+    assert len({hash(series) for series in all_series()}) == len(all_series())
 
 
 def test_without_the_operator_only_the_seven_oldest_highs_are_traded() -> None:
@@ -112,6 +117,19 @@ def test_a_day_on_which_the_wall_clock_changes_still_has_24_hours(day: date) -> 
     start, end = NEW_YORK.day_bounds(day)
     assert end - start == timedelta(hours=24)
     assert start == datetime(day.year, day.month, day.day, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "at", "moment"),
+    [
+        (date(2026, 1, 19), time(7), datetime(2026, 1, 19, 12, tzinfo=UTC)),
+        (date(2026, 7, 19), time(7), datetime(2026, 7, 19, 11, tzinfo=UTC)),
+        (date(2026, 3, 8), time(2, 30), datetime(2026, 3, 8, 7, 30, tzinfo=UTC)),
+    ],
+    ids=["winter", "summer", "left out in spring"],
+)
+def test_a_citys_clocks_have_daylight_saving(day: date, at: time, moment: datetime) -> None:
+    assert NEW_YORK.moment(day, at) == moment
 
 
 @given(

@@ -81,7 +81,8 @@ def test_a_fee_schedule_is_read_back_as_it_was_written(fee_type: FeeType, multip
 
 
 @pytest.mark.parametrize(
-    "text", ["", "quadratic", "quadratic x", "quadratic x -1", "quadratic x 1e9", "quadratic x NaN"]
+    "text",
+    ["", "quadratic", "quadratic x", "quadratic x -1", "quadratic x 1e9", "quadratic x NaN", "quadratic x 1 x 1"],
 )
 def test_text_that_is_no_fee_schedule_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a fee schedule"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from tests.atlas import XANADU, table_with
 
 from milkbot.domain.cities import Extreme, all_series
 from milkbot.domain.fees import FeeSchedule, FeeType
@@ -29,6 +31,18 @@ def without(ticker: str, *more: ListedSeries) -> dict[str, Compared]:
     return {row.ticker: row for row in compare([*offered, *more], TRADED_SERIES)}
 
 
+def test_a_row_says_of_which_city_and_extreme_it_is_and_what_to_know() -> None:
+    listed_now = without("")["KXLOWTNYC"]
+    assert listed_now == Compared("KXLOWTNYC", Standing.KNOWN, "New York", Extreme.LOW, "low in New York")
+    gone = "not listed, and nothing like it is"
+    assert without("KXLOWTNYC")["KXLOWTNYC"] == Compared("KXLOWTNYC", Standing.GONE, "New York", Extreme.LOW, gone)
+    alike = [listed(ticker, "Lowest temperature in NYC") for ticker in ("LOWNY2", "LOWNY3")]
+    renamed = "not listed; by station or title it may be LOWNY2, LOWNY3 now"
+    rows = without("KXLOWTNYC", *alike)
+    assert rows["KXLOWTNYC"] == Compared("KXLOWTNYC", Standing.RENAMED, "New York", Extreme.LOW, renamed)
+    assert (rows["LOWNY2"].city, rows["LOWNY2"].extreme) == ("New York", Extreme.LOW)
+
+
 def test_what_is_known_and_listed_is_traded_or_not() -> None:
     rows = compare(KNOWN, TRADED_SERIES)
     assert {row.ticker for row in rows if row.standing is Standing.TRADED} == set(TRADED_SERIES)
@@ -49,9 +63,11 @@ def test_a_series_that_is_gone_is_missed_where_it_is_traded(ticker: str, *, is_m
         listed("HIGHNY2", "Highest temperature in the big city", "NWS", f"{REPORT}NYC"),
         listed("HIGHNY2", "Highest temperature in NYC"),
         listed("HIGHNY2", "New York Max temp Daily"),
+        listed("HIGHNY2", "Max temp: New York?"),
+        listed("HIGHNY2", "Highest temperature in the big city", f"{REPORT}NYC", "NWS"),
         listed("HIGHNY2", "Max temp", "Daily climate report CLINYC", ""),
     ],
-    ids=["station", "code in the title", "name in the title", "report"],
+    ids=["station", "code in the title", "name in the title", "name and marks", "station first", "report"],
 )
 def test_a_renamed_series_is_suggested_by_station_or_title(other: ListedSeries) -> None:
     rows = without("KXHIGHNY", other)
@@ -90,6 +106,13 @@ def test_a_city_that_nobody_reviewed_is_new() -> None:
     row = without("", listed("KXLOWTLHR", "Lowest Temperature London"))["KXLOWTLHR"]
     assert (row.standing, row.city, row.extreme) == (Standing.NEW, "", Extreme.LOW)
     assert "never traded" in row.detail
+
+
+def test_an_extreme_that_the_table_has_not_of_a_city_is_new_with_its_city(tmp_path: Path) -> None:
+    with table_with(tmp_path, XANADU.replace('low = "KXLOWTXAN"\n', "")):
+        row = without("", listed("KXLOWTXAN", "Lowest temperature in Xanadu"))["KXLOWTXAN"]
+    assert (row.standing, row.city, row.extreme) == (Standing.NEW, "Xanadu", Extreme.LOW)
+    assert "not in cities.toml" in row.detail
 
 
 @pytest.mark.parametrize(

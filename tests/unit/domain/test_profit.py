@@ -35,4 +35,6 @@ def test_a_total_names_the_positions_of_unknown_value() -> None:
 
 
 def test_without_positions_the_profit_is_zero() -> None:
-    assert total_unrealized([]) == (cash("0"), ())
+    total, unknown = total_unrealized([])
+    assert (total, unknown) == (cash("0"), ())
+    assert isinstance(total, Decimal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as day_time
 
 import pytest
 
@@ -36,6 +37,11 @@ def test_a_client_order_id_is_the_same_on_every_host() -> None:
 def test_a_climate_day_has_its_bounds_in_utc() -> None:
     start, end = cities()[0].day_bounds(date(2026, 7, 18))
     assert (start.isoformat(), end.isoformat()) == ("2026-07-18T05:00:00+00:00", "2026-07-19T05:00:00+00:00")
+
+
+@pytest.mark.usefixtures("host_zone")
+def test_a_time_of_a_citys_clocks_is_a_moment_in_utc() -> None:
+    assert cities()[0].moment(date(2026, 7, 18), day_time(7)).isoformat() == "2026-07-18T11:00:00+00:00"
 
 
 @pytest.mark.usefixtures("host_zone")
