@@ -11,7 +11,7 @@ import pytest
 from milkbot.domain.orders import Leg
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import Cash, Count
-from milkbot.risk.engine import Conditions, MarketFacts, denials
+from milkbot.risk.engine import Conditions, MarketFacts, adds_too_much, denials
 from milkbot.risk.exposure import EventLedger, Holding, OpenOrder
 from milkbot.risk.limits import DENIALS, DenialCode, Limits, Reducing
 from milkbot.risk.portfolio import Exposure, Proposal, Stake
@@ -210,6 +210,7 @@ def test_each_risk_limit_has_its_code_and_refuses_even_reducing_orders_that_add_
 ) -> None:
     exposure = replace(EMPTY, stakes=stakes)
     assert judge(exposure=exposure) == judge(CLOSING, exposure=exposure) == (code,)
+    assert adds_too_much(CLOSING, exposure, LIMITS)
     assert DENIALS[code].reducing is Reducing.REFUSED_WITH_MORE_RISK
 
 
@@ -220,6 +221,7 @@ def test_above_a_limit_a_reducing_order_that_adds_no_risk_is_allowed() -> None:
     closing = replace(CLOSING, order=replace(CLOSING.order, each=dollars("0.5")))
     assert exposure.with_order(closing).total == exposure.total == 105
     assert judge(closing, exposure=exposure) == ()
+    assert not adds_too_much(closing, exposure, LIMITS)
 
 
 def test_closing_a_hedge_is_allowed_while_the_event_keeps_its_limits() -> None:
@@ -231,6 +233,7 @@ def test_closing_a_hedge_is_allowed_while_the_event_keeps_its_limits() -> None:
     closing = replace(CLOSING, order=replace(CLOSING.order, count=contracts("100"), each=dollars("0.1")))
     assert hedged("30").total == 0
     assert hedged("30").with_order(closing).total == 30
+    assert not adds_too_much(closing, hedged("30"), LIMITS)
     assert judge(closing, exposure=hedged("30")) == ()
     assert judge(closing, exposure=hedged("31")) == (DenialCode.EVENT_RISK,)
 

@@ -215,6 +215,12 @@ def test_an_order_that_closes_at_a_gain_counts_without_the_gain() -> None:
     assert result_if(alone.with_order(order("T1", Leg.YES, "22", "0.10")), None) == Decimal("-5.8")
 
 
+def test_a_yes_that_is_closed_at_a_gain_pays_for_nothing_else() -> None:
+    # Sold at 0.90 it wins 4 dollars, which are cash then. The order alone loses what it cost, 1 dollar, where B1 wins.
+    ledger = EventLedger((held("B1", "10", "5"),), brackets=BRACKETS).with_order(order("B1", Leg.NO, "10", "0.10"))
+    assert result_if(ledger, "B1") == Decimal(0)
+
+
 def test_of_two_orders_that_close_the_same_contracts_only_one_counts_as_closing() -> None:
     ledger = EventLedger((held("T1", "-10", "5"),), brackets=BRACKETS)
     for each in ("0.30", "0.20"):

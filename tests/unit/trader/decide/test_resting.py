@@ -91,8 +91,11 @@ def withdrawn(
     rules: QuoteRules = RULES,
     allowed: TradingState = TradingState.ACTIVE,
     pause_at: datetime | None = None,
+    needs_weather: bool = True,
 ) -> list[Cancel]:
-    candidates: Mapping[str, Candidate] = {} if decision is None else {TICKER: Candidate(seen, MARKET, decision)}
+    candidates: Mapping[str, Candidate] = {}
+    if decision is not None:
+        candidates = {TICKER: Candidate(seen, MARKET, decision, needs_weather=needs_weather)}
     return resting.to_withdraw(ledger.engine, DEMO, candidates, rules, allowed, pause_at, NOW)
 
 
@@ -151,6 +154,12 @@ def test_an_order_is_withdrawn_for_events_around_its_market(ledger: Ledger) -> N
     assert reasons(rules=replace(RULES, close_guard=timedelta(hours=12))) == ["near_close"]
     assert reasons(rules=replace(RULES, style=OrderStyle.IMMEDIATE)) == ["not_wanted"]
     assert reasons(rules=replace(RULES, max_age=timedelta(minutes=1))) == ["quote_stale"]
+
+
+def test_an_order_by_prices_alone_is_kept_without_a_forecast_of_the_weather(ledger: Ledger) -> None:
+    rest(ledger, forecast_f=None)
+    blind = replace(SEEN, weather=replace(WEATHER, forecast=None))
+    assert withdrawn(ledger, seen=blind, needs_weather=False) == []
 
 
 @pytest.mark.parametrize(("forecast_f", "reasons"), [(85.0, ["forecast_moved"]), (None, ["forecast_moved"])])

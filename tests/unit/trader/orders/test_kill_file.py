@@ -15,6 +15,7 @@ from milkbot.db.order_groups import Act
 from milkbot.db.risk_tables import OrderGroupAct
 from milkbot.domain.orders import BookSide
 from milkbot.domain.units import Count, Price
+from milkbot.errors import MilkbotError
 from milkbot.settings import Settings
 from milkbot.trader.orders import kill_file
 from milkbot.venue.errors import CancelFailedError, OrderGroupError
@@ -74,6 +75,20 @@ def test_a_file_that_cannot_be_checked_counts_as_present(tmp_path: Path, monkeyp
     found = kill_file.found(tmp_path / "HALT")
     monkeypatch.undo()
     assert found == f"the kill file {tmp_path}/HALT cannot be checked: Permission denied"
+
+
+def test_the_file_is_written_with_its_words(tmp_path: Path) -> None:
+    kill_file.write(tmp_path / "HALT", "Zo\u00eb: why")
+    assert (tmp_path / "HALT").read_text(encoding="utf-8") == "Zo\u00eb: why"
+
+
+def test_whoever_cannot_write_the_file_learns_what_to_type(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / "HALT"
+    with pytest.raises(MilkbotError) as raised:
+        kill_file.write(path, "why")
+    assert str(raised.value) == (
+        f"the kill file {path} cannot be written: No such file or directory; as root type: touch {path}"
+    )
 
 
 def test_without_the_file_nothing_is_done(ledger: Ledger, account: Account, settings: Settings) -> None:

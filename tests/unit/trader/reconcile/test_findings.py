@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 from tests.unit.trader.ledger import DEMO, Ledger
 
-from milkbot.domain.trading_state import Effect, TradingState
+from milkbot.db import holds, state
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.trading_state import Effect, Hold, StateRecord, TradingState
 from milkbot.trader.reconcile import findings
 from milkbot.trader.reconcile.findings import FindingKind, Found
 
@@ -19,6 +22,7 @@ POSITION = Found(
     FindingKind.POSITION_MISMATCH, TICKER, "a message", ours={"count": "5"}, theirs={"count": None}, ticker=TICKER
 )
 CASH = Found(FindingKind.CASH_MISMATCH, "cash", "cash is missing")
+HOLD = Hold(1, "operator", Effect.REDUCING, "why", NOW - timedelta(hours=1), NOW + timedelta(hours=1))
 LOST = Found(FindingKind.LOST_ORDER, "venue-1", "an order was lost", ticker="KXFED-26SEP-T4.00")
 
 
@@ -163,6 +167,44 @@ def test_the_first_of_the_strongest_findings_binds(
 def test_the_stricter_of_two_states_leaves_less(one: TradingState, other: TradingState) -> None:
     order = [TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED]
     assert findings.stricter(one, other) is order[max(order.index(one), order.index(other))]
+
+
+def written(until: datetime) -> StateRecord:
+    return StateRecord(TradingState.HALTED, "a restore", NOW - timedelta(hours=1), until, None)
+
+
+@pytest.mark.parametrize(
+    ("held", "found", "record", "left"),
+    [
+        ((), [], None, TradingState.ACTIVE),
+        ((HOLD,), [], None, TradingState.REDUCING),
+        ((HOLD,), [LOST], None, TradingState.HALTED),
+        ((), [POSITION], None, TradingState.REDUCING),
+        ((HOLD,), [POSITION], written(NOW + timedelta(hours=1)), TradingState.HALTED),
+        ((), [], written(NOW), TradingState.ACTIVE),
+    ],
+    ids=["nothing", "hold", "hold and finding", "finding", "written", "written until now"],
+)
+def test_the_strictest_of_holds_findings_and_the_written_state_is_allowed_now(
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    held: tuple[Hold, ...],
+    found: list[Found],
+    record: StateRecord | None,
+    left: TradingState,
+) -> None:
+    def of_this(result: object) -> Callable[..., object]:
+        def call(session: Session, mode: TradingMode, now: datetime = NOW) -> object:
+            assert (session.in_transaction(), mode, now) == (True, DEMO, NOW)
+            return result
+
+        return call
+
+    store(ledger, *found)
+    monkeypatch.setattr(holds, "holds", of_this(held))
+    monkeypatch.setattr(state, "current_state", of_this(record))
+    with ledger.session() as session:
+        assert findings.allowed_now(session, DEMO, NOW) is left
 
 
 def test_the_events_of_open_findings_are_blocked(ledger: Ledger) -> None:

@@ -120,6 +120,12 @@ def test_a_manual_order_is_a_finding_at_once(ledger: Ledger, account: Account) -
     assert ledger.orders[0].updated_at == NOW
 
 
+def test_a_lost_order_is_of_the_strategy_that_trades(ledger: Ledger, account: Account) -> None:
+    account.resting = [LISTED]
+    Reconciler(ledger.engine, account, FakeClock(NOW), DEMO, strategy="anchored").run(5)
+    assert [order.strategy_name for order in ledger.orders] == ["anchored"]
+
+
 def test_a_fill_of_an_order_that_no_list_shows_is_a_finding(ledger: Ledger, account: Account) -> None:
     account.filled, account.held = [FILL], [HELD]
     run(ledger, account)
@@ -312,6 +318,7 @@ def test_a_row_that_cannot_be_read_is_kept_and_blocks_its_event_until_it_is_read
     assert ledger.unread == [(5, ODD_FILL, NOW)]
     (row,) = ledger.findings
     assert (row.kind, row.subject, row.effect, row.event_ticker) == ("unread_row", "fill fill-9", "reducing", EVENT)
+    assert "only reducing orders are sent until it is read" in row.message
     account.odd = []
     assert run(ledger, account).blocked_events == frozenset()
     assert kinds(ledger) == [("unread_row", False)]
@@ -323,6 +330,11 @@ def test_a_position_that_cannot_be_read_is_no_difference(ledger: Ledger, account
     found = run(ledger, account)
     assert found.mismatches == 0
     assert kinds(ledger) == [("unknown_fill", True), ("unread_row", True)]
+
+
+def test_a_fill_that_cannot_be_read_hides_no_difference_of_its_position(ledger: Ledger, account: Account) -> None:
+    account.held, account.odd = [HELD], [ODD_FILL]
+    assert run(ledger, account).mismatches == 1
 
 
 def test_a_fill_after_the_orders_that_cannot_be_read_is_left_to_the_next_tick(ledger: Ledger, account: Account) -> None:
