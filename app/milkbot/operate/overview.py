@@ -64,8 +64,8 @@ class Used:
 
     @property
     def percent(self) -> int:
-        """Of the limit, 0 to 100; a limit of nothing is used up."""
-        return 100 if self.limit <= 0 else max(0, min(100, int(100 * self.used / self.limit)))
+        """Of the limit; a limit of nothing is used up."""
+        return 100 if self.limit <= 0 else max(0, int(100 * self.used / self.limit))
 
 
 @dataclass(frozen=True, slots=True)
