@@ -31,9 +31,8 @@ def key(platform: Platform, tmp_path: Path) -> Iterator[Path]:
         f"echo '{public}' >{home}/authorized_keys && chown {LOGIN} {home}/authorized_keys"
     )
     yield key
-    platform.ssh(
-        f"pkill -KILL -u {LOGIN}; while pgrep -u {LOGIN} >/dev/null; do :; done; userdel --remove {LOGIN} 2>&1"
-    )
+    ended = f"loginctl terminate-user {LOGIN}; while pgrep -u {LOGIN} >/dev/null; do :; done"
+    platform.ssh(f"{ended}; userdel --remove {LOGIN} 2>&1; systemctl reset-failed 'user@*.service' || true")
 
 
 @contextmanager
