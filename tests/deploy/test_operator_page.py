@@ -99,7 +99,7 @@ def test_a_login_that_is_no_operators_sees_nothing(platform: Platform, key: Path
         first_page(client)
 
 
-def test_the_page_starts_anew_with_the_services_of_another_release(platform: Platform) -> None:
+def test_the_page_is_restarted_together_with_the_dashboard(platform: Platform) -> None:
     page = "curl -sS --unix-socket /run/milkbot-operator/web.sock http://localhost:8502/"
     which = "systemctl show -P InvocationID milkbot-operator.service"
     live = platform.ssh("basename $(readlink /opt/milkbot/current)")
