@@ -6,34 +6,27 @@ is won, below zero lost. A position's size is what was bought and sold in its ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
 from milkbot.analytics.touched import PUBLIC_CUTOFF, Bucket
 
-_KEYS = """
-wanted AS (
-    SELECT * FROM unnest(CAST(:modes AS text[]), CAST(:names AS text[]), CAST(:days AS date[]))
-        AS bucket (trading_mode, name, day)
-)
-"""
-
-_CITY = f"""
-WITH {_KEYS}, traded AS (
-    SELECT wanted.*, fill.ticker, count(*) AS trades, sum(fill.count) AS volume, sum(fill.fee) AS fees,
-        sum(fill.realized_pnl) AS closed
-    FROM wanted JOIN ops.fills AS fill
-        ON fill.trading_mode = wanted.trading_mode AND fill.climate_day = wanted.day AND fill.city_code = wanted.name
-    WHERE fill.filled_at <= {PUBLIC_CUTOFF}
-    GROUP BY wanted.trading_mode, wanted.name, wanted.day, fill.ticker
+_CITY = """
+WITH {keys} traded AS (
+    SELECT fact.trading_mode, fact.city_code AS name, fact.climate_day AS day, fact.ticker, count(*) AS trades,
+        sum(fact.count) AS volume, sum(fact.fee) AS fees, sum(fact.realized_pnl) AS closed
+    FROM ops.fills AS fact
+    WHERE {facts} AND {city} AND fact.filled_at <= {cutoff}
+    GROUP BY fact.trading_mode, fact.city_code, fact.climate_day, fact.ticker
 ), settled AS (
-    SELECT wanted.*, settlement.ticker, settlement.realized_pnl
-    FROM wanted JOIN ops.settlements AS settlement
-        ON settlement.trading_mode = wanted.trading_mode AND settlement.climate_day = wanted.day
-        AND settlement.city_code = wanted.name
-    WHERE settlement.settled_at <= {PUBLIC_CUTOFF}
+    SELECT fact.trading_mode, fact.city_code AS name, fact.climate_day AS day, fact.ticker, fact.realized_pnl
+    FROM ops.settlements AS fact
+    WHERE {facts} AND {city} AND fact.settled_at <= {cutoff}
 ), market AS (
     SELECT trading_mode, name, day, COALESCE(trades, 0) AS trades, volume, COALESCE(fees, 0) AS fees,
         COALESCE(closed, 0) + COALESCE(realized_pnl, 0) AS gross, realized_pnl IS NOT NULL AS is_settled
@@ -46,38 +39,42 @@ SELECT trading_mode, name, day, sum(trades), COALESCE(sum(volume), 0), sum(gross
     count(*) FILTER (WHERE is_settled AND gross > fees), count(*) FILTER (WHERE is_settled AND gross < fees),
     COALESCE(avg(volume), 0), COALESCE(max(volume), 0), now()
 FROM market GROUP BY trading_mode, name, day
-"""  # noqa: S608 - the only things put in are constants of ours
+"""
 
 # A settlement belongs to a market, not to a strategy; so each fill is given its own result: what the bought leg paid.
 # Over a market these add up to the settlement's result and that of the closing fills.
-_STRATEGY = f"""
-WITH {_KEYS}, market AS (
-    SELECT wanted.*, fill.ticker, count(*) AS trades, sum(fill.fee) AS fees,
-        bool_or(settlement.ticker IS NOT NULL) AS is_settled,
+_STRATEGY = """
+WITH {keys} fact AS (
+    SELECT trading_mode, climate_day, ticker, order_id, side, count, price, fee, realized_pnl
+    FROM ops.fills AS fact WHERE {facts} AND fact.filled_at <= {cutoff}
+), placed AS (
+    SELECT id, strategy_name FROM ops.orders WHERE {orders}
+), settled AS (
+    SELECT fact.trading_mode, fact.ticker, fact.yes_value FROM ops.settlements AS fact
+    WHERE {facts} AND fact.settled_at <= {cutoff}
+), market AS (
+    SELECT fact.trading_mode, COALESCE(placed.strategy_name, 'unknown') AS name, fact.climate_day AS day, fact.ticker,
+        count(*) AS trades, sum(fact.fee) AS fees, bool_or(settled.ticker IS NOT NULL) AS is_settled,
         sum(CASE
-            WHEN settlement.ticker IS NULL THEN fill.realized_pnl
-            WHEN fill.side = 'bid' THEN fill.count * (settlement.yes_value - fill.price)
-            ELSE fill.count * (fill.price - settlement.yes_value) END) AS gross
-    FROM wanted
-    JOIN ops.fills AS fill ON fill.trading_mode = wanted.trading_mode AND fill.climate_day = wanted.day
-    LEFT JOIN ops.orders AS placed ON placed.id = fill.order_id
-    LEFT JOIN ops.settlements AS settlement
-        ON settlement.trading_mode = fill.trading_mode AND settlement.ticker = fill.ticker
-        AND settlement.settled_at <= {PUBLIC_CUTOFF}
-    WHERE COALESCE(placed.strategy_name, 'unknown') = wanted.name AND fill.filled_at <= {PUBLIC_CUTOFF}
-    GROUP BY wanted.trading_mode, wanted.name, wanted.day, fill.ticker
+            WHEN settled.ticker IS NULL THEN fact.realized_pnl
+            WHEN fact.side = 'bid' THEN fact.count * (settled.yes_value - fact.price)
+            ELSE fact.count * (fact.price - settled.yes_value) END) AS gross
+    FROM fact
+    LEFT JOIN placed ON placed.id = fact.order_id
+    LEFT JOIN settled ON settled.trading_mode = fact.trading_mode AND settled.ticker = fact.ticker
+    WHERE {strategy_of_fill}
+    GROUP BY 1, 2, 3, 4
 ), traded AS (
     SELECT trading_mode, name, day, sum(trades) AS trades, sum(gross) AS gross, sum(fees) AS fees,
         count(*) FILTER (WHERE is_settled AND gross > fees) AS wins,
         count(*) FILTER (WHERE is_settled AND gross < fees) AS losses
     FROM market GROUP BY trading_mode, name, day
 ), decided AS (
-    SELECT wanted.*, count(*) AS signals, avg(signal.edge) FILTER (WHERE signal.count > 0) AS edge
-    FROM wanted JOIN ops.signals AS signal
-        ON signal.trading_mode = wanted.trading_mode AND signal.climate_day = wanted.day
-        AND signal.strategy_name = wanted.name
-    WHERE signal.created_at <= {PUBLIC_CUTOFF}
-    GROUP BY wanted.trading_mode, wanted.name, wanted.day
+    SELECT fact.trading_mode, fact.strategy_name AS name, fact.climate_day AS day, count(*) AS signals,
+        avg(fact.edge) FILTER (WHERE fact.count > 0) AS edge
+    FROM ops.signals AS fact
+    WHERE {facts} AND {strategy_of_signal} AND fact.created_at <= {cutoff}
+    GROUP BY 1, 2, 3
 )
 INSERT INTO analytics.strategy_metrics_daily (
     trading_mode, strategy_name, date, signal_count, trade_count, gross_pnl, net_pnl, fees, win_count, loss_count,
@@ -85,30 +82,81 @@ INSERT INTO analytics.strategy_metrics_daily (
 SELECT trading_mode, name, day, COALESCE(signals, 0), COALESCE(trades, 0), COALESCE(gross, 0),
     COALESCE(gross - fees, 0), COALESCE(fees, 0), COALESCE(wins, 0), COALESCE(losses, 0), edge, now()
 FROM traded FULL JOIN decided USING (trading_mode, name, day)
-"""  # noqa: S608 - the only things put in are constants of ours
+"""
+
+_KEYS = """wanted AS (
+    SELECT * FROM unnest(CAST(:modes AS text[]), CAST(:names AS text[]), CAST(:days AS date[]))
+        AS bucket (trading_mode, name, day)
+),"""
+_WANTED = "(fact.trading_mode, {name}, fact.climate_day) IN (SELECT trading_mode, name, day FROM wanted)"
+
+# The facts of some buckets: by the index on mode and day, once for each day.
+_OF_BUCKETS: Final[Mapping[str, str]] = {
+    "keys": _KEYS,
+    "facts": "(fact.trading_mode, fact.climate_day) IN (SELECT trading_mode, day FROM wanted)",
+    "city": _WANTED.format(name="fact.city_code"),
+    "strategy_of_fill": _WANTED.format(name="COALESCE(placed.strategy_name, 'unknown')"),
+    "strategy_of_signal": _WANTED.format(name="fact.strategy_name"),
+    "orders": "true",
+    "cutoff": PUBLIC_CUTOFF,
+}
+# All facts of a mode between two days. Their orders were placed after each other, so they are read by one range of ids.
+_OF_DAYS: Final[Mapping[str, str]] = {
+    "keys": "",
+    "facts": "fact.trading_mode = :mode AND fact.climate_day BETWEEN :first AND :last",
+    "city": "true",
+    "strategy_of_fill": "true",
+    "strategy_of_signal": "true",
+    "orders": "id BETWEEN (SELECT min(order_id) FROM fact) AND (SELECT max(order_id) FROM fact)",
+    "cutoff": PUBLIC_CUTOFF,
+}
+_OLD_OF_BUCKETS = f"""
+WITH {_KEYS.removesuffix(",")}
+DELETE FROM analytics.{{table}} AS old USING wanted
+WHERE old.trading_mode = wanted.trading_mode AND old.{{name}} = wanted.name AND old.date = wanted.day
+"""  # noqa: S608 - the only thing put in is a constant of ours
+_OLD_OF_DAYS = "DELETE FROM analytics.{table} WHERE trading_mode = :mode AND date BETWEEN :first AND :last"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rollup:
+    table: str
+    name: str
+    insert: str
+
+
+_CITIES: Final = _Rollup("city_metrics_daily", "city_code", _CITY)
+_STRATEGIES: Final = _Rollup("strategy_metrics_daily", "strategy_name", _STRATEGY)
 
 
 def compute_cities(session: Session, buckets: Sequence[Bucket]) -> None:
     """Replace those city rows; a bucket without facts leaves none."""
-    _replace(session, "city_metrics_daily", "city_code", _CITY, buckets)
+    _replace_buckets(session, _CITIES, buckets)
 
 
 def compute_strategies(session: Session, buckets: Sequence[Bucket]) -> None:
     """Replace those strategy rows; a bucket without facts leaves none."""
-    _replace(session, "strategy_metrics_daily", "strategy_name", _STRATEGY, buckets)
+    _replace_buckets(session, _STRATEGIES, buckets)
 
 
-def _replace(session: Session, table: str, name: str, insert: str, buckets: Sequence[Bucket]) -> None:
-    if not buckets:
-        return
-    keys = {
-        "modes": [bucket.mode for bucket in buckets],
-        "names": [bucket.key for bucket in buckets],
-        "days": [bucket.day for bucket in buckets],
-    }
-    old = f"""
-        WITH {_KEYS} DELETE FROM analytics.{table} AS old USING wanted
-        WHERE old.trading_mode = wanted.trading_mode AND old.{name} = wanted.name AND old.date = wanted.day
-    """  # noqa: S608 - table and column are constants of ours
-    session.execute(text(old), keys)
-    session.execute(text(insert), keys)
+def compute_days(session: Session, mode: str, first: date, last: date) -> tuple[int, int]:
+    """Replace all city rows and strategy rows of a mode's days; returns how many of each there are now."""
+    days = {"mode": mode, "first": first, "last": last}
+    cities, strategies = (_replace(session, one, _OLD_OF_DAYS, _OF_DAYS, days) for one in (_CITIES, _STRATEGIES))
+    return cities, strategies
+
+
+def _replace_buckets(session: Session, rollup: _Rollup, buckets: Sequence[Bucket]) -> None:
+    if buckets:
+        keys = {
+            "modes": [bucket.mode for bucket in buckets],
+            "names": [bucket.key for bucket in buckets],
+            "days": [bucket.day for bucket in buckets],
+        }
+        _replace(session, rollup, _OLD_OF_BUCKETS, _OF_BUCKETS, keys)
+
+
+def _replace(session: Session, rollup: _Rollup, old: str, facts: Mapping[str, str], keys: Mapping[str, object]) -> int:
+    session.execute(text(old.format(table=rollup.table, name=rollup.name)), keys)
+    done = session.execute(text(rollup.insert.format_map(facts)), keys)
+    return done.rowcount if isinstance(done, CursorResult) else 0

@@ -2,111 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from milkbot.analytics.touched import PUBLIC_CUTOFF
-from milkbot.db.ops import BalanceSnapshot
-from milkbot.db.rollup_tables import EquityCurveDaily
-from milkbot.domain.units import CASH_STEP, ZERO
 
-_DAILY = f"""
-SELECT wanted.day, COALESCE(fills.pnl, 0) + COALESCE(settlements.pnl, 0) AS pnl
-FROM unnest(CAST(:days AS date[])) AS wanted (day)
-CROSS JOIN LATERAL (
-    SELECT sum(realized_pnl - fee) AS pnl, count(*) AS facts FROM ops.fills
-    WHERE trading_mode = :mode AND filled_at <= {PUBLIC_CUTOFF}
-      AND filled_at >= CAST(wanted.day AS timestamp) AT TIME ZONE 'UTC'
-      AND filled_at < CAST(wanted.day + 1 AS timestamp) AT TIME ZONE 'UTC') AS fills
-CROSS JOIN LATERAL (
-    SELECT sum(realized_pnl) AS pnl, count(*) AS facts FROM ops.settlements
-    WHERE trading_mode = :mode AND settled_at <= {PUBLIC_CUTOFF}
-      AND settled_at >= CAST(wanted.day AS timestamp) AT TIME ZONE 'UTC'
-      AND settled_at < CAST(wanted.day + 1 AS timestamp) AT TIME ZONE 'UTC') AS settlements
-WHERE fills.facts + settlements.facts > 0
+# Days that are computed come from the facts, the others after the first of them from their rows. Rows that remain as
+# they are are not written again.
+_COMPUTE = text(
+    f"""
+WITH fresh AS MATERIALIZED (
+    SELECT wanted.day, COALESCE(fills.pnl, 0) + COALESCE(settlements.pnl, 0) AS pnl
+    FROM unnest(CAST(:days AS date[])) AS wanted (day)
+    CROSS JOIN LATERAL (
+        SELECT sum(realized_pnl - fee) AS pnl, count(*) AS facts FROM ops.fills
+        WHERE trading_mode = :mode AND filled_at <= {PUBLIC_CUTOFF}
+          AND filled_at >= CAST(wanted.day AS timestamp) AT TIME ZONE 'UTC'
+          AND filled_at < CAST(wanted.day + 1 AS timestamp) AT TIME ZONE 'UTC') AS fills
+    CROSS JOIN LATERAL (
+        SELECT sum(realized_pnl) AS pnl, count(*) AS facts FROM ops.settlements
+        WHERE trading_mode = :mode AND settled_at <= {PUBLIC_CUTOFF}
+          AND settled_at >= CAST(wanted.day AS timestamp) AT TIME ZONE 'UTC'
+          AND settled_at < CAST(wanted.day + 1 AS timestamp) AT TIME ZONE 'UTC') AS settlements
+    WHERE fills.facts + settlements.facts > 0
+), gone AS (
+    DELETE FROM analytics.equity_curve_daily
+    WHERE trading_mode = :mode AND date = ANY(:days) AND date NOT IN (SELECT day FROM fresh)
+), daily AS (
+    SELECT day, pnl FROM fresh
+    UNION ALL SELECT date, daily_pnl FROM analytics.equity_curve_daily
+    WHERE trading_mode = :mode AND date >= :first AND NOT date = ANY(:days)
+), before AS (
+    SELECT ending_equity, cumulative_pnl, high_water_mark FROM analytics.equity_curve_daily
+    WHERE trading_mode = :mode AND date < :first ORDER BY date DESC LIMIT 1
+), start AS (
+    SELECT ending_equity, cumulative_pnl, high_water_mark FROM before
+    UNION ALL SELECT cash, 0, cash FROM (SELECT COALESCE(
+        (SELECT cash FROM ops.balance_snapshots WHERE trading_mode = :mode ORDER BY captured_at LIMIT 1), :bankroll
+    ) AS cash) AS opening WHERE NOT EXISTS (SELECT FROM before)
+), summed AS (
+    SELECT day, pnl, start.*, sum(pnl) OVER (ORDER BY day) AS won FROM daily CROSS JOIN start
+), chained AS (
+    SELECT day, pnl, ending_equity + won - pnl AS starting, ending_equity + won AS ending, cumulative_pnl + won AS won,
+        GREATEST(high_water_mark, ending_equity + max(won) OVER (ORDER BY day)) AS high
+    FROM summed
+)
+INSERT INTO analytics.equity_curve_daily AS old (
+    trading_mode, date, starting_equity, ending_equity, daily_pnl, cumulative_pnl, drawdown, drawdown_pct,
+    high_water_mark, computed_at)
+SELECT :mode, day, starting, ending, pnl, won, high - ending,
+    CASE WHEN high > 0 THEN round(100 * (high - ending) / high, 6) ELSE 0 END, high, now()
+FROM chained
+ON CONFLICT (trading_mode, date) DO UPDATE SET
+    starting_equity = excluded.starting_equity, ending_equity = excluded.ending_equity, daily_pnl = excluded.daily_pnl,
+    cumulative_pnl = excluded.cumulative_pnl, drawdown = excluded.drawdown, drawdown_pct = excluded.drawdown_pct,
+    high_water_mark = excluded.high_water_mark, computed_at = excluded.computed_at
+WHERE (old.starting_equity, old.ending_equity, old.daily_pnl, old.cumulative_pnl, old.drawdown, old.drawdown_pct,
+    old.high_water_mark) IS DISTINCT FROM (excluded.starting_equity, excluded.ending_equity, excluded.daily_pnl,
+    excluded.cumulative_pnl, excluded.drawdown, excluded.drawdown_pct, excluded.high_water_mark)
 """  # noqa: S608 - the only thing put in is a constant of ours
-
-
-@dataclass(frozen=True, slots=True)
-class EquityDay:
-    """One point of the curve, in dollars; `drawdown_pct` in percent of the high water mark."""
-
-    date: date
-    starting_equity: Decimal
-    ending_equity: Decimal
-    daily_pnl: Decimal
-    cumulative_pnl: Decimal
-    drawdown: Decimal
-    drawdown_pct: Decimal
-    high_water_mark: Decimal
-
-
-def chain(before: EquityDay | None, initial: Decimal, daily: Iterable[tuple[date, Decimal]]) -> list[EquityDay]:
-    """Running values over days in order. `before` is the day that they follow, else they begin at `initial` dollars."""
-    ending = before.ending_equity if before else initial
-    cumulative = before.cumulative_pnl if before else ZERO
-    high = before.high_water_mark if before else initial
-    days: list[EquityDay] = []
-    for day, pnl in daily:
-        starting, ending = ending, ending + pnl
-        cumulative += pnl
-        high = max(high, ending)
-        drawdown = high - ending
-        percent = (100 * drawdown / high).quantize(CASH_STEP) if high > ZERO else ZERO
-        days.append(EquityDay(day, starting, ending, pnl, cumulative, drawdown, percent, high))
-    return days
+)
 
 
 def compute_equity(session: Session, mode: str, days: Iterable[date], bankroll: Decimal) -> None:
     """Compute those UTC days from the facts, and the running values of all days after the first of them.
 
     The curve begins at the first cash that the exchange reported in that mode, at `bankroll` if there was none.
+    Drawdowns are in dollars and in percent of the high water mark.
     """
     wanted = sorted(set(days))
-    first = wanted[0]
-    fresh = {row.day: row.pnl for row in session.execute(text(_DAILY), {"mode": mode, "days": wanted})}
-    later = session.execute(
-        select(EquityCurveDaily.date, EquityCurveDaily.daily_pnl).where(
-            EquityCurveDaily.trading_mode == mode, EquityCurveDaily.date >= first
-        )
-    )
-    kept = {row.date: row.daily_pnl for row in later if row.date not in wanted}
-    before = _last_before(session, mode, first)
-    rows = chain(before, _initial(session, mode, bankroll), sorted({**kept, **fresh}.items()))
-    session.execute(
-        delete(EquityCurveDaily).where(EquityCurveDaily.trading_mode == mode, EquityCurveDaily.date >= first)
-    )
-    if rows:
-        session.execute(insert(EquityCurveDaily).values(computed_at=func.now()), [_row(mode, day) for day in rows])
-
-
-def _row(mode: str, day: EquityDay) -> Mapping[str, object]:
-    return {
-        "trading_mode": mode,
-        **{name: getattr(day, name) for name in EquityDay.__dataclass_fields__},
-    }
-
-
-def _last_before(session: Session, mode: str, day: date) -> EquityDay | None:
-    row = session.execute(
-        select(*(getattr(EquityCurveDaily, name) for name in EquityDay.__dataclass_fields__))
-        .where(EquityCurveDaily.trading_mode == mode, EquityCurveDaily.date < day)
-        .order_by(EquityCurveDaily.date.desc())
-        .limit(1)
-    ).one_or_none()
-    return None if row is None else EquityDay(*row)
-
-
-def _initial(session: Session, mode: str, bankroll: Decimal) -> Decimal:
-    first = session.scalar(
-        select(BalanceSnapshot.cash)
-        .where(BalanceSnapshot.trading_mode == mode)
-        .order_by(BalanceSnapshot.captured_at)
-        .limit(1)
-    )
-    return bankroll if first is None else first
+    session.execute(_COMPUTE, {"mode": mode, "days": wanted, "first": wanted[0], "bankroll": bankroll})

@@ -49,9 +49,19 @@ _NEW = text(
     ) AS new GROUP BY event_ticker, climate_day ORDER BY newest
     """
 )
-_OF_DAY = text(
-    "SELECT DISTINCT event_ticker, climate_day FROM ops.market_results "
-    "WHERE trading_mode = :mode AND (CAST(:day AS date) IS NULL OR climate_day = :day) ORDER BY climate_day"
+_OF_DAYS = text(
+    """
+    SELECT event_ticker, climate_day FROM ops.market_results AS over
+    WHERE trading_mode = :mode AND climate_day BETWEEN :first AND :last AND EXISTS (
+        SELECT FROM ops.forecasts WHERE trading_mode = :mode AND climate_day = over.climate_day
+            AND event_ticker = over.event_ticker)
+    UNION SELECT event_ticker, climate_day FROM analytics.forecast_scores
+    WHERE trading_mode = :mode AND climate_day BETWEEN :first AND :last
+    """
+)
+_JUDGED = text(
+    "SELECT forecaster, version, parameters_hash FROM analytics.forecast_scores WHERE trading_mode = :mode "
+    "UNION SELECT forecaster, version, parameters_hash FROM analytics.forecast_evidence WHERE trading_mode = :mode"
 )
 _MARK = text(
     "INSERT INTO analytics.score_marks (trading_mode, result_id) VALUES (:mode, :mark) "
@@ -134,30 +144,37 @@ def moment_of(lead: str, city: City, day: date) -> datetime:
     return city.moment(day - timedelta(days=days_before), at)
 
 
-def score_new(session: Session, modes: Iterable[str], day: date | None = None, *, everything: bool = False) -> int:
-    """Score the events whose results are new, a bounded number of them; with `day` that day's too, with `everything`
-    all there are. Returns how many events had a forecast to score. Running it again changes nothing.
+def score_new(session: Session, modes: Iterable[str]) -> int:
+    """Score the events whose results are new, a bounded number of them; returns how many had a forecast to score.
+    Running it again changes nothing.
     """
     marks = {row.trading_mode: row.result_id for row in session.execute(_MODES)}
     scored = 0
     for mode in modes:
         new = session.execute(_NEW, {"mode": mode, "mark": marks.get(mode, 0), "most": _RESULTS_A_RUN}).all()
         taken = new[:_EVENTS_A_RUN]
-        due = {_Event(row.climate_day, row.event_ticker) for row in taken}
-        if everything or day is not None:
-            rows = session.execute(_OF_DAY, {"mode": mode, "day": None if everything else day})
-            due |= {_Event(row.climate_day, row.event_ticker) for row in rows}
-        changed: set[Identity] = set()
-        ordered = sorted(due)
-        for start in range(0, len(ordered), _EVENTS_A_RUN):
-            made, of = _score(session, mode, ordered[start : start + _EVENTS_A_RUN])
-            scored += made
-            changed |= of
+        if not taken:
+            continue
+        made, changed = _score(session, mode, sorted({_Event(row.climate_day, row.event_ticker) for row in taken}))
+        scored += made
         for identity in sorted(changed):
             judge(session, mode, identity)
-        if taken:
-            session.execute(_MARK, {"mode": mode, "mark": taken[-1].newest})
+        session.execute(_MARK, {"mode": mode, "mark": taken[-1].newest})
     return scored
+
+
+def score_days(session: Session, mode: str, first: date, last: date) -> int:
+    """Score all events of those days anew; returns how many had a forecast to score. `judge_all` comes after it."""
+    rows = session.execute(_OF_DAYS, {"mode": mode, "first": first, "last": last})
+    events = sorted(_Event(row.climate_day, row.event_ticker) for row in rows)
+    parts = (events[start : start + _EVENTS_A_RUN] for start in range(0, len(events), _EVENTS_A_RUN))
+    return sum(_score(session, mode, part)[0] for part in parts)
+
+
+def judge_all(session: Session, mode: str) -> None:
+    """Judge every forecaster that has scores, or had."""
+    for row in session.execute(_JUDGED, {"mode": mode}).all():
+        judge(session, mode, Identity(*row))
 
 
 def _score(session: Session, mode: str, events: Sequence[_Event]) -> tuple[int, set[Identity]]:
@@ -228,6 +245,8 @@ def nearest(
     """
     keys = {"mode": mode, "day": day, "events": list(events), "moment": moment, "earliest": moment - NEAREST_WITHIN}
     made = session.execute(_FORECASTS, keys).all()
+    if not made:
+        return []
     ids = sorted({one for row in made for one in row.market_snapshot_ids})
     books = {row.id: row for row in session.execute(_BOOKS, {"ids": ids})}
     return [(row, [books[one] for one in row.market_snapshot_ids]) for row in made]

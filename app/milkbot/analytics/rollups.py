@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from milkbot.analytics.daily_metrics import compute_cities, compute_strategies
 from milkbot.analytics.equity import compute_equity
 from milkbot.analytics.forecast_scores import score_new
+from milkbot.analytics.hero import store_figures
 from milkbot.analytics.markouts import record_markouts
-from milkbot.analytics.touched import Bucket, Kind, buckets_of, take_touched
+from milkbot.analytics.touched import Bucket, Kind, take_touched
 from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
 
@@ -27,33 +28,37 @@ _HEALTH_KEPT = "7 days"
 
 @dataclass(frozen=True, slots=True)
 class RollupReport:
-    """How many buckets of each kind a run computed, how many markouts of fills it stored, and of how many events it
-    scored forecasts.
+    """How many buckets of each kind were computed, how many markouts of fills were stored, and of how many events
+    forecasts were scored.
     """
 
-    cities: int
-    strategies: int
-    equity_days: int
-    markouts: int
+    cities: int = 0
+    strategies: int = 0
+    equity_days: int = 0
+    markouts: int = 0
     scored_events: int = 0
 
+    def __add__(self, other: RollupReport) -> RollupReport:
+        return RollupReport(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
-def run_rollups(
-    engine: Engine, *, bankroll: Decimal, day: date | None = None, everything: bool = False
-) -> RollupReport:
-    """Compute the touched buckets; with `day` those of that day too, with `everything` all there are.
 
-    Running it again changes nothing; two runs wait for each other. Raises DatabaseUnavailableError.
+def run_rollups(engine: Engine, *, bankroll: Decimal) -> RollupReport:
+    """Compute the touched buckets. Running it again changes nothing; two runs wait for each other.
+
+    Raises DatabaseUnavailableError.
     """
     with transaction(engine) as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        buckets = set(take_touched(session))
-        if everything or day is not None:
-            buckets |= set(buckets_of(session, None if everything else day))
-        report = _compute(session, sorted(buckets), bankroll, record_markouts(session))
-        scored = score_new(session, TradingMode, day, everything=everything)
+        take_turn(session)
+        report = _compute(session, take_touched(session), bankroll, record_markouts(session))
+        scored = score_new(session, TradingMode)
+        store_figures(session)
         copy_health(session)
     return replace(report, scored_events=scored)
+
+
+def take_turn(session: Session) -> None:
+    """Wait until this transaction is the only one that writes rollups; who waits longest comes first."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
 
 
 def _compute(session: Session, buckets: list[Bucket], bankroll: Decimal, markouts: int) -> RollupReport:

@@ -1,14 +1,12 @@
-"""Which buckets to compute: those whose facts changed, those of a day, or all."""
+"""Which buckets to compute: those whose facts changed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 # Facts younger than this are not public yet, so no rollup may show them either.
@@ -62,39 +60,8 @@ WITH young AS (
 SELECT DISTINCT trading_mode, bucket, key, day FROM touched
 """  # noqa: S608 - the only thing put in is the constant above
 
-# The rollups' own rows are listed too, so that a bucket whose facts are gone is emptied.
-ALL_BUCKETS = """
-SELECT trading_mode, 'city' AS bucket, city_code AS key, climate_day AS day FROM ops.fills
-WHERE CAST(:day AS date) IS NULL OR climate_day = :day
-UNION SELECT trading_mode, 'city', city_code, climate_day FROM ops.settlements
-WHERE CAST(:day AS date) IS NULL OR climate_day = :day
-UNION SELECT trading_mode, 'city', city_code, date FROM analytics.city_metrics_daily
-WHERE CAST(:day AS date) IS NULL OR date = :day
-UNION SELECT fill.trading_mode, 'strategy', COALESCE(placed.strategy_name, 'unknown'), fill.climate_day
-FROM ops.fills AS fill LEFT JOIN ops.orders AS placed ON placed.id = fill.order_id
-WHERE CAST(:day AS date) IS NULL OR fill.climate_day = :day
-UNION SELECT trading_mode, 'strategy', strategy_name, climate_day FROM ops.signals
-WHERE CAST(:day AS date) IS NULL OR climate_day = :day
-UNION SELECT trading_mode, 'strategy', strategy_name, date FROM analytics.strategy_metrics_daily
-WHERE CAST(:day AS date) IS NULL OR date = :day
-UNION SELECT trading_mode, 'equity', '', CAST(filled_at AT TIME ZONE 'UTC' AS date) FROM ops.fills
-WHERE CAST(:day AS date) IS NULL OR CAST(filled_at AT TIME ZONE 'UTC' AS date) = :day
-UNION SELECT trading_mode, 'equity', '', CAST(settled_at AT TIME ZONE 'UTC' AS date) FROM ops.settlements
-WHERE CAST(:day AS date) IS NULL OR CAST(settled_at AT TIME ZONE 'UTC' AS date) = :day
-UNION SELECT trading_mode, 'equity', '', date FROM analytics.equity_curve_daily
-WHERE CAST(:day AS date) IS NULL OR date = :day
-"""
-
 
 def take_touched(session: Session) -> list[Bucket]:
     """The buckets whose facts changed. Their keys are deleted in this transaction, or remain until all is public."""
-    return _buckets(session.execute(text(_TAKE)).all())
-
-
-def buckets_of(session: Session, day: date | None) -> list[Bucket]:
-    """Every bucket of a day, or of all days when it is None. Reads all facts: for a rebuild, not for the timer."""
-    return _buckets(session.execute(text(ALL_BUCKETS), {"day": day}).all())
-
-
-def _buckets(rows: Sequence[Row[Any]]) -> list[Bucket]:
+    rows = session.execute(text(_TAKE))
     return sorted(Bucket(row.trading_mode, Kind(row.bucket), row.key, row.day) for row in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Protocol, TypeVar
 
 import typer
@@ -11,8 +11,8 @@ from alembic.util import CommandError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from milkbot.analytics import metrics
-from milkbot.analytics.rollups import run_rollups
+from milkbot.analytics import metrics, rebuild
+from milkbot.analytics.rollups import RollupReport, run_rollups
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import show
 from milkbot.db import migrate
@@ -22,9 +22,10 @@ from milkbot.errors import DatabaseUnavailableError, ExitCode, MilkbotError
 from milkbot.smoke import suite
 from milkbot.textfile import recorded_run
 
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Rebuild this day whether it changed or not.")]
+Rebuild = Annotated[bool, typer.Option("--rebuild", help="Recompute all days, or those given, changed or not.")]
+From = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day to rebuild.")]
+To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day to rebuild.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-All = Annotated[bool, typer.Option("--all", help="Rebuild every day.")]
 Revision = Annotated[str, typer.Argument(help="An Alembic revision.")]
 Range = Annotated[
     str, typer.Argument(metavar="FROM:TO", help="Revisions; `current` reads the database, `base` is a new one.")
@@ -43,18 +44,48 @@ _FIXES = {
 db = typer.Typer(help="Migrate the schema, and show its revision.", no_args_is_help=True)
 
 
-def rollups(day: Day = None, every: All = False) -> None:
-    """Recompute the rollups whose facts changed. The systemd timer calls this."""
+def rollups(every: Rebuild = False, first: From = None, last: To = None) -> None:
+    """Recompute the rollups whose facts changed. The systemd timer calls this.
+
+    A rebuild prints a line for each month that is done. One that was killed goes on there when it is run again.
+    """
+    if every:
+        _rebuild(first.date() if first else None, last.date() if last else None)
+        return
+    if first or last:
+        raise typer.BadParameter("the days are those of a rebuild; add --rebuild", param_hint="--from, --to")
     settings = settings_of_host("rollups")
     directory = settings.milkbot_metrics_directory
     with recorded_run(directory, "rollups"), open_database(settings, "rollups") as engine:
-        done = run_rollups(engine, bankroll=settings.bankroll, day=day.date() if day else None, everything=every)
+        done = run_rollups(engine, bankroll=settings.bankroll)
         metrics.publish(directory, engine, done)
+    typer.echo(f"recomputed: {_counted(done)}")
+
+
+def _rebuild(first: date | None, last: date | None) -> None:
+    """It is not a run of the timer's, so it writes no metrics of one."""
+    if first and last and first > last:
+        raise typer.BadParameter(f"{first} is after {last}", param_hint="--from, --to")
+    settings = settings_of_host("rollups")
+    with open_database(settings, "rebuild", statement_seconds=rebuild.STATEMENT_SECONDS) as engine:
+        done = rebuild.rebuild(engine, bankroll=settings.bankroll, first=first, last=last, report=_print_progress)
+    typer.echo(f"rebuilt: {_counted(done)}")
+
+
+def _print_progress(made: rebuild.Progress | rebuild.Resumed) -> None:
+    if isinstance(made, rebuild.Resumed):
+        begun = f"{made.started_at:%Y-%m-%d %H:%M} UTC"
+        typer.echo(f"continues the rebuild of {begun}: {made.done} of {made.total} chunks were done")
+        return
+    typer.echo(f"{made.number} of {made.total}: {made.chunk}, {made.seconds:.1f} s: {_counted(made.report)}")
+
+
+def _counted(done: RollupReport) -> str:
     kinds = (("city", done.cities), ("strategy", done.strategies), ("equity", done.equity_days))
     shown = (f"{number} {kind} day{'' if number == 1 else 's'}" for kind, number in kinds)
     more = (("markout", done.markouts), ("scored event", done.scored_events))
     also = (f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in more)
-    typer.echo(f"recomputed: {', '.join([*shown, *also])}")
+    return ", ".join([*shown, *also])
 
 
 @db.command()

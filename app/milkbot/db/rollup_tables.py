@@ -176,3 +176,49 @@ class ScoreMark(Base):
 
     trading_mode: Mapped[str] = mapped_column(primary_key=True)
     result_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class ResultTotals(Base):
+    """Won and lost markets of each mode: the sums of the cities' days, which a trigger keeps."""
+
+    __tablename__ = "result_totals"
+    __table_args__ = ({"schema": ANALYTICS},)
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    win_count: Mapped[int] = mapped_column(BigInteger)
+    loss_count: Mapped[int] = mapped_column(BigInteger)
+
+
+class HeroFigures(Base):
+    """The figures at the top of the page as of an hour ago, in dollars. `unrealized_pnl` is of the positions that have
+    a price to sell at; `unpriced_positions` have none.
+    """
+
+    __tablename__ = "hero_figures"
+    __table_args__ = ({"schema": ANALYTICS},)
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    as_of: Mapped[datetime]
+    total_pnl: Mapped[CashColumn]
+    unrealized_pnl: Mapped[CashColumn]
+    unpriced_positions: Mapped[int] = mapped_column(BigInteger)
+    win_count: Mapped[int] = mapped_column(BigInteger)
+    loss_count: Mapped[int] = mapped_column(BigInteger)
+    trades_today: Mapped[int] = mapped_column(BigInteger)
+    active_positions: Mapped[int] = mapped_column(BigInteger)
+    computed_at: Mapped[datetime]
+
+
+class RebuildMark(Base):
+    """Which chunk an unfinished rebuild of the rollups finished last; no row where none is unfinished."""
+
+    __tablename__ = "rebuild_mark"
+    __table_args__ = (CheckConstraint("id = 1", name="one"), {"schema": ANALYTICS})
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    release: Mapped[str]
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+    started_at: Mapped[datetime]
+    trading_mode: Mapped[str]
+    done: Mapped[date]

@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics import daily_metrics, equity, forecast_scores, markouts, metrics, rollups, touched
+from milkbot.analytics import daily_metrics, equity, forecast_scores, hero, markouts, metrics, rebuild, rollups, touched
 from milkbot.analytics.service import figure_queries, market_queries, queries
 from milkbot.analytics.service.cursors import MarketsCursor, TradesCursor
 from milkbot.smoke.checks import Checks
@@ -36,15 +36,28 @@ def run_rollups(check: Checks, sample: Sample) -> None:
     city = touched.Bucket(sample.mode, touched.Kind.CITY, sample.name, sample.day)
     strategy = touched.Bucket(sample.mode, touched.Kind.STRATEGY, STRATEGY, sample.day)
     check(touched.take_touched, session)
-    # It reads every fact there is: planning it finds what is missing, too.
-    check.named("buckets_of", session.execute, text(f"EXPLAIN {touched.ALL_BUCKETS}"), {"day": sample.day})
     check(daily_metrics.compute_cities, session, [city])
     check(daily_metrics.compute_strategies, session, [strategy])
     check(equity.compute_equity, session, sample.mode, [sample.day], _BANKROLL)
     check(markouts.record_markouts, session)
+    _rebuild(check, sample)
     _score(check, sample)
+    check(hero.store_figures, session)
     check(rollups.copy_health, session)
     check(metrics.read_state, session)
+
+
+def _rebuild(check: Checks, sample: Sample) -> None:
+    """What a rebuild does for the sample's day."""
+    session, mode, day = check.session, sample.mode, sample.day
+    check(rebuild.chunks, session, day, day)
+    check(daily_metrics.compute_days, session, mode, day, day)
+    check(forecast_scores.score_days, session, mode, day, day)
+    check(forecast_scores.judge_all, session, mode)
+    check(hero.count_again, session, mode)
+    check(rebuild.read_mark, session, day, day)
+    check(rebuild.set_mark, session, rebuild.Chunk(mode, day, day), sample.now, day, day)
+    check(rebuild.end, session)
 
 
 def _score(check: Checks, sample: Sample) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from tests.facts import STRATEGY, Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
+from milkbot.analytics.rebuild import rebuild
 from milkbot.analytics.rollups import RollupReport, run_rollups
 from milkbot.domain.orders import BookSide
 
@@ -18,11 +19,15 @@ BANKROLL = Decimal("992.10")
 DAY = date(2026, 11, 18)
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 MORNING_AFTER = datetime(2026, 11, 19, 13, tzinfo=UTC)
-TABLES = ("city_metrics_daily", "strategy_metrics_daily", "equity_curve_daily")
+TABLES = ("city_metrics_daily", "strategy_metrics_daily", "equity_curve_daily", "result_totals")
 
 
-def _run(database: TestDatabase, day: date | None = None, *, everything: bool = False) -> RollupReport:
-    return run_rollups(database.engine("milkbot_rollups"), bankroll=BANKROLL, day=day, everything=everything)
+def _run(database: TestDatabase) -> RollupReport:
+    return run_rollups(database.engine("milkbot_rollups"), bankroll=BANKROLL)
+
+
+def _rebuild(database: TestDatabase, first: date | None = None, last: date | None = None) -> RollupReport:
+    return rebuild(database.engine("milkbot_rollups"), bankroll=BANKROLL, first=first, last=last)
 
 
 def _rows(database: TestDatabase, table: str) -> list[dict[str, Any]]:
@@ -157,12 +162,12 @@ def test_rebuild_equals_the_result_of_incremental_runs(database: TestDatabase, f
         facts.settle(ticker, MORNING_AFTER + timedelta(days=number), yes=number != 1)
         _run(database)
     first = _state(database)
-    _run(database, everything=True)
+    _rebuild(database)
     assert _state(database) == first
     with database.engine().begin() as connection:
         for table in TABLES:
             connection.execute(text(f"DELETE FROM analytics.{table}"))
-    _run(database, everything=True)
+    _rebuild(database)
     assert _state(database) == first
 
 
@@ -173,8 +178,8 @@ def test_one_day_can_be_rebuilt_alone(database: TestDatabase, facts: Facts) -> N
     with database.engine().begin() as connection:
         connection.execute(text("UPDATE analytics.city_metrics_daily SET net_pnl = 77"))
         connection.execute(text("UPDATE analytics.equity_curve_daily SET daily_pnl = 77, ending_equity = 77"))
-    _run(database, DAY)
-    _run(database, DAY + timedelta(days=1))
+    _rebuild(database, DAY, DAY)
+    _rebuild(database, DAY + timedelta(days=1), DAY + timedelta(days=1))
     assert _state(database) == first
 
 
@@ -184,8 +189,9 @@ def test_bucket_without_facts_is_emptied(database: TestDatabase, facts: Facts) -
     with database.engine().begin() as connection:
         for table in ("fills", "settlements"):
             connection.execute(text(f"DELETE FROM ops.{table}"))
-    _run(database, everything=True)
-    assert _state(database) == {table: [] for table in TABLES}
+    _rebuild(database)
+    no_results = [{"trading_mode": "demo", "win_count": 0, "loss_count": 0}]
+    assert _state(database) == {**{table: [] for table in TABLES}, "result_totals": no_results}
 
 
 def test_facts_of_the_last_hour_are_delayed_and_then_included(database: TestDatabase, facts: Facts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -128,9 +129,31 @@ def test_rollups_report_what_they_recomputed(milkbot: Milkbot, database: TestDat
         milkbot("rollups").out
         == "recomputed: 0 city days, 0 strategy days, 0 equity days, 0 markouts, 0 scored events\n"
     )
-    assert milkbot("rollups", "--day", "2026-08-03").out.startswith("recomputed: 1 city day")
-    assert milkbot("rollups", "--all").out.startswith("recomputed: 1 city day")
-    assert milkbot("rollups", "--day", "yesterday").code == 2
+
+
+def test_a_rebuild_prints_how_far_it_is(milkbot: Milkbot, database: TestDatabase) -> None:
+    Facts(database.engine()).fill(TICKER, NOON)
+    month, totals, whole = milkbot("rollups", "--rebuild").out.splitlines()
+    assert re.fullmatch(r"1 of 2: demo 2026-08, \d+\.\d s: 1 city day, 1 strategy day, 29 equity days, .*", month)
+    assert totals.startswith("2 of 2: demo totals, ")
+    assert whole.startswith("rebuilt: 1 city day, 1 strategy day, ")
+    assert (
+        milkbot("rollups", "--rebuild", "--from", "2026-08-04").out.splitlines()[-1].startswith("rebuilt: 0 city days")
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--from", "2026-08-03"), "add --rebuild"),
+        (("--rebuild", "--from", "2026-08-03", "--to", "2026-08-02"), "2026-08-03 is after 2026-08-02"),
+        (("--rebuild", "--from", "yesterday"), "yesterday"),
+    ],
+)
+def test_wrong_days_of_a_rebuild_are_refused(milkbot: Milkbot, given: tuple[str, ...], said: str) -> None:
+    refused = milkbot("rollups", *given)
+    assert refused.code == 2
+    assert said in refused.err
 
 
 def test_release_command_prints_the_release(milkbot: Milkbot) -> None:

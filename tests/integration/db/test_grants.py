@@ -50,6 +50,9 @@ ROLLUPS = {
     "forecast_evidence",
     "forecast_scores",
     "health_metrics",
+    "hero_figures",
+    "rebuild_mark",
+    "result_totals",
     "score_marks",
     "strategy_metrics_daily",
 }

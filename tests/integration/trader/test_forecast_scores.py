@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.metrics import samples
 from tests.postgres import Cluster
 
 from milkbot.analytics import forecast_scores, metrics
+from milkbot.analytics.rebuild import rebuild
 from milkbot.analytics.rollups import RollupReport, run_rollups
 from milkbot.analytics.service.application import create_app
 from milkbot.domain.cities import city_of_series
@@ -46,9 +47,12 @@ class Day:
 
     stage: Stage
 
-    def roll_up(self, **how: Any) -> int:
+    def roll_up(self) -> int:
+        return run_rollups(self.stage.database.engine("milkbot_rollups"), bankroll=Decimal(1000)).scored_events
+
+    def rebuild(self, first: date | None = None, last: date | None = None) -> int:
         engine = self.stage.database.engine("milkbot_rollups")
-        return run_rollups(engine, bankroll=Decimal(1000), **how).scored_events
+        return rebuild(engine, bankroll=Decimal(1000), first=first, last=last).scored_events
 
     def scores(self) -> list[dict[str, Any]]:
         return [{**row, "computed_at": None} for row in self.stage.rows(SCORES)]
@@ -250,8 +254,9 @@ def test_running_it_again_changes_nothing(day: Day) -> None:
     before = day.scores(), day.evidence()
     assert day.roll_up() == 0
     assert (day.scores(), day.evidence()) == before
-    assert day.roll_up(day=datetime(2026, 8, 4, tzinfo=UTC).date()) == 2
-    assert day.roll_up(everything=True) == 2
+    assert day.rebuild(first=date(2026, 8, 4), last=date(2026, 8, 4)) == 2
+    assert day.rebuild(last=date(2026, 8, 3)) == 0
+    assert day.rebuild() == 2
     assert (day.scores(), day.evidence()) == before
 
 
@@ -311,6 +316,6 @@ def test_a_run_scores_a_bounded_number_of_events_and_the_next_continues(
 
 def test_a_forecaster_with_other_parameters_begins_without_evidence(day: Day) -> None:
     day.stage.act("UPDATE ops.forecasts SET parameters_hash = 'another' WHERE forecaster = 'normal'")
-    day.roll_up(everything=True)
+    day.rebuild()
     found = {(row["forecaster"], row["parameters_hash"] == "another") for row in day.evidence()}
     assert found == {("market", False), ("normal", True)}
