@@ -13,7 +13,7 @@ from milkbot.analytics.touched import PUBLIC_CUTOFF
 
 # What was held an hour ago is among what is held now and what was traded or settled since. It is worth what the newest
 # order book of then pays for it: YES the bid, NO 1 less the ask. What it cost, less what was realized by closing parts
-# of it, comes out of its fills.
+# of it, comes out of its fills. Its settlement is looked up market by market: NOT EXISTS reads all there are.
 _STORE = text(
     f"""
 INSERT INTO analytics.hero_figures AS old (
@@ -47,9 +47,9 @@ CROSS JOIN LATERAL (
         ) AS maybe
         JOIN ops.fills AS fill ON fill.trading_mode = mode.trading_mode AND fill.ticker = maybe.ticker
             AND fill.filled_at <= {PUBLIC_CUTOFF}
-        WHERE NOT EXISTS (
-            SELECT FROM ops.settlements WHERE trading_mode = mode.trading_mode AND ticker = maybe.ticker
-                AND settled_at <= {PUBLIC_CUTOFF})
+        WHERE COALESCE((
+            SELECT settled_at FROM ops.settlements
+            WHERE trading_mode = mode.trading_mode AND ticker = maybe.ticker) > {PUBLIC_CUTOFF}, true)
         GROUP BY fill.ticker
         HAVING sum(CASE fill.side WHEN 'bid' THEN fill.count ELSE -fill.count END) <> 0
     ) AS market

@@ -111,21 +111,56 @@ def test_hero_shows_nothing_of_the_last_hour(client: TestClient, database: TestD
     assert {**after, "as_of": None} == {**before, "as_of": None}
 
 
-def test_position_that_was_sold_or_settled_is_not_active(client: TestClient, facts: Facts) -> None:
+def test_position_that_was_sold_or_settled_is_not_active(
+    client: TestClient, database: TestDatabase, facts: Facts
+) -> None:
     facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
     for city in ("NYC", "CHI", "MIA"):
         facts.fill(market(city, _yesterday()), hours_ago(20))
     facts.fill(market("CHI", _yesterday()), hours_ago(19), side=BookSide.ASK, price="0.60")
     facts.settle(market("MIA", _yesterday()), hours_ago(2), yes=True)
+    _roll_up(database)
     assert client.get("/v1/metrics/hero").json()["active_positions"] == 1
 
 
-def test_trades_today_are_those_of_the_utc_day(client: TestClient, facts: Facts) -> None:
+def test_what_is_held_is_worth_what_it_could_be_sold_for_an_hour_ago(
+    client: TestClient, database: TestDatabase, facts: Facts
+) -> None:
+    facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
+    bought, sold, nobody_bids = (market(city, _yesterday()) for city in ("NYC", "CHI", "MIA"))
+    facts.fill(bought, hours_ago(20), count="10", price="0.40")
+    facts.fill(bought, hours_ago(19), count="4", price="0.60", side=BookSide.ASK)
+    facts.fill(sold, hours_ago(20), count="10", price="0.60", side=BookSide.ASK)
+    facts.fill(nobody_bids, hours_ago(20))
+    for ticker, hours, bid, ask in (
+        (bought, 3, "0.01", "0.02"),
+        (bought, 2, "0.50", "0.55"),
+        (bought, 0.5, "0.90", "0.95"),
+        (sold, 2, "0.40", "0.50"),
+        (nobody_bids, 2, None, "0.05"),
+    ):
+        facts.snapshot(ticker, hours_ago(hours), bid, ask)
+    # What came within the hour is not to be seen, in none of the figures.
+    facts.fill(bought, hours_ago(0.8), count="6", price="0.95", side=BookSide.ASK)
+    facts.settle(sold, hours_ago(0.3), yes=True)
+    _roll_up(database)
+    hero = client.get("/v1/metrics/hero").json()
+    # 6 YES bought at 0.40, bid 0.50; 10 NO bought at 0.40, worth 1 - 0.50.
+    assert (hero["unrealized_pnl"], hero["active_positions"], hero["unpriced_positions"]) == ("1.60", 3, 1)
+    with database.engine("milkbot_api").connect() as connection:
+        markets = connection.execute(
+            text("SELECT sum(unrealized_pnl), count(*) FROM analytics.v_public_markets WHERE is_open")
+        )
+        assert markets.one() == (Decimal("1.6"), 3), "the same as of the markets one by one"
+
+
+def test_trades_today_are_those_of_the_utc_day(client: TestClient, database: TestDatabase, facts: Facts) -> None:
     facts.tick(hours_ago(0), finished=hours_ago(0), outcome="ok")
     as_of = datetime.fromisoformat(client.get("/v1/metrics/hero").json()["as_of"])
     midnight = as_of.replace(hour=0, minute=0)
     facts.fill(market("NYC", _yesterday()), midnight)
     facts.fill(market("CHI", _yesterday()), midnight - timedelta(seconds=1))
+    _roll_up(database)
     assert client.get("/v1/metrics/hero").json()["trades_today"] == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -135,16 +135,6 @@ def test_a_market_is_its_trades_folded(client: TestClient, facts: Facts) -> None
         "marked_at": None,
     }
     assert all(datetime.fromisoformat(time).second == 0 for time in times.values())
-
-
-def test_hero_names_what_is_realized_and_what_is_not(client: TestClient, facts: Facts) -> None:
-    today = datetime.now(UTC).date()
-    facts.fill(market("NYC", today), hours_ago(9), price="0.40")
-    facts.snapshot(market("NYC", today), hours_ago(2), "0.45", "0.48")
-    facts.fill(market("CHI", today), hours_ago(9))
-    hero = client.get("/v1/metrics/hero").json()
-    shown = [hero[name] for name in ("active_positions", "unrealized_pnl", "unpriced_positions")]
-    assert shown == [2, "0.50", 1]
 
 
 def test_today_shows_each_event_once_with_the_forecast_and_the_market(client: TestClient, facts: Facts) -> None:

@@ -27,37 +27,26 @@ from milkbot.db.session import Bind, transaction
 from milkbot.domain.cities import Extreme, series_of
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.trading_state import TradingState
+from milkbot.domain.units import ZERO
 from milkbot.limits import limits_path, read_limits
 
 DELAY = timedelta(minutes=60)
 DELAY_MINUTES = DELAY // timedelta(minutes=1)
 _SCORE_DIGITS = 6
-# A market settles the morning after its climate day; one that is later than this by days is no position to look at.
-_HELD_DAYS = 5
 
 _NOW_AND_MODE = """
 SELECT date_trunc('minute', now()) AS now,
     (SELECT trading_mode FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS mode
 """
 
-_HERO = f"""
-SELECT
-    (SELECT cumulative_pnl FROM analytics.equity_curve_daily
-     WHERE trading_mode = :mode ORDER BY date DESC LIMIT 1) AS total_pnl,
-    (SELECT sum(win_count) FROM analytics.city_metrics_daily WHERE trading_mode = :mode) AS wins,
-    (SELECT sum(loss_count) FROM analytics.city_metrics_daily WHERE trading_mode = :mode) AS losses,
-    (SELECT count(*) FROM analytics.v_public_trades
-     WHERE trading_mode = :mode AND trade_time >= date_trunc('day', CAST(:as_of AS timestamptz), 'UTC')
-    ) AS trades_today,
-    held.active_positions, held.unrealized_pnl, held.unpriced_positions
-FROM (
-    SELECT count(*) AS active_positions, COALESCE(sum(unrealized_pnl), 0) AS unrealized_pnl,
-        count(*) FILTER (WHERE unrealized_pnl IS NULL) AS unpriced_positions
-    FROM analytics.v_public_markets
-    WHERE trading_mode = :mode AND is_open
-      AND climate_day >= CAST(CAST(:as_of AS timestamptz) AT TIME ZONE 'UTC' AS date) - {_HELD_DAYS}
-) AS held
-"""  # noqa: S608 - the only thing put in is the constant above
+# Kept by the rollups.
+_HERO = text(
+    """
+    SELECT as_of, total_pnl, unrealized_pnl, unpriced_positions, win_count AS wins, loss_count AS losses,
+        trades_today, active_positions
+    FROM analytics.hero_figures WHERE trading_mode = :mode
+    """
+)
 
 # The view shows every trade as what its order buys, as the release before knows it. A sale of a leg buys the other one.
 # The view sorts: to sort here would have it planned for all trades ever.
@@ -161,17 +150,19 @@ def read_hero(bind: Bind) -> Hero:
     """The figures of the mode that ticked last."""
     with transaction(bind) as session:
         as_of, mode = as_of_and_mode(session)
-        row = session.execute(text(_HERO), {"mode": mode, "as_of": as_of}).mappings().one()
-    return Hero(
-        mode=mode,
-        total_pnl=row["total_pnl"] or Decimal(0),
-        win_rate=win_rate(row),
-        trades_today=row["trades_today"],
-        active_positions=row["active_positions"],
-        unrealized_pnl=row["unrealized_pnl"],
-        unpriced_positions=row["unpriced_positions"],
-        as_of=as_of,
-    )
+        row = session.execute(_HERO, {"mode": mode}).mappings().one_or_none()
+    if row is None:
+        return Hero(
+            mode=mode,
+            total_pnl=ZERO,
+            unrealized_pnl=ZERO,
+            unpriced_positions=0,
+            win_rate=None,
+            trades_today=0,
+            active_positions=0,
+            as_of=as_of,
+        )
+    return Hero.model_validate({**row, "mode": mode, "win_rate": win_rate(row)})
 
 
 def win_rate(row: RowMapping) -> Decimal | None:
