@@ -1,0 +1,184 @@
+"""What rollups and API cost as a ledger grows: python -m tests.bench.analytics.bench [FILLS...]
+
+For each size it makes a ledger, rebuilds its rollups, runs them after one more fill, and reads every endpoint that the
+API's own description names, from 16 connections, with the cache and without. Prints tables in Markdown, and draws the
+growth into docs/images/growth.svg. Ten million fills need some 12 GB below /tmp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+from sqlalchemy import create_engine
+from tests.bench.analytics import ledger
+from tests.bench.analytics.load import Figures, measure
+from tests.postgres import Cluster, TestDatabase, running_cluster
+
+from milkbot.analytics.rebuild import STATEMENT_SECONDS, rebuild
+from milkbot.analytics.rollups import run_rollups
+from milkbot.db.scratch import address
+from milkbot.db.session import make_engine
+from milkbot.score.plots import Curve, curves
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+PLOT: Final = ROOT / "docs/images/growth.svg"
+SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
+RUNS: Final = 15
+SECONDS: Final = 6.0
+UVICORN: Final = Path(sys.executable).with_name("uvicorn")
+BANKROLL: Final = Decimal(1000)
+_STYLE: Final = (
+    "<style>text{font:11px sans-serif;fill:#555}.name{text-anchor:end}.tick,.axis{text-anchor:middle}"
+    ".grid{stroke:#ddd}polyline{fill:none;stroke-width:2}.ours polyline{stroke:#2563eb}"
+    ".theirs polyline{stroke:#d97706}</style>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What was measured of one ledger: seconds of a rebuild, milliseconds of a run after one fill, and of endpoints."""
+
+    fills: int
+    made: float
+    rebuilt: float
+    after_one_fill: float
+    cached: dict[str, Figures]
+    uncached: dict[str, Figures]
+
+
+def measure_size(cluster: Cluster, fills: int) -> Size:
+    """One ledger, dropped afterwards."""
+    with cluster.database() as database:
+        admin = create_engine(address(database.socket_directory, database.name, "postgres").url())
+        began = time.monotonic()
+        stored = ledger.make(admin, fills)
+        admin.dispose()
+        made = time.monotonic() - began
+        return measure_ledger(database, stored, made)
+
+
+def measure_ledger(database: TestDatabase, stored: int, made: float) -> Size:
+    rebuilt = _rebuild(database)
+    after_one_fill = statistics.median(_after_one_fill(database, number) for number in range(RUNS))
+    cached = read_api(database, "milkbot.analytics.api:app", vary=False)
+    uncached = read_api(database, "tests.bench.analytics.uncached:app", vary=True)
+    return Size(stored, made, rebuilt, after_one_fill, cached, uncached)
+
+
+def _rebuild(database: TestDatabase) -> float:
+    engine = make_engine(
+        database.address("milkbot_rollups"), application="bench", statement_timeout_ms=STATEMENT_SECONDS * 1000
+    )
+    began = time.monotonic()
+    rebuild(engine, bankroll=BANKROLL)
+    engine.dispose()
+    return time.monotonic() - began
+
+
+def _after_one_fill(database: TestDatabase, number: int) -> float:
+    """Milliseconds on a connection that is there, as those of the figures before it."""
+    ledger.one_fill(database.engine(), number)
+    engine = database.engine("milkbot_rollups")
+    engine.connect().close()
+    began = time.perf_counter()
+    run_rollups(engine, bankroll=BANKROLL)
+    return (time.perf_counter() - began) * 1000
+
+
+def read_api(database: TestDatabase, module: str, *, vary: bool) -> dict[str, Figures]:
+    """The figures of every endpoint."""
+    with _serving(database, module) as port:
+        described: dict[str, Any] = httpx2.get(f"http://127.0.0.1:{port}/v1/openapi.json", timeout=60).json()["paths"]
+        return {
+            path: asyncio.run(measure(port, path, of["get"].get("parameters", []), seconds=SECONDS, vary=vary))
+            for path, of in described.items()
+        }
+
+
+@contextmanager
+def _serving(database: TestDatabase, module: str) -> Iterator[int]:
+    """The API as systemd starts it: one process."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'app'}",
+        "LOG_FILE": "/dev/null",
+        **database.environment("milkbot_api"),
+    }
+    port = 18_000 + os.getpid() % 1000
+    command = [str(UVICORN), "--port", str(port), "--no-access-log", "--log-level", "warning", module]
+    with subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            _wait_for(port)
+            yield port
+        finally:
+            process.terminate()
+
+
+def _wait_for(port: int) -> None:
+    while True:
+        try:
+            httpx2.get(f"http://127.0.0.1:{port}/v1/health", timeout=10)
+        except httpx2.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+
+
+def print_tables(sizes: list[Size]) -> None:
+    print("| fills | ledger made, s | full rebuild, s | run after one fill, ms |")
+    print("|---:|---:|---:|---:|")
+    for size in sizes:
+        print(f"| {size.fills} | {size.made:.0f} | {size.rebuilt:.1f} | {size.after_one_fill:.1f} |")
+    largest = sizes[-1]
+    print(f"\nAt {largest.fills} fills, 16 connections, milliseconds:\n")
+    print("| endpoint | cached p50 | p99 | a second | not cached p50 | p99 | a second | kB | failed |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for path, cached in largest.cached.items():
+        other = largest.uncached[path]
+        print(
+            f"| `{path}` | {cached.p50:.1f} | {cached.p99:.1f} | {cached.a_second:.0f} | {other.p50:.1f} | "
+            f"{other.p99:.1f} | {other.a_second:.0f} | {other.kilobytes:.1f} | {cached.failed + other.failed} |"
+        )
+    sys.stdout.flush()
+
+
+def draw(sizes: list[Size]) -> str:
+    """Milliseconds of a run after one fill, and of the slowest endpoint's p99 without the cache, by fills."""
+    at = [math.log10(size.fills) for size in sizes]
+    slowest = [max(figures.p99 for figures in size.uncached.values()) for size in sizes]
+    lines = (
+        Curve("rollups after one fill", "ours", list(zip(at, (size.after_one_fill for size in sizes), strict=True))),
+        Curve("p99 of the slowest endpoint", "theirs", list(zip(at, slowest, strict=True))),
+    )
+    made = curves("Milliseconds by fills", "fills, power of ten (blue: rollups, orange: slowest p99, ms)", lines)
+    start, end, rest = made.partition(">")
+    return f'{start} xmlns="http://www.w3.org/2000/svg"{end}{_STYLE}{rest}\n'
+
+
+def main(sizes: list[int]) -> None:
+    found: list[Size] = []
+    with running_cluster() as cluster:
+        for fills in sizes:
+            found.append(measure_size(cluster, fills))
+            print_tables(found)
+    if len(found) > 1:
+        PLOT.write_text(draw(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main([int(number) for number in sys.argv[1:]] or list(SIZES))
