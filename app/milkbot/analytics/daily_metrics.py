@@ -42,27 +42,26 @@ FROM market GROUP BY trading_mode, name, day
 """
 
 # A settlement belongs to a market, not to a strategy; so each fill is given its own result: what the bought leg paid.
-# Over a market these add up to the settlement's result and that of the closing fills.
+# Over a market these add up to the settlement's result and that of the closing fills. Each order is looked up by its
+# id: a join of a month's fills would read all orders there are.
 _STRATEGY = """
-WITH {keys} fact AS (
-    SELECT trading_mode, climate_day, ticker, order_id, side, count, price, fee, realized_pnl
+WITH {keys} fact AS MATERIALIZED (
+    SELECT trading_mode, climate_day, ticker, side, count, price, fee, realized_pnl,
+        COALESCE((SELECT strategy_name FROM ops.orders WHERE id = fact.order_id), 'unknown') AS strategy_name
     FROM ops.fills AS fact WHERE {facts} AND fact.filled_at <= {cutoff}
-), placed AS (
-    SELECT id, strategy_name FROM ops.orders WHERE {orders}
 ), settled AS (
     SELECT fact.trading_mode, fact.ticker, fact.yes_value FROM ops.settlements AS fact
     WHERE {facts} AND fact.settled_at <= {cutoff}
 ), market AS (
-    SELECT fact.trading_mode, COALESCE(placed.strategy_name, 'unknown') AS name, fact.climate_day AS day, fact.ticker,
+    SELECT fact.trading_mode, fact.strategy_name AS name, fact.climate_day AS day, fact.ticker,
         count(*) AS trades, sum(fact.fee) AS fees, bool_or(settled.ticker IS NOT NULL) AS is_settled,
         sum(CASE
             WHEN settled.ticker IS NULL THEN fact.realized_pnl
             WHEN fact.side = 'bid' THEN fact.count * (settled.yes_value - fact.price)
             ELSE fact.count * (fact.price - settled.yes_value) END) AS gross
     FROM fact
-    LEFT JOIN placed ON placed.id = fact.order_id
     LEFT JOIN settled ON settled.trading_mode = fact.trading_mode AND settled.ticker = fact.ticker
-    WHERE {strategy_of_fill}
+    WHERE {strategy}
     GROUP BY 1, 2, 3, 4
 ), traded AS (
     SELECT trading_mode, name, day, sum(trades) AS trades, sum(gross) AS gross, sum(fees) AS fees,
@@ -73,7 +72,7 @@ WITH {keys} fact AS (
     SELECT fact.trading_mode, fact.strategy_name AS name, fact.climate_day AS day, count(*) AS signals,
         avg(fact.edge) FILTER (WHERE fact.count > 0) AS edge
     FROM ops.signals AS fact
-    WHERE {facts} AND {strategy_of_signal} AND fact.created_at <= {cutoff}
+    WHERE {facts} AND {strategy} AND fact.created_at <= {cutoff}
     GROUP BY 1, 2, 3
 )
 INSERT INTO analytics.strategy_metrics_daily (
@@ -95,19 +94,15 @@ _OF_BUCKETS: Final[Mapping[str, str]] = {
     "keys": _KEYS,
     "facts": "(fact.trading_mode, fact.climate_day) IN (SELECT trading_mode, day FROM wanted)",
     "city": _WANTED.format(name="fact.city_code"),
-    "strategy_of_fill": _WANTED.format(name="COALESCE(placed.strategy_name, 'unknown')"),
-    "strategy_of_signal": _WANTED.format(name="fact.strategy_name"),
-    "orders": "true",
+    "strategy": _WANTED.format(name="fact.strategy_name"),
     "cutoff": PUBLIC_CUTOFF,
 }
-# All facts of a mode between two days. Their orders were placed after each other, so they are read by one range of ids.
+# All facts of a mode between two days.
 _OF_DAYS: Final[Mapping[str, str]] = {
     "keys": "",
     "facts": "fact.trading_mode = :mode AND fact.climate_day BETWEEN :first AND :last",
     "city": "true",
-    "strategy_of_fill": "true",
-    "strategy_of_signal": "true",
-    "orders": "id BETWEEN (SELECT min(order_id) FROM fact) AND (SELECT max(order_id) FROM fact)",
+    "strategy": "true",
     "cutoff": PUBLIC_CUTOFF,
 }
 _OLD_OF_BUCKETS = f"""

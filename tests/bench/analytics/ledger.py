@@ -51,6 +51,7 @@ _FACTS = (
         at, at, at
     FROM market CROSS JOIN generate_series(0, CAST(:fills AS integer) / 2 - 1) AS part
     CROSS JOIN LATERAL (SELECT day + part * interval '4 hours' AS at) AS moment
+    ORDER BY at
     """,
     """
     INSERT INTO ops.fills (trading_mode, venue_fill_id, venue_order_id, order_id, ticker, event_ticker, city_code,
