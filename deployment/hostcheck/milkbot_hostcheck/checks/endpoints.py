@@ -48,7 +48,8 @@ def _page(host: Host) -> Row:
     remedy = "nginx -t; systemctl status nginx; tail /var/log/nginx/milkbot-error.log"
     secured = AtThisHost(host.settings.domain or "localhost", host.seconds)
     try:
-        answer = _answer(secured, "/")
+        # Not the page itself: nginx answers that from its cache while the dashboard is away.
+        answer = _answer(secured, "/_stcore/health")
     except (OSError, http.client.HTTPException) as error:
         return fail(name, f"no answer: {_said(error)}", remedy, limit)
     if answer.status != 200:
