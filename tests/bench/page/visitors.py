@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -17,7 +18,7 @@ from websockets.typing import Subprotocol
 
 _EXPLORE = BackMsg(rerun_script=ClientState(page_name="explore")).SerializeToString()
 PATIENCE = 60.0
-Visit = Callable[[], Awaitable[None]]
+Visit = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
