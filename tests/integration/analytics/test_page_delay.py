@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.facts import Facts, hours_ago, market
 from tests.postgres import Cluster
@@ -56,7 +56,7 @@ def _pages(api: AnalyticsApi) -> str:
     return "\n".join(drawn)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6)
 @given(trades=st.lists(AGES, min_size=1, max_size=6), forecasts=st.lists(AGES, min_size=1, max_size=4, unique=True))
 def test_no_page_shows_a_trade_or_a_forecast_that_is_younger_than_an_hour(
     cluster: Cluster, trades: list[int], forecasts: list[int]
