@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -193,16 +193,17 @@ def test_the_strictest_of_holds_findings_and_the_written_state_is_allowed_now(
     record: StateRecord | None,
     left: TradingState,
 ) -> None:
-    def of_this(result: object) -> Callable[..., object]:
-        def call(session: Session, mode: TradingMode, now: datetime = NOW) -> object:
-            assert (session.in_transaction(), mode, now) == (True, DEMO, NOW)
-            return result
+    def in_force(session: Session, mode: TradingMode, now: datetime) -> tuple[Hold, ...]:
+        assert (session.in_transaction(), mode, now) == (True, DEMO, NOW)
+        return held
 
-        return call
+    def current(session: Session, mode: TradingMode) -> StateRecord | None:
+        assert (session.in_transaction(), mode) == (True, DEMO)
+        return record
 
     store(ledger, *found)
-    monkeypatch.setattr(holds, "holds", of_this(held))
-    monkeypatch.setattr(state, "current_state", of_this(record))
+    monkeypatch.setattr(holds, "holds", in_force)
+    monkeypatch.setattr(state, "current_state", current)
     with ledger.session() as session:
         assert findings.allowed_now(session, DEMO, NOW) is left
 
