@@ -18,6 +18,7 @@ WORK = ROOT / "test-results" / "mutation"
 PACKAGES = ("domain", "risk")
 ORDER_PATH = (
     "trader/orders/*",
+    "trader/decide/exits",
     "trader/decide/resting",
     "trader/reconcile/*",
     "trader/refused",
@@ -31,6 +32,7 @@ TESTS = (
     *PACKAGES,
     "trader/orders",
     "trader/reconcile",
+    "trader/decide/test_exits.py",
     "trader/decide/test_resting.py",
     "trader/test_refused.py",
     "venue/test_order_outcomes.py",
