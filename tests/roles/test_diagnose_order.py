@@ -128,6 +128,13 @@ def test_a_failing_row_is_a_diagnosis_only_where_no_serious_cause_was_found() ->
     assert judged({"health/rows": health_row("restarts", "started again since the last check: nginx")}) == []
 
 
+def test_a_failing_row_whose_mild_cause_was_found_is_no_second_diagnosis() -> None:
+    off = {"units/properties": properties(nginx_service={"UnitFileState": "disabled"})}
+    row = health_row("nginx.service", "active, but disabled", cause="not-enabled")
+    assert [found.name for found in judged({**off, "health/rows": row})] == ["not-enabled"]
+    assert [found.name for found in judged({"health/rows": row})] == ["row-fails"]
+
+
 def test_yesterdays_full_disk_does_not_explain_todays_hanging_database() -> None:
     log = "FATAL:  No space left on device\nLOG:  database system is ready to accept connections\nLOG:  checkpoint\n"
     found = judged({"postgres/log": log, "postgres/answers": "psql: timeout expired\n"}, DOWN)

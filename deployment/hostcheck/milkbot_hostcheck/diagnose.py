@@ -74,7 +74,8 @@ def _summed(answers: dict[str, Answer]) -> dict[str, Answer]:
 def judged(collection: Collection) -> list[Diagnosis]:
     """What is wrong, the root of the rest first."""
     found = diagnose(collection, JUDGES)
-    if not any(diagnosis.serious for diagnosis in found) and (rest := unexplained(collection)):
+    names = {diagnosis.name for diagnosis in found}
+    if not any(diagnosis.serious for diagnosis in found) and (rest := unexplained(collection, names)):
         return [rest, *found]
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import Diagnosis
 
@@ -9,9 +11,9 @@ from milkbot_hostcheck.diagnosis import Diagnosis
 _EVENTS = ("restarts", "OOM kills")
 
 
-def unexplained(collection: Collection) -> Diagnosis | None:
-    """The rows that fail, where no serious cause was found."""
-    rows = [row for row in collection.failing("*") if row.name not in _EVENTS]
+def unexplained(collection: Collection, found: AbstractSet[str]) -> Diagnosis | None:
+    """The rows that fail, where no serious cause was found, but for those that name one of the causes that were."""
+    rows = [row for row in collection.failing("*") if row.name not in _EVENTS and row.cause not in found]
     if not rows:
         return None
     return Diagnosis(

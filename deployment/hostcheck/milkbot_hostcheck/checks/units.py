@@ -54,7 +54,7 @@ def _unit(name: str, known: Known) -> Row:
         )
     if known["UnitFileState"] not in _STARTED_AT_BOOT:
         value = f"active, but {known['UnitFileState'] or 'not enabled'}: it stays away after a reboot"
-        return fail(name, value, f"systemctl enable {name}", "active, enabled")
+        return fail(name, value, f"systemctl enable {name}", "active, enabled", cause="not-enabled")
     if known["NeedDaemonReload"] == "yes":
         return warn(name, "active, but its file has changed since", "systemctl daemon-reload", "active, enabled")
     return ok(name, "active", "active, enabled")
