@@ -71,6 +71,7 @@ INSERT INTO analytics.result_totals AS old (trading_mode, win_count, loss_count)
 SELECT mode, COALESCE(sum(win_count), 0), COALESCE(sum(loss_count), 0)
 FROM (VALUES (:mode)) AS one (mode) LEFT JOIN analytics.city_metrics_daily ON trading_mode = mode
 GROUP BY mode
+HAVING count(city_code) > 0 OR EXISTS (SELECT FROM analytics.result_totals WHERE trading_mode = mode)
 ON CONFLICT (trading_mode) DO UPDATE SET win_count = excluded.win_count, loss_count = excluded.loss_count
 """
 )
