@@ -69,7 +69,7 @@ def replay(
 ) -> None:
     """Trade recorded days through: the simulator serves them, the loop trades them, on a database of its own.
 
-    Prints decisions, orders, fills, settlement and profit; the same day and step always give the same figures.
+    Prints decisions, orders, fills, settlement, scores and profit; the same day and step always give the same figures.
     """
     configure_logging(Settings(log_level="WARNING", log_format="console"), "replay")
     with (

@@ -8,16 +8,20 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import typer
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from milkbot.analytics.forecast_scores import LEADS
 from milkbot.analytics.markouts import HORIZONS
 from milkbot.cli.tables import show
 from milkbot.db.ops import FillRow, Order, SettlementRow, Signal
-from milkbot.db.rollup_tables import FillMarkout
+from milkbot.db.rollup_tables import FillMarkout, ForecastScore
 from milkbot.db.session import transaction
 from milkbot.history.recorded_day import ReplayedLedger
 from milkbot.history.totals import totals_of
+
+_SCORE_DIGITS = 4
+_SCORE_COLUMNS = ("forecaster", "lead", "events", "Brier", "market's", "log", "market's log", "RPS", "market's RPS")
 
 
 def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
@@ -45,6 +49,7 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
             (row.ticker, row.result, row.signed_count, row.cost, row.revenue, row.realized_pnl) for row in settlements
         ]
         totals = totals_of(session)
+        scores = _scores(session)
     summary = {
         "ticks": ledger.ticks,
         "decisions": dict(decisions),
@@ -64,6 +69,7 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
             "order_list": order_table,
             "fill_list": fill_table,
             "settlements": settled,
+            "scores": scores,
         }
         typer.echo(json.dumps({**summary, **{name: _plain(rows) for name, rows in lists.items()}}, indent=2))
         return
@@ -73,6 +79,7 @@ def show_replay(ledger: ReplayedLedger, *, as_json: bool) -> None:
     columns = ("filled", "ticker", "side", "count", "yes price", *(f"after {after} min" for after in HORIZONS))
     show("Fills", columns, [(*row[:5], *row[6:]) for row in fill_table], as_json=False)
     show("Settlement", ("ticker", "result", "held", "cost", "revenue", "profit"), settled, as_json=False)
+    show("Scores, lower is better", _SCORE_COLUMNS, scores, as_json=False)
     means = ", ".join(f"{_mean(fills, moved, after) or 'unknown'} after {after} minutes" for after in HORIZONS)
     typer.echo(f"markout, dollars a contract: {means}")
     typer.echo(f"closed before it settled: {totals.closed:.4f} dollars of the gross profit")
@@ -91,6 +98,20 @@ def _decisions(session: Session) -> Counter[str]:
     for reasons, decision in session.execute(select(Signal.reasons, Signal.decision)):
         found[decision if decision != "hold" else f"hold: {', '.join(reasons['codes'])}"] += 1
     return found
+
+
+def _scores(session: Session) -> list[tuple[str, str, int, float, float, float, float, float, float]]:
+    """By forecaster and lead time the events scored, and the mean scores: the forecaster's, then the market's."""
+    row = ForecastScore
+    means = (func.avg(one) for one in (row.brier, row.market_brier, row.log, row.market_log, row.rps, row.market_rps))
+    found = session.execute(
+        select(row.forecaster, row.lead, func.count(), *means).group_by(row.forecaster, row.lead)
+    ).all()
+    order = list(LEADS)
+    return [
+        (name, lead, events, *(round(score, _SCORE_DIGITS) for score in scores))
+        for name, lead, events, *scores in sorted(found, key=lambda one: (one[0], order.index(one[1])))
+    ]
 
 
 def _four(dollars: Decimal | None) -> str | None:

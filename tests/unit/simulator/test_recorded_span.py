@@ -177,7 +177,7 @@ def test_an_event_ends_as_it_was_recorded(
     world = write.world()
     (plan,) = world.plans
     assert plan.determined_at == determined
-    assert world.ends_at == plan.finalized_at + timedelta(minutes=5)
+    assert world.ends_at == plan.finalized_at + timedelta(minutes=35)
     assert world.official(plan) == 83
     with served(tmp_path / "state", world, world.starts_at) as api:
         api.order(ticker=MIDDLE, count="10", price="0.50", time_in_force="immediate_or_cancel")

@@ -14,7 +14,8 @@ from milkbot.simulator.replay.tape import Tape
 from milkbot.simulator.replay.weather import RecordedWeather
 from milkbot.simulator.world.listing import DETERMINED, LAST_MINUTE, OPENS, created_at
 
-AFTER_SETTLEMENT = timedelta(minutes=5)
+AFTER_SETTLEMENT = timedelta(minutes=35)
+"""Until a tick has read the results: the first one of each half hour does."""
 
 
 class RecordedWorld:
