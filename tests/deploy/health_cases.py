@@ -392,7 +392,7 @@ CASES = [
     Case(
         "markets seen",
         _halted("milkbot-trader")
-        + _psql(_MISSED.format("counts || '{\"missing KXHIGHNY\": 6}'"))
+        + _psql(_MISSED.format("counts || jsonb_build_object('missing KXHIGHNY', 6)"))
         + "; "
         + _older("ops.ticks", "started_at", "trading_mode = 'demo'", "1 hour"),
         _older("ops.ticks", "started_at", "trading_mode = 'demo'", "-1 hour")
