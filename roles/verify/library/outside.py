@@ -47,7 +47,7 @@ _NOBODY = "unknown.invalid"
 _WEAK = "AES128-SHA:AES256-SHA:AES128-SHA256:AES256-SHA256:AES128-GCM-SHA256:ECDHE+SHA1:@SECLEVEL=0"
 _HEADERS = {
     "X-Content-Type-Options": re.compile("^nosniff$"),
-    "Content-Security-Policy": re.compile("default-src 'self'"),
+    "Content-Security-Policy": re.compile("default-src '(none|self)'"),
     "Referrer-Policy": re.compile("."),
 }
 _MOST = 262144
