@@ -153,7 +153,8 @@ def test_a_rebuild_prints_how_far_it_is(milkbot: Milkbot, database: TestDatabase
 def test_wrong_days_of_a_rebuild_are_refused(milkbot: Milkbot, given: tuple[str, ...], said: str) -> None:
     refused = milkbot("rollups", *given)
     assert refused.code == 2
-    assert said in refused.err
+    # The sentence stands in a box, which folds it where its line ends.
+    assert said in " ".join(refused.err.replace("│", " ").split())
 
 
 def test_release_command_prints_the_release(milkbot: Milkbot) -> None:

@@ -19,8 +19,8 @@ SERIES = ("KXHIGHNY", "KXLOWTNYC", "KXLOWTDEN")
 
 @pytest.fixture
 def stage(exchange: Exchange, database: TestDatabase) -> Iterator[Stage]:
-    """A trader of New York's high and low, and of Denver's low."""
-    with staged(exchange, database, TRADING_SERIES=",".join(SERIES)) as ready:
+    """A trader of New York's high and low, and of Denver's low, who holds what he bought until it is settled."""
+    with staged(exchange, database, TRADING_SERIES=",".join(SERIES), EXIT_MARGIN="0.99") as ready:
         yield ready
 
 
