@@ -23,7 +23,7 @@ CREATE = 'op.execute("CREATE TABLE ops.of_a_test (id int)")'
 DEATH = 20
 BROKEN = {
     "a service that answers 500": {
-        HEALTH: "\n\nasync def check(read):\n    raise RuntimeError('broken on purpose')\n",
+        HEALTH: "\n\nasync def _no(self):\n    raise RuntimeError('broken on purpose')\n\n\nProbe.check = _no\n",
     },
     "a service that does not start": {API: "\nraise RuntimeError('broken on purpose')\n"},
     "a service that dies after a while": {
