@@ -14,7 +14,7 @@ from tests.deploy.stopping import changing, stopping_once_done
 EFFECT_ROWS = ("configuration of nginx", "settings of PostgreSQL", "files of the units", "firewall")
 # What the roles write otherwise with these: every file that a service loads.
 OTHER: dict[str, Any] = {
-    "nginx_api_requests_per_second": 999,
+    "nginx_api_requests_per_second": 9999,
     "postgres_settings": {"log_min_duration_statement": "2s", "max_locks_per_transaction": 80},
     "systemd_trader_interval_minutes": 2,
     "systemd_rollups_interval_minutes": 6,
