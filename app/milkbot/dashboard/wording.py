@@ -1,4 +1,4 @@
-"""How figures, times, markets and modes are written on every page."""
+"""How shares, times and markets are written on every public page; `milkbot.amounts` has money and counts."""
 
 from __future__ import annotations
 
@@ -8,32 +8,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 from zoneinfo import ZoneInfo
 
+from milkbot.amounts import MINUS, NOTHING
 from milkbot.analytics.service.schemas import Striking
 from milkbot.domain.cities import City, cities
 from milkbot.domain.markets import Strike, StrikeType
-from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import Leg
-
-MINUS = "\N{MINUS SIGN}"
-NOTHING = "\N{EM DASH}"
-CENT = Decimal("0.01")
-
-MODE_NOTES = {
-    TradingMode.SHADOW: "decides and records, sends no orders",
-    TradingMode.DEMO: "no real money",
-    TradingMode.LIVE: "real money",
-}
-
-
-def dollars(value: Decimal) -> str:
-    """$1,234.50, with a proper minus before the sign of the currency."""
-    rounded = value.quantize(CENT, ROUND_HALF_UP)
-    return f"{MINUS if rounded < 0 else ''}${abs(rounded):,.2f}"
-
-
-def signed_dollars(value: Decimal) -> str:
-    """The same with a plus for a gain; zero has no sign."""
-    return f"+{dollars(value)}" if value.quantize(CENT, ROUND_HALF_UP) > 0 else dollars(value)
 
 
 def percent(fraction: Decimal | None) -> str:
@@ -53,17 +32,6 @@ def signed(value: float, digits: int) -> str:
     if not shown.strip("0."):
         return shown
     return f"{'+' if value > 0 else MINUS}{shown}"
-
-
-def cents(price: Decimal) -> str:
-    """A contract's price in cents, tenths only where there are any."""
-    shown = f"{100 * price:.1f}".removesuffix(".0")
-    return f"{shown}¢"
-
-
-def contracts(count: Decimal) -> str:
-    """A count without needless decimals."""
-    return f"{count:,.2f}".rstrip("0").rstrip(".")
 
 
 def clock_time(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -16,6 +17,14 @@ class TradingMode(StrEnum):
     SHADOW = "shadow"
     DEMO = "demo"
     LIVE = "live"
+
+
+MODE_NOTES: Mapping[TradingMode, str] = {
+    TradingMode.SHADOW: "decides and records, sends no orders",
+    TradingMode.DEMO: "no real money",
+    TradingMode.LIVE: "real money",
+}
+"""What a mode means for whoever looks at a page."""
 
 
 class Exchange(StrEnum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
@@ -20,9 +19,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from milkbot.amounts import cents, contracts, dollars, signed_dollars
 from milkbot.control.requests import LONGEST, AcceptTerms, Act, Answer, CancelAll, CloseFinding, Halt, Resume
 from milkbot.db.session import transaction
 from milkbot.domain.clock import SystemClock
+from milkbot.domain.modes import MODE_NOTES
 from milkbot.errors import DatabaseUnavailableError
 from milkbot.limits import limits_path, read_limits
 from milkbot.operate.guard import OnlyItself, Tickets, Use
@@ -33,8 +34,6 @@ from milkbot.settings import Settings
 
 Form = Mapping[str, list[str]]
 _MANY_ANSWERS = 200
-_CENT = Decimal("0.01")
-_MINUS = "\N{MINUS SIGN}"
 _FILES = {"style.css": "text/css", "live.js": "text/javascript"}
 
 
@@ -177,31 +176,16 @@ def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("milkbot.operate", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"dollars": dollars, "gain": gain, "cents": cents, "utc": utc, "age": age, "number": number}
+    environment.filters |= {
+        "dollars": dollars,
+        "gain": signed_dollars,
+        "cents": cents,
+        "number": contracts,
+        "utc": utc,
+        "age": age,
+    }
+    environment.globals["MODE_NOTES"] = MODE_NOTES
     return environment
-
-
-def dollars(value: Decimal | None) -> str:
-    """$1,234.50; a dash for what is not known."""
-    if value is None:
-        return "\N{EM DASH}"
-    rounded = value.quantize(_CENT, ROUND_HALF_UP)
-    return f"{_MINUS if rounded < 0 else ''}${abs(rounded):,.2f}"
-
-
-def gain(value: Decimal | None) -> str:
-    """The same with a plus for a gain."""
-    return f"+{dollars(value)}" if value is not None and value.quantize(_CENT, ROUND_HALF_UP) > 0 else dollars(value)
-
-
-def cents(value: Decimal | None) -> str:
-    """12¢; tenths only where there are any, a dash for nobody's."""
-    return "\N{EM DASH}" if value is None else f"{100 * value:.1f}".removesuffix(".0") + "¢"
-
-
-def number(value: Decimal) -> str:
-    """A count without needless decimals."""
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def utc(moment: datetime) -> str:

@@ -12,12 +12,13 @@ import pytest
 from starlette.testclient import TestClient
 from tests.unit.dashboard.conftest import POINT, TRADE, UPPER, Api, Clock, plain
 
+from milkbot.amounts import MINUS
 from milkbot.dashboard.configured import analytics
 from milkbot.dashboard.notices import REASONS
 from milkbot.dashboard.site.answers import FRESH_SECONDS, USABLE_SECONDS, Answer, PageAnswers
 from milkbot.dashboard.site.files import address, read
 from milkbot.dashboard.site.pages import Overview
-from milkbot.dashboard.wording import MINUS, ago
+from milkbot.dashboard.wording import ago
 from milkbot.risk.breakers import Breaker
 
 HALTED = {

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from milkbot import amounts
+from milkbot.amounts import MINUS
 from milkbot.analytics.service.schemas import Striking
 from milkbot.dashboard import wording
-from milkbot.dashboard.wording import MINUS
 from milkbot.domain.cities import Extreme
 from milkbot.domain.markets import Strike, StrikeType
 from milkbot.domain.orders import Leg
@@ -26,8 +27,8 @@ from milkbot.domain.orders import Leg
     ],
 )
 def test_dollars_have_two_decimals_and_no_sign_at_zero(value: str, plain: str, signed: str) -> None:
-    assert wording.dollars(Decimal(value)) == plain
-    assert wording.signed_dollars(Decimal(value)) == signed
+    assert amounts.dollars(Decimal(value)) == plain
+    assert amounts.signed_dollars(Decimal(value)) == signed
 
 
 def test_rates_have_one_decimal_and_a_dash_if_unknown() -> None:
@@ -43,12 +44,12 @@ def test_rates_have_one_decimal_and_a_dash_if_unknown() -> None:
 
 @pytest.mark.parametrize(("price", "shown"), [("0.4", "40¢"), ("0.415", "41.5¢"), ("0.99", "99¢"), ("0.05", "5¢")])
 def test_prices_are_shown_in_cents(price: str, shown: str) -> None:
-    assert wording.cents(Decimal(price)) == shown
+    assert amounts.cents(Decimal(price)) == shown
 
 
 @pytest.mark.parametrize(("count", "shown"), [("10.00", "10"), ("12.50", "12.5"), ("1200", "1,200"), ("0.01", "0.01")])
 def test_counts_have_no_needless_decimals(count: str, shown: str) -> None:
-    assert wording.contracts(Decimal(count)) == shown
+    assert amounts.contracts(Decimal(count)) == shown
 
 
 def test_times_are_shown_in_utc_whatever_their_zone() -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import ClassVar
 
+from milkbot import amounts
 from milkbot.analytics.service.market_schemas import Bracket, EventForecast, Market, Markets, Today
 from milkbot.analytics.service.schemas import PlatformStatus
 from milkbot.dashboard import wording
@@ -75,7 +76,7 @@ def forecast_line(event: EventForecast, city: City) -> DayForecast:
         measure=event.measure,
         day=f"{wording.day(event.climate_day)} ({wording.zone_name(city)})",
         ends=wording.city_time(city, event.day_ends),
-        expected=f"{event.forecast_f:.0f}{spread} °F" if event.forecast_f is not None else wording.NOTHING,
+        expected=f"{event.forecast_f:.0f}{spread} °F" if event.forecast_f is not None else amounts.NOTHING,
         expected_at=wording.city_time(city, event.as_of),
         observed=f"{event.observed_f:.1f} °F" if event.observed_f is not None else "",
         no_chances="" if event.reason is None else NO_CHANCES,
@@ -94,7 +95,7 @@ def _bracket(bracket: Bracket, event: EventForecast) -> BracketLine:
         our_bar=round(100 * (bracket.probability or 0)),
         market=wording.chance(bracket.market_probability),
         market_bar=round(100 * (bracket.market_probability or 0)),
-        held=f"{bracket.held_leg.upper()} {wording.contracts(bracket.held)}" if bracket.held_leg else "",
+        held=f"{bracket.held_leg.upper()} {amounts.contracts(bracket.held)}" if bracket.held_leg else "",
         impossible=strike is not None and _passed(strike.lower_edge, strike.upper_edge, event),
     )
 
@@ -117,13 +118,13 @@ def _settled(markets: list[Market]) -> SettledLine:
     official = next((f"{market.official_value:.0f} °F" for market in markets if market.official_value is not None), "")
     won = next((wording.bracket(market) for market in markets if market.result == Leg.YES), "")
     held = [
-        f"{market.held_leg.upper()} {wording.contracts(market.held)} of {wording.bracket(market)}"
+        f"{market.held_leg.upper()} {amounts.contracts(market.held)} of {wording.bracket(market)}"
         for market in markets
         if market.held_leg
     ]
     return SettledLine(
         title=f"{wording.day(first.climate_day)}, {first.measure or 'temperature'}",
-        official=official or wording.NOTHING,
+        official=official or amounts.NOTHING,
         right=won,
         held="; ".join(held) or "all sold before",
         result=sum((market.realized_pnl for market in markets), Decimal(0)),

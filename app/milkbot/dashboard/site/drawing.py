@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from milkbot import amounts
 from milkbot.dashboard import wording
 from milkbot.dashboard.site.files import address
 from milkbot.domain.cities import cities
+from milkbot.domain.modes import MODE_NOTES
 
 # What changes while nothing has happened: when it was made and read, and how long ago things were.
 _VOLATILE = re.compile(r'(?:data-(?:made|read)="[^"]*"|(<span data-age="[^"]*">))[^<]*')
@@ -32,13 +35,16 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("dollars", "signed_dollars", "percent", "signed_percent", "signed", "tone", "day", "city_name")
-    found.filters |= {name: getattr(wording, name) for name in names}
+    written: tuple[Callable[..., str], ...] = (
+        *(amounts.dollars, amounts.signed_dollars),
+        *(wording.percent, wording.signed_percent, wording.signed, wording.tone, wording.day, wording.city_name),
+    )
+    found.filters |= {function.__name__: function for function in written}
     found.globals |= {
         "asset": address,
         "cities": cities,
-        "MODE_NOTES": wording.MODE_NOTES,
-        "NOTHING": wording.NOTHING,
+        "MODE_NOTES": MODE_NOTES,
+        "NOTHING": amounts.NOTHING,
     }
     return found
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, ClassVar, Generic, TypeVar
 
+from milkbot import amounts
 from milkbot.analytics.service.market_schemas import EventForecast, Today
 from milkbot.analytics.service.schemas import EquityPoint, Hero, PlatformStatus, Trade
 from milkbot.dashboard import wording
@@ -18,7 +19,7 @@ from milkbot.dashboard.notices import Notice, late_at, notices
 from milkbot.dashboard.site.charts import line_chart
 from milkbot.dashboard.site.drawing import draw
 from milkbot.dashboard.snapshot import DEFAULT_SPAN, SPANS, Snapshot, read_snapshot
-from milkbot.domain.modes import TradingMode
+from milkbot.domain.modes import MODE_NOTES, TradingMode
 from milkbot.domain.orders import Leg
 
 CHART_HEIGHT = 300
@@ -70,17 +71,17 @@ def trade_line(trade: Trade) -> TradeLine:
     """What was traded, for how much, and what came of it."""
     strike = wording.strike_of(trade)
     made = trade.trade_time.astimezone(UTC)
-    count, worth = wording.contracts(trade.quantity), trade.quantity * trade.price
+    count, worth = amounts.contracts(trade.quantity), trade.quantity * trade.price
     done = "sold" if trade.action == "sell" else "bought"
-    act = f"{done} {trade.side.upper()}, {count} at {wording.cents(trade.price)}"
+    act = f"{done} {trade.side.upper()}, {count} at {amounts.cents(trade.price)}"
     if trade.side is Leg.NO and strike is not None:
         act += f": right if it is {wording.degrees(strike, Leg.NO)}"
     if trade.action == "sell":
-        money = f"brought {wording.dollars(worth)} less {wording.dollars(trade.fees)} fee"
+        money = f"brought {amounts.dollars(worth)} less {amounts.dollars(trade.fees)} fee"
     else:
         money = (
-            f"cost {wording.dollars(worth)} + {wording.dollars(trade.fees)} fee, "
-            f"pays {wording.dollars(trade.quantity)} if right"
+            f"cost {amounts.dollars(worth)} + {amounts.dollars(trade.fees)} fee, "
+            f"pays {amounts.dollars(trade.quantity)} if right"
         )
     return TradeLine(
         time=trade.trade_time,
@@ -109,15 +110,15 @@ def figures(snapshot: Snapshot) -> tuple[Figure, ...]:
     """The five figures."""
     hero, latest = snapshot.hero, snapshot.latest
     gain = fall = "no result yet"
-    equity = wording.NOTHING
+    equity = amounts.NOTHING
     if latest:
         gain = (
             f"{wording.signed_percent(hero.total_pnl / (latest.ending_equity - latest.cumulative_pnl))} since the start"
         )
         fall = f"{latest.drawdown_pct:.1f}% below its high" if latest.drawdown else "at its high"
-        equity = wording.dollars(latest.ending_equity)
+        equity = amounts.dollars(latest.ending_equity)
     return (
-        Figure("Profit and loss", wording.signed_dollars(hero.total_pnl), gain, wording.tone(hero.total_pnl)),
+        Figure("Profit and loss", amounts.signed_dollars(hero.total_pnl), gain, wording.tone(hero.total_pnl)),
         Figure("Equity", equity, f"settled results; {fall}"),
         Figure("Win rate", wording.percent(hero.win_rate), "of settled markets"),
         Figure("Trades today", f"{hero.trades_today:,}", "since midnight UTC"),
@@ -130,7 +131,7 @@ def _open_note(hero: Hero) -> str:
     if not hero.active_positions:
         return "waiting for settlement"
     unpriced = f", {hero.unpriced_positions} without a buyer" if hero.unpriced_positions else ""
-    return f"{wording.signed_dollars(hero.unrealized_pnl)} if sold an hour ago{unpriced}"
+    return f"{amounts.signed_dollars(hero.unrealized_pnl)} if sold an hour ago{unpriced}"
 
 
 def _summary(snapshot: Snapshot) -> str:
@@ -138,8 +139,8 @@ def _summary(snapshot: Snapshot) -> str:
     said = ABOUT
     if snapshot.mode is None:
         return said
-    mode = wording.MODE_NOTES[snapshot.mode]
-    return f"{said} {snapshot.mode.upper()}, {mode}: {wording.signed_dollars(snapshot.hero.total_pnl)} since the start."
+    mode = MODE_NOTES[snapshot.mode]
+    return f"{said} {snapshot.mode.upper()}, {mode}: {amounts.signed_dollars(snapshot.hero.total_pnl)} since the start."
 
 
 def curve_values(points: Sequence[EquityPoint]) -> dict[str, Any]:
