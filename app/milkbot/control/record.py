@@ -21,7 +21,7 @@ from milkbot.settings import Settings
 class Acting:
     """One act: on which ledger, by whom, and where its sentences go, each as soon as it is true.
 
-    `warn` takes those that tell of something that did not work.
+    `warn` takes those about what failed.
     """
 
     settings: Settings

@@ -103,7 +103,7 @@ class Signal(Base):
     """The decision for one market in one tick, traded or not, with its reasons.
 
     `forecast_sd_f`: the standard deviation that releases from before `ops.forecasts` decided by. Null since, read
-    by nobody. A forecaster's probabilities need not come of one.
+    by nobody. A forecaster's probabilities need not have one.
     """
 
     __tablename__ = "signals"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -15,8 +14,6 @@ from tests.facts import STRATEGY, Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
-from milkbot.analytics.service import application
-from milkbot.analytics.service.application import create_app
 from milkbot.db import state
 from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
@@ -30,14 +27,6 @@ def facts(database: TestDatabase) -> Facts:
     facts = Facts(database.engine())
     facts.tick(hours_ago(0.1), finished=hours_ago(0.1), outcome="completed")
     return facts
-
-
-@pytest.fixture
-def client(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """A client of the service that keeps no answer, so that each request reads the database."""
-    monkeypatch.setattr(application, "CACHE_SECONDS", 0)
-    with TestClient(create_app(database.engine("milkbot_api")), raise_server_exceptions=False) as serving:
-        yield serving
 
 
 def _yesterday() -> date:

@@ -14,8 +14,6 @@ from tests.facts import Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
-from milkbot.analytics.service import application
-from milkbot.analytics.service.application import create_app
 from milkbot.domain.cities import cities
 from milkbot.domain.orders import BookSide
 
@@ -28,14 +26,6 @@ def facts(database: TestDatabase) -> Facts:
     facts = Facts(database.engine())
     facts.tick(hours_ago(0), finished=hours_ago(0), outcome="completed")
     return facts
-
-
-@pytest.fixture
-def client(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """A client of the service that keeps no answer, so that each request reads the database."""
-    monkeypatch.setattr(application, "CACHE_SECONDS", 0)
-    with TestClient(create_app(database.engine("milkbot_api")), raise_server_exceptions=False) as serving:
-        yield serving
 
 
 def _pages(client: TestClient, path: str, rows: str, **query: Any) -> Iterator[list[dict[str, Any]]]:

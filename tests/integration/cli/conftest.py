@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.cli import Milkbot
-from tests.exchange import Keys, environment, make_keys, simulator_process
+from tests.exchange import Keys, environment
 from tests.postgres import TestDatabase
 
 from milkbot_hostcheck.settings import table
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    """The accounts' key."""
-    return make_keys(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="session")
-def origin(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A simulator process on the wall clock."""
-    with simulator_process(tmp_path_factory.mktemp("wall"), keys) as serving:
-        yield serving
 
 
 @pytest.fixture

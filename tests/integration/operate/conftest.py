@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.exchange import Keys, child_environment, environment, make_keys, simulator_process
+from tests.exchange import Keys, child_environment, environment
 from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
@@ -48,19 +48,6 @@ class Page:
         fields = {"ticket": ticket or self.ticket(act), **fields}
         sent = {"Origin": ORIGIN, **headers}
         return self.client.post(f"/act/{act}", data=fields, headers={k: v for k, v in sent.items() if v})
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    """The account's key."""
-    return make_keys(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="session")
-def origin(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A simulator process on the wall clock."""
-    with simulator_process(tmp_path_factory.mktemp("wall"), keys) as serving:
-        yield serving
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.cli import Done, finished, start_milkbot
-from tests.exchange import Keys, simulator_process
 
 from milkbot.failpoints import RECORD, VARIABLE
 from milkbot.recorder import files
@@ -19,13 +17,6 @@ from milkbot.recorder.files import Line, hour_file
 from milkbot.recorder.verify import verify
 
 OWN_POINTS = ("recorder.half_written#1", "recorder.packed#1")
-
-
-@pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[str]:
-    """An exchange on the wall's clock."""
-    with simulator_process(tmp_path_factory.mktemp("exchange"), keys) as serving:
-        yield serving
 
 
 def record(origin: str, root: Path, **more: str) -> Done:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.exchange import Exchange, Keys, make_keys, served_exchange
+from tests.exchange import Exchange, Keys, served_exchange
 from tests.forecaster_packages import Install, installable
 from tests.integration.trader.processes import Scene, TickServer, scene_on, tick_server
 from tests.integration.trader.stage import Stage, staged
@@ -15,12 +15,6 @@ from tests.property.floor import open_floor
 
 # Two cities are enough to see every path, and a third of the requests.
 SERIES = "KXHIGHNY,KXHIGHCHI"
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    """The accounts' key."""
-    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ WHERE trading_mode = :mode{city}{until} LIMIT :limit OFFSET :shown
 
 MOST_DAYS = 366
 RUNS = 90
-"""A chart of 361 points is no wider than a screen; the rule is told in the schema of the curve."""
+"""A chart of 361 points is no wider than a screen; the schema of the curve states the rule."""
 _EQUITY = text(
     """
     WITH span AS (

@@ -1,6 +1,6 @@
 """Points to the paths of an SVG. Pure; labels are the page's, because text in a drawing that is scaled is scaled too.
 
-A drawing is 1000 wide and as high as its caller says. Its labels stand at even distances, so the page needs no positions.
+A drawing is 1000 wide and as high as its caller says. Labels stand at even distances, so the page needs no positions.
 """
 
 from __future__ import annotations
