@@ -12,6 +12,9 @@ import yaml
 from tests.roles.modules import ask
 from tests.roles.rendering import ROOT, evaluate
 
+from milkbot.operate.guard import ADDRESS
+from milkbot_hostcheck.paths import HEALTH_RESULT, OPERATOR_GROUP
+
 # Only a whole word: not the end of a longer path.
 _LITERAL = re.compile(r"(?<![\w}/~*.-])/(?:opt|run|run/lock|etc|var/(?:lib|log|cache|backups))/milkbot[\w./@-]*")
 _CODE = ("roles", "deployment", "app", "playbooks")
@@ -45,6 +48,15 @@ def test_every_lock_has_one_path() -> None:
     own = {f"/var/backups/milkbot/.{name}.lock" for name in ("fetch", "offsite", "drill")}
     wrong = [f"{where}: {path}" for where, path in _literals() if _is_lock(path) and path not in locks | own]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_way_to_the_operators_page_is_the_same_for_all_who_know_it() -> None:
+    way = (ROOT / "bin/operate").read_text(encoding="utf-8")
+    _, _, port = ADDRESS.partition(":")
+    assert f"http://{ADDRESS}/" in way
+    assert f"-L 127.0.0.1:{port}:{evaluate('_systemd_operator_page_socket')} " in way
+    assert str(HEALTH_RESULT) == evaluate("milkbot_health_result")
+    assert evaluate("milkbot_operator_user") == OPERATOR_GROUP
 
 
 def _is_lock(path: str) -> bool:

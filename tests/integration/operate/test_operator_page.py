@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from tests.cli import Milkbot
-from tests.integration.operate.conftest import ORIGIN, Page
+from tests.integration.operate.conftest import Page
 from tests.postgres import TestDatabase
 
 USER = "root"
@@ -164,7 +164,3 @@ def test_the_health_checks_failures_are_shown_with_their_remedy(page: Page) -> N
     )
     shown = page.get().text
     assert ("disk /" in shown, "free some" in shown, "2 rows, 1 not ok" in shown) == (True, True, True)
-
-
-def test_the_origin_that_the_page_names_is_the_one_that_a_browser_has(page: Page) -> None:
-    assert page.get(Host=ORIGIN.removeprefix("http://")).status_code == 200
