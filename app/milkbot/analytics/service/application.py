@@ -105,7 +105,7 @@ def create_app(engine: Engine) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        probe.dispose()
+        await probe.close()
         engine.dispose()
 
     app = FastAPI(

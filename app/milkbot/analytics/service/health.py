@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
 
-import anyio
 import structlog
-from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,21 +28,23 @@ class Probe:
     """Checks the database on connections and threads of its own: who waits for a slow answer keeps neither from it."""
 
     def __init__(self, engine: Engine) -> None:
-        """Connections like those of `engine`, at most AT_ONCE of them."""
+        """Connections like those of `engine`, at most AT_ONCE of them, also while none of them gets an answer."""
         self._engine: Final = create_engine(engine.url, pool=engine.pool.recreate())
-        self._threads: Final = CapacityLimiter(AT_ONCE)
+        # Those of the event loop let the next one in when an answer is no longer waited for.
+        self._threads: Final = ThreadPoolExecutor(AT_ONCE, "health")
 
-    def dispose(self) -> None:
-        """Close the connections."""
+    async def close(self) -> None:
+        """Close the connections. One that waits for an answer is waited for: the statement's time is bounded."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._engine.dispose()
 
     async def check(self) -> Health:
         """Check the database, for two seconds at most. Never raises: without an answer all is down."""
-        started = time.perf_counter()
+        loop, started = asyncio.get_running_loop(), time.perf_counter()
         try:
-            with anyio.fail_after(PROBE_SECONDS):
-                row = await to_thread.run_sync(read_status, self._engine, abandon_on_cancel=True, limiter=self._threads)
-                limits = await to_thread.run_sync(read_limits, limits_path(), limiter=self._threads)
+            async with asyncio.timeout(PROBE_SECONDS):
+                row = await loop.run_in_executor(self._threads, read_status, self._engine)
+                limits = await loop.run_in_executor(self._threads, read_limits, limits_path())
         except TimeoutError:
             return _down(f"no answer within {PROBE_SECONDS:g} seconds")
         except (DatabaseUnavailableError, SQLAlchemyError) as error:
