@@ -93,6 +93,7 @@ def _lint() -> Part:
         ("yamllint", "--strict", "."),
         ("ansible-lint", "--offline"),
         ("shellcheck", "--external-sources", *shell_scripts()),
+        (str(ROOT / "bin/sbom"), str(RESULTS / "sbom")),
     )
     return Part("lint", _ALONE["lint"][0], commands)
 

@@ -1,0 +1,160 @@
+"""bin/sbom: the bills of materials, the licences, and the question for known vulnerabilities."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from testrun.parts import ROOT
+
+# Each lets a program that is used on a server, and not passed on, be under any licence of its own.
+_ALLOWED = {
+    "0BSD",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "CC0-1.0",
+    "ISC",
+    "LGPL-3.0-only",
+    "License :: OSI Approved :: BSD License",
+    "MIT",
+    "MIT-0",
+    "MIT-CMU",
+    "MPL-2.0",
+    "PSF-2.0",
+    "Zlib",
+}
+# Their metadata name no licence. What the file LICENSE of the wheel says was read for this version line.
+_READ_IN_THE_WHEEL = {"protobuf": "BSD-3-Clause", "pydeck": "Apache-2.0"}
+_BILLS = ("milkbot", "host-tools")
+_ROW = re.compile(r"^(milkbot|host-tools) +(\S+) +(\S+) +(.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the command wrote and printed."""
+
+    directory: Path
+    code: int
+    text: str
+
+    def bill(self, name: str) -> dict[str, Any]:
+        """One of the bills of materials."""
+        found: dict[str, Any] = json.loads((self.directory / f"{name}.cdx.json").read_text("utf-8"))
+        return found
+
+
+@contextmanager
+def _osv(vulnerable: str) -> Iterator[str]:
+    """A service as osv.dev's, which knows of one vulnerable package."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))["queries"]
+            found = [query["package"]["name"] == vulnerable for query in asked]
+            self._answer({"results": [{"vulns": [{"id": "OSV-1", "modified": _TIME}]} if bad else {} for bad in found]})
+
+        def do_GET(self) -> None:
+            ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "999"}]}]
+            affected = [{"package": {"ecosystem": "PyPI", "name": vulnerable}, "ranges": ranges}]
+            self._answer({"id": "OSV-1", "summary": "a hole", "modified": _TIME, "affected": affected})
+
+        def _answer(self, content: dict[str, Any]) -> None:
+            body = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+_TIME = "2026-01-01T00:00:00Z"
+
+
+def _sbom(directory: Path, osv: str) -> Said:
+    environment = {**os.environ, "MILKBOT_OSV_URL": osv, "UV_HTTP_RETRIES": "0"}
+    run = subprocess.run(
+        [ROOT / "bin/sbom", directory],
+        check=False,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Said(directory, run.returncode, run.stdout)
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
+    """What is said where nothing answers for osv.dev."""
+    return _sbom(tmp_path_factory.mktemp("sbom"), "http://127.0.0.1:9")
+
+
+def test_a_bill_of_materials_is_valid_cyclonedx(said: Said) -> None:
+    text = (said.directory / "host-tools.cdx.json").read_text("utf-8")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+
+def test_the_bills_have_what_the_lock_pins_and_every_direct_dependency(said: Said) -> None:
+    pinned = {(row["name"], row["version"]) for row in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = {name: {_pinned(row) for row in said.bill(name)["components"]} for name in _BILLS}
+    assert listed["milkbot"] | listed["host-tools"] <= pinned
+    direct = {re.match(r"[\w-]+", one)[0] for one in project["dependencies"]}  # type: ignore[index] # each has a name
+    assert direct <= {name for name, _ in listed["milkbot"]}
+    assert {"apprise", "uv"} <= {name for name, _ in listed["host-tools"]}
+
+
+def _pinned(component: dict[str, Any]) -> tuple[str, str]:
+    return re.sub(r"[-_.]+", "-", component["name"]).lower(), component["version"]
+
+
+def test_every_package_of_a_host_has_a_licence_that_allows_its_use(said: Said) -> None:
+    rows = _ROW.findall(said.text)
+    assert len(rows) == sum(len(said.bill(name)["components"]) for name in _BILLS)
+    found = {package: _READ_IN_THE_WHEEL.get(package, licence) for _, package, _, licence in rows}
+    assert {package: text for package, text in found.items() if not _allowed(text)} == {}
+    assert set(_READ_IN_THE_WHEEL) <= set(found)
+
+
+def _allowed(licence: str) -> bool:
+    return all(any(term.strip() in _ALLOWED for term in part.split(" OR ")) for part in licence.split(" AND "))
+
+
+def test_where_the_vulnerabilities_cannot_be_looked_up_it_says_so(said: Said) -> None:
+    assert said.code == 0, said.text
+    assert re.search(r"^milkbot: vulnerabilities not looked up: .+$", said.text, re.MULTILINE), said.text
+
+
+def test_a_package_with_a_known_vulnerability_is_named_and_fails(tmp_path: Path) -> None:
+    with _osv("jinja2") as address:
+        found = _sbom(tmp_path, address)
+    assert found.code == 1
+    assert re.search(r"^jinja2 \S+ has 1 known vulnerability", found.text, re.MULTILINE), found.text
+    with _osv("nothing") as address:
+        assert _sbom(tmp_path, address).code == 0
