@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tarfile
@@ -31,8 +32,20 @@ def _special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     return member
 
 
+# What git itself says of the two files that are shipped, and of their modes: sha256 of "MODE BLOB NAME" of each.
+_EMPTY, _PROJECT = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", "38c626fa83ffc6d60da55eff6f23d106023029ce"
+_CONTENT = hashlib.sha256(
+    f"100644 {_EMPTY} app/milkbot/__init__.py\n100644 {_PROJECT} pyproject.toml\n".encode()
+).hexdigest()[:40]
+
+
 def _unpack(archive: Path, directory: Path, **given: Any) -> dict[str, Any]:
-    arguments = {"source": str(archive), "paths": ["app", "pyproject.toml"], "destination": str(directory)}
+    arguments = {
+        "source": str(archive),
+        "paths": ["app", "pyproject.toml"],
+        "content": _CONTENT,
+        "destination": str(directory),
+    }
     return ask("release/library/release_tree.py", **arguments | given)
 
 
@@ -91,8 +104,12 @@ def test_a_member_that_leads_out_of_the_release_is_refused(tmp_path: Path, membe
 
 
 def test_a_link_inside_the_release_is_accepted(tmp_path: Path) -> None:
+    link = hashlib.sha1(b"blob 7\0milkbot", usedforsecurity=False).hexdigest()
+    lines = f"120000 {link} app/link\n100644 {_EMPTY} app/milkbot/__init__.py\n100644 {_PROJECT} pyproject.toml\n"
     answer = _unpack(
-        _archive(tmp_path / "a.tar", _special("app/link", tarfile.SYMTYPE, "milkbot")), tmp_path / "release"
+        _archive(tmp_path / "a.tar", _special("app/link", tarfile.SYMTYPE, "milkbot")),
+        tmp_path / "release",
+        content=hashlib.sha256(lines.encode()).hexdigest()[:40],
     )
     assert "failed" not in answer
     assert (tmp_path / "release/app/link/__init__.py").is_file()
@@ -111,4 +128,23 @@ def test_an_archive_that_was_cut_is_refused(tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
     answer = _unpack(archive, tmp_path / "release")
     assert answer["failed"] is True
-    assert "cannot be unpacked" in answer["msg"]
+    assert "is refused" in answer["msg"]
+
+
+@pytest.mark.parametrize("change", ["a file more", "another byte", "another mode"])
+def test_an_archive_that_is_not_what_was_chosen_is_refused(tmp_path: Path, change: str) -> None:
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w") as tar:
+        files = {"app/milkbot/__init__.py": "", "pyproject.toml": "[project]\n"}
+        if change == "a file more":
+            files["app/milkbot/more.py"] = ""
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.mode = 0o755 if change == "another mode" else 0o644
+            text = content.replace("p", "P", 1) if change == "another byte" else content
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    answer = _unpack(archive, tmp_path / "release")
+    assert answer["failed"] is True
+    assert f"{_CONTENT} was chosen" in answer["msg"]
+    assert not (tmp_path / "release/release.json").exists()

@@ -15,18 +15,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.milkbot_shipped import from_tree, identity, is_shipped
 
 DOCUMENTATION = r"""
 module: release_tree
 short_description: Unpack what a server needs of an archive into a new release
 description:
   - Begins anew where an interrupted run left something, and leaves a complete release alone (one with C(release.json)).
+  - What lies on the host in the end must be C(content), whatever happened to the archive on its way.
   - The action plugin of the same name makes the archive on the control node and brings it here.
 options:
   source: {description: "The archive, a tar in any compression.", type: path}
   command: {description: "Prints the archive, a plain tar, when it is made here.", type: list, elements: str}
   prefix: {description: Directory in the archive that holds everything; empty for none., type: str, default: ""}
   paths: {description: What to unpack; the rest is left out., type: list, elements: str, required: true}
+  content: {description: "What was chosen, as release_source names it.", type: str, required: true}
   destination: {description: The release's directory., type: path, required: true}
 """
 
@@ -67,7 +70,7 @@ def wanted(member: tarfile.TarInfo, prefix: str, paths: list[str]) -> str | None
         if not name.startswith(f"{prefix}/"):
             return None
         name = name[len(prefix) + 1 :]
-    return name if name.split("/")[0] in paths else None
+    return name if is_shipped(name, paths) else None
 
 
 def unpack(archive: tarfile.TarFile, directory: Path, prefix: str, paths: list[str]) -> int:
@@ -109,6 +112,7 @@ def main() -> None:
             "command": {"type": "list", "elements": "str"},
             "prefix": {"type": "str", "default": ""},
             "paths": {"type": "list", "elements": "str", "required": True},
+            "content": {"type": "str", "required": True},
             "destination": {"type": "path", "required": True},
         },
         required_one_of=[("source", "command")],
@@ -123,8 +127,14 @@ def main() -> None:
     try:
         with opened(asked["source"], asked["command"]) as archive:
             count = unpack(archive, directory, asked["prefix"], asked["paths"])
+        arrived = identity(from_tree(directory, asked["paths"]))
+        if arrived != asked["content"]:
+            raise TreeError(
+                f"{directory} has the content {arrived}, and {asked['content']} was chosen; "
+                "run it again, and if that is refused too, find out what changes files on their way to the host"
+            )
     except (TreeError, tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        module.fail_json(msg=f"the release's archive cannot be unpacked: {error}")
+        module.fail_json(msg=f"the release's archive is refused: {error}")
     module.exit_json(changed=True, files=count)
 
 

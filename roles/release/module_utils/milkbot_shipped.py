@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import stat
 import tarfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 _ALWAYS = ("app", "pyproject.toml", "uv.lock", "LICENSE")
 # The build reads it when the project file names it.
@@ -55,6 +58,20 @@ def from_members(
         elif member.isreg() and (file := archive.extractfile(member)) is not None:
             with file:
                 found[name] = (_PROGRAM if member.mode & 0o100 else _FILE, _blob(file.read()))
+    return found
+
+
+def from_tree(directory: Path, paths: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Of the files that lie in a directory."""
+    paths, found = list(paths), {}
+    for path in directory.rglob("*"):
+        name = path.relative_to(directory).as_posix()
+        if not is_shipped(name, paths):
+            continue
+        if path.is_symlink():
+            found[name] = (_LINK, _blob(os.fsencode(path.readlink())))
+        elif path.is_file():
+            found[name] = (_PROGRAM if path.stat().st_mode & stat.S_IXUSR else _FILE, _blob(path.read_bytes()))
     return found
 
 
