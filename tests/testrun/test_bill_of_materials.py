@@ -146,9 +146,9 @@ def _allowed(licence: str) -> bool:
     return all(any(term.strip() in _ALLOWED for term in part.split(" OR ")) for part in licence.split(" AND "))
 
 
-def test_where_the_vulnerabilities_cannot_be_looked_up_it_says_so(said: Said) -> None:
+def test_where_vulnerabilities_cannot_be_checked_it_says_so(said: Said) -> None:
     assert said.code == 0, said.text
-    assert re.search(r"^milkbot: vulnerabilities not looked up: .+$", said.text, re.MULTILINE), said.text
+    assert re.search(r"^milkbot: vulnerabilities not checked: .+$", said.text, re.MULTILINE), said.text
 
 
 def test_a_package_with_a_known_vulnerability_is_named_and_fails(tmp_path: Path) -> None:
