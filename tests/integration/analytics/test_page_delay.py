@@ -5,16 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import httpx2
-import pytest
-from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.facts import Facts, hours_ago, market
+from tests.integration.analytics.pages import served
 from tests.postgres import Cluster
 
 from milkbot.analytics.rollups import run_rollups
-from milkbot.analytics.service.application import create_app
 from milkbot.dashboard.api_client import AnalyticsApi
 from milkbot.dashboard.explored import Filter, Views
 from milkbot.dashboard.site.city import CityPage
@@ -33,20 +30,6 @@ PAGES: tuple[Page[Any], ...] = (
 )
 
 
-def _serve(monkeypatch: pytest.MonkeyPatch, client: TestClient) -> None:
-    """Have the pages' client ask that service, in this process."""
-    made = httpx2.Client
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        given = client.get(request.url.raw_path.decode())
-        return httpx2.Response(given.status_code, content=given.content)
-
-    def connected(**options: Any) -> httpx2.Client:
-        return made(**{**options, "transport": httpx2.MockTransport(answer)})
-
-    monkeypatch.setattr(httpx2, "Client", connected)
-
-
 def _pages(api: AnalyticsApi) -> str:
     """Everything that any page shows, by every parameter that matters here."""
     now = hours_ago(0)
@@ -62,7 +45,7 @@ def test_no_page_shows_a_trade_or_a_forecast_that_is_younger_than_an_hour(
     cluster: Cluster, trades: list[int], forecasts: list[int]
 ) -> None:
     day = next(city for city in cities() if city.code == "NYC").climate_day_at(hours_ago(1.1))
-    with cluster.database() as database, pytest.MonkeyPatch.context() as monkeypatch:
+    with cluster.database() as database:
         facts = Facts(database.engine())
         facts.balance("992.10", hours_ago(30))
         for number, minutes in enumerate(trades):
@@ -73,9 +56,8 @@ def test_no_page_shows_a_trade_or_a_forecast_that_is_younger_than_an_hour(
             facts.forecast(event, hours_ago(minutes / 60), {"L60": 0.5, "T59": 0.5}, weather=weather)
         facts.tick(hours_ago(0), finished=hours_ago(0), outcome="completed")
         run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal("992.10"))
-        with TestClient(create_app(database.engine("milkbot_api"))) as client:
-            _serve(monkeypatch, client)
-            shown = _pages(AnalyticsApi("http://api.test"))
+        with served(database) as api:
+            shown = _pages(api)
     for number, minutes in enumerate(trades):
         said = f"high {20 + 2 * number} or {21 + 2 * number} °F"
         assert (said in shown) == (minutes > 60), (said, minutes)

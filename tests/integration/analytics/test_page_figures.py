@@ -1,0 +1,238 @@
+"""Every figure in dollars on the public pages, recomputed from `ops` by statements of the test's own, to the cent.
+
+The facts are random (three seeds): purchases and sales of both legs, in parts, of markets that settled either way, are
+still open, or changed within the last hour, which no page may know of. Nothing that the platform derived is read: no
+realized profit, no position, no view and no rollup. A cost is averaged here by a recursive statement over the fills.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+import pytest
+from sqlalchemy import RowMapping, text
+from tests.facts import Facts, hours_ago, market
+from tests.integration.analytics.pages import served
+from tests.postgres import Cluster, TestDatabase
+
+from milkbot.analytics.rollups import run_rollups
+from milkbot.dashboard.api_client import AnalyticsApi
+from milkbot.dashboard.site.city import CityPage
+from milkbot.dashboard.site.pages import Overview
+from milkbot.domain.orders import BookSide
+
+CITIES = ("NYC", "CHI", "MIA")
+CASH = Decimal("992.10")
+
+# One row a public event of a market, in its order: what it brought, less what that part had cost, and its fee.
+_LEDGER = """
+WITH RECURSIVE facts AS (
+    SELECT ticker, city_code, filled_at AS at, fee, price, CASE side WHEN 'bid' THEN count ELSE -count END AS delta,
+        row_number() OVER (PARTITION BY ticker ORDER BY filled_at) AS number
+    FROM ops.fills WHERE filled_at <= now() - interval '60 minutes'
+), walk AS (
+    SELECT ticker, city_code, number, at, fee, delta AS held,
+        abs(delta) * CASE WHEN delta > 0 THEN price ELSE 1 - price END AS cost, CAST(0 AS numeric) AS gained
+    FROM facts WHERE number = 1
+    UNION ALL
+    SELECT facts.ticker, facts.city_code, facts.number, facts.at, facts.fee, walk.held + facts.delta,
+        walk.cost - closing.cost
+            + opening.part * CASE WHEN facts.delta > 0 THEN facts.price ELSE 1 - facts.price END,
+        closing.part * CASE WHEN walk.held > 0 THEN facts.price ELSE 1 - facts.price END
+            - closing.cost
+    FROM walk JOIN facts ON facts.ticker = walk.ticker AND facts.number = walk.number + 1
+    CROSS JOIN LATERAL (SELECT part, CASE WHEN part > 0 THEN walk.cost * part / abs(walk.held) ELSE 0 END AS cost
+        FROM (SELECT CASE WHEN walk.held * facts.delta < 0
+            THEN least(abs(walk.held), abs(facts.delta)) ELSE 0 END AS part) AS closed) AS closing
+    CROSS JOIN LATERAL (SELECT abs(facts.delta) - closing.part AS part) AS opening
+), last AS (
+    SELECT DISTINCT ON (ticker) ticker, city_code, held, cost FROM walk ORDER BY ticker, number DESC
+), paid AS (
+    SELECT last.ticker, last.city_code, settled.settled_at AS at,
+        abs(last.held) * CASE WHEN last.held > 0 THEN settled.yes_value ELSE 1 - settled.yes_value END - last.cost
+            AS gained
+    FROM last JOIN ops.settlements AS settled USING (ticker)
+    WHERE settled.settled_at <= now() - interval '60 minutes'
+), ledger AS (
+    SELECT ticker, city_code, at, COALESCE(gained, 0) - fee AS result FROM walk
+    UNION ALL SELECT ticker, city_code, at, gained FROM paid
+)
+"""
+_BY_DAY = (
+    _LEDGER
+    + """
+SELECT day, result, sum(result) OVER (ORDER BY day) AS total
+FROM (SELECT CAST(at AT TIME ZONE 'UTC' AS date) AS day, sum(result) AS result FROM ledger GROUP BY 1) AS daily
+ORDER BY day
+"""
+)
+_OPEN = (
+    _LEDGER
+    + """
+SELECT count(*) AS held, count(*) FILTER (WHERE mark IS NULL) AS unpriced,
+    COALESCE(sum(abs(last.held) * mark - last.cost), 0) AS worth
+FROM last
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN last.held > 0 THEN yes_bid ELSE 1 - yes_ask END AS mark FROM ops.market_snapshots AS book
+    WHERE book.ticker = last.ticker AND captured_at <= now() - interval '60 minutes'
+    ORDER BY captured_at DESC LIMIT 1) AS book ON true
+WHERE last.held <> 0 AND last.ticker NOT IN (SELECT ticker FROM paid)
+"""
+)
+_BY_MARKET = (
+    _LEDGER
+    + """
+SELECT paid.ticker, paid.city_code, (SELECT sum(result) FROM ledger WHERE ledger.ticker = paid.ticker) AS result
+FROM paid ORDER BY ticker
+"""
+)
+_TODAY = """
+SELECT count(*) FROM ops.fills WHERE filled_at <= now() - interval '60 minutes'
+AND filled_at >= date_trunc('day', now() - interval '60 minutes', 'UTC')
+"""
+_FILLS = """
+SELECT date_trunc('minute', filled_at) AS minute, count,
+    CASE side WHEN 'bid' THEN price ELSE 1 - price END AS price, fee
+FROM ops.fills AS fill WHERE filled_at <= now() - interval '60 minutes' ORDER BY filled_at DESC LIMIT 20
+"""
+
+
+def _trade(facts: Facts, chance: random.Random, ticker: str, oldest: float, newest: float) -> None:
+    """Some purchases and sales of one market, both legs; the exchange's counts and prices have two decimals."""
+    moments = sorted((chance.uniform(newest, oldest) for _ in range(chance.randint(1, 5))), reverse=True)
+    for hours in moments:
+        facts.fill(
+            ticker,
+            hours_ago(hours),
+            side=chance.choice((BookSide.BID, BookSide.ASK)),
+            count=str(chance.choice((1, 3, 7, 12))),
+            price=f"0.{chance.randint(2, 97):02}",
+            fee=f"0.{chance.randint(1, 30):02}",
+        )
+
+
+def _history(facts: Facts, chance: random.Random, today: date) -> None:
+    """Twenty days that settled, and two that did not; some of it within the hour."""
+    facts.balance(str(CASH), hours_ago(24 * 25))
+    for ago in range(1, 21):
+        for city in CITIES:
+            for strike in chance.sample(("L55", "B55.5", "B57.5", "T58"), 2):
+                ticker = market(city, today - timedelta(days=ago), strike)
+                _trade(facts, chance, ticker, 24 * ago + 20, 24 * ago + 2)
+                settled = hours_ago(24 * ago - chance.uniform(0.0, 1.5)) if ago > 1 else hours_ago(0.5)
+                facts.settle(ticker, settled, yes=chance.random() < 0.4)
+    for city in CITIES:
+        for ahead, strike in ((0, "B57.5"), (1, "T58"), (1, "L55")):
+            ticker = market(city, today + timedelta(days=ahead), strike)
+            _trade(facts, chance, ticker, 20, 1.1)
+            _trade(facts, chance, ticker, 0.9, 0.1)
+            quotes = chance.choice(((None, None), ("0.35", "0.41"), ("0.02", None)))
+            facts.snapshot(ticker, hours_ago(1.5), *quotes)
+            facts.snapshot(ticker, hours_ago(0.2), "0.88", "0.89")
+    facts.tick(hours_ago(0.1), finished=hours_ago(0.1), outcome="completed")
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda seed: f"seed {seed}")
+def database(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
+    """A database with a random history, and its rollups."""
+    with cluster.database() as database:
+        _history(Facts(database.engine()), random.Random(request.param), hours_ago(0).date())
+        run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal(1))
+        yield database
+
+
+@pytest.fixture
+def api(database: TestDatabase) -> Iterator[AnalyticsApi]:
+    """The pages' client of the real service on it."""
+    with served(database) as api:
+        yield api
+
+
+def _rows(database: TestDatabase, statement: str) -> list[RowMapping]:
+    with database.engine().connect() as connection:
+        return list(connection.execute(text(statement)).mappings())
+
+
+def _markup(page: Overview | CityPage, api: AnalyticsApi) -> str:
+    answers: Any = page.read(api)
+    return unescape(page.draw(answers, now=hours_ago(0), away=None, refresh=30)).replace("\N{MINUS SIGN}", "-")
+
+
+def _figures(markup: str) -> dict[str, tuple[str, str]]:
+    found = re.findall(r"<dt>([^<]+)</dt><dd[^>]*>([^<]*)</dd>\s*<dd[^>]*>([^<]*)</dd>", markup)
+    return {name: (value, note) for name, value, note in found}
+
+
+def _dollars(value: Decimal, *, signed: bool = False) -> str:
+    sign = "-" if round(value, 2) < 0 else "+" if signed and round(value, 2) > 0 else ""
+    return f"{sign}${abs(value):,.2f}"
+
+
+def test_the_figures_at_the_top_are_what_the_fills_and_results_come_to(
+    database: TestDatabase, api: AnalyticsApi
+) -> None:
+    days, (held,) = _rows(database, _BY_DAY), _rows(database, _OPEN)
+    ended = [row["result"] for row in _rows(database, _BY_MARKET)]
+    total, won = days[-1]["total"], sum(one > 0 for one in ended)
+    shown = _figures(_markup(Overview(), api))
+    assert shown["Profit and loss"][0] == _dollars(total, signed=True)
+    assert shown["Equity"][0] == _dollars(CASH + total)
+    assert shown["Win rate"][0] == f"{100 * won / sum(one != 0 for one in ended):.1f}%"
+    assert shown["Trades today"][0] == str(_rows(database, _TODAY)[0]["count"])
+    assert shown["Active positions"][0] == str(held["held"])
+    without = f", {held['unpriced']} without a buyer" if held["unpriced"] else ""
+    assert shown["Active positions"][1] == f"{_dollars(held['worth'], signed=True)} if sold an hour ago{without}"
+
+
+def test_every_day_of_the_curve_is_what_its_fills_and_results_come_to(
+    database: TestDatabase, api: AnalyticsApi
+) -> None:
+    days = _rows(database, _BY_DAY)
+    wanted, high = [], CASH
+    for row in days:
+        equity = CASH + row["total"]
+        high = max(high, equity)
+        wanted.append((_dollars(equity), _dollars(row["result"], signed=True), f"{100 * (high - equity) / high:.1f}%"))
+    cells = r'<td class="n">([^<]*)</td>\s*<td class="n mb-[^"]*">([^<]*)</td>\s*<td class="n">([^<]*)</td>'
+    assert re.findall(cells, _markup(Overview("year"), api)) == wanted[::-1]
+
+
+def test_every_trade_of_the_list_costs_what_its_fill_did(database: TestDatabase, api: AnalyticsApi) -> None:
+    found = re.findall(
+        r'data-time="([^"]+)".*?(\d+) at ([\d.]+)¢.*?cost (\S+) \+ (\S+) fee, pays (\S+) if right',
+        _markup(Overview(), api),
+        re.DOTALL,
+    )
+    wanted = [
+        (
+            row["minute"],
+            str(row["count"].quantize(Decimal(1))),
+            100 * row["price"],
+            _dollars(row["count"] * row["price"]),
+            _dollars(row["fee"]),
+            _dollars(row["count"]),
+        )
+        for row in _rows(database, _FILLS)
+    ]
+    assert [(datetime.fromisoformat(at), count, Decimal(price), *rest) for at, count, price, *rest in found] == wanted
+
+
+def test_every_settled_day_of_a_city_has_the_result_of_all_its_markets(
+    database: TestDatabase, api: AnalyticsApi
+) -> None:
+    for city in CITIES:
+        by_event: dict[str, Decimal] = {}
+        for row in _rows(database, _BY_MARKET):
+            if row["city_code"] == city:
+                event = row["ticker"].rsplit("-", 1)[0]
+                by_event[event] = by_event.get(event, Decimal(0)) + row["result"]
+        table = _markup(CityPage(city), api).partition('data-testid="settled"')[2]
+        shown = re.findall(r'<td class="n mb-[^"]*">([^<]*)</td></tr>', table)
+        assert len(by_event) >= 19
+        assert sorted(shown) == sorted(_dollars(result, signed=True) for result in by_event.values())
