@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -23,6 +24,7 @@ from tests.postgres import TestDatabase
 from milkbot.analytics.rollups import run_rollups
 from milkbot.domain.cities import cities
 from milkbot.domain.orders import BookSide
+from milkbot_hostcheck.settings import table
 
 UVICORN = Path(sys.executable).with_name("uvicorn")
 
@@ -78,12 +80,19 @@ class Platform:
 
 @contextmanager
 def running_platform(database: TestDatabase, home: Path, *, refresh_seconds: int = 2) -> Iterator[Platform]:
-    """Both services, started; stopped at the end."""
+    """Both services, started; stopped at the end. What is late is so by the limits of a host of the defaults."""
+    limits = home / "limits.json"
+    limits.write_text(json.dumps(table({})), "utf-8")
     with ExitStack() as stack:
         api = Service(
             stack.enter_context(socket.create_server(("127.0.0.1", 0))),
-            "milkbot.analytics.api:app",
-            {**database.environment("milkbot_api"), "LOG_LEVEL": "WARNING"},
+            "tests.e2e.limited_api:app",
+            {
+                **database.environment("milkbot_api"),
+                "LOG_LEVEL": "WARNING",
+                "PYTHONPATH": os.pathsep.join(("app", ".")),
+                "MILKBOT_TEST_LIMITS": str(limits),
+            },
             "/v1/health",
         )
         dashboard = Service(

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import httpx2
 import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
+from sqlalchemy import text
 from tests.e2e.local_platform import Platform, running_platform
 from tests.e2e.visit import DESKTOP, PATIENCE_MS, PHONE, visiting
-from tests.postgres import Cluster
+from tests.facts import Facts, hours_ago
+from tests.postgres import Cluster, TestDatabase
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
+
+from milkbot.analytics.rollups import run_rollups
+from milkbot.db.session import transaction
+from milkbot.db.state import set_state
+from milkbot.domain.modes import TradingMode
+from milkbot.domain.trading_state import TradingState
 
 AWAY = "The analytics service does not answer"
 
@@ -90,6 +99,7 @@ def test_explorer_shows_chart_and_old_trades(
         expect(visit.page.get_by_test_id("stVegaLiteChart").locator(".mark-line path").first).to_be_visible()
         expect(visit.page.get_by_text("Page not found")).to_have_count(0)
         visit.expect_to_fit()
+        visit.expect_to_be_accessible()
         visit.expect_no_complaint()
         visit.shot(screenshots, f"explore-{'phone' if window == PHONE else 'desktop'}-{scheme}")
 
@@ -199,6 +209,52 @@ def test_page_says_that_no_tick_has_run_yet(
             visit.expect_no_complaint()
 
 
+# The state of trading, hours since the last tick and since the figures, and each banner from its title to its time.
+_STATES = {
+    "halted-and-late": (
+        TradingState.HALTED,
+        "daily_loss",
+        2.5,
+        5.0,
+        (
+            ("Trading is halted", "The loss limit of a day was reached.", 3.0),
+            ("The trader is late", "It should look at the markets every few minutes.", 2.5),
+            ("The figures are late", "Newer results are not in them yet.", 5.0),
+        ),
+    ),
+    "reducing": (
+        TradingState.REDUCING,
+        "unseen",
+        0.02,
+        0.02,
+        (("Trading only lowers risk", "More than half of the markets that were due were not seen.", 3.0),),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _STATES)
+def test_every_fault_has_its_banner_with_reason_and_time(
+    cluster: Cluster, browser: Browser, screenshots: Path, tmp_path: Path, name: str
+) -> None:
+    state, code, tick, rollup, banners = _STATES[name]
+    with cluster.database() as database:
+        _write_state(database, state, code, tick=tick, rollup=rollup)
+        with running_platform(database, tmp_path) as running:
+            for path in ("/", "/explore"):
+                with visiting(browser, running.dashboard.url + path, window=PHONE) as visit:
+                    for title, reason, hours in banners:
+                        banner = visit.page.get_by_role("status").filter(has_text=title)
+                        expect(banner).to_contain_text(reason, timeout=PATIENCE_MS)
+                        made = datetime.fromisoformat(str(banner.locator("time").get_attribute("datetime")))
+                        assert abs(made - hours_ago(hours)) < timedelta(minutes=2)
+                    expect(visit.page.get_by_role("status")).to_have_count(len(banners))
+                    expect(visit.page.get_by_text("Running")).to_have_count(0)
+                    visit.expect_to_fit()
+                    visit.expect_to_be_accessible()
+                    visit.expect_no_complaint()
+                    visit.shot(screenshots, f"{path.strip('/') or 'overview'}-{name}")
+
+
 def test_dashboard_reports_its_release_to_a_deploy(platform: Platform) -> None:
     for path in ("/_stcore/health", "/"):
         answer = httpx2.get(platform.dashboard.url + path)
@@ -211,6 +267,17 @@ def test_page_of_another_site_cannot_open_the_socket(platform: Platform) -> None
         connect(address, origin=Origin("https://example.org"))
     with connect(address, origin=Origin(platform.dashboard.url), subprotocols=[Subprotocol("streamlit")]):
         pass
+
+
+def _write_state(database: TestDatabase, held: TradingState, code: str, *, tick: float, rollup: float) -> None:
+    """A trader in that state for three hours, and when it and the rollups worked last, in hours ago."""
+    Facts(database.engine()).tick(hours_ago(tick), finished=hours_ago(tick), outcome="completed")
+    run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal("992.10"))
+    with transaction(database.engine()) as session:
+        age = text("UPDATE analytics.health_metrics SET recorded_at = :at WHERE component_name = 'rollups'")
+        session.execute(age, {"at": hours_ago(rollup)})
+        by = f"breaker {code}"
+        set_state(session, mode=TradingMode.DEMO, state=held, reason=by, set_by=by, since=hours_ago(3))
 
 
 def _expect_chicago_alone(rows: Locator) -> None:
