@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.milkbot_connection import connection
 
 DOCUMENTATION = r"""
 module: ufw_state
@@ -39,24 +40,6 @@ def rules(directory: Path) -> list[str]:
     return found
 
 
-def connection(pid: int) -> tuple[str, int]:
-    """The ssh client's address, and our port. sudo removes the variable, so the processes above are asked for it."""
-    while pid > 1:
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            break
-        for entry in environment:
-            if entry.startswith(b"SSH_CONNECTION="):
-                fields = entry.partition(b"=")[2].decode(errors="replace").split()
-                if len(fields) == 4 and fields[3].isdigit():
-                    return fields[0], int(fields[3])
-        # The name in brackets may hold anything.
-        pid = int(stat.rpartition(")")[2].split()[1])
-    return "", 0
-
-
 def is_active() -> bool:
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
     done = subprocess.run([_UFW, "status"], check=False, capture_output=True, text=True, env=environment)  # noqa: S603
@@ -75,14 +58,14 @@ def default_policy(path: Path) -> str:
 def main() -> None:
     module = AnsibleModule({}, supports_check_mode=True)
     present = Path(_UFW).exists()
-    client, port = connection(os.getpid())
+    here = connection()
     module.exit_json(
         changed=False,
         active=present and is_active(),
         incoming=default_policy(Path("/etc/default/ufw")) if present else "",
         rules=rules(Path("/etc/ufw")) if present else [],
-        client=client,
-        port=port,
+        client=here.client,
+        port=here.port,
     )
 
 
