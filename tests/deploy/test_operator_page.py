@@ -8,41 +8,61 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 import yaml
-from tests.deploy.platform import ROOT, Platform
+from tests.deploy.platform import ROOT, Platform, said
 from tests.patience import PATIENCE
 
 ORIGIN = "http://localhost:8502"
-LOGIN = "alice"
+LOGIN, VISITOR = "alice", "visitor"
+_DROP_IN = "/etc/ssh/sshd_config.d/00-milkbot.conf"
 
 
-@pytest.fixture
-def key(platform: Platform, tmp_path: Path) -> Iterator[Path]:
-    """The key of a login without any right on the machine."""
-    key = tmp_path / "key"
+def _add(platform: Platform, login: str, public: str) -> None:
+    """A login without any right on the machine."""
+    home = f"/home/{login}/.ssh"
+    platform.ssh(
+        f"useradd --create-home --shell /bin/bash {login} && install -d -m 700 -o {login} -g {login} {home} && "
+        f"echo '{public}' >{home}/authorized_keys && chown {login} {home}/authorized_keys"
+    )
+
+
+def _remove(platform: Platform, login: str) -> None:
+    ended = f"loginctl terminate-user {login}; while pgrep -u {login} >/dev/null; do :; done"
+    platform.ssh(f"{ended}; userdel --remove {login} 2>&1; systemctl reset-failed 'user@*.service' || true")
+
+
+@pytest.fixture(scope="module")
+def key(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The key of an operator that the inventory lists, and of one who may use ssh and is no operator."""
+    key = tmp_path_factory.mktemp("logins") / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     public = key.with_suffix(".pub").read_text("utf-8").strip()
-    home = f"/home/{LOGIN}/.ssh"
-    platform.ssh(
-        f"useradd --create-home --shell /bin/bash {LOGIN} && install -d -m 700 -o {LOGIN} -g {LOGIN} {home} && "
-        f"echo '{public}' >{home}/authorized_keys && chown {LOGIN} {home}/authorized_keys"
-    )
-    yield key
-    ended = f"loginctl terminate-user {LOGIN}; while pgrep -u {LOGIN} >/dev/null; do :; done"
-    platform.ssh(f"{ended}; userdel --remove {LOGIN} 2>&1; systemctl reset-failed 'user@*.service' || true")
+    platform.ssh(f"cp -p {_DROP_IN} /root/milkbot-test-sshd.conf")
+    try:
+        for login in (LOGIN, VISITOR):
+            _add(platform, login, public)
+        listed: dict[str, Any] = {"systemd_operators": [LOGIN], "ssh_allow_users": [VISITOR]}
+        done = platform.play("site.yml", "--tags", "user,ssh", **listed)
+        assert done.returncode == 0, said(done)
+        yield key
+    finally:
+        platform.ssh(f"mv /root/milkbot-test-sshd.conf {_DROP_IN}; systemctl reload ssh")
+        for login in (LOGIN, VISITOR):
+            _remove(platform, login)
 
 
 @contextmanager
-def operating(platform: Platform, key: Path) -> Iterator[httpx2.Client]:
+def operating(platform: Platform, key: Path, login: str = LOGIN) -> Iterator[httpx2.Client]:
     """bin/operate with an inventory whose login is that one."""
     inventory = key.with_name("hosts.yml")
     common = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes -o LogLevel=ERROR"
     host = {
         "ansible_host": platform.address,
-        "ansible_user": LOGIN,
+        "ansible_user": login,
         "ansible_ssh_private_key_file": str(key),
         "ansible_ssh_common_args": common,
     }
@@ -81,7 +101,6 @@ def act(client: httpx2.Client, name: str, **fields: str) -> str:
 
 
 def test_an_operator_halts_and_resumes_by_the_page_under_his_own_name(platform: Platform, key: Path) -> None:
-    platform.ssh(f"usermod --append --groups milkbot-operators {LOGIN}")
     with operating(platform, key) as client:
         assert f'<span data-testid="user">{LOGIN}</span>' in first_page(client).text
         try:
@@ -90,12 +109,12 @@ def test_an_operator_halts_and_resumes_by_the_page_under_his_own_name(platform: 
         finally:
             number = re.search(r"hold (\d+) by alice", client.get("/").text)
             assert number
-            said = act(client, "resume", hold=number[1], reason="the test is over")
-        assert f"ended: {number[1]}, halted by {LOGIN} via ssh" in said
+            answer = act(client, "resume", hold=number[1], reason="the test is over")
+        assert f"ended: {number[1]}, halted by {LOGIN} via ssh" in answer
 
 
 def test_a_login_that_is_no_operators_sees_nothing(platform: Platform, key: Path) -> None:
-    with operating(platform, key) as client, pytest.raises((httpx2.ReadError, httpx2.RemoteProtocolError)):
+    with operating(platform, key, VISITOR) as client, pytest.raises((httpx2.ReadError, httpx2.RemoteProtocolError)):
         first_page(client)
 
 

@@ -273,3 +273,14 @@ def test_a_port_of_sshd_that_the_firewall_closes_is_named(ports: list[str], shut
 def test_a_host_without_ipv6_needs_no_rules_of_it() -> None:
     assert loaded.firewall("ip6tables", RULES, "IPV6=no\n", "") == []
     assert loaded.firewall("ip6tables", RULES, DEFAULTS, "") != []
+
+
+def test_a_setting_of_sshd_that_another_file_sets_first_is_named() -> None:
+    drop_in = (
+        "# Written\nPasswordAuthentication no\nPermitRootLogin prohibit-password\nAllowUsers admin\n"
+        "Match User admin\n    AllowTcpForwarding yes\n"
+    )
+    said = "passwordauthentication yes\npermitrootlogin without-password\nallowusers root\nallowtcpforwarding no\n"
+    assert loaded.sshd(drop_in, said) == ["passwordauthentication yes"]
+    assert loaded.sshd(drop_in, said.replace("yes", "no")) == []
+    assert loaded.sshd("", said) == []

@@ -195,6 +195,35 @@ def firewall(program: str, rules: str, defaults: str, kernel: str) -> list[str]:
     return found
 
 
+# The drop-in of the role ssh; its first part is for everybody.
+SSHD_DROP_IN = Path("/etc/ssh/sshd_config.d/00-milkbot.conf")
+# They may be given several times, or are printed with more than was given.
+_SSHD_NOT_COMPARED = ("hostkey", "allowusers", "persourcepenalties")
+
+
+def sshd(drop_in: str, said: str) -> list[str]:
+    """What sshd does (`sshd -T`) otherwise than that drop-in says: it takes the first value that it reads."""
+    runs: dict[str, list[str]] = {}
+    for line in said.splitlines():
+        keyword, _, value = line.partition(" ")
+        runs.setdefault(keyword.lower(), []).append(value)
+    for_all = re.split(r"^Match ", drop_in, maxsplit=1, flags=re.MULTILINE)[0]
+    lines = [line.split(None, 1) for line in for_all.splitlines() if line and not line.startswith("#")]
+    wanted: dict[str, str] = {}
+    for keyword, value in lines:
+        wanted.setdefault(keyword.lower(), value.strip())
+    # sshd -T writes an older name of this value.
+    alike = {"prohibit-password": "without-password"}
+    return [
+        f"{keyword} {runs[keyword][0]}"
+        for keyword, value in wanted.items()
+        # It does not print all of its settings.
+        if keyword in runs
+        and keyword not in _SSHD_NOT_COMPARED
+        and runs[keyword][0].lower() not in (value.lower(), alike.get(value.lower()))
+    ]
+
+
 # One JSON object. The first statement reads the files as a reload would, so that the second knows what waits.
 # `ours` are the files of the roles; what stands twice counts as PostgreSQL counts it, the last one.
 POSTGRES_OPTIONS = "-c lc_messages=C -c statement_timeout=7s"

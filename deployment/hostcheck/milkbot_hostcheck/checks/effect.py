@@ -148,7 +148,7 @@ def _ssh(host: Host) -> Row:
     if answer.code != 0:
         value = f"not valid, and the next start of sshd fails: {answer.why()}"
         return fail(_SSH, value, "correct it before you log out; sshd -t, then systemctl reload ssh", limit)
-    if shut := ssh_shut(answer.output, _rules()):
+    if shut := ssh_shut(answer.output, _text(loaded.FIREWALL["iptables"])):
         remedy = "ufw allow PORT/tcp before you log out; then set ufw_ssh_ports in the inventory"
         return fail(_SSH, f"the firewall has no rule for its port {_listed(shut)}: nobody can log in", remedy, limit)
     unit = host.facts.unit(_SSH_UNIT)
@@ -157,13 +157,18 @@ def _ssh(host: Host) -> Row:
     files = [_SSH_DIR / "sshd_config", *_SSH_DIR.glob("sshd_config.d/*.conf")]
     if unit["ActiveState"] == "active" and (new := loaded.unread(files, loaded.moment(unit["StateChangeTimestamp"]))):
         return warn(_SSH, f"not loaded yet: {_listed(new)}", "sshd -t && systemctl reload ssh", limit)
+    if other := loaded.sshd(_text(loaded.SSHD_DROP_IN), answer.output):
+        value = f"another file is read before {loaded.SSHD_DROP_IN.name}, and says {_listed(other)}"
+        return fail(
+            _SSH, value, f"ls {_SSH_DIR}/sshd_config.d; remove it there, or set ssh_settings in the inventory", limit
+        )
     return ok(_SSH, "loaded", limit)
 
 
-def _rules() -> str:
-    """ufw's own rules; empty where there is no ufw."""
+def _text(path: Path) -> str:
+    """Empty where there is no such file."""
     try:
-        return loaded.FIREWALL["iptables"].read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError:
         return ""
 
