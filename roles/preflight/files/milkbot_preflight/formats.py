@@ -155,6 +155,11 @@ FORMATS: dict[str, Format] = {
     "address": Format("an address or the name of a host", "203.0.113.10", _address_or_host),
     "url": Format("an address that begins with https:// or http://", "https://example.com/path", _url),
     "port_range": Format("a port or a range of ports, from 1 to 65535", "8000:8010", _port_range),
+    "memory": Format(
+        "a size with K, M or G, or a share of the host's memory from 1% to 100%",
+        "512M",
+        _matches(r"[1-9][0-9]{0,8}[KMG]|[1-9][0-9]?%|100%"),
+    ),
     "log_size": Format("a size from 1k to 10G, a number with k, M or G", "100M", _log_size),
     "postgres_name": Format(
         "a setting of PostgreSQL, in lower case", "shared_buffers", _matches(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*")
