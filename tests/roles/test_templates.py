@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 from dotenv import dotenv_values
 from tests.roles.rendering import ROLES, SECRETS, evaluate, render
 
@@ -162,12 +163,54 @@ def test_the_recorder_reaches_no_secret_and_no_database() -> None:
     assert re.findall(r"^UMask=(.*)", text, flags=re.MULTILINE)[-1] == "0022"
 
 
+def _limit(template: str, name: str) -> int:
+    found = re.findall(rf"^{name}=(-?\d+)$", render(template), flags=re.MULTILINE)
+    assert len(found) == 1, (template, name, found)
+    return int(found[0])
+
+
+# From what gives way first to what does last.
+GIVES_WAY = (
+    *("backup/milkbot-restore-drill", "systemd/milkbot-record", "systemd/milkbot-dashboard", "systemd/milkbot-analytics"),
+    *("systemd/milkbot-rollups", "pgbackrest/milkbot-wal@", "systemd/milkbot-operator", "simulator/milkbot-simulator"),
+    *("systemd/milkbot-act@", "systemd/milkbot-trader"),
+)
+
+
+def test_without_memory_the_page_is_killed_before_the_api_and_the_trader_after_both() -> None:
+    found = [_limit(f"{unit}.service.j2", "OOMScoreAdjust") for unit in GIVES_WAY]
+    assert found == sorted(set(found), reverse=True)
+    assert found[-1] > _limit("postgres/unit.conf.j2", "OOMScoreAdjust")
+
+
+def test_on_a_busy_machine_the_trader_and_postgresql_are_served_before_the_page_and_ssh_first() -> None:
+    shares = [evaluate(f"milkbot_limits_of['{name}']") for name in ("milkbot-dashboard", "milkbot-trader", "ssh")]
+    weights = [re.findall(r"^(?:CPU|IO)Weight=(\d+)$", text, flags=re.MULTILINE) for text in shares]
+    page, trader, ssh = (int(cpu) + int(io) for cpu, io in weights)
+    assert page < 200 < trader < ssh
+
+
+def test_no_limit_can_take_postgresql_away() -> None:
+    assert not re.findall(r"^(MemoryHigh|MemoryMax|TasksMax)=", render("postgres/unit.conf.j2"), flags=re.MULTILINE)
+
+
+def test_an_inventory_changes_single_limits_of_a_unit_or_switches_all_off() -> None:
+    given = [{"unit": "milkbot-dashboard", "memory_max": "1G"}]
+    changed = render("systemd/milkbot-dashboard.service.j2", milkbot_unit_limits=given).splitlines()
+    assert "MemoryMax=1G" in changed
+    assert "MemoryHigh=25%" in changed
+    off = render("systemd/milkbot-dashboard.service.j2", milkbot_unit_limits_enabled=False)
+    assert not re.findall(r"^(Memory(High|Max)|TasksMax|CPUWeight|IOWeight|OOMScoreAdjust)=", off, flags=re.MULTILINE)
+
+
+def test_the_units_that_an_inventory_may_limit_are_those_of_the_table() -> None:
+    rules = yaml.safe_load((ROLES / "milkbot/meta/values.yml").read_text(encoding="utf-8"))
+    assert rules["milkbot_unit_limits"]["options"]["unit"]["choices"] == list(evaluate("_milkbot_unit_limits"))
+
+
 def test_the_recorder_yields_to_the_trader() -> None:
-    recorder, trader = (render(f"systemd/milkbot-{name}.service.j2") for name in ("record", "trader"))
-    weight = re.search(r"^CPUWeight=(\d+)$", recorder, flags=re.MULTILINE)
-    assert weight is not None
-    assert int(weight[1]) < 100  # which is a unit's own
-    assert "CPUWeight" not in trader
+    recorder, trader = (_limit(f"systemd/milkbot-{name}.service.j2", "CPUWeight") for name in ("record", "trader"))
+    assert recorder < 100 < trader  # which is a unit's own
     assert "milkbot-record" not in evaluate("milkbot_oneshots")
 
 

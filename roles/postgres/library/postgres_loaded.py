@@ -8,7 +8,19 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.milkbot_loaded import POSTGRES_FACTS, POSTGRES_OPTIONS, PSQL, Postgres, set_back
+from ansible.module_utils.milkbot_loaded import (
+    POSTGRES_FACTS,
+    POSTGRES_OPTIONS,
+    PSQL,
+    SHOW,
+    Postgres,
+    moment,
+    not_read_by_systemd,
+    own_files,
+    set_back,
+    units,
+    unread,
+)
 
 DOCUMENTATION = r"""
 module: postgres_loaded
@@ -18,15 +30,18 @@ description:
     not read them, and says what only a restart can change. Nothing is remembered from an earlier task or run.
   - A setting of the roles' files that C(ALTER SYSTEM) overrides is reset. What an operator has set by C(ALTER SYSTEM)
     next to them is left, even where it waits for a restart.
+  - What its unit says, and what it reads only when it starts, is compared with when the unit began.
   - Fails when the files have an error, or when something else than C(ALTER SYSTEM) overrides them.
 options:
+  unit: {description: The cluster's unit., type: str, required: true}
+  reads: {description: Files that it reads only when it starts., type: list, elements: path, default: []}
   rewritten: {description: "Files that check mode would have written.", type: list, elements: path, default: []}
   wait: {description: Seconds for the server to read its files., type: int, default: 30}
 """
 
 RETURN = r"""
 done: {description: "What was done, or would be: read again, reset, to be restarted.", returned: success, type: dict}
-restart: {description: Settings that wait for a restart., returned: success, type: list}
+restart: {description: Settings and files that wait for a restart., returned: success, type: list}
 overrides: {description: "What overrides the files, and remains: C(name) and C(diff).", returned: success, type: list}
 """
 
@@ -50,6 +65,26 @@ def psql(sql: str) -> str:
     if done.returncode != 0:
         raise PostgresError(f"psql: {done.stderr.strip()}")
     return done.stdout
+
+
+def systemctl(*command: str) -> str:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603
+    if done.returncode != 0:
+        raise PostgresError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
+    return done.stdout
+
+
+def began_before(unit: str, reads: list[str], *, check_mode: bool) -> list[str]:
+    """Files of the unit, and of what it reads, that changed after it began. systemd reads its own first."""
+    known = units(systemctl(*SHOW, unit))[0]
+    if not_read_by_systemd(known) and not check_mode:
+        systemctl("systemctl", "daemon-reload")
+        known = units(systemctl(*SHOW, unit))[0]
+    files = [*own_files(known), *reads]
+    if not check_mode:
+        set_back(files)
+    return unread(files, moment(known["InactiveExitTimestamp"]))
 
 
 def look() -> Postgres:
@@ -91,6 +126,8 @@ def set_by_alter_system(server: Postgres) -> list[str]:
 def main() -> None:
     module = AnsibleModule(
         {
+            "unit": {"type": "str", "required": True},
+            "reads": {"type": "list", "elements": "path", "default": []},
             "rewritten": {"type": "list", "elements": "path", "default": []},
             "wait": {"type": "int", "default": 30},
         },
@@ -114,8 +151,9 @@ def main() -> None:
                 psql(f'ALTER SYSTEM RESET "{name}";')
             server = reload(asked["wait"]) if unread or reset else server
             refuse(server)
-        if server.waiting:
-            done["PostgreSQL"] = f"restarted for {', '.join(server.waiting)}"
+        restart = [*server.waiting, *began_before(asked["unit"], asked["reads"], check_mode=module.check_mode)]
+        if restart:
+            done["PostgreSQL"] = f"restarted for {', '.join(restart)}"
     except (PostgresError, ValueError) as error:
         module.fail_json(msg=f"PostgreSQL does not run what its files say: {error}")
     for name in set(server.waiting_for_the_operator).difference(reset):
@@ -125,7 +163,7 @@ def main() -> None:
         {"name": entry["name"], "diff": f"{entry['wanted']} by the code, {entry['runs']} by {entry['by']}"}
         for entry in kept
     ]
-    module.exit_json(changed=bool(done), done=done, restart=server.waiting, overrides=overrides)
+    module.exit_json(changed=bool(done), done=done, restart=restart, overrides=overrides)
 
 
 if __name__ == "__main__":
