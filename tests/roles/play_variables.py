@@ -29,7 +29,7 @@ from tests.roles.rendering import ROLES, load_plugins
 
 # What Ansible itself gives to a task, in addition to what its variable manager knows without a host.
 _MAGIC = {
-    *("inventory_hostname", "inventory_hostname_short", "hostvars", "vars", "ansible_host"),
+    *("inventory_dir", "inventory_hostname", "inventory_hostname_short", "hostvars", "vars", "ansible_host"),
     *("ansible_failed_task", "ansible_failed_result", "ansible_loop", "omit", "lookup", "query", "q", "now", "undef"),
     *("ansible_user", "ansible_ssh_private_key_file", "ansible_managed", "item", "ansible_parent_role_names"),
     *("ansible_check_mode", "ansible_inventory_sources", "ansible_run_tags", "ansible_skip_tags", "ansible_port"),

@@ -171,7 +171,12 @@ def _limit(template: str, name: str) -> int:
 
 # From what gives way first to what does last.
 GIVES_WAY = (
-    *("backup/milkbot-restore-drill", "systemd/milkbot-record", "systemd/milkbot-dashboard", "systemd/milkbot-analytics"),
+    *(
+        "backup/milkbot-restore-drill",
+        "systemd/milkbot-record",
+        "systemd/milkbot-dashboard",
+        "systemd/milkbot-analytics",
+    ),
     *("systemd/milkbot-rollups", "pgbackrest/milkbot-wal@", "systemd/milkbot-operator", "simulator/milkbot-simulator"),
     *("systemd/milkbot-act@", "systemd/milkbot-trader"),
 )
