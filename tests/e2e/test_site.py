@@ -90,18 +90,40 @@ def test_only_the_explorer_may_run_what_is_inline(site: Site) -> None:
         assert len(policies) == 1, path
         assert policies[0].startswith("default-src 'none'"), path
         assert "unsafe" not in policies[0], path
-    assert "'unsafe-inline'" in site.get("/explore")[0].headers["Content-Security-Policy"]
+    scripts, styles = (
+        next(
+            line
+            for line in site.get("/explore")[0].headers["Content-Security-Policy"].split("; ")
+            if line.startswith(kind)
+        )
+        for kind in ("script-src", "style-src")
+    )
+    assert "'unsafe-inline'" in styles
+    assert "'unsafe-inline'" not in scripts
+
+
+@pytest.mark.parametrize("path", ["/", "/explore", "/api/v1/health", "/other"])
+def test_no_answer_lets_a_page_use_devices_or_share_its_window(site: Site, path: str) -> None:
+    headers = site.get(path)[0].headers
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "/_stcore/agent/openapi.json",
+        "/_stcore/agent/interact",
         "/_stcore/agent/mcp",
+        "/_stcore/agent/openapi.json",
+        "/_stcore/bidi-components/a",
         "/_stcore/metrics",
+        "/_stcore/script-health-check",
         "/_stcore/upload_file/a/b",
         "/media/a",
         "/component/a",
+        "/auth/login",
+        "/oauth2callback",
         "/other",
     ],
 )
