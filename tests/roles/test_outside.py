@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,13 @@ def test_a_site_that_answers_byte_by_byte_does_not_delay_the_run(serve: Serve) -
 )
 def test_each_fault_of_the_site_fails_its_row(serve: Serve, name: str, answer: dict[str, Any], value: str) -> None:
     assert _row(serve(**answer), name) == ("fail", value)
+
+
+def test_a_host_that_only_the_proxy_in_front_may_reach_has_its_web_ports_closed(serve: Serve) -> None:
+    outside = replace(serve(), ssh_port=80, hidden=True)
+    assert _row(outside, "open ports") == ("fail", "443 is open")
+    # Of the host itself nothing is asked; the proxy's own answers still count.
+    assert _row(outside, "what answers tell") == ("ok", "no version, no release in a header")
 
 
 @pytest.mark.parametrize("text", [None, "no certificate\n"], ids=["absent", "no certificate"])

@@ -29,6 +29,10 @@ options:
   origin: {description: "Address of the host itself, whatever stands in front of it.", type: str, required: true}
   ssh_port: {description: Where it is administered., type: int, required: true}
   closed_ports: {description: Ports that nobody outside may reach., type: list, elements: int, required: true}
+  hidden:
+    description: "Whether only the proxy in front, and nobody here, may come to the host's own ports 80 and 443."
+    type: bool
+    default: false
   release: {description: "Id of the live release, which has to answer.", type: str, required: true}
   seconds: {description: How long each question waits., type: int, default: 5}
 """
@@ -81,6 +85,7 @@ class Outside:
     closed_ports: list[int]
     release: str
     seconds: int
+    hidden: bool = False
 
     @contextmanager
     def connection(self, port: int, address: str = "") -> Iterator[socket.socket]:
@@ -250,10 +255,12 @@ def silence(outside: Outside) -> str:
     found = outside.ask("GET", "/health").headers
     told = [name for name in found if name.lower().startswith("x-milkbot")]
     told += [f"Server: {value}" for value in found.get_all("Server", []) if re.search(r"\d", value)]
-    with outside.connection(80, outside.origin) as raw:
-        raw.sendall(b"no request\r\n\r\n")
-        # The error that answers it; a server that closes tells nothing.
-        answer = raw.makefile("rb").read(_MOST).decode("latin-1")
+    answer = ""
+    if not outside.hidden:
+        with outside.connection(80, outside.origin) as raw:
+            raw.sendall(b"no request\r\n\r\n")
+            # The error that answers it; a server that closes tells nothing.
+            answer = raw.makefile("rb").read(_MOST).decode("latin-1")
     told += [f"to a malformed request {found}" for found in re.findall(r"nginx/[\d.]+", answer)[:1]]
     if told:
         raise WrongError(f"tells {', '.join(told)}", "site.yml --tags nginx")
@@ -297,8 +304,8 @@ def opened(outside: Outside, port: int) -> bool:
 
 def ports(outside: Outside) -> str:
     """From here alone: a firewall that lets this address in, and others not, looks open."""
-    wanted = [outside.ssh_port, 80, 443]
-    asked = sorted({*wanted, *outside.closed_ports})
+    wanted = [outside.ssh_port] if outside.hidden else [outside.ssh_port, 80, 443]
+    asked = sorted({*wanted, 80, 443, *outside.closed_ports})
     with ThreadPoolExecutor(len(asked)) as pool:
         answers = pool.map(lambda port: opened(outside, port), asked)
         found = [port for port, is_open in zip(asked, answers, strict=True) if is_open]
@@ -354,6 +361,7 @@ def main() -> None:
             "origin": {"type": "str", "required": True},
             "ssh_port": {"type": "int", "required": True},
             "closed_ports": {"type": "list", "elements": "int", "required": True},
+            "hidden": {"type": "bool", "default": False},
             "release": {"type": "str", "required": True},
             "seconds": {"type": "int", "default": 5},
         },

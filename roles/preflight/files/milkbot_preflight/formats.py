@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -116,6 +117,13 @@ def _postgres_value(text: str) -> None:
         raise WrongFormatError(f"{found[1]}{near}" if near and len(found[2]) <= len("GiB") else "")
 
 
+def _day(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise WrongFormatError from None
+
+
 def _contact(text: str) -> None:
     if not text.isascii() or not re.search(r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://\S+", text):
         raise WrongFormatError
@@ -149,6 +157,7 @@ FORMATS: dict[str, Format] = {
     "text": Format("text", "", _anything),
     # Whether systemd understands it is for the host's own systemd to say: preflight runs systemd-analyze there.
     "calendar": Format("a time as systemd's OnCalendar takes it", "Sun *-*-* 05:30:00 UTC", _matches(r".*\S.*")),
+    "day": Format("a day as YEAR-MONTH-DAY", "2026-11-30", _day),
     "domain": Format("a domain's name alone, without https://, port or path", "milkbot.example.com", _domain),
     "network": Format("an address or a network", "203.0.113.0/24", _network),
     "network_or_any": Format("an address, a network, or any", "203.0.113.0/24", _network_or_any),
