@@ -120,6 +120,24 @@ class _Rollup:
     insert: str
 
 
+# A trigger adds to these sums; a rebuild makes them anew.
+_FORGET_MONTHS = text("DELETE FROM analytics.result_months WHERE trading_mode = :mode")
+_SUM_MONTHS = text(
+    """
+    INSERT INTO analytics.result_months (
+        trading_mode, kind, name, month, days, signals, trades, volume, gross_pnl, fees, net_pnl, wins, losses)
+    SELECT :mode, kind, name, CAST(date_trunc('month', date) AS date), count(*), sum(signals), sum(trade_count),
+        sum(volume), sum(gross_pnl), sum(fees), sum(net_pnl), sum(win_count), sum(loss_count)
+    FROM (
+        SELECT trading_mode, 'city' AS kind, city_code AS name, date, 0 AS signals, trade_count, volume, gross_pnl,
+            fees, net_pnl, win_count, loss_count FROM analytics.city_metrics_daily
+        UNION ALL
+        SELECT trading_mode, 'strategy', strategy_name, date, signal_count, trade_count, 0, gross_pnl, fees, net_pnl,
+            win_count, loss_count FROM analytics.strategy_metrics_daily
+    ) AS daily WHERE trading_mode = :mode GROUP BY 2, 3, 4
+    """
+)
+
 _CITIES: Final = _Rollup("city_metrics_daily", "city_code", _CITY)
 _STRATEGIES: Final = _Rollup("strategy_metrics_daily", "strategy_name", _STRATEGY)
 
@@ -139,6 +157,12 @@ def compute_days(session: Session, mode: str, first: date, last: date) -> tuple[
     days = {"mode": mode, "first": first, "last": last}
     cities, strategies = (_replace(session, one, _OLD_OF_DAYS, _OF_DAYS, days) for one in (_CITIES, _STRATEGIES))
     return cities, strategies
+
+
+def sum_months(session: Session, mode: str) -> None:
+    """Add up a mode's months anew. Reads a row for each city, strategy and day: for a rebuild, not for the timer."""
+    session.execute(_FORGET_MONTHS, {"mode": mode})
+    session.execute(_SUM_MONTHS, {"mode": mode})
 
 
 def _replace_buckets(session: Session, rollup: _Rollup, buckets: Sequence[Bucket]) -> None:

@@ -67,6 +67,13 @@ WHERE (old.starting_equity, old.ending_equity, old.daily_pnl, old.cumulative_pnl
 """  # noqa: S608 - the only thing put in is a constant of ours
 )
 
+# A trigger keeps the runs; a rebuild makes them anew.
+_FORGET_RUNS = text("DELETE FROM analytics.equity_runs WHERE trading_mode = :mode")
+_FILL_RUNS = text(
+    "SELECT analytics.fill_equity_runs(:mode, array_agg(date)) FROM analytics.equity_curve_daily "
+    "WHERE trading_mode = :mode"
+)
+
 
 def compute_equity(session: Session, mode: str, days: Iterable[date], bankroll: Decimal) -> None:
     """Compute those UTC days from the facts, and the running values of all days after the first of them.
@@ -76,3 +83,9 @@ def compute_equity(session: Session, mode: str, days: Iterable[date], bankroll: 
     """
     wanted = sorted(set(days))
     session.execute(_COMPUTE, {"mode": mode, "days": wanted, "first": wanted[0], "bankroll": bankroll})
+
+
+def fill_runs(session: Session, mode: str) -> None:
+    """Find the extremes and results of all runs of a mode's days anew: for a rebuild, not for the timer."""
+    session.execute(_FORGET_RUNS, {"mode": mode})
+    session.execute(_FILL_RUNS, {"mode": mode})

@@ -25,8 +25,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A forecast and the market. `gain`: the market's Brier score less the forecast's; `least` and `most` what it would
-    have been had another bracket won.
+    """A forecast and the market; `chances` are those that are scored, from cold to warm.
+
+    `gain`: the market's Brier score less the forecast's; `least` and `most` what it would have been had another bracket
+    won.
     """
 
     ours: Scores
@@ -34,6 +36,9 @@ class Compared:
     gain: float
     least: float
     most: float
+    chances: list[float]
+    market_chances: list[float]
+    winner: int
 
 
 def compare(chances: Sequence[float], mids: Sequence[float | None], winner: int) -> Compared:
@@ -41,7 +46,9 @@ def compare(chances: Sequence[float], mids: Sequence[float | None], winner: int)
     ours = to_one(chances)
     market = to_one([LEAST if price is None else price for price in mids])
     gains = [_brier(market, number) - _brier(ours, number) for number in range(len(ours))]
-    return Compared(_scores(ours, winner), _scores(market, winner), gains[winner], min(gains), max(gains))
+    return Compared(
+        _scores(ours, winner), _scores(market, winner), gains[winner], min(gains), max(gains), ours, market, winner
+    )
 
 
 def _scores(q: Sequence[float], winner: int) -> Scores:

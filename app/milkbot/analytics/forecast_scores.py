@@ -41,13 +41,17 @@ _EVENTS_A_RUN: Final = 100
 _RESULTS_A_RUN: Final = 1_000
 
 _MODES = text("SELECT trading_mode, result_id FROM analytics.score_marks")
+# A score says how an event came out, so a result is scored once it is public. The mark never passes one that is not.
 _NEW = text(
-    """
+    f"""
     SELECT event_ticker, climate_day, max(id) AS newest FROM (
         SELECT id, event_ticker, climate_day FROM ops.market_results
-        WHERE trading_mode = :mode AND id > :mark ORDER BY id LIMIT :most
+        WHERE trading_mode = :mode AND id > :mark AND id < COALESCE((
+            SELECT min(id) FROM ops.market_results
+            WHERE trading_mode = :mode AND id > :mark AND recorded_at > {PUBLIC_CUTOFF}), {2**63 - 1})
+        ORDER BY id LIMIT :most
     ) AS new GROUP BY event_ticker, climate_day ORDER BY newest
-    """
+    """  # noqa: S608 - the only things put in are constants of ours
 )
 _OF_DAYS = text(
     """
@@ -68,10 +72,11 @@ _MARK = text(
     "ON CONFLICT (trading_mode) DO UPDATE SET result_id = excluded.result_id"
 )
 _RESULTS = text(
-    """
+    f"""
     SELECT DISTINCT ON (ticker) event_ticker, ticker, result FROM ops.market_results
-    WHERE trading_mode = :mode AND event_ticker = ANY(:events) ORDER BY ticker, id DESC
-    """
+    WHERE trading_mode = :mode AND event_ticker = ANY(:events) AND recorded_at <= {PUBLIC_CUTOFF}
+    ORDER BY ticker, id DESC
+    """  # noqa: S608 - the only thing put in is a constant of ours
 )
 # The last one before the moment counts, also where it is no forecast: then there was none.
 _FORECASTS = text(
@@ -112,6 +117,15 @@ _FORGET_EVIDENCE = text(
     WHERE trading_mode = :mode AND forecaster = :forecaster AND version = :version
       AND parameters_hash = :parameters_hash
     """
+)
+# A trigger keeps the sums of scores by day and by month; a rebuild makes them anew.
+_FORGET_SUMS = (
+    text("DELETE FROM analytics.forecast_skill WHERE trading_mode = :mode"),
+    text("DELETE FROM analytics.forecast_reliability WHERE trading_mode = :mode"),
+)
+_SUM = text(
+    "SELECT analytics.sum_scores(:mode, array_agg(DISTINCT climate_day)) FROM analytics.forecast_scores "
+    "WHERE trading_mode = :mode"
 )
 _SAVE_EVIDENCE = text(
     """
@@ -169,6 +183,12 @@ def score_days(session: Session, mode: str, first: date, last: date) -> int:
     events = sorted(_Event(row.climate_day, row.event_ticker) for row in rows)
     parts = (events[start : start + _EVENTS_A_RUN] for start in range(0, len(events), _EVENTS_A_RUN))
     return sum(_score(session, mode, part)[0] for part in parts)
+
+
+def sum_scores(session: Session, mode: str) -> None:
+    """Add up a mode's scores anew, by day and by month: for a rebuild, not for the timer."""
+    for statement in (*_FORGET_SUMS, _SUM):
+        session.execute(statement, {"mode": mode})
 
 
 def judge_all(session: Session, mode: str) -> None:
@@ -234,6 +254,10 @@ def _rows(
                 "gain": compared.gain,
                 "least": compared.least,
                 "most": compared.most,
+                "chances": compared.chances,
+                "market_chances": compared.market_chances,
+                "winner": compared.winner,
+                "city_code": city_of_series(forecast.event_ticker.partition("-")[0]).code,
             }
 
 

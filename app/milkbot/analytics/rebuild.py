@@ -17,9 +17,9 @@ from typing import Any, Final
 from sqlalchemy import Engine, Row, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics.daily_metrics import compute_days
-from milkbot.analytics.equity import compute_equity
-from milkbot.analytics.forecast_scores import judge_all, score_days
+from milkbot.analytics.daily_metrics import compute_days, sum_months
+from milkbot.analytics.equity import compute_equity, fill_runs
+from milkbot.analytics.forecast_scores import judge_all, score_days, sum_scores
 from milkbot.analytics.hero import count_again, store_figures
 from milkbot.analytics.rollups import RollupReport, take_turn
 from milkbot.db.session import transaction
@@ -136,7 +136,8 @@ def rebuild(
 def _compute(session: Session, chunk: Chunk, bankroll: Decimal) -> RollupReport:
     if chunk.first is None:
         judge_all(session, chunk.mode)
-        count_again(session, chunk.mode)
+        for add_up in (count_again, sum_months, fill_runs, sum_scores):
+            add_up(session, chunk.mode)
         store_figures(session)
         return RollupReport()
     cities, strategies = compute_days(session, chunk.mode, chunk.first, chunk.last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Double, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from milkbot.db.base import ANALYTICS, OPS, Base, CashColumn, CountColumn, PriceColumn
@@ -107,7 +107,8 @@ class ForecastScore(Base):
     """One forecaster's scores of one event at one lead time, next to those of the market's mid as of the same moment.
 
     `brier`, `log` and `rps` are those of docs/forecast.md; lower is better. `gain`: the market's Brier score less the
-    forecaster's, `least` and `most` what it could have been.
+    forecaster's, `least` and `most` what it could have been. `chances` and `market_chances` are what was scored, from
+    cold to warm, `winner` the place of the bracket that came true; null in rows of the releases before.
     """
 
     __tablename__ = "forecast_scores"
@@ -142,6 +143,10 @@ class ForecastScore(Base):
     least: Mapped[float]
     most: Mapped[float]
     computed_at: Mapped[datetime]
+    chances: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
+    market_chances: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
+    winner: Mapped[int | None] = mapped_column(BigInteger)
+    city_code: Mapped[str | None]
 
 
 class ForecastEvidence(Base):
@@ -222,3 +227,94 @@ class RebuildMark(Base):
     started_at: Mapped[datetime]
     trading_mode: Mapped[str]
     done: Mapped[date]
+
+
+class ResultMonth(Base):
+    """The sums of a city's or a strategy's days of a month, which a trigger keeps. `kind` is "city" or "strategy"."""
+
+    __tablename__ = "result_months"
+    __table_args__ = ({"schema": ANALYTICS},)
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    days: Mapped[int] = mapped_column(BigInteger)
+    signals: Mapped[int] = mapped_column(BigInteger)
+    trades: Mapped[int] = mapped_column(BigInteger)
+    volume: Mapped[CountColumn]
+    gross_pnl: Mapped[CashColumn]
+    fees: Mapped[CashColumn]
+    net_pnl: Mapped[CashColumn]
+    wins: Mapped[int] = mapped_column(BigInteger)
+    losses: Mapped[int] = mapped_column(BigInteger)
+
+
+class EquityRun(Base):
+    """So many days (`width`) of the equity curve, which a trigger keeps: their result, and which of them are extreme.
+
+    The runs of a width are counted from 2000-01-01.
+    """
+
+    __tablename__ = "equity_runs"
+    __table_args__ = ({"schema": ANALYTICS},)
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    width: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    first_date: Mapped[date]
+    last_date: Mapped[date]
+    highest: Mapped[date]
+    lowest: Mapped[date]
+    deepest: Mapped[date]
+    pnl: Mapped[CashColumn]
+
+
+class ForecastSkill(Base):
+    """The sums of a forecaster's scores at a lead time, and of the market's, over a day or a month (`span`), of one
+    city or of all (an empty `city_code`). A trigger keeps them.
+    """
+
+    __tablename__ = "forecast_skill"
+    __table_args__ = ({"schema": ANALYTICS},)
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    span: Mapped[str] = mapped_column(primary_key=True)
+    city_code: Mapped[str] = mapped_column(primary_key=True)
+    lead: Mapped[str] = mapped_column(primary_key=True)
+    first_day: Mapped[date] = mapped_column(primary_key=True)
+    forecaster: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    parameters_hash: Mapped[str] = mapped_column(primary_key=True)
+    days: Mapped[int] = mapped_column(BigInteger)
+    events: Mapped[int] = mapped_column(BigInteger)
+    brier: Mapped[float]
+    log: Mapped[float]
+    rps: Mapped[float]
+    market_brier: Mapped[float]
+    market_log: Mapped[float]
+    market_rps: Mapped[float]
+
+
+class ForecastReliability(Base):
+    """How many chances of a tenth (`bin` 0 to 9) a forecaster gave at a lead time over a day or a month (`span`), their
+    sum, and how many of them came true; the market's beside them. A trigger keeps it.
+    """
+
+    __tablename__ = "forecast_reliability"
+    __table_args__ = ({"schema": ANALYTICS},)
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    span: Mapped[str] = mapped_column(primary_key=True)
+    lead: Mapped[str] = mapped_column(primary_key=True)
+    first_day: Mapped[date] = mapped_column(primary_key=True)
+    forecaster: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    parameters_hash: Mapped[str] = mapped_column(primary_key=True)
+    bin: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column(BigInteger)
+    said: Mapped[float]
+    happened: Mapped[int] = mapped_column(BigInteger)
+    market_n: Mapped[int] = mapped_column(BigInteger)
+    market_said: Mapped[float]
+    market_happened: Mapped[int] = mapped_column(BigInteger)
