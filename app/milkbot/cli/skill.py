@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from milkbot.analytics.service.queries import read_skill
+from milkbot.analytics.service.skill_queries import read_skill
 from milkbot.cli.context import open_database, settings_of_host
 from milkbot.cli.tables import Cell, show
 from milkbot.settings import LEDGER_SETTINGS

@@ -8,7 +8,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from milkbot.analytics.service.market_schemas import Markets, Today
-from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Skill, Trades
+from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Trades
+from milkbot.analytics.service.skill_schemas import Reliability, Skill
 from milkbot.errors import MilkbotError
 from milkbot.http import HttpSession, TransportError
 
@@ -49,6 +50,10 @@ class AnalyticsApi:
     def skill(self, days: int) -> Skill:
         """The scores of all forecasters over the last days."""
         return self._get("/v1/forecast/skill", {"days": days}, Skill)
+
+    def reliability(self, days: int) -> Reliability:
+        """What was said against what happened over the last days, at the lead time of the sequential test."""
+        return self._get("/v1/forecast/reliability", {"days": days}, Reliability)
 
     def status(self) -> PlatformStatus:
         """What the trader may do, why, and when it last worked."""

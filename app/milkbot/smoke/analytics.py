@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
 from milkbot.analytics import daily_metrics, equity, forecast_scores, hero, markouts, metrics, rebuild, rollups, touched
-from milkbot.analytics.service import figure_queries, market_queries, queries
+from milkbot.analytics.service import curve_queries, figure_queries, market_queries, queries, skill_queries
 from milkbot.analytics.service.cursors import MarketsCursor, TradesCursor
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
@@ -54,7 +54,8 @@ def _rebuild(check: Checks, sample: Sample) -> None:
     check(daily_metrics.compute_days, session, mode, day, day)
     check(forecast_scores.score_days, session, mode, day, day)
     check(forecast_scores.judge_all, session, mode)
-    check(hero.count_again, session, mode)
+    for add_up in (hero.count_again, daily_metrics.sum_months, equity.fill_runs, forecast_scores.sum_scores):
+        check(add_up, session, mode)
     check(rebuild.read_mark, session, day, day)
     check(rebuild.set_mark, session, rebuild.Chunk(mode, day, day), sample.now, day, day)
     check(rebuild.end, session)
@@ -69,6 +70,10 @@ def _score(check: Checks, sample: Sample) -> None:
         "climate_day": sample.day,
         "event_ticker": sample.event,
         "lead": forecast_scores.EVIDENCE_LEAD,
+        "chances": [0.5, 0.5],
+        "market_chances": [0.5, 0.5],
+        "winner": 0,
+        "city_code": sample.name,
         **asdict(forecaster),
         "as_of": sample.happened,
         **dict.fromkeys(("brier", "log", "rps", "market_brier", "market_log", "market_rps"), 0.5),
@@ -82,15 +87,15 @@ def _score(check: Checks, sample: Sample) -> None:
 
 def run_api(check: Checks, sample: Sample) -> None:
     """Read what the API reads, and ask whether its role may: its user alone comes in as that role."""
-    connection = check.session.connection()
+    connection, lead = check.session.connection(), forecast_scores.EVIDENCE_LEAD
     with _relations(connection) as relations:
         check(queries.read_status, connection)
         check(queries.read_hero, connection)
         check(queries.read_platform, connection)
         for city in (None, sample.name):
-            check.named("read_trades", lambda city: _shown(queries.read_trades(connection, 1, city).trades), city)
+            check.named("read_trades", lambda city: _shown(queries.read_trades(connection, 1, city).rows), city)
             check.named(
-                "read_markets", lambda city: _shown(market_queries.read_markets(connection, 1, city).markets), city
+                "read_markets", lambda city: _shown(market_queries.read_markets(connection, 1, city).rows), city
             )
         check(queries.read_trades, connection, 1, None, TradesCursor(sample.now, 0))
         check(market_queries.read_markets, connection, 1, None, MarketsCursor(sample.day, sample.ticker))
@@ -98,8 +103,8 @@ def run_api(check: Checks, sample: Sample) -> None:
         check.named("newest_forecasts", lambda: _shown(newest(connection, sample.mode, [sample.event])))
         check(market_queries.read_today, connection, None)
         _figures(check, connection)
-        check.named("read_skill", lambda: _shown(queries.read_skill(connection, 90).forecasters))
-        check.named("read_equity", lambda: _shown(queries.read_equity(connection, 90).points))
+        check.named("read_skill", lambda: _shown(skill_queries.read_skill(connection, 90).forecasters))
+        check.named("read_reliability", lambda: _shown(skill_queries.read_reliability(connection, 90, lead).bins))
     for name in sorted(relations):
         check.named(f"{API_ROLE} reads {name}", _may_read, check.session, name)
 
@@ -109,8 +114,8 @@ def _figures(check: Checks, connection: Connection) -> None:
     check(figure_queries.read_cities, connection, 90)
     check.named("read_strategies", lambda: _shown(figure_queries.read_strategies(connection, 90).strategies))
     check(figure_queries.read_execution, connection, 1)
-    check.named("read_drawdown", lambda: _shown(figure_queries.read_drawdown(connection, 90).points))
-    check.named("read_daily", lambda: _shown(figure_queries.read_daily(connection, 90).results))
+    for read in (curve_queries.read_equity, curve_queries.read_drawdown, curve_queries.read_daily):
+        check.named(read.__name__, lambda read: _shown(read(connection, 90).rows), read)
     check(figure_queries.read_summary, connection, 90, None)
 
 

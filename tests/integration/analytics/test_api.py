@@ -418,6 +418,7 @@ def test_openapi_description_names_every_route_and_no_absolute_address(client: T
         "/v1/performance/drawdown",
         "/v1/performance/daily",
         "/v1/forecast/skill",
+        "/v1/forecast/reliability",
     }
     assert "http" not in json.dumps(description.get("servers", []))
 

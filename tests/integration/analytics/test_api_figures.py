@@ -9,11 +9,15 @@ from decimal import Decimal
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import BaseModel
 from sqlalchemy import text
 from tests.facts import STRATEGY, Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
+from milkbot.analytics.service.figure_schemas import Daily, Drawdown, Summary
+from milkbot.analytics.service.market_schemas import Markets
+from milkbot.analytics.service.schemas import Equity, Trades
 from milkbot.db import state
 from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
@@ -146,7 +150,7 @@ def test_a_long_curve_keeps_its_first_and_last_day_its_extremes_and_its_deepest_
 ) -> None:
     _curve(database, 3000)
     points = client.get("/v1/performance/equity?days=3650").json()["points"]
-    assert len(points) <= 361
+    assert len(points) <= 365
     values = [Decimal(point["ending_equity"]) for point in points]
     assert (values[0], values[-1], max(values)) == (Decimal(1001), Decimal(4000), Decimal(4000))
     assert Decimal(1277) in values
@@ -166,10 +170,110 @@ def test_a_curve_that_a_chart_can_show_keeps_every_day(client: TestClient, datab
 def test_results_of_a_long_span_are_summed_without_losing_a_day(client: TestClient, database: TestDatabase) -> None:
     _curve(database, 1000)
     results = client.get("/v1/performance/daily?days=1000").json()["results"]
-    assert len(results) == 90
+    assert 45 <= len(results) <= 91
     assert sum(Decimal(row["pnl"]) for row in results) == 1000
     following = [date.fromisoformat(row["last_date"]) + timedelta(days=1) for row in results[:-1]]
     assert [date.fromisoformat(row["date"]) for row in results[1:]] == following
+
+
+@pytest.mark.usefixtures("facts")
+@pytest.mark.parametrize("days", [1, 366, 367, 720, 721, 1440, 1441, 2880, 2881, 3650])
+def test_a_curve_of_any_span_keeps_what_a_look_at_every_day_finds(
+    client: TestClient, database: TestDatabase, days: int
+) -> None:
+    """A saw-tooth: each day is extreme for some span that begins with it."""
+    rows = """
+        INSERT INTO analytics.equity_curve_daily (trading_mode, date, starting_equity, ending_equity, daily_pnl,
+            cumulative_pnl, drawdown, drawdown_pct, high_water_mark, computed_at)
+        SELECT 'demo', CAST(now() AT TIME ZONE 'UTC' AS date) - n, 1000, 1000 + (n * 7919) % 997, n, 0,
+            0, ((n * 104729) % 991) / 10.0, 0, now()
+        FROM generate_series(0, 3700) AS day (n) WHERE n % 11 <> 3
+    """
+    with database.engine().begin() as connection:
+        connection.execute(text(rows))
+        whole = connection.execute(
+            text(
+                "SELECT date, ending_equity, drawdown_pct, daily_pnl FROM analytics.equity_curve_daily "
+                "WHERE date > CAST(now() AT TIME ZONE 'UTC' AS date) - :days ORDER BY date"
+            ),
+            {"days": days},
+        ).all()
+    points = client.get(f"/v1/performance/equity?days={days}").json()["points"]
+    drawdown = client.get(f"/v1/performance/drawdown?days={days}").json()
+    results = client.get(f"/v1/performance/daily?days={days}").json()["results"]
+    shown = {date.fromisoformat(point["date"]): Decimal(point["ending_equity"]) for point in points}
+    assert (points[0]["date"], points[-1]["date"]) == (str(whole[0].date), str(whole[-1].date))
+    assert shown.items() <= {row.date: row.ending_equity for row in whole}.items()
+    assert len(shown) == len(points) <= 366
+    for extreme in (max, min):
+        assert extreme(shown.values()) == extreme(row.ending_equity for row in whole)
+    assert Decimal(drawdown["worst"]["drawdown_pct"]) == max(row.drawdown_pct for row in whole)
+    assert sum(Decimal(row["pnl"]) for row in results) == sum(row.daily_pnl for row in whole)
+    assert len(results) <= 366
+
+
+@pytest.mark.usefixtures("facts")
+@pytest.mark.parametrize("days", [1, 2, 30, 31, 45, 400, 3650])
+def test_results_of_any_span_are_the_sums_of_its_days(client: TestClient, database: TestDatabase, days: int) -> None:
+    with database.engine().begin() as connection:
+        for statement in (
+            """
+            INSERT INTO analytics.city_metrics_daily SELECT 'demo', code, CAST(now() AT TIME ZONE 'UTC' AS date) - ago,
+                1, ago, ago + 0.5, ago, 0.5, ago % 2, ago % 3, 1, 1, now()
+            FROM unnest(ARRAY['NYC', 'CHI']) AS city (code) CROSS JOIN generate_series(0, 3700, 5) AS ago
+            """,
+            """
+            INSERT INTO analytics.strategy_metrics_daily
+            SELECT 'demo', 'normal', date, 7, trade_count, gross_pnl, net_pnl, fees, win_count, loss_count, 1, now()
+            FROM analytics.city_metrics_daily WHERE city_code = 'NYC'
+            """,
+            "DELETE FROM analytics.city_metrics_daily WHERE net_pnl % 7 = 0",
+            "UPDATE analytics.city_metrics_daily SET net_pnl = 1 WHERE net_pnl = 10",
+        ):
+            connection.execute(text(statement))
+        sums = (
+            "SELECT sum(trade_count) AS trades, sum(net_pnl) AS net_pnl, sum(win_count) AS wins "
+            "FROM analytics.{} WHERE date > CAST(now() AT TIME ZONE 'UTC' AS date) - :days AND {} = :name"
+        )
+        expected = {
+            name: connection.execute(text(sums.format(table, column)), {"days": days, "name": name}).one()
+            for table, column, name in (
+                ("city_metrics_daily", "city_code", "NYC"),
+                ("city_metrics_daily", "city_code", "CHI"),
+                ("strategy_metrics_daily", "strategy_name", "normal"),
+            )
+        }
+    rows = client.get(f"/v1/metrics/cities?days={days}").json()["cities"]
+    rows += client.get(f"/v1/metrics/strategies?days={days}").json()["strategies"]
+    found = {
+        row.get("city_code", row.get("strategy_name")): (row["trades"], Decimal(row["net_pnl"]), row["wins"])
+        for row in rows
+    }
+    assert found == {name: tuple(row) for name, row in expected.items() if row.trades}
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/v1/trades/recent", Trades),
+        ("/v1/markets/recent", Markets),
+        ("/v1/performance/equity", Equity),
+        ("/v1/performance/drawdown", Drawdown),
+        ("/v1/performance/daily", Daily),
+        ("/v1/dashboard/summary", Summary),
+    ],
+)
+def test_rows_are_written_as_their_model_writes_them(
+    client: TestClient, database: TestDatabase, facts: Facts, path: str, model: type[BaseModel]
+) -> None:
+    _traded(database, facts)
+    open_market = market("NYC", _yesterday(), "B62.5")
+    facts.fill(open_market, hours_ago(5), price="0.4175", count="2.5")
+    facts.fill(open_market, hours_ago(4), price="0.50", side=BookSide.ASK, reduce_only=True)
+    facts.snapshot(open_market, hours_ago(4), "0.42", None)
+    run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal(1000))
+    written = client.get(path).text
+    assert model.model_validate_json(written).model_dump_json() == written
 
 
 def test_the_summary_is_the_answers_that_it_puts_together(
@@ -221,6 +325,11 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(client: TestClient,
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json()["detail"] == detail
+
+
+def test_health_answers_a_monitor_that_adds_a_parameter_of_its_own(client: TestClient) -> None:
+    answer = client.get("/v1/health?t=1764525600&t=2")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
 
 
 def test_an_empty_city_is_every_city_as_the_description_says(client: TestClient, facts: Facts) -> None:

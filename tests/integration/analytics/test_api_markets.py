@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -14,6 +15,7 @@ from tests.facts import Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
+from milkbot.analytics.service.market_schemas import Today
 from milkbot.domain.cities import cities
 from milkbot.domain.orders import BookSide
 
@@ -136,7 +138,9 @@ def test_today_shows_each_event_once_with_the_forecast_and_the_market(client: Te
     facts.forecast(event, hours_ago(1.1), {"T61": 0.25, "L60": 0.15, "B60.5": 0.6}, weather=weather)
     facts.forecast(event, hours_ago(0.9), {"T61": 0.99, "L60": 0.0, "B60.5": 0.01}, weather=weather)
     facts.forecast(_event("CHI", _today(client, "CHI")), hours_ago(1.5), None)
-    answer = client.get("/v1/forecast/today").json()
+    written = client.get("/v1/forecast/today").text
+    assert Today.model_validate_json(written).model_dump_json() == written
+    answer = json.loads(written)
     assert [(one["city_code"], one["measure"]) for one in answer["events"]] == [("NYC", "high"), ("CHI", "high")]
     newyork, chicago = answer["events"]
     assert (newyork["climate_day"], newyork["forecast_f"], newyork["observed_f"]) == (str(day), 60.5, 58.3)

@@ -26,7 +26,8 @@ ABANDONED, ONCE, NEVER = CODES[1], CODES[2], CODES[3]
 DAYS, FILLS = 200, 100_000
 BRACKETS = 3
 LARGE = {"fills", "signals", "market_snapshots", "forecasts", "positions", "settlements", "ticks", "weather_snapshots"}
-LARGE |= {"market_results", "orders", "fill_markouts"}
+LARGE |= {"market_results", "orders", "fill_markouts", "city_metrics_daily", "strategy_metrics_daily"}
+LARGE |= {"equity_curve_daily", "forecast_scores", "forecast_skill", "forecast_reliability"}
 
 # A market is a city's bracket of a day; each day of the past has three a city.
 FILL_UP = f"""
@@ -97,6 +98,13 @@ FROM unnest(CAST(:codes AS text[])) AS city (code) CROSS JOIN generate_series(0,
 INSERT INTO analytics.strategy_metrics_daily SELECT 'demo', 'strategy ' || number, CAST(now() AS date) - ago, 1, 1, 1,
     1,
     1, 1, 1, 1, now() FROM generate_series(1, 5) AS number CROSS JOIN generate_series(0, 3649) AS ago;
+INSERT INTO analytics.forecast_scores (trading_mode, climate_day, event_ticker, lead, forecaster, version,
+    parameters_hash, as_of, brier, log, rps, market_brier, market_log, market_rps, gain, least, most, computed_at,
+    chances, market_chances, winner, city_code)
+SELECT 'demo', CAST(now() AS date) - ago, series || ago, lead, 'normal', '1', 'x', now() - interval '1 day' * ago,
+    0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0, 0, 0, now(), ARRAY[0.05, 0.15, 0.25, 0.55], ARRAY[0.35, 0.2, 0.4, 0.05], 2, code
+FROM unnest(CAST(:codes AS text[]), CAST(:series AS text[])) AS city (code, series)
+CROSS JOIN generate_series(1, 420) AS ago CROSS JOIN unnest(ARRAY['prev18', 'day07', 'day10', 'day13']) AS lead;
 INSERT INTO analytics.equity_curve_daily SELECT 'demo', CAST(now() AS date) - ago, 1, 1, 1, 1, 1, 1, 1, now()
 FROM generate_series(0, 3649) AS ago
 """
@@ -105,17 +113,22 @@ FROM generate_series(0, 3649) AS ago
 PATHS = {
     "/v1/health": 100,
     "/v1/status": 100,
-    "/v1/metrics/hero": 200_000,
-    "/v1/metrics/cities?days=3650": 90_000,
-    "/v1/metrics/strategies?days=3650": 20_000,
+    "/v1/metrics/hero": 100,
+    # A month of days and 120 months of each.
+    "/v1/metrics/cities?days=3650": 3_700,
+    "/v1/metrics/strategies?days=3650": 800,
     "/v1/metrics/execution?newest=500": 600,
-    "/v1/performance/equity?days=3650": 3_700,
-    "/v1/performance/drawdown?days=3650": 3_700,
-    "/v1/performance/daily?days=3650": 3_700,
+    # Four days of each of 91 runs.
+    "/v1/performance/equity?days=3650": 400,
+    "/v1/performance/drawdown?days=3650": 400,
+    "/v1/performance/daily?days=3650": 150,
+    "/v1/performance/equity?days=366": 400,
     "/v1/forecast/today": 1_000,
     f"/v1/forecast/today?city={ABANDONED}": 1_000,
-    "/v1/forecast/skill?days=400": 100,
-    "/v1/dashboard/summary?days=3650": 200_000,
+    # A month of days and 13 months of each forecaster, of which there is one: in every city, in every tenth.
+    "/v1/forecast/skill?days=400": 900,
+    "/v1/forecast/reliability?days=400": 450,
+    "/v1/dashboard/summary?days=3650": 1_000,
     "/v1/trades/recent?limit=1": 600,
     "/v1/trades/recent?limit=500": 600,
     **{f"/v1/{what}/recent?limit=500&city={city}": 600 for what in ("trades",) for city in CODES[:6]},

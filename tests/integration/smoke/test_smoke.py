@@ -16,7 +16,7 @@ from tests.patience import PATIENCE
 from tests.postgres import TestDatabase
 
 from milkbot.analytics import daily_metrics, equity, forecast_scores, markouts, touched
-from milkbot.analytics.service import figure_queries, market_queries, queries
+from milkbot.analytics.service import curve_queries, figure_queries, market_queries, queries, skill_queries
 from milkbot.db import (
     cash,
     findings,
@@ -183,7 +183,7 @@ def test_every_statement_of_the_repositories_is_checked(database: TestDatabase) 
     risk = (holds, order_groups, risk_facts, terms)
     rollups = (daily_metrics, equity, forecast_scores, markouts, touched)
     modules = (ticks, orders, ledger, forecasts, results, state, *evidence, *risk, *rollups)
-    served = (queries, market_queries, figure_queries)
+    served = (queries, curve_queries, market_queries, figure_queries, skill_queries)
     ours = {
         name
         for module in (*modules, *served)

@@ -250,6 +250,88 @@ def test_the_health_check_names_an_event_that_is_over_and_has_no_result(day: Day
     day.stage.act("DELETE FROM ops.forecasts WHERE event_ticker = :event", event=event)
 
 
+def test_the_curve_is_what_the_scored_rows_say_by_tenth(day: Day) -> None:
+    """Each bracket of each scored event, put into its tenth here by comparison; the API sums what a trigger kept."""
+    said = """
+        SELECT forecaster, version, parameters_hash, lead, edge / 10.0 AS low, count(*) AS n, avg(chance) AS said,
+            avg(CASE WHEN place = winner + 1 THEN 1.0 ELSE 0 END) AS happened
+        FROM analytics.forecast_scores
+        CROSS JOIN LATERAL unnest({chances}) WITH ORDINALITY AS of (chance, place)
+        JOIN generate_series(0, 9) AS edge ON chance >= edge / 10.0 AND (chance < (edge + 1) / 10.0 OR edge = 9)
+        WHERE lead = :lead GROUP BY 1, 2, 3, 4, 5
+    """
+    with TestClient(create_app(day.stage.database.engine("milkbot_api"))) as client:
+        for lead in forecast_scores.LEADS:
+            answer = client.get(f"/v1/forecast/reliability?days=400&lead={lead}").json()
+            expected: dict[tuple[Any, ...], dict[str, Any]] = {}
+            for prefix, chances in (("", "chances"), ("market_", "market_chances")):
+                for row in day.stage.rows(said.format(chances=chances), lead=lead):
+                    key = (row["forecaster"], row["version"], row["parameters_hash"], row["lead"], float(row["low"]))
+                    one = expected.setdefault(key, {"n": 0, "market_n": 0})
+                    one |= {f"{prefix}{name}": row[name] for name in ("n", "said", "happened")}
+            found = {
+                (row["forecaster"], row["version"], row["parameters_hash"], row["lead"], row["low"]): row
+                for row in answer["bins"]
+            }
+            assert found.keys() == expected.keys()
+            assert sum(row["n"] for row in answer["bins"]) > 12
+            for key, one in expected.items():
+                for name, value in one.items():
+                    assert found[key][name] == pytest.approx(float(value), abs=1e-6), (key, name)
+
+
+def test_scores_by_city_are_those_of_its_events(day: Day) -> None:
+    means = """
+        SELECT forecaster, split_part(event_ticker, '-', 1) AS series, count(*) AS events, avg(brier) AS brier,
+            avg(market_log) AS market_log FROM analytics.forecast_scores WHERE lead = :lead GROUP BY 1, 2
+    """
+    with TestClient(create_app(day.stage.database.engine("milkbot_api"))) as client:
+        cities = client.get("/v1/forecast/skill?days=400").json()["cities"]
+    found = {(row["forecaster"], row["city_code"]): (row["events"], row["brier"], row["market_log"]) for row in cities}
+    assert found == {
+        (row["forecaster"], city_of_series(row["series"]).code): (
+            row["events"],
+            pytest.approx(row["brier"], abs=1e-6),
+            pytest.approx(row["market_log"], abs=1e-6),
+        )
+        for row in day.stage.rows(means, lead=forecast_scores.EVIDENCE_LEAD)
+    }
+
+
+def test_a_rebuild_adds_the_scores_up_to_the_same_sums(day: Day) -> None:
+    def sums() -> list[list[dict[str, Any]]]:
+        tables = ("forecast_skill", "forecast_reliability")
+        return [day.stage.rows(f"SELECT * FROM analytics.{table} AS row ORDER BY row::text") for table in tables]
+
+    before = sums()
+    assert all(before)
+    day.stage.act("UPDATE analytics.forecast_skill SET brier = 9, events = 9")
+    day.stage.act("DELETE FROM analytics.forecast_reliability WHERE span = 'month'")
+    day.rebuild()
+    assert sums() == before
+
+
+def test_a_result_is_scored_once_it_is_an_hour_old(day: Day) -> None:
+    before = day.scores()
+    young = """
+        INSERT INTO ops.market_results (trading_mode, ticker, event_ticker, climate_day, result, yes_value, recorded_at)
+        SELECT trading_mode, ticker, event_ticker, climate_day, CASE result WHEN 'yes' THEN 'no' ELSE 'yes' END, 0,
+            now() - interval '59 minutes'
+        FROM ops.market_results WHERE event_ticker = :event
+    """
+    event = f"KXHIGHNY-{TUESDAY}"
+    newest = day.stage.value("SELECT max(id) FROM ops.market_results")
+    day.stage.act(young, event=event)
+    assert (day.roll_up(), day.rebuild()) == (0, 2)
+    assert day.scores() == before
+    day.stage.act("UPDATE ops.market_results SET recorded_at = now() - interval '61 minutes' WHERE id > :id", id=newest)
+    day.roll_up()
+    assert {row["event_ticker"] for row in day.scores()} == {f"KXHIGHCHI-{TUESDAY}"}
+    day.stage.act("DELETE FROM ops.market_results WHERE id > :id", id=newest)
+    day.rebuild()
+    assert day.scores() == before
+
+
 def test_running_it_again_changes_nothing(day: Day) -> None:
     before = day.scores(), day.evidence()
     assert day.roll_up() == 0
@@ -265,7 +347,8 @@ def test_a_corrected_result_is_scored_again(day: Day) -> None:
     event = f"KXHIGHNY-{TUESDAY}"
     say = """
         INSERT INTO ops.market_results (trading_mode, ticker, event_ticker, climate_day, result, yes_value, recorded_at)
-        SELECT trading_mode, ticker, event_ticker, climate_day, :result, :value, now() FROM ops.market_results
+        SELECT trading_mode, ticker, event_ticker, climate_day, :result, :value, now() - interval '61 minutes'
+        FROM ops.market_results
         WHERE ticker = :ticker ORDER BY id LIMIT 1
     """
     rows = day.stage.rows("SELECT ticker, result FROM ops.market_results WHERE event_ticker = :event", event=event)
@@ -287,7 +370,7 @@ def test_an_event_without_one_winner_is_not_scored(day: Day) -> None:
     event = f"KXHIGHCHI-{TUESDAY}"
     say = """
         INSERT INTO ops.market_results (trading_mode, ticker, event_ticker, climate_day, result, yes_value, recorded_at)
-        SELECT trading_mode, ticker, event_ticker, climate_day, :result, NULL, now() FROM (
+        SELECT trading_mode, ticker, event_ticker, climate_day, :result, NULL, now() - interval '61 minutes' FROM (
             SELECT DISTINCT ON (ticker) * FROM ops.market_results WHERE event_ticker = :event ORDER BY ticker, id
         ) AS first WHERE result = 'yes'
     """

@@ -14,25 +14,23 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, WithJsonSchema
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import PoolProxiedConnection
 
+from milkbot.analytics.forecast_scores import EVIDENCE_LEAD, LEADS
 from milkbot.analytics.service import description, tables
 from milkbot.analytics.service.cache import AnswerCache
 from milkbot.analytics.service.cursors import MARKETS_PATTERN, TRADES_PATTERN, MarketsCursor, TradesCursor
-from milkbot.analytics.service.figure_queries import (
-    read_cities,
-    read_daily,
-    read_drawdown,
-    read_execution,
-    read_strategies,
-    read_summary,
-)
+from milkbot.analytics.service.curve_queries import read_daily, read_drawdown, read_equity
+from milkbot.analytics.service.figure_queries import read_cities, read_execution, read_strategies, read_summary
 from milkbot.analytics.service.figure_schemas import Cities, Daily, Drawdown, Execution, Strategies, Summary
 from milkbot.analytics.service.health import Probe
+from milkbot.analytics.service.listed import Listed, Readable, as_json
 from milkbot.analytics.service.market_queries import read_markets, read_today
 from milkbot.analytics.service.market_schemas import Markets, Today
 from milkbot.analytics.service.metrics import add_metrics
 from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
-from milkbot.analytics.service.queries import read_equity, read_hero, read_platform, read_skill, read_trades
-from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Skill, Status, Trades
+from milkbot.analytics.service.queries import read_hero, read_platform, read_trades
+from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Status, Trades
+from milkbot.analytics.service.skill_queries import read_reliability, read_skill
+from milkbot.analytics.service.skill_schemas import Reliability, Skill
 from milkbot.analytics.service.strict import StrictRoute
 from milkbot.analytics.service.tables import Format
 from milkbot.domain.cities import cities
@@ -48,6 +46,12 @@ def _known_city(code: str) -> str:
     if code and code not in known:
         raise ValueError(f"not a city that is traded; use one of {', '.join(known)}, or leave it empty for all")
     return code
+
+
+def _known_lead(lead: str) -> str:
+    if lead not in LEADS:
+        raise ValueError(f"not a lead time at which forecasts are scored; use one of {', '.join(LEADS)}")
+    return lead
 
 
 def _cursor(parse: Callable[[str], object]) -> AfterValidator:
@@ -76,6 +80,12 @@ NewestTrades = Annotated[int, Query(ge=1, le=500, description="of how many of th
 Days = Annotated[int, Query(ge=1, le=3650, description="UTC days, today included")]
 SummedDays = Annotated[int, Query(ge=1, le=3650, description="climate days")]
 ScoredDays = Annotated[int, Query(ge=1, le=400, description="climate days")]
+ScoredLead = Annotated[
+    str,
+    AfterValidator(_known_lead),
+    WithJsonSchema({"type": "string", "enum": list(LEADS)}),
+    Query(description="when it was said, on the city's clock"),
+]
 TableFormat = Annotated[
     Format | None, Query(alias="format", description="csv for a table; what the client accepts when it is left out")
 ]
@@ -101,6 +111,8 @@ def create_app(engine: Engine) -> FastAPI:
 
     probe = Probe(engine)
     _read_alone(engine)
+    # Each read is one statement, or of what may be a moment apart: no transaction is worth its two round trips.
+    reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -141,30 +153,26 @@ def create_app(engine: Engine) -> FastAPI:
     @app.get("/v1/status", response_model=PlatformStatus, responses=ERRORS)
     async def status(request: Request) -> Response:
         """What the trader may do and when it last worked, so that a client can say itself whether that is old."""
-        return await answers.of(request, "status", partial(read_platform, engine))
+        return await answers.of(request, "status", partial(read_platform, reading))
 
     @app.get("/v1/metrics/hero", response_model=Hero, responses=ERRORS)
     async def hero(request: Request) -> Response:
         """The figures at the top of the page."""
-        return await answers.of(request, "hero", partial(read_hero, engine))
+        return await answers.of(request, "hero", partial(read_hero, reading))
 
-    _add_lists(app, engine, answers)
-    _add_results(app, engine, answers)
+    _add_lists(app, reading, answers)
+    _add_results(app, reading, answers)
+    _add_scores(app, reading, answers)
 
     @app.get("/v1/forecast/today", response_model=Today, responses=ERRORS)
     async def today(request: Request, city: City = "") -> Response:
         """The newest forecast of each event that is not over, next to the market."""
-        return await answers.of(request, f"today {city}", partial(read_today, engine, city or None))
-
-    @app.get("/v1/forecast/skill", response_model=Skill, responses=TABLE)
-    async def skill(request: Request, days: ScoredDays = 90, kind: TableFormat = None) -> Response:
-        """Scores of every forecaster, next to the market's."""
-        return await answers.table(request, f"skill {days}", partial(read_skill, engine, days), "forecasters", kind)
+        return await answers.of(request, f"today {city}", partial(read_today, reading, city or None))
 
     @app.get("/v1/dashboard/summary", response_model=Summary, responses=ERRORS)
     async def summary(request: Request, days: Days = 90, city: City = "") -> Response:
         """What the front page shows, in one answer."""
-        return await answers.of(request, f"summary {days} {city}", partial(read_summary, engine, days, city or None))
+        return await answers.of(request, f"summary {days} {city}", partial(read_summary, reading, days, city or None))
 
     return app
 
@@ -245,6 +253,23 @@ def _add_results(app: FastAPI, engine: Engine, answers: _Answers) -> None:
         return await answers.table(request, f"daily {days}", partial(read_daily, engine, days), "results", kind)
 
 
+def _add_scores(app: FastAPI, engine: Engine, answers: _Answers) -> None:
+    """What forecasts were worth."""
+
+    @app.get("/v1/forecast/skill", response_model=Skill, responses=TABLE)
+    async def skill(request: Request, days: ScoredDays = 90, kind: TableFormat = None) -> Response:
+        """Scores of every forecaster, next to the market's."""
+        return await answers.table(request, f"skill {days}", partial(read_skill, engine, days), "forecasters", kind)
+
+    @app.get("/v1/forecast/reliability", response_model=Reliability, responses=TABLE)
+    async def reliability(
+        request: Request, days: ScoredDays = 90, lead: ScoredLead = EVIDENCE_LEAD, kind: TableFormat = None
+    ) -> Response:
+        """What every forecaster, and the market, said against what happened: the calibration curve."""
+        read = partial(read_reliability, engine, days, lead)
+        return await answers.table(request, f"reliability {days} {lead}", read, "bins", kind)
+
+
 def _describe(app: FastAPI) -> None:
     """The document of these routes and its page: both kept for long, for they change with a release alone."""
     kept = AnswerCache(DESCRIPTION_SECONDS)
@@ -268,12 +293,12 @@ class _Answers:
     def __init__(self, kept: AnswerCache) -> None:
         self._kept = kept
 
-    async def of(self, request: Request, key: str, read: Callable[[], BaseModel]) -> Response:
+    async def of(self, request: Request, key: str, read: Callable[[], Readable]) -> Response:
         """The answer as JSON."""
-        return await self._kept.answer(request, key, lambda: read().model_dump_json().encode(), JSON)
+        return await self._kept.answer(request, key, lambda: as_json(read()), JSON)
 
     async def table(
-        self, request: Request, key: str, read: Callable[[], BaseModel], rows: str, kind: Format | None
+        self, request: Request, key: str, read: Callable[[], BaseModel | Listed], rows: str, kind: Format | None
     ) -> Response:
         """The answer as JSON, or its list `rows` as CSV where the request wants that."""
         if tables.is_wanted(request, kind):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 
 from milkbot.serving import etag_matches
+
+THREADS: Final = 4
 
 
 @dataclass(slots=True)
@@ -20,6 +24,7 @@ class _Entry:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     body: bytes = b""
     etag: str = ""
+    began: float = -math.inf
     expires: float = 0.0
 
 
@@ -27,17 +32,23 @@ class AnswerCache:
     """Bodies by key, kept for some seconds; the least recently asked for go when there are too many."""
 
     def __init__(self, seconds: int, capacity: int = 256, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limiter: CapacityLimiter | None = None
         self._seconds = seconds
         self._capacity = capacity
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
     async def answer(self, request: Request, key: str, compute: Callable[[], bytes], media_type: str) -> Response:
-        """The answer with its ETag, or 304 when the request names that. `compute` runs in a thread, once at a time."""
-        entry = self._entry(key)
+        """The answer with its ETag, or 304 when the request names that. `compute` runs in a thread, once at a time.
+
+        Who came before a computation began is given its answer, also where none is kept.
+        """
+        entry, asked = self._entry(key), self._clock()
         async with entry.lock:
-            if self._clock() >= entry.expires:
-                entry.body = await to_thread.run_sync(compute)
+            if self._clock() >= entry.expires and entry.began <= asked:
+                began = self._clock()
+                entry.body = await to_thread.run_sync(compute, limiter=self._threads())
+                entry.began = began
                 entry.etag = f'"{hashlib.sha256(entry.body).hexdigest()[:32]}"'
                 entry.expires = self._clock() + self._seconds
         headers = {"ETag": entry.etag, "Cache-Control": f"public, max-age={self._seconds}"}
@@ -48,6 +59,14 @@ class AnswerCache:
     def _entry(self, key: str) -> _Entry:
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
-        while len(self._entries) > self._capacity:
-            self._entries.popitem(last=False)
+        # One that is being computed stays: who asks for it meanwhile would have it computed once more.
+        spare = [name for name, old in self._entries.items() if old is not entry and not old.lock.locked()]
+        for name in spare[: max(0, len(self._entries) - self._capacity)]:
+            del self._entries[name]
         return entry
+
+    def _threads(self) -> CapacityLimiter:
+        """Its own few: more would only take the interpreter from each other, and wait for a connection."""
+        if self._limiter is None:
+            self._limiter = CapacityLimiter(THREADS)
+        return self._limiter

@@ -2,72 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import RowMapping, text
+from pydantic import BaseModel
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
+from milkbot.analytics.service.curve_queries import read_equity
 from milkbot.analytics.service.figure_schemas import (
     Cities,
     CityResult,
-    Daily,
-    DailyResult,
-    Drawdown,
-    DrawdownPoint,
     Execution,
     Strategies,
     StrategyResult,
-    Summary,
 )
+from milkbot.analytics.service.listed import Listed
 from milkbot.analytics.service.market_queries import read_today
 from milkbot.analytics.service.queries import (
-    MOST_DAYS,
-    RUNS,
+    FIRST_DAY,
+    FIRST_MONTH,
     as_of_and_mode,
-    read_equity,
     read_hero,
     read_platform,
     read_trades,
     win_rate,
 )
-from milkbot.db.session import Bind, transaction
+from milkbot.db.session import Bind, first_line, transaction
 from milkbot.domain.cities import cities
-from milkbot.domain.units import CASH_STEP, ZERO
+from milkbot.domain.units import CASH_STEP
+from milkbot.errors import DatabaseUnavailableError
 
 SUMMARY_TRADES = 20
 
-_RESULTS = text(
-    """
-    SELECT date, daily_pnl AS pnl FROM analytics.equity_curve_daily
-    WHERE trading_mode = :mode AND date > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
-    ORDER BY date
-    """
+_SUMMED = ("trades", "volume", "gross_pnl", "fees", "net_pnl", "wins", "losses", "signals")
+_OF_NAME = f"""
+    SELECT {", ".join(f"sum({name}) AS {name}" for name in _SUMMED)} FROM (
+        SELECT days, {", ".join(_SUMMED)} FROM analytics.result_months
+        WHERE trading_mode = :mode AND kind = '{{kind}}' AND name = known.name AND month >= {FIRST_MONTH}
+        UNION ALL
+        SELECT 1, trade_count, {{volume}}, gross_pnl, fees, net_pnl, win_count, loss_count, {{signals}}
+        FROM analytics.{{table}}
+        WHERE trading_mode = :mode AND {{table}}.{{name}} = known.name AND date >= {FIRST_DAY} AND date < {FIRST_MONTH}
+    ) AS part HAVING sum(days) > 0
+"""  # noqa: S608 - the only things put in are constants of ours
+_OF_CITY = _OF_NAME.format(kind="city", table="city_metrics_daily", name="city_code", volume="volume", signals="0")
+_OF_STRATEGY = _OF_NAME.format(
+    kind="strategy", table="strategy_metrics_daily", name="strategy_name", volume="0", signals="signal_count"
 )
-_WORST = text(
-    """
-    SELECT date, drawdown, drawdown_pct, high_water_mark FROM analytics.equity_curve_daily
-    WHERE trading_mode = :mode AND date > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
-    ORDER BY drawdown_pct DESC, date LIMIT 1
-    """
-)
-# The key begins with mode and city: one short range for each.
+# Each key begins with mode and name: two short ranges for each.
 _CITIES = text(
-    """
-    SELECT known.city_code, daily.* FROM unnest(CAST(:cities AS text[])) AS known (city_code)
-    CROSS JOIN LATERAL (
-        SELECT sum(trade_count) AS trades, sum(volume) AS volume, sum(gross_pnl) AS gross_pnl, sum(fees) AS fees,
-            sum(net_pnl) AS net_pnl, sum(win_count) AS wins, sum(loss_count) AS losses
-        FROM analytics.city_metrics_daily
-        WHERE trading_mode = :mode AND city_metrics_daily.city_code = known.city_code
-          AND date > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
-        HAVING count(*) > 0) AS daily
-    """
+    f"""
+    SELECT known.name AS city_code, total.* FROM unnest(CAST(:cities AS text[])) AS known (name)
+    CROSS JOIN LATERAL ({_OF_CITY}) AS total
+    """  # noqa: S608 - the only thing put in is a constant of ours
 )
-# The names one after the other along the key, then one short range for each.
+# The names one after the other along the key.
 _STRATEGIES = text(
-    """
+    f"""
     WITH RECURSIVE known AS (
         (SELECT min(strategy_name) AS name FROM analytics.strategy_metrics_daily WHERE trading_mode = :mode)
         UNION ALL
@@ -75,16 +69,10 @@ _STRATEGIES = text(
                 WHERE trading_mode = :mode AND strategy_name > known.name)
         FROM known WHERE known.name IS NOT NULL
     )
-    SELECT known.name AS strategy_name, daily.* FROM known
-    CROSS JOIN LATERAL (
-        SELECT sum(signal_count) AS signals, sum(trade_count) AS trades, sum(gross_pnl) AS gross_pnl,
-            sum(fees) AS fees, sum(net_pnl) AS net_pnl, sum(win_count) AS wins, sum(loss_count) AS losses
-        FROM analytics.strategy_metrics_daily
-        WHERE trading_mode = :mode AND strategy_metrics_daily.strategy_name = known.name
-          AND date > CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer)
-        HAVING count(*) > 0) AS daily
+    SELECT known.name AS strategy_name, total.* FROM known
+    CROSS JOIN LATERAL ({_OF_STRATEGY}) AS total
     ORDER BY known.name
-    """
+    """  # noqa: S608 - the only thing put in is a constant of ours
 )
 _EXECUTION = text(
     """
@@ -99,38 +87,6 @@ _EXECUTION = text(
         WHERE trading_mode = :mode LIMIT :newest) AS newest
     """
 )
-
-
-def read_drawdown(bind: Bind, days: int) -> Drawdown:
-    """The drawdown by day over the last `days` UTC days, and the deepest of them."""
-    curve = read_equity(bind, days)
-    with transaction(bind) as session:
-        worst = session.execute(_WORST, {"mode": curve.mode, "days": days}).one_or_none()
-    return Drawdown(
-        mode=curve.mode,
-        as_of=curve.as_of,
-        worst=None if worst is None else DrawdownPoint.model_validate(worst),
-        points=[DrawdownPoint.model_validate(point) for point in curve.points],
-    )
-
-
-def read_daily(bind: Bind, days: int) -> Daily:
-    """The results of the last `days` UTC days, by day or by run of days."""
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        found = session.execute(_RESULTS, {"mode": mode, "days": days}).mappings().all()
-    return Daily(mode=mode, as_of=as_of, results=[_run(rows) for rows in _runs(found)])
-
-
-def _runs(rows: Sequence[RowMapping]) -> Iterable[Sequence[RowMapping]]:
-    """Days alone while a chart can show them, else as many runs as it can."""
-    count = len(rows) if len(rows) <= MOST_DAYS else RUNS
-    bounds = [len(rows) * number // count for number in range(count + 1)] if count else []
-    return [rows[start:end] for start, end in pairwise(bounds)]
-
-
-def _run(rows: Sequence[RowMapping]) -> DailyResult:
-    return DailyResult(date=rows[0]["date"], last_date=rows[-1]["date"], pnl=sum((row["pnl"] for row in rows), ZERO))
 
 
 def read_cities(bind: Bind, days: int) -> Cities:
@@ -170,12 +126,26 @@ def _rounded(value: Any) -> Any:
     return value.quantize(CASH_STEP) if isinstance(value, Decimal) else value
 
 
-def read_summary(bind: Bind, days: int, city: str | None) -> Summary:
-    """What the front page shows: of all cities, its trades and forecasts of one where one is named."""
-    return Summary(
-        status=read_platform(bind),
-        hero=read_hero(bind),
-        equity=read_equity(bind, days),
-        today=read_today(bind, city),
-        trades=read_trades(bind, SUMMARY_TRADES, city),
-    )
+def read_summary(bind: Bind, days: int, city: str | None) -> Mapping[str, BaseModel | Listed]:
+    """What the front page shows, on one connection; trades and forecasts of one city where one is named."""
+    with _one_connection(bind) as connection:
+        return {
+            "status": read_platform(connection),
+            "hero": read_hero(connection),
+            "equity": read_equity(connection, days),
+            "today": read_today(connection, city),
+            "trades": read_trades(connection, SUMMARY_TRADES, city),
+        }
+
+
+@contextmanager
+def _one_connection(bind: Bind) -> Iterator[Connection]:
+    if isinstance(bind, Connection):
+        yield bind
+        return
+    try:
+        connection = bind.connect()
+    except OperationalError as error:
+        raise DatabaseUnavailableError(f"the database does not answer: {first_line(error)}") from error
+    with connection:
+        yield connection

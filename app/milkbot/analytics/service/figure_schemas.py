@@ -56,7 +56,8 @@ class Daily(Answer):
     mode: TradingMode | None
     as_of: datetime
     results: list[DailyResult] = Field(
-        description="a span of more than 366 days with a result is divided into 90 runs, each with the sum of its days"
+        description="a span of more than 366 days comes in runs of 8, 16, 32 or 41 days, each with the sum of its "
+        "days: at most 91 results"
     )
 
 

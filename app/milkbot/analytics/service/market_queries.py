@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 
 from milkbot.analytics.service.cursors import MarketsCursor
-from milkbot.analytics.service.market_schemas import Bracket, EventForecast, Market, Markets, Today
+from milkbot.analytics.service.listed import Listed, Row, decimal, named
+from milkbot.analytics.service.market_schemas import EventForecast, Market, Markets, Today
 from milkbot.analytics.service.queries import DELAY_MINUTES, as_of_and_mode, measure_of
+from milkbot.analytics.service.schemas import decimal_text
 from milkbot.db.session import Bind, transaction
 from milkbot.domain.chances import mid
 from milkbot.domain.cities import City, Extreme, Series, all_series, series_of
@@ -21,13 +23,23 @@ from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import Leg
 from milkbot.domain.units import ZERO
 
-_NUMBER = re.compile(r"^-?[0-9]{1,3}(\.[0-9]{1,2})?$")
+_NUMBER = "^-?[0-9][0-9]?[0-9]?([.][0-9][0-9]?)?$"
 _MOST_BRACKETS = 50
 _DAYS_AHEAD = 1
 """Tomorrow's events are listed the day before."""
 
+_SAID = f"CASE WHEN expiration_value ~ '{_NUMBER}' THEN CAST(expiration_value AS numeric) END"
+_LEG = "CASE WHEN signed_count > 0 THEN 'yes' WHEN signed_count < 0 THEN 'no' END AS held_leg"
+_HELD = f"{_LEG}, {decimal('abs(signed_count)', 'held')}"
 # The view sorts. To sort here would have it planned for all markets ever.
-_MARKETS = "SELECT * FROM analytics.v_public_markets WHERE trading_mode = :mode{city}{after} LIMIT :limit"
+_MARKETS = f"""
+SELECT ticker, strike_type, floor_strike, cap_strike, event_ticker, city_code, climate_day, first_leg, trades,
+    {decimal("bought", "bought")}, {decimal("sold", "sold")}, {_HELD}, {decimal("cost", "cost")},
+    {decimal("fees", "fees")}, first_trade_time, last_trade_time, is_open, result, {decimal(_SAID, "official_value")},
+    settled_at, {decimal("realized_pnl", "realized_pnl")}, {decimal("unrealized_pnl", "unrealized_pnl")}, marked_at
+FROM (SELECT * FROM analytics.v_public_markets WHERE trading_mode = :mode{{city}}{{after}} LIMIT :limit) AS market
+"""  # noqa: S608 - the only things put in are constants of ours
+_MARKET = tuple(Market.model_fields)
 _OF_CITY = " AND city_code = :city"
 _AFTER = " AND climate_day <= :day AND (climate_day < :day OR ticker > :ticker)"
 
@@ -46,7 +58,7 @@ _FORECASTS = text(
 )
 
 
-def read_markets(bind: Bind, limit: int, city: str | None, after: MarketsCursor | None = None) -> Markets:
+def read_markets(bind: Bind, limit: int, city: str | None, after: MarketsCursor | None = None) -> Listed:
     """The markets that were traded, newest climate day first, of one city or of all, or those that follow a page."""
     statement = text(_MARKETS.format(city=_OF_CITY if city else "", after=_AFTER if after else ""))
     keys: dict[str, object] = {"city": city, "limit": limit + 1}
@@ -54,22 +66,13 @@ def read_markets(bind: Bind, limit: int, city: str | None, after: MarketsCursor 
         keys |= {"day": after.day, "ticker": after.ticker}
     with transaction(bind) as session:
         as_of, mode = as_of_and_mode(session)
-        found = session.execute(statement, {"mode": mode, **keys}).mappings().all()
-    markets = [_market(row) for row in found[:limit]]
-    following = str(MarketsCursor(markets[-1].climate_day, markets[-1].ticker)) if len(found) > limit else None
-    return Markets(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, markets=markets, next_cursor=following)
-
-
-def _market(row: RowMapping) -> Market:
-    leg, held = _held(row["signed_count"])
-    said = row["expiration_value"] or ""
-    ours = {
-        "official_value": Decimal(said) if _NUMBER.match(said) else None,
-        "held_leg": leg,
-        "held": held,
-        "measure": measure_of(row["ticker"]),
-    }
-    return Market.model_validate({**row, **ours})
+        found = session.execute(statement, {"mode": mode, **keys}).all()
+    markets = named(_MARKET, ((row.ticker, measure_of(row.ticker), *row[1:]) for row in found[:limit]))
+    following = (
+        str(MarketsCursor(found[limit - 1].climate_day, found[limit - 1].ticker)) if len(found) > limit else None
+    )
+    head = Markets(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, markets=[], next_cursor=following)
+    return Listed(head, "markets", markets)
 
 
 def _held(signed_count: Decimal) -> tuple[Leg | None, Decimal]:
@@ -78,7 +81,7 @@ def _held(signed_count: Decimal) -> tuple[Leg | None, Decimal]:
     return (Leg.YES if signed_count > ZERO else Leg.NO), abs(signed_count)
 
 
-def read_today(bind: Bind, city: str | None) -> Today:
+def read_today(bind: Bind, city: str | None) -> Listed:
     """The newest public forecast of each event of a climate day that is not over, of one city or of all."""
     wanted = [series for series in all_series() if city in {None, series.city.code}]
     with transaction(bind) as session:
@@ -87,14 +90,15 @@ def read_today(bind: Bind, city: str | None) -> Today:
     order = {name: number for number, name in enumerate(events)}
     rows = sorted(newest_forecasts(bind, mode, events), key=lambda row: order[row["event_ticker"]])
     forecasts = [_event(list(group)) for _, group in groupby(rows, key=lambda row: row["event_ticker"])]
-    return Today(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, events=forecasts)
+    return Listed(Today(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, events=[]), "events", forecasts)
 
 
-def newest_forecasts(bind: Bind, mode: TradingMode | None, events: Sequence[str]) -> Sequence[RowMapping]:
+def newest_forecasts(bind: Bind, mode: TradingMode | None, events: Sequence[str]) -> Sequence[Row]:
     """The brackets of the newest public forecast of each of these events."""
     keys = {"mode": mode, "events": list(events), "most": _MOST_BRACKETS}
     with transaction(bind) as session:
-        return session.execute(_FORECASTS, keys).mappings().all()
+        found = session.execute(_FORECASTS, keys)
+        return named(list(found.keys()), found.all())
 
 
 def _events(wanted: Iterable[Series], as_of: datetime) -> Iterable[str]:
@@ -109,11 +113,11 @@ def _place_in_table(city: City) -> int:
     return [series.city.code for series in all_series()].index(city.code)
 
 
-def _event(rows: list[RowMapping]) -> EventForecast:
+def _event(rows: list[Row]) -> Row:
     first = rows[0]
     series = series_of(first["event_ticker"].partition("-")[0])
     is_high = series.extreme is Extreme.HIGH
-    return EventForecast.model_validate(
+    event = EventForecast.model_validate(
         {
             **first,
             "city_code": series.city.code,
@@ -123,30 +127,47 @@ def _event(rows: list[RowMapping]) -> EventForecast:
             "day_ends": series.city.day_bounds(first["climate_day"])[1],
             "forecast_f": first["forecast_high_f" if is_high else "forecast_low_f"],
             "observed_f": first["observed_max_f" if is_high else "observed_min_f"],
-            "brackets": _brackets(rows),
+            "brackets": [],
         }
     )
+    return {**event.model_dump(mode="json"), "brackets": _brackets(rows, series.extreme)}
 
 
-def _brackets(rows: list[RowMapping]) -> list[Bracket]:
+def _brackets(rows: list[Row], measure: Extreme) -> list[Row]:
     """From cold to warm."""
     mids = {row["ticker"]: mid(row["yes_bid"], row["yes_ask"]) for row in rows}
     known = [price for price in mids.values() if price is not None]
     total = sum(known, ZERO) if len(known) == len(rows) else ZERO
-    return [_bracket(row, mids[row["ticker"]], total) for row in sorted(rows, key=_lower_edge)]
+    return [_bracket(row, measure, mids[row["ticker"]], total) for row in sorted(rows, key=_lower_edge)]
 
 
-def _bracket(row: RowMapping, price: Decimal | None, total: Decimal) -> Bracket:
+def _bracket(row: Row, measure: Extreme, price: Decimal | None, total: Decimal) -> Row:
+    """The fields of `Bracket`."""
     leg, held = _held(row["signed_count"])
-    ours = {
-        "mid": price,
+    return {
+        "ticker": row["ticker"],
+        "measure": measure,
+        "strike_type": row["strike_type"],
+        "floor_strike": row["floor_strike"],
+        "cap_strike": row["cap_strike"],
+        "probability": row["probability"],
+        "yes_bid": _text(row["yes_bid"]),
+        "yes_ask": _text(row["yes_ask"]),
+        "mid": _text(price),
         "market_probability": round(float(price / total), 6) if price is not None and total else None,
         "held_leg": leg,
-        "held": held,
-        "measure": measure_of(row["ticker"]),
+        "held": decimal_text(held),
     }
-    return Bracket.model_validate({**row, **ours})
 
 
-def _lower_edge(row: RowMapping) -> float:
-    return Strike(StrikeType(row["strike_type"]), row["floor_strike"], row["cap_strike"]).lower_edge
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else decimal_text(value)
+
+
+def _lower_edge(row: Row) -> float:
+    return _edge(row["strike_type"], row["floor_strike"], row["cap_strike"])
+
+
+@lru_cache
+def _edge(kind: str, floor: int | None, cap: int | None) -> float:
+    return Strike(StrikeType(kind), floor, cap).lower_edge

@@ -160,8 +160,8 @@ class Trades(Answer):
 
 
 THINNED = (
-    "a span of more than 366 days with a result is divided into 90 runs of days; of each run the days with the highest "
-    "and the lowest equity, the deepest drawdown, and the last one remain, and the first of all: at most 361 points"
+    "a span of more than 366 days is divided into runs of 8, 16, 32 or 41 days; of each run the days with the highest "
+    "and the lowest equity, the deepest drawdown, and the last one remain, and the first of all: at most 365 points"
 )
 
 
@@ -186,47 +186,6 @@ class Equity(Answer):
     mode: TradingMode | None
     as_of: datetime
     points: list[EquityPoint] = Field(description=THINNED)
-
-
-Score = Annotated[float, Field(description="lower is better")]
-Difference = Annotated[
-    float, Field(description="the forecaster's less the market's; below zero the forecaster is better")
-]
-
-
-class ForecasterSkill(Answer):
-    """Mean scores of one forecaster at one lead time over the window, and of the market as of the same moments.
-
-    `standing`: what the sequential test says of all scored days of exactly this version and parameters, of which there
-    are `evidence_days`; it is made at one lead time.
-    """
-
-    forecaster: str
-    version: str
-    parameters_hash: str
-    lead: str = Field(description="prev18 is 18:00 of the evening before on the city's clock, day10 10:00 of the day")
-    days: int
-    events: int
-    brier: Score
-    market_brier: Score
-    brier_difference: Difference
-    log: Score
-    market_log: Score
-    log_difference: Difference
-    rps: Score
-    market_rps: Score
-    rps_difference: Difference
-    standing: Literal["unproven", "better", "worse"]
-    evidence_days: int
-
-
-class Skill(Answer):
-    """Every forecaster that was scored in the last `days` climate days, live or in shadow."""
-
-    mode: TradingMode | None
-    as_of: datetime
-    days: int
-    forecasters: list[ForecasterSkill]
 
 
 class Problem(Answer):

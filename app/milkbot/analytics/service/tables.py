@@ -9,6 +9,9 @@ from typing import get_args
 
 from fastapi import Request
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from milkbot.analytics.service.listed import Listed
 
 MEDIA_TYPE = "text/csv; charset=utf-8"
 
@@ -29,11 +32,13 @@ def is_wanted(request: Request, named: Format | None) -> bool:
     return bool(known) and known[0] == "text/csv"
 
 
-def of(answer: BaseModel, name: str) -> bytes:
+def of(answer: BaseModel | Listed, name: str) -> bytes:
     """One list of an answer with a head line, as RFC 4180 has it. A null is an empty field, a number as in the JSON."""
-    (model,) = get_args(type(answer).model_fields[name].annotation)
+    whole = answer.head if isinstance(answer, Listed) else answer
+    (model,) = get_args(type(whole).model_fields[name].annotation)
+    rows = answer.rows if isinstance(answer, Listed) else [row.model_dump() for row in getattr(answer, name)]
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, list(model.model_fields), lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(row.model_dump(mode="json") for row in getattr(answer, name))
+    writer.writerows(to_jsonable_python(rows))
     return out.getvalue().encode()
