@@ -61,6 +61,7 @@ class PageAnswers:
         self._entries: dict[Page[Any], _Entry] = {}
         self._mode: TradingMode | None = None
         self._limiter: CapacityLimiter | None = None
+        self._missing = _Entry()
 
     async def answer(self, page: Page[Any]) -> Answer:
         """The newest answer that is there, or the first one when it comes."""
@@ -76,9 +77,12 @@ class PageAnswers:
         return await asyncio.shield(entry.renewing)
 
     def missing(self) -> Answer:
-        """The page that says that there is no such page."""
-        now = datetime.now(UTC)
-        return _answer(404, draw_missing(self._mode, self._refresh), now)
+        """The page that says that there is no such page: made as seldom as any other, whatever is asked for."""
+        kept = self._missing
+        if kept.answer is None or kept.said != self._mode or self._clock() - kept.made >= FRESH_SECONDS:
+            kept.said, kept.made = self._mode, self._clock()
+            kept.answer = _answer(404, draw_missing(self._mode, self._refresh), datetime.now(UTC))
+        return kept.answer
 
     async def _renew(self, page: Page[Any], entry: _Entry) -> Answer:
         if self._limiter is None:
