@@ -121,6 +121,16 @@ SKILL: dict[str, Any] = {
     "standing": "unproven",
     "evidence_days": 30,
 }
+IDENTITY = {name: SKILL[name] for name in ("forecaster", "version", "parameters_hash", "lead")}
+BIN_FIELDS = ("low", "high", "n", "said", "happened", "market_n", "market_said", "market_happened")
+BINS: list[dict[str, Any]] = [
+    {**IDENTITY, **dict(zip(BIN_FIELDS, row, strict=True))}
+    for row in (
+        (0.0, 0.1, 300, 0.04, 0.02, 280, 0.05, 0.04),
+        (0.3, 0.4, 100, 0.34, 0.24, 9, 0.33, 0.56),
+        (0.9, 1.0, 0, None, None, 1, 0.95, 1.0),
+    )
+]
 OK = {"status": "ok", "last_seen": AS_OF, "age_seconds": 1}
 
 
@@ -143,6 +153,9 @@ class Api:
         self.events = [EVENT]
         self.markets = [MARKET]
         self.skill = [SKILL]
+        self.cities: list[dict[str, Any]] = []
+        self.bins = BINS
+        self.without: set[str] = set()
         self.status: dict[str, Any] = {
             "mode": "demo",
             "trading_state": "active",
@@ -162,6 +175,8 @@ class Api:
         if self.down:
             raise httpx2.ConnectError("refused")
         self.asked.append(request.url.path)
+        if request.url.path in self.without:
+            return httpx2.Response(404)
         city = request.url.params.get("city")
         answers: dict[str, Any] = {
             "/v1/metrics/hero": self.hero,
@@ -184,7 +199,20 @@ class Api:
                 "delay_minutes": 60,
                 "markets": [market for market in self.markets if market["city_code"] == city],
             },
-            "/v1/forecast/skill": {"mode": "demo", "as_of": AS_OF, "days": 90, "forecasters": self.skill},
+            "/v1/forecast/skill": {
+                "mode": "demo",
+                "as_of": AS_OF,
+                "days": 90,
+                "forecasters": self.skill,
+                "cities": self.cities,
+            },
+            "/v1/forecast/reliability": {
+                "mode": "demo",
+                "as_of": AS_OF,
+                "days": 90,
+                "lead": "day10",
+                "bins": self.bins,
+            },
             "/v1/status": self.status,
             "/v1/health": {
                 "status": "ok",

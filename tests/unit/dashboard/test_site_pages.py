@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.unit.dashboard.conftest import EVENT, LOWER, MARKET, SKILL, Api, plain
+from tests.unit.dashboard.conftest import BINS, EVENT, LOWER, MARKET, SKILL, Api, plain
 
 SETTLED = 'data-testid="settled"'
 
@@ -73,6 +74,10 @@ def test_a_city_that_is_not_traded_is_no_page(api: Api, site: TestClient) -> Non
     assert api.asked == []
 
 
+def test_the_page_for_no_page_is_made_once_however_many_ask(site: TestClient) -> None:
+    assert len({site.get(f"/city/X{number}").content for number in range(5)}) == 1
+
+
 @pytest.mark.parametrize("path", ["/city/NYC", "/skill"])
 def test_each_page_says_faults_and_the_mode(api: Api, site: TestClient, path: str) -> None:
     api.status["trading_state"] = "halted"
@@ -112,8 +117,47 @@ def test_each_standing_is_said_in_words(api: Api, site: TestClient, standing: st
 
 
 def test_a_platform_without_scores_says_so(api: Api, site: TestClient) -> None:
-    api.skill = []
-    assert "There is no score yet" in site.get("/skill").text
+    api.skill, api.bins = [], []
+    shown = site.get("/skill").text
+    assert "There is no score yet" in shown
+    assert "There is no calibration curve yet" in shown
+    assert 'data-testid="calibration' not in shown
+
+
+def test_scores_by_city_are_those_of_their_forecaster(api: Api, site: TestClient) -> None:
+    of_city = {name: value for name, value in SKILL.items() if name not in {"standing", "evidence_days"}}
+    of_city |= {"city_code": "NYC", "city_name": "New York", "events": 99}
+    api.cities = [of_city, {**of_city, "version": "1"}]
+    assert _rows(site.get("/skill").text, 'data-testid="city-scores"') == [
+        "New York n < 100: says nothing yet 99 0.1012 \N{MINUS SIGN}0.0019 0.1031"
+    ]
+
+
+def test_the_curve_is_what_was_said_against_what_happened_beside_the_markets(site: TestClient) -> None:
+    shown = site.get("/skill").text
+    drawing = shown.partition('data-testid="calibration"')[2].partition("</svg>")[0]
+    assert re.findall(r'<path class="line" d="([^"]*)"', drawing) == ["M40 392L340 304"]
+    assert re.findall(r'<path class="market" d="([^"]*)"', drawing) == ["M50 384"]
+    assert _rows(shown, 'data-testid="calibration-table"') == [
+        "0 to 10 % 4 % n 300 2 % 5 % n 280 4 %",
+        "30 to 40 % 34 % n 100 24 % 33 % n 9 56 %",
+        "90 to 100 % — n 0 — 95 % n 1 100 %",
+    ]
+    assert 'aria-label="What anchored 2 and the market said against what happened' in shown
+
+
+def test_a_tenth_of_few_chances_is_in_the_table_alone(api: Api, site: TestClient) -> None:
+    api.bins = [BINS[2]]
+    shown = site.get("/skill").text
+    assert "There is too little for a curve yet" in shown
+    assert len(_rows(shown, 'data-testid="calibration-table"')) == 1
+
+
+def test_scores_are_shown_while_the_api_has_no_curve(api: Api, site: TestClient) -> None:
+    api.without.add("/v1/forecast/reliability")
+    shown = site.get("/skill").text
+    assert "0.1012" in shown
+    assert "There is no calibration curve yet" in shown
 
 
 def test_the_pages_read_public_endpoints_alone(api: Api, site: TestClient) -> None:
@@ -125,6 +169,7 @@ def test_the_pages_read_public_endpoints_alone(api: Api, site: TestClient) -> No
         "/v1/status",
         "/v1/trades/recent",
         "/v1/forecast/today",
+        "/v1/forecast/reliability",
         "/v1/forecast/skill",
         "/v1/markets/recent",
     }

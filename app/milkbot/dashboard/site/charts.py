@@ -65,3 +65,17 @@ def line_chart(points: Sequence[tuple[date, float]], start: float, height: int =
         # Whole days only, so that each label stands where its day is.
         days=tuple(first + timedelta(days=round(days * mark / marks)) for mark in range(marks + 1)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The path of a line through points of a square from 0 to 1 both ways, and that of the points alone."""
+
+    line: str
+    dots: str
+
+
+def share_chart(points: Sequence[tuple[float, float]], height: int) -> Shares:
+    """Points from left to right, zero at the bottom left. A dot is a line without length: its round end is drawn."""
+    places = [f"{WIDTH * across:.4g} {height * (1 - up):.4g}" for across, up in points]
+    return Shares("M" + "L".join(places) if places else "", "".join(f"M{place}h0" for place in places))
