@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ PLOT: Final = ROOT / "docs/images/growth.svg"
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 RUNS: Final = 15
 SECONDS: Final = 6.0
+WARM_SECONDS: Final = 1.0
 UVICORN: Final = Path(sys.executable).with_name("uvicorn")
 BANKROLL: Final = Decimal(1000)
 _STYLE: Final = (
@@ -48,6 +50,17 @@ _STYLE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What was measured of an endpoint: its figures, and milliseconds of the processor for one answer, of the API's
+    process and of the database's.
+    """
+
+    figures: Figures
+    server_ms: float
+    database_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
     """What was measured of one ledger: seconds of a rebuild, milliseconds of a run after one fill, and of endpoints."""
 
@@ -55,8 +68,8 @@ class Size:
     made: float
     rebuilt: float
     after_one_fill: float
-    cached: dict[str, Figures]
-    uncached: dict[str, Figures]
+    cached: dict[str, Endpoint]
+    uncached: dict[str, Endpoint]
 
 
 def measure_size(cluster: Cluster, fills: int) -> Size:
@@ -65,17 +78,19 @@ def measure_size(cluster: Cluster, fills: int) -> Size:
         admin = create_engine(address(database.socket_directory, database.name, "postgres").url())
         began = time.monotonic()
         stored = ledger.make(admin, fills)
-        admin.dispose()
         made = time.monotonic() - began
-        return measure_ledger(database, stored, made)
+        rebuilt = _rebuild(database)
+        after_one_fill = statistics.median(_after_one_fill(database, number) for number in range(RUNS))
+        ledger.add_forecasts(admin)
+        admin.dispose()
+        return measure_api(database, Size(stored, made, rebuilt, after_one_fill, {}, {}))
 
 
-def measure_ledger(database: TestDatabase, stored: int, made: float) -> Size:
-    rebuilt = _rebuild(database)
-    after_one_fill = statistics.median(_after_one_fill(database, number) for number in range(RUNS))
+def measure_api(database: TestDatabase, size: Size) -> Size:
+    """The same with the figures of the API."""
     cached = read_api(database, "milkbot.analytics.api:app", vary=False)
     uncached = read_api(database, "tests.bench.analytics.uncached:app", vary=True)
-    return Size(stored, made, rebuilt, after_one_fill, cached, uncached)
+    return replace(size, cached=cached, uncached=uncached)
 
 
 def _rebuild(database: TestDatabase) -> float:
@@ -98,19 +113,55 @@ def _after_one_fill(database: TestDatabase, number: int) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def read_api(database: TestDatabase, module: str, *, vary: bool) -> dict[str, Figures]:
+def read_api(database: TestDatabase, module: str, *, vary: bool) -> dict[str, Endpoint]:
     """The figures of every endpoint."""
-    with _serving(database, module) as port:
+    with _serving(database, module) as (port, server):
         described: dict[str, Any] = httpx2.get(f"http://127.0.0.1:{port}/v1/openapi.json", timeout=60).json()["paths"]
-        return {
-            path: asyncio.run(measure(port, path, of["get"].get("parameters", []), seconds=SECONDS, vary=vary))
-            for path, of in described.items()
-        }
+        found: dict[str, Endpoint] = {}
+        for path, of in described.items():
+            ask = partial(measure, port, path, of["get"].get("parameters", []), vary=vary)
+            # Each connection plans its statements first.
+            asyncio.run(ask(seconds=WARM_SECONDS))
+            began = _processor(server), _processor_of_server(database)
+            figures = asyncio.run(ask(seconds=SECONDS))
+            ended = _processor(server), _processor_of_server(database)
+            ms = [1000 * (after - before) / figures.answers for before, after in zip(began, ended, strict=True)]
+            found[path] = Endpoint(figures, *ms)
+        return found
+
+
+def _processor(process: int) -> float:
+    """The seconds of the processor that a process used."""
+    return sum(_times(process)[:2])
+
+
+def _processor_of_server(database: TestDatabase) -> float:
+    """The seconds that all processes of the database's server used, those that ended included."""
+    postmaster = int((database.socket_directory / "data/postmaster.pid").read_text().split()[0])
+    children = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return _times(postmaster)[2] + sum(_processor(child) for child in children if _parent(child) == postmaster)
+
+
+def _times(process: int) -> tuple[float, float, float]:
+    """Seconds in user mode, in the kernel, and of children that were waited for; zero for one that is gone."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0, 0.0, 0.0
+    user, system, *waited = (int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:15])
+    return user, system, sum(waited)
+
+
+def _parent(process: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 @contextmanager
-def _serving(database: TestDatabase, module: str) -> Iterator[int]:
-    """The API as systemd starts it: one process."""
+def _serving(database: TestDatabase, module: str) -> Iterator[tuple[int, int]]:
+    """The API as systemd starts it, one process: its port and its process id."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{ROOT}:{ROOT / 'app'}",
@@ -124,7 +175,7 @@ def _serving(database: TestDatabase, module: str) -> Iterator[int]:
     ) as process:
         try:
             _wait_for(port)
-            yield port
+            yield port, process.pid
         finally:
             process.terminate()
 
@@ -146,21 +197,24 @@ def print_tables(sizes: list[Size]) -> None:
         print(f"| {size.fills} | {size.made:.0f} | {size.rebuilt:.1f} | {size.after_one_fill:.1f} |")
     largest = sizes[-1]
     print(f"\nAt {largest.fills} fills, 16 connections, milliseconds:\n")
-    print("| endpoint | cached p50 | p99 | a second | not cached p50 | p99 | a second | kB | failed |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for path, cached in largest.cached.items():
-        other = largest.uncached[path]
+    print("| endpoint | cached p50 | p99 | not cached p50 | p99 | a second | kB | failed | API, ms | database, ms |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for path, of in largest.cached.items():
+        cached, endpoint = of.figures, largest.uncached[path]
+        other = endpoint.figures
         print(
-            f"| `{path}` | {cached.p50:.1f} | {cached.p99:.1f} | {cached.a_second:.0f} | {other.p50:.1f} | "
-            f"{other.p99:.1f} | {other.a_second:.0f} | {other.kilobytes:.1f} | {cached.failed + other.failed} |"
+            f"| `{path}` | {cached.p50:.1f} | {cached.p99:.1f} | {other.p50:.1f} | {other.p99:.1f} | "
+            f"{other.a_second:.0f} | {other.kilobytes:.1f} | {cached.failed + other.failed} | "
+            f"{endpoint.server_ms:.1f} | {endpoint.database_ms:.1f} |"
         )
+    print(f"\nLoad: {os.getloadavg()[0]:.0f}")
     sys.stdout.flush()
 
 
 def draw(sizes: list[Size]) -> str:
     """Milliseconds of a run after one fill, and of the slowest endpoint's p99 without the cache, by fills."""
     at = [math.log10(size.fills) for size in sizes]
-    slowest = [max(figures.p99 for figures in size.uncached.values()) for size in sizes]
+    slowest = [max(of.figures.p99 for of in size.uncached.values()) for size in sizes]
     lines = (
         Curve("rollups after one fill", "ours", list(zip(at, (size.after_one_fill for size in sizes), strict=True))),
         Curve("p99 of the slowest endpoint", "theirs", list(zip(at, slowest, strict=True))),

@@ -102,6 +102,36 @@ _FACTS = (
     SELECT 'demo', max(id) FROM ops.market_results HAVING count(*) > 0
     """,
 )
+# What the newest forecasts were, two hours ago, and two forecasters' scores of as long as may be asked for. A rebuild
+# would take away scores that no forecast stands behind.
+_FORECASTS = (
+    """
+    INSERT INTO ops.weather_snapshots (trading_mode, tick_id, city_code, climate_day, captured_at, source,
+        forecast_high_f, forecast_low_f)
+    SELECT 'demo', 1, city, now()::date, now() - interval '2 hours', 'NWS', 51, 41
+    FROM unnest(CAST(:cities AS text[])) AS city GROUP BY city
+    """,
+    """
+    INSERT INTO ops.forecasts (trading_mode, tick_id, event_ticker, climate_day, forecaster, is_live, version,
+        parameters_hash, as_of, lead_s, probabilities, elapsed_ms, weather_snapshot_id, market_snapshot_ids)
+    SELECT 'demo', 1, book.event_ticker, now()::date, 'normal', true, '1', 'bench', now() - interval '2 hours', 1,
+        array_fill(1 / 6.0::float8, ARRAY[count(*)::int]), 1, min(seen.id), array_agg(book.id ORDER BY book.ticker)
+    FROM ops.market_snapshots AS book JOIN ops.weather_snapshots AS seen ON seen.city_code = book.city_code
+    WHERE book.captured_at >= now()::date GROUP BY book.event_ticker
+    """,
+    """
+    INSERT INTO analytics.forecast_scores (trading_mode, climate_day, event_ticker, lead, forecaster, version,
+        parameters_hash, as_of, brier, log, rps, market_brier, market_log, market_rps, gain, least, most, computed_at,
+        chances, market_chances, winner, city_code)
+    SELECT 'demo', now()::date - ago, series || ago, lead, forecaster, '1', 'bench', now() - interval '1 day' * ago,
+        0.7, 1.2, 0.1, 0.6, 1.1, 0.1, -0.1, -0.2, 0.2, now(), ARRAY[0.05, 0.15, 0.25, 0.35, 0.15, 0.05],
+        ARRAY[0.05, 0.1, 0.2, 0.45, 0.15, 0.05], ago % 6, city
+    FROM unnest(CAST(:series AS text[]), CAST(:cities AS text[])) AS one (series, city)
+    CROSS JOIN generate_series(2, 401) AS ago CROSS JOIN unnest(ARRAY['prev18', 'day07', 'day10', 'day13']) AS lead
+    CROSS JOIN unnest(ARRAY['normal', 'market']) AS forecaster
+    """,
+    "ANALYZE",
+)
 _INDEXES = text(
     """
     SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS made FROM pg_index
@@ -155,6 +185,15 @@ def make(admin: Engine, fills: int) -> int:
             connection.execute(text(index.made))
         connection.execute(text("VACUUM ANALYZE"))
         return _count(connection)
+
+
+def add_forecasts(admin: Engine) -> None:
+    """Store forecasts and their scores, for what is read of them."""
+    series = all_series()
+    given = {"series": [one.ticker for one in series], "cities": [one.city.code for one in series]}
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in _FORECASTS:
+            connection.execute(text(statement), given)
 
 
 def one_fill(owner: Engine, number: int) -> None:

@@ -15,13 +15,16 @@ _ZERO: Final = b"content-length: "
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one endpoint: milliseconds of half of the answers and of 99 in a hundred, answers a second, failures, size."""
+    """Of one endpoint: milliseconds of half of the answers and of 99 in a hundred, answers a second, failures, size,
+    and of how many answers that is.
+    """
 
     p50: float
     p99: float
     a_second: float
     failed: int
     kilobytes: float
+    answers: int
 
 
 def asked(path: str, parameters: Sequence[dict[str, Any]], chance: random.Random | None) -> str:
@@ -47,7 +50,7 @@ async def measure(port: int, path: str, parameters: Sequence[dict[str, Any]], *,
     took = sorted(ms for ms, _, _ in answers)
     failed = sum(status != 200 for _, status, _ in answers)
     size = sum(size for *_, size in answers) / len(answers) / 1000
-    return Figures(took[len(took) // 2], took[int(len(took) * 0.99)], len(took) / seconds, failed, size)
+    return Figures(took[len(took) // 2], took[int(len(took) * 0.99)], len(took) / seconds, failed, size, len(took))
 
 
 async def _read(
