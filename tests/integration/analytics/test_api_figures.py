@@ -178,7 +178,7 @@ def test_results_of_a_long_span_are_summed_without_losing_a_day(client: TestClie
 
 @pytest.mark.usefixtures("facts")
 @pytest.mark.parametrize("days", [1, 366, 367, 720, 721, 1440, 1441, 2880, 2881, 3650])
-def test_a_curve_of_any_span_keeps_what_a_look_at_every_day_finds(
+def test_a_curve_of_any_span_keeps_what_a_read_of_every_day_finds(
     client: TestClient, database: TestDatabase, days: int
 ) -> None:
     """A saw-tooth: each day is extreme for some span that begins with it."""

@@ -133,7 +133,7 @@ def test_scores_by_city_are_those_of_their_forecaster(api: Api, site: TestClient
     ]
 
 
-def test_the_curve_is_what_was_said_against_what_happened_beside_the_markets(site: TestClient) -> None:
+def test_the_curve_is_what_was_said_against_what_happened_next_to_the_markets(site: TestClient) -> None:
     shown = site.get("/skill").text
     drawing = shown.partition('data-testid="calibration"')[2].partition("</svg>")[0]
     assert re.findall(r'<path class="line" d="([^"]*)"', drawing) == ["M40 392L340 304"]
