@@ -39,6 +39,7 @@ _KINDS = {
     "deb822_repository": "repository",
     "services": "unit",
     "systemd_service": "unit",
+    "kernel_settings": "kernel setting",
     "sysctl": "kernel setting",
     "timers": "unit",
     "ufw": "firewall",

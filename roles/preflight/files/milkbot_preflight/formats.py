@@ -197,6 +197,7 @@ FORMATS: dict[str, Format] = {
         "/home/me/mine/dist/milkbot_forecaster_mine-0.1.0-py3-none-any.whl",
         _matches(r"/.*/[A-Za-z0-9_.]+-[A-Za-z0-9_.!+]+(-[A-Za-z0-9_.]+){3,4}\.whl"),
     ),
+    "kernel_name": Format("a name of sysctl's", "net.ipv4.tcp_syncookies", _matches(r"[a-z0-9_]+(\.[A-Za-z0-9_-]+)+")),
     "sshd_name": Format("the name of a setting of sshd_config", "MaxSessions", _matches(r"[A-Za-z][A-Za-z0-9]+")),
     "login": Format("the name of a login", "alice", _matches(r"[a-z_][a-z0-9_-]{0,31}")),
     "service": Format("the name of a service", "analytics", _matches(r"[a-z][a-z0-9@._-]*")),
