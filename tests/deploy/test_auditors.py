@@ -1,0 +1,51 @@
+"""Programs that nobody here wrote judge the machine by effect; tests/auditors.toml says what they may find, and why."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+from tests import auditors
+from tests.deploy.platform import Platform
+
+# Unpacked and not installed: its own presence would be a change of the machine. The certificates have a row of the
+# health check, and lynis reads every one of the system's authorities for a minute.
+_LYNIS = """
+set -e
+export LC_ALL=C.UTF-8
+rm -rf /root/lynis && mkdir -p /root/lynis/usr/share/lynis/plugins && cd /root/lynis
+apt-get -qq download lynis 2>&1 && dpkg -x lynis_*.deb .
+cd usr/share/lynis
+{ cat /root/lynis/etc/lynis/default.prf; echo skip-test=CRYP-7902; } >default.prf
+bash ../../sbin/lynis audit system --quick --quiet --no-colors --plugindir "$PWD/plugins" \
+    --log-file /root/lynis/log --report-file /root/lynis/report >/dev/null 2>&1 || true
+cat /root/lynis/report
+"""
+
+
+def test_ssh_audit_finds_nothing_to_warn_of(platform: Platform) -> None:
+    command = ["ssh-audit", "--json", "--skip-rate-test", platform.address]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    offered = [(kind, one) for kind in ("kex", "key", "enc", "mac") for one in report[kind]]
+    assert {kind for kind, _ in offered} == {"kex", "key", "enc", "mac"}
+    found = [
+        f"{kind} {one['algorithm']}: {why}"
+        for kind, one in offered
+        for level in ("fail", "warn")
+        for why in one["notes"].get(level, [])
+    ]
+    assert auditors.thresholds("ssh-audit").unjudged([*found, *(cve["name"] for cve in report["cves"])]) == []
+
+
+def test_lynis_finds_a_hardened_host_and_nothing_that_is_not_judged(platform: Platform) -> None:
+    report = platform.ssh(_LYNIS)
+    allowed = auditors.thresholds("lynis")
+    found = [
+        " ".join(word for word in line.split("|")[:3] if word not in ("", "-"))
+        for line in re.findall(r"^(?:suggestion|warning)\[\]=(.*)$", report, re.MULTILINE)
+    ]
+    index = re.search(r"^hardening_index=(\d+)$", report, re.MULTILINE)
+    assert index
+    assert (allowed.unjudged(found), int(index[1]) >= allowed.limits["minimum"]) == ([], True), f"index {index[1]}"
