@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from testinfra.host import Host
 
 PUBLIC_PORTS = {22, 80, 443}
 LOCAL_PORTS = {5432, 8000, 8501}
+# curl could not connect.
+_NOT_CONNECTED = 7
 UNITS = (
     *("milkbot-analytics", "milkbot-dashboard", "milkbot-trader", "milkbot-rollups"),
     *("milkbot-operator", "milkbot-act@one"),
@@ -67,11 +71,52 @@ def test_the_api_refuses_writes_from_outside(host: Host, domain: str) -> None:
     assert host.run(post).stdout == "403"
 
 
+def _exposure(host: Host, unit: str) -> float:
+    overall = host.check_output(f"systemd-analyze security {unit}.service --no-pager").splitlines()[-1]
+    return float(overall.split(":")[1].split()[0])
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_each_unit_has_few_rights(host: Host, unit: str) -> None:
-    overall = host.check_output(f"systemd-analyze security {unit}.service --no-pager").splitlines()[-1]
-    score = float(overall.split(":")[1].split()[0])
-    assert score <= 2.0
+    assert _exposure(host, unit) <= 2.0
+
+
+@pytest.mark.parametrize(
+    "unit", ["nginx", "postgresql@*-main", "milkbot-wal@full", "milkbot-restore-drill", "milkbot-fence"]
+)
+def test_what_begins_as_root_has_few_rights_too(host: Host, unit: str) -> None:
+    name = host.check_output(f"systemctl list-units --all --plain --no-legend '{unit}.service'").split()
+    assert _exposure(host, name[0].removesuffix(".service") if name else unit) < 4.0
+
+
+def test_the_fence_holds_for_each_service(host: Host) -> None:
+    done = host.run("/opt/milkbot/deployment/scripts/fence.py check")
+    found = json.loads(done.stdout)["rows"]
+    assert {row["name"] for row in found} == {
+        f"fence of milkbot-{name}" for name in ("dashboard", "analytics", "rollups")
+    }
+    assert [row for row in found if row["state"] != "ok"] == []
+
+
+@pytest.mark.parametrize("user", ["milkbot-dashboard", "milkbot-analytics", "milkbot-simulator", "milkbot-operator"])
+def test_a_service_user_outside_of_its_unit_connects_nowhere_either(host: Host, user: str) -> None:
+    command = "curl --silent --insecure --max-time 20 --output /dev/null https://127.0.0.1/"
+    # Refused at once: nothing listens for that name, but nginx takes the connection of everybody else.
+    assert host.run(f"runuser -u {user} -- {command}").rc == _NOT_CONNECTED
+    assert host.run(command).rc != _NOT_CONNECTED
+
+
+def test_without_memory_the_kernel_takes_the_page_before_the_api_and_both_before_the_trader(host: Host) -> None:
+    scores = []
+    for unit in ("milkbot-dashboard", "milkbot-analytics", "nginx"):
+        process = host.check_output(f"systemctl show --value --property=MainPID {unit}")
+        scores.append(int(host.check_output(f"cat /proc/{process}/oom_score_adj")))
+    # A container may not lower it: then these have what the others have by themselves.
+    for unit in ("postgresql@*-main", "ssh"):
+        process = host.check_output(f"systemctl show --value --property=MainPID '{unit}.service'").split()[0]
+        scores.append(int(host.check_output(f"cat /proc/{process}/oom_score_adj")))
+    assert scores[:3] == sorted(set(scores[:3]), reverse=True)
+    assert max(scores[3:]) <= 0 < scores[2]
 
 
 def test_unattended_upgrades_install_security_updates_alone_and_never_nginx(host: Host) -> None:
