@@ -15,7 +15,10 @@ from tests.patience import PATIENCE
 _DROP_IN = "/etc/ssh/sshd_config.d/00-milkbot.conf"
 _PROMISED_SECONDS = 120
 # The timer, and what it started, as systemd noted them.
-_SWITCH = "journalctl --quiet --output=short-unix --since=-20min | grep -E 'Started {0}.(timer|service)' | tail -2"
+_SWITCH = (
+    "journalctl --quiet --output=short-unix --since=-20min | "
+    "grep -E '(Started {0}.timer|Start(ing|ed) {0}.service)' | tail -2"
+)
 # ufw runs it after its own rules.
 _CUT = """
 ufw --force disable
