@@ -13,7 +13,7 @@ from sqlalchemy import text
 from milkbot.analytics.service.cursors import MarketsCursor
 from milkbot.analytics.service.listed import Listed, Row, decimal, named
 from milkbot.analytics.service.market_schemas import EventForecast, Market, Markets, Today
-from milkbot.analytics.service.queries import DELAY_MINUTES, as_of_and_mode, measure_of
+from milkbot.analytics.service.queries import DELAY_MINUTES, as_of_and_mode, measured
 from milkbot.analytics.service.schemas import decimal_text
 from milkbot.db.session import Bind, transaction
 from milkbot.domain.chances import mid
@@ -33,8 +33,8 @@ _LEG = "CASE WHEN signed_count > 0 THEN 'yes' WHEN signed_count < 0 THEN 'no' EN
 _HELD = f"{_LEG}, {decimal('abs(signed_count)', 'held')}"
 # The view sorts. To sort here would have it planned for all markets ever.
 _MARKETS = f"""
-SELECT ticker, strike_type, floor_strike, cap_strike, event_ticker, city_code, climate_day, first_leg, trades,
-    {decimal("bought", "bought")}, {decimal("sold", "sold")}, {_HELD}, {decimal("cost", "cost")},
+SELECT ticker, NULL AS measure, strike_type, floor_strike, cap_strike, event_ticker, city_code, climate_day,
+    first_leg, trades, {decimal("bought", "bought")}, {decimal("sold", "sold")}, {_HELD}, {decimal("cost", "cost")},
     {decimal("fees", "fees")}, first_trade_time, last_trade_time, is_open, result, {decimal(_SAID, "official_value")},
     settled_at, {decimal("realized_pnl", "realized_pnl")}, {decimal("unrealized_pnl", "unrealized_pnl")}, marked_at
 FROM (SELECT * FROM analytics.v_public_markets WHERE trading_mode = :mode{{city}}{{after}} LIMIT :limit) AS market
@@ -67,7 +67,7 @@ def read_markets(bind: Bind, limit: int, city: str | None, after: MarketsCursor 
     with transaction(bind) as session:
         as_of, mode = as_of_and_mode(session)
         found = session.execute(statement, {"mode": mode, **keys}).all()
-    markets = named(_MARKET, ((row.ticker, measure_of(row.ticker), *row[1:]) for row in found[:limit]))
+    markets = measured(named(_MARKET, found[:limit]))
     following = (
         str(MarketsCursor(found[limit - 1].climate_day, found[limit - 1].ticker)) if len(found) > limit else None
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import RowMapping, text
@@ -48,8 +49,8 @@ _HERO = text(
 # The view shows every trade as what its order buys, as the release before knows it. A sale of a leg buys the other one.
 # The view sorts: to sort here would have it planned for all trades ever.
 _TRADES = """
-SELECT ticker, strike_type, floor_strike, cap_strike, city_code, climate_day, side, action, {decimals}, trade_time,
-    strategy_name, {markouts}
+SELECT ticker, NULL AS measure, strike_type, floor_strike, cap_strike, city_code, climate_day, side, action,
+    {decimals}, trade_time, strategy_name, {markouts}
 FROM (
     SELECT ticker, city_code, climate_day,
         CASE WHEN NOT reduces THEN side WHEN side = 'yes' THEN 'no' ELSE 'yes' END AS side,
@@ -145,7 +146,7 @@ def read_trades(bind: Bind, limit: int, city: str | None, after: TradesCursor | 
     with transaction(bind) as session:
         as_of, mode = as_of_and_mode(session)
         found = session.execute(text(statement), {"mode": mode, **keys}).all()
-    trades = named(_TRADE, ((row.ticker, measure_of(row.ticker), *row[1:]) for row in found[:limit]))
+    trades = measured(named(_TRADE, found[:limit]))
     following = str(_cursor_after(trades, after)) if len(found) > limit else None
     head = Trades(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, trades=[], next_cursor=following)
     return Listed(head, "trades", trades)
@@ -157,10 +158,18 @@ def _cursor_after(trades: Sequence[Row], before: TradesCursor | None) -> TradesC
     return TradesCursor(last, shown + (before.shown if before and before.minute == last else 0))
 
 
-def measure_of(ticker: str) -> Extreme | None:
-    """Which of the day's temperatures a market is about, None where its series is not known."""
+def measured(rows: list[Row]) -> list[Row]:
+    """The same rows of markets with what each is about."""
+    for row in rows:
+        row["measure"] = measure_of(row["ticker"].partition("-")[0])
+    return rows
+
+
+@cache
+def measure_of(series: str) -> Extreme | None:
+    """Which of the day's temperatures the markets of a series are about, None where it is not known."""
     try:
-        return series_of(ticker.partition("-")[0]).extreme
+        return series_of(series).extreme
     except KeyError:
         return None
 
