@@ -61,13 +61,21 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds by the clock, and of the processor: ours and the database's."""
+
+    clock: float
+    processor: float
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
-    """What was measured of one ledger: seconds of a rebuild, milliseconds of a run after one fill, and of endpoints."""
+    """What was measured of one ledger: seconds to make it, of a rebuild, of a run after one fill, and its endpoints."""
 
     fills: int
     made: float
-    rebuilt: float
-    after_one_fill: float
+    rebuilt: Cost
+    after_one_fill: Cost
     cached: dict[str, Endpoint]
     uncached: dict[str, Endpoint]
 
@@ -80,7 +88,11 @@ def measure_size(cluster: Cluster, fills: int) -> Size:
         stored = ledger.make(admin, fills)
         made = time.monotonic() - began
         rebuilt = _rebuild(database)
-        after_one_fill = statistics.median(_after_one_fill(database, number) for number in range(RUNS))
+        runs = [_after_one_fill(database, number) for number in range(RUNS)]
+        # A tick of the processor's clock is as long as a part of a run.
+        after_one_fill = Cost(
+            statistics.median(run.clock for run in runs), statistics.mean(run.processor for run in runs)
+        )
         ledger.add_forecasts(admin)
         admin.dispose()
         return measure_api(database, Size(stored, made, rebuilt, after_one_fill, {}, {}))
@@ -93,24 +105,27 @@ def measure_api(database: TestDatabase, size: Size) -> Size:
     return replace(size, cached=cached, uncached=uncached)
 
 
-def _rebuild(database: TestDatabase) -> float:
+def _rebuild(database: TestDatabase) -> Cost:
+    """Seconds of a whole rebuild."""
     engine = make_engine(
         database.address("milkbot_rollups"), application="bench", statement_timeout_ms=STATEMENT_SECONDS * 1000
     )
-    began = time.monotonic()
+    cost = _Measured(database)
     rebuild(engine, bankroll=BANKROLL)
+    # The connection's process ends with it, and is counted while it is there.
+    found = cost.so_far()
     engine.dispose()
-    return time.monotonic() - began
+    return found
 
 
-def _after_one_fill(database: TestDatabase, number: int) -> float:
-    """Milliseconds on a connection that is there, as those of the figures before it."""
+def _after_one_fill(database: TestDatabase, number: int) -> Cost:
+    """Seconds of a run on a connection that is there."""
     ledger.one_fill(database.engine(), number)
     engine = database.engine("milkbot_rollups")
     engine.connect().close()
-    began = time.perf_counter()
+    cost = _Measured(database)
     run_rollups(engine, bankroll=BANKROLL)
-    return (time.perf_counter() - began) * 1000
+    return cost.so_far()
 
 
 def read_api(database: TestDatabase, module: str, *, vary: bool) -> dict[str, Endpoint]:
@@ -128,6 +143,21 @@ def read_api(database: TestDatabase, module: str, *, vary: bool) -> dict[str, En
             ms = [1000 * (after - before) / figures.answers for before, after in zip(began, ended, strict=True)]
             found[path] = Endpoint(figures, *ms)
         return found
+
+
+class _Measured:
+    """What is done from now on costs."""
+
+    def __init__(self, database: TestDatabase) -> None:
+        self._database = database
+        self._began = time.perf_counter()
+        self._processor = self._used()
+
+    def so_far(self) -> Cost:
+        return Cost(time.perf_counter() - self._began, self._used() - self._processor)
+
+    def _used(self) -> float:
+        return time.process_time() + _processor_of_server(self._database)
 
 
 def _processor(process: int) -> float:
@@ -191,10 +221,16 @@ def _wait_for(port: int) -> None:
 
 
 def print_tables(sizes: list[Size]) -> None:
-    print("| fills | ledger made, s | full rebuild, s | run after one fill, ms |")
-    print("|---:|---:|---:|---:|")
+    print(
+        "| fills | ledger made, s | full rebuild, s | its processor, s | run after one fill, ms | its processor, ms |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|")
     for size in sizes:
-        print(f"| {size.fills} | {size.made:.0f} | {size.rebuilt:.1f} | {size.after_one_fill:.1f} |")
+        rebuilt, run = size.rebuilt, size.after_one_fill
+        print(
+            f"| {size.fills} | {size.made:.0f} | {rebuilt.clock:.1f} | {rebuilt.processor:.1f} | "
+            f"{run.clock * 1000:.1f} | {run.processor * 1000:.1f} |"
+        )
     largest = sizes[-1]
     print(f"\nAt {largest.fills} fills, 16 connections, milliseconds:\n")
     print("| endpoint | cached p50 | p99 | not cached p50 | p99 | a second | kB | failed | API, ms | database, ms |")
@@ -216,7 +252,11 @@ def draw(sizes: list[Size]) -> str:
     at = [math.log10(size.fills) for size in sizes]
     slowest = [max(of.figures.p99 for of in size.uncached.values()) for size in sizes]
     lines = (
-        Curve("rollups after one fill", "ours", list(zip(at, (size.after_one_fill for size in sizes), strict=True))),
+        Curve(
+            "rollups after one fill",
+            "ours",
+            list(zip(at, (1000 * size.after_one_fill.clock for size in sizes), strict=True)),
+        ),
         Curve("p99 of the slowest endpoint", "theirs", list(zip(at, slowest, strict=True))),
     )
     made = curves("Milliseconds by fills", "fills, power of ten (blue: rollups, orange: slowest p99, ms)", lines)
