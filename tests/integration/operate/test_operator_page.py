@@ -14,6 +14,9 @@ from tests.cli import Milkbot
 from tests.integration.operate.conftest import Page
 from tests.postgres import TestDatabase
 
+from milkbot.errors import MilkbotError
+from milkbot.trader.orders import kill_file
+
 USER = "root"
 
 
@@ -129,6 +132,17 @@ def test_a_halt_without_the_database_writes_the_kill_file_and_says_so(
     said = page.act("halt", {"reason": "no database"}, ticket=page.ticket("halt", away.text)).text
     assert f"trading is halted by the kill file {tmp_path / 'HALT'}" in said
     assert "root via ssh: no database" in (tmp_path / "HALT").read_text("utf-8")
+
+
+def test_a_halt_writes_through_no_link_that_the_trader_made(tmp_path: Path) -> None:
+    """Whoever halts may write where the trader may not."""
+    secret = tmp_path / ".env"
+    secret.write_text("secret", encoding="utf-8")
+    link = tmp_path / "HALT"
+    link.symlink_to(secret)
+    with pytest.raises(MilkbotError, match="cannot be written"):
+        kill_file.write(link, "storm")
+    assert secret.read_text(encoding="utf-8") == "secret"
 
 
 def test_an_act_that_got_no_answer_is_said_to_be_unknown(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -30,9 +31,14 @@ def found(path: Path) -> str | None:
 
 
 def write(path: Path, words: str) -> None:
-    """Put it there; the words are for whoever finds it. Raises MilkbotError where that does not work."""
+    """Put it there; the words are for whoever finds it. Raises MilkbotError where that does not work.
+
+    The trader may write to that directory, and whoever halts it may write elsewhere too: no link is followed.
+    """
     try:
-        path.write_text(words, encoding="utf-8")
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+        with os.fdopen(file, "w", encoding="utf-8") as writing:
+            writing.write(words)
     except OSError as error:
         raise MilkbotError(
             f"the kill file {path} cannot be written: {error.strerror}; as root type: touch {path}"
