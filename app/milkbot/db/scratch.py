@@ -22,7 +22,9 @@ from milkbot.errors import MilkbotError
 OWNER = "milkbot"
 READER = "milkbot_operator"
 """Reads everything, by PostgreSQL's own role pg_read_all_data; it is given nothing by the migrations."""
-ROLES = (OWNER, "milkbot_trader", "milkbot_rollups", "milkbot_api", READER)
+SET_BY_OWNER = ("milkbot_trader", "milkbot_rollups")
+"""Roles that `milkbot db smoke` tries the statements of, with their rights alone."""
+ROLES = (OWNER, *SET_BY_OWNER, "milkbot_api", READER)
 PORT = 5432
 # pg_ctl's own minute is too short for a machine that is busy.
 _WAIT = ("-w", "-t", "3600")
@@ -114,6 +116,7 @@ def _make_roles(socket_directory: Path) -> None:
         for role in ROLES:
             connection.execute(text(f"CREATE ROLE {role} LOGIN"))
         connection.execute(text(f"GRANT pg_read_all_data TO {READER}"))
+        connection.execute(text(f"GRANT {', '.join(SET_BY_OWNER)} TO {OWNER}"))
     engine.dispose()
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from milkbot.db.session import DatabaseAddress, first_line, make_engine
@@ -88,22 +88,34 @@ def _told(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-@contextmanager
-def part(address: DatabaseAddress, outcomes: list[Outcome]) -> Iterator[Checks]:
-    """Checks as one role, kept in `outcomes`. Whatever they wrote is taken back; one that the others needed ends them.
+def _become(connection: Connection, role: str) -> None:
+    """For the transaction that has begun, with no more rights than that role has."""
+    try:
+        connection.execute(text(f"SET LOCAL ROLE {role}"))
+    except ProgrammingError as error:
+        fix = "to grant it, run: site.yml --tags postgres"
+        raise DatabaseUnavailableError(f"the owner may not become {role}: {first_line(error)}; {fix}") from error
 
-    Raises DatabaseUnavailableError when that role does not come in, or loses its connection.
+
+@contextmanager
+def part(address: DatabaseAddress, outcomes: list[Outcome], role: str | None = None) -> Iterator[Checks]:
+    """Checks as the role of the address, or as one that it may set, kept in `outcomes`.
+
+    Whatever they wrote is taken back; one that the others needed ends them. Raises DatabaseUnavailableError when the
+    role does not come in, may not set the other one, or loses its connection.
     """
     engine = make_engine(address, application="milkbot smoke", statement_timeout_ms=STATEMENT_TIMEOUT_MS)
     try:
         with engine.connect() as connection, connection.begin() as never_committed:
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+            if role:
+                _become(connection, role)
             with Session(connection, expire_on_commit=False) as session:
-                checks = Checks(address.user, session, outcomes)
+                checks = Checks(role or address.user, session, outcomes)
                 try:
                     yield checks
                 except BrokenError as broken:
-                    outcomes.append(Outcome(address.user, "the rest", 0, f"not tried: it needs {broken}"))
+                    outcomes.append(Outcome(checks.role, "the rest", 0, f"not tried: it needs {broken}"))
             never_committed.rollback()
     except OperationalError as error:
         raise DatabaseUnavailableError(f"the database does not answer {address}: {first_line(error)}") from error

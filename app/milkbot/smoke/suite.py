@@ -1,8 +1,6 @@
-"""The whole suite: as each role that a service of this user's has, and as the owner what only the owner can."""
+"""The whole suite: as each service's role that writes, and as the owner what only the owner can."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from milkbot.db import state
 from milkbot.db.session import DatabaseAddress
@@ -11,7 +9,6 @@ from milkbot.smoke import analytics, trader
 from milkbot.smoke.checks import BrokenError, Checks, Outcome, part
 from milkbot.smoke.sample import Sample
 
-SOCKET_DIRECTORY = "/run/postgresql"
 TRADER_ROLE = "milkbot_trader"
 ROLLUPS_ROLE = "milkbot_rollups"
 
@@ -19,13 +16,14 @@ ROLLUPS_ROLE = "milkbot_rollups"
 def run(owner: DatabaseAddress, mode: TradingMode) -> list[Outcome]:
     """Try this release's statements; nothing is committed, and nobody who works meanwhile is kept waiting.
 
+    No user of the system may come in as two roles: the owner comes in, and sets the role of each service.
     `mode` is the one that this host trades in: its ledger is left alone. Raises DatabaseUnavailableError.
     """
     sample = Sample.in_other_mode(mode)
     outcomes: list[Outcome] = []
-    with part(_as(owner, TRADER_ROLE), outcomes) as check:
+    with part(owner, outcomes, TRADER_ROLE) as check:
         trader.run(check, sample)
-    with part(_as(owner, ROLLUPS_ROLE), outcomes) as check:
+    with part(owner, outcomes, ROLLUPS_ROLE) as check:
         analytics.run_rollups(check, sample)
     # One transaction sees the trader's facts, the rollups' rows of them, and what the API shows of those.
     with part(owner, outcomes) as check:
@@ -41,12 +39,6 @@ def run(owner: DatabaseAddress, mode: TradingMode) -> list[Outcome]:
             statement="smoke",
         )
     return outcomes
-
-
-def _as(owner: DatabaseAddress, role: str) -> DatabaseAddress:
-    """The services' roles come by the socket only, without a password."""
-    host = owner.host if owner.host.startswith("/") else SOCKET_DIRECTORY
-    return replace(owner, host=host, user=role, password=None)
 
 
 def facts(check: Checks, sample: Sample) -> int:

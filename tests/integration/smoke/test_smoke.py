@@ -269,3 +269,20 @@ def test_the_command_reports_the_results_of_the_suite(
     assert bad.code == 1
     assert 'column "payload" of relation "risk_events" does not exist' in bad.out
     assert milkbot("db", "smoke", POSTGRES_HOST="/nowhere").code == 71
+
+
+def test_each_service_is_tried_with_its_rights_alone_by_a_session_of_the_owner(database: TestDatabase) -> None:
+    """No user of the system comes in as two roles, so the suite must not try to."""
+    _do(database.engine("postgres"), f"REVOKE CONNECT ON DATABASE {database.name} FROM milkbot_trader, milkbot_rollups")
+    assert _failed(_suite(database)) == set()
+
+
+def test_a_role_that_the_owner_may_not_set_is_named(
+    database: TestDatabase, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    milkbot = Milkbot(monkeypatch, capsys)
+    milkbot.environment = database.environment("milkbot_api")
+    refused = milkbot("db", "smoke")
+    assert refused.code == 71
+    assert "the owner may not become milkbot_trader" in refused.err
+    assert "site.yml --tags postgres" in refused.err
