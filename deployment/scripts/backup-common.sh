@@ -8,7 +8,7 @@ record_dir=/var/lib/milkbot-record
 : "${scripts:?}" # the directory that this is in
 backup_lock=$backup_dir/.lock
 reserve=$backup_dir/.reserve
-owner=milkbot
+owner=milkbot owner_user=milkbot-owner
 service_roles='milkbot_trader, milkbot_rollups, milkbot_api'
 
 # What backup.env sets; these hold on a host that has none yet.

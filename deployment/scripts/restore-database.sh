@@ -120,7 +120,7 @@ fill_new_database() {
     create_and_fill "$file" || fail "$file could not be restored; take another"
     as_postgres "$scripts/check-restored.py" "$restored" <<<"$facts" || fail "$file was restored, and is not what was backed up; take another"
     if [[ -n $older ]]; then
-        runuser -u "$owner" -- env POSTGRES_HOST="${PGHOST:-/run/postgresql}" POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
+        runuser -u "$owner_user" -- env POSTGRES_HOST="${PGHOST:-/run/postgresql}" POSTGRES_DB="$restored" "$upgrade_by" db upgrade || fail "$file could not be migrated; take another"
     fi
 }
 

@@ -92,9 +92,10 @@ def test_no_alert_fires_on_a_healthy_machine(watched: Platform) -> None:
 
 
 def test_a_tick_and_the_rollups_write_their_metrics_files(watched: Platform) -> None:
-    files = watched.ssh("stat --format='%n %U %a' /var/lib/milkbot-metrics/*.prom").splitlines()
-    names = ("rollups", "rollups_run", "trader", "trader_run")
-    assert files == [f"/var/lib/milkbot-metrics/{name}.prom milkbot 644" for name in names]
+    for writer, user in (("trader", "milkbot"), ("rollups", "milkbot-rollups")):
+        directory = f"/var/lib/milkbot-metrics{'-of-rollups' if writer == 'rollups' else ''}"
+        files = watched.ssh(f"stat --format='%n %U %a' {directory}/*.prom").splitlines()
+        assert files == [f"{directory}/{name}.prom {user} 644" for name in (writer, f"{writer}_run")]
     (outcome,) = _get(watched, "/api/v1/query", query="milkbot_tick_outcome == 1")["result"]
     assert outcome["metric"]["outcome"] in {"completed", "paused"}
 
@@ -140,7 +141,7 @@ def test_switching_monitoring_off_removes_all_of_it(watched: Platform) -> None:
     for unit in (*UNITS, "milkbot-job-metrics.timer"):
         assert watched.ssh(f"systemctl is-active {unit} || true") == "inactive", unit
     left = "ls -d /etc/milkbot/monitoring /etc/nginx/conf.d/milkbot-status.conf /etc/systemd/system/prometheus*"
-    assert watched.ssh(f"{left} /var/lib/milkbot-metrics/*.prom 2>/dev/null || true") == ""
+    assert watched.ssh(f"{left} /var/lib/milkbot-metrics*/*.prom 2>/dev/null || true") == ""
     role = "SELECT count(*) FROM pg_roles WHERE rolname = '\\''milkbot_monitor'\\''"
     assert watched.ssh(f"cd / && runuser -u postgres -- psql -XAtc '{role}'") == "0"
     ports = watched.ssh("ss -Hltn | awk '{print $4}'")

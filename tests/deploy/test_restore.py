@@ -211,7 +211,7 @@ def test_an_interrupted_restore_changes_nothing_and_is_recorded_as_failed(platfo
 def test_an_emergency_halts_and_cancels_before_it_asks_for_confirmation(platform: Platform) -> None:
     before, backup = platform.state(), _backup(platform)
     platform.ssh("curl -fsS -X POST http://127.0.0.1:8900/simulator/resume")  # it may be a Thursday morning
-    order = platform.ssh(f"cd / && runuser -u milkbot -- /opt/milkbot/venv/bin/python -I -c {shlex.quote(REST)}")
+    order = platform.ssh(f"cd / && runuser -u milkbot-owner -- /opt/milkbot/venv/bin/python -I -c {shlex.quote(REST)}")
     assert len(order.split()) == 2
     unanswered = platform.play("rollback.yml", "--tags", "emergency")
     assert unanswered.returncode != 0

@@ -11,9 +11,16 @@ def _sql(host: Host, user: str, role: str, query: str) -> tuple[int, str]:
     return done.rc, (done.stdout + done.stderr).strip()
 
 
-@pytest.mark.parametrize("role", ["milkbot", "milkbot_trader", "milkbot_rollups"])
-def test_the_traders_user_connects_as_its_roles(host: Host, role: str) -> None:
-    assert _sql(host, "milkbot", role, "SELECT current_user") == (0, role)
+# The other way round each is refused from inside its own sandbox, among the rest of test_sandboxes.
+@pytest.mark.parametrize(("user", "role"), [("milkbot-owner", "milkbot"), ("milkbot-rollups", "milkbot_rollups")])
+def test_the_owners_and_the_rollups_users_come_in_as_their_roles(host: Host, user: str, role: str) -> None:
+    assert _sql(host, user, role, "SELECT current_user") == (0, role)
+
+
+def test_no_system_user_maps_to_two_roles(host: Host) -> None:
+    lines = host.check_output("grep -h '^[^#]' /etc/postgresql/*/main/pg_ident.conf").splitlines()
+    users = [line.split()[1] for line in lines]
+    assert len(users) == len(set(users)) >= 4
 
 
 def test_the_api_reads_the_public_trades(host: Host) -> None:

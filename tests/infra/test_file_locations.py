@@ -7,12 +7,12 @@ import json
 import pytest
 from testinfra.host import Host
 
-SERVICE_USERS = ("milkbot", "milkbot-analytics", "milkbot-dashboard")
+SERVICE_USERS = ("milkbot", "milkbot-owner", "milkbot-rollups", "milkbot-analytics", "milkbot-dashboard")
 
 APPENDIX_B = (
     ("/opt/milkbot", "root", 0o755),
     ("/opt/milkbot/venv/bin/milkbot", "root", 0o755),
-    ("/opt/milkbot/.env", "milkbot", 0o600),
+    ("/opt/milkbot/.env", "milkbot-owner", 0o600),
     ("/var/log/milkbot", "root", 0o755),
     ("/var/backups/milkbot", "root", 0o700),
     ("/etc/systemd/system/milkbot-analytics.service", "root", 0o644),
@@ -52,9 +52,10 @@ def test_only_root_can_read_backups(host: Host, kind: str) -> None:
     assert (directory.user, directory.group, directory.mode) == ("root", "root", 0o700)
 
 
-def test_each_secret_is_readable_by_its_owner_alone(host: Host, domain: str) -> None:
+def test_each_secret_is_readable_by_whom_it_is_for_alone(host: Host, domain: str) -> None:
     key = host.file("/opt/milkbot/kalshi_private_key.pem")
-    assert (key.user, key.mode) == ("milkbot", 0o400)
+    assert (key.user, key.group, key.mode) == ("milkbot", "milkbot", 0o440)
+    assert host.check_output("getent group milkbot").rpartition(":")[2] == "milkbot-owner"
     tls = host.file(f"/etc/ssl/private/{domain}.key")
     assert (tls.user, tls.mode) == ("root", 0o600)
     host.run("/opt/milkbot/deployment/scripts/healthcheck.sh --alert")  # It leaves the last of these.

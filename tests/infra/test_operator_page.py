@@ -19,7 +19,9 @@ def test_root_sees_the_page_with_the_name_of_who_looks(host: Host) -> None:
     assert '<span data-testid="user">root</span>' in shown
 
 
-@pytest.mark.parametrize("user", ["milkbot", "milkbot-analytics", "milkbot-dashboard", "nobody", "www-data"])
+@pytest.mark.parametrize(
+    "user", ["milkbot", "milkbot-rollups", "milkbot-analytics", "milkbot-dashboard", "nobody", "www-data"]
+)
 def test_no_other_user_reaches_the_page_or_acts(host: Host, user: str) -> None:
     for name in ("web.sock", "act.sock"):
         asked = host.run(f"cd / && runuser -u {user} -- python3 -c %s {RUN}/{name}", CONNECT)

@@ -42,7 +42,7 @@ def test_postgresql_accepts_connections(host: Host) -> None:
 
 
 def test_the_database_answers_a_query(host: Host) -> None:
-    assert host.check_output("runuser -u milkbot -- psql -U milkbot -d milkbot -XAtc 'SELECT 1'") == "1"
+    assert host.check_output("runuser -u milkbot-owner -- psql -U milkbot -d milkbot -XAtc 'SELECT 1'") == "1"
 
 
 @pytest.mark.parametrize("unit", UNITS)

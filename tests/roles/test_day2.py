@@ -246,14 +246,14 @@ def test_the_exchange_key_and_its_id_are_replaced_together(tmp_path: Path, monke
     """After each step, which is where a kill may leave them."""
     user = pwd.getpwuid(os.getuid()).pw_name
     env, key = tmp_path / ".env", tmp_path / "key.pem"
-    files = exchange_key.Files(env, key, user, "milkbot", tmp_path / "private")
+    files = exchange_key.Files(env, key, user, user, "milkbot", tmp_path / "private")
     env.write_text(OLD.format(key=key), "utf-8")
     key.write_text("old", "utf-8")
     seen: list[tuple[str, str]] = []
     write = exchange_key.Files.write
 
-    def written(self: Any, path: Path, text: str, mode: int) -> None:
-        write(self, path, text, mode)
+    def written(self: Any, path: Path, text: str, mode: int, owner: str) -> None:
+        write(self, path, text, mode, owner)
         now = env.read_text("utf-8")
         named = exchange_key.line_of(now, "KALSHI_PRIVATE_KEY_PATH").partition("=")[2]
         identity = exchange_key.line_of(now, "KALSHI_API_KEY_ID").partition("=")[2]
@@ -263,7 +263,7 @@ def test_the_exchange_key_and_its_id_are_replaced_together(tmp_path: Path, monke
     files.go_live(exchange_key.Pair(OLD.format(key=key).replace("=old", "=new"), "new"))
     assert {f"{identity} {text}" for identity, text in seen} == {"old old", "new new"}
     assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "key.pem"]
-    assert (env.stat().st_mode & 0o777, key.stat().st_mode & 0o777) == (0o600, 0o400)
+    assert (env.stat().st_mode & 0o777, key.stat().st_mode & 0o777) == (0o600, 0o440)
 
 
 def test_a_refusal_by_the_exchange_is_reported_with_its_reason() -> None:

@@ -168,11 +168,15 @@ CASES: list[tuple[str, dict[str, str], dict[str, int], str, str]] = [
         {"config/files": rows({"path": "/opt/milkbot/.env", "missing": False, "mode": "0600", "owner": "root"})},
         {},
         "owner root",
-        "chown milkbot",
+        "chown milkbot-owner",
     ),
     (
         "env-open",
-        {"config/files": rows({"path": "/opt/milkbot/.env", "missing": False, "mode": "0644", "owner": "milkbot"})},
+        {
+            "config/files": rows(
+                {"path": "/opt/milkbot/.env", "missing": False, "mode": "0644", "owner": "milkbot-owner"}
+            )
+        },
         {},
         "0644",
         "chmod 0600",

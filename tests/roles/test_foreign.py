@@ -215,7 +215,8 @@ def test_every_service_account_is_checked() -> None:
     every = {"simulator_enabled": True, "systemd_record_enabled": True}
     accounts = {entry["name"]: entry["home"] for entry in evaluate("_user_accounts", **every)}
     assert accounts == evaluate("milkbot_accounts")
-    users = [evaluate(name) for name in ("milkbot_user", "milkbot_analytics_user", "milkbot_dashboard_user")]
+    kinds = ("user", "owner_user", "rollups_user", "analytics_user", "dashboard_user")
+    users = [evaluate(f"milkbot_{kind}") for kind in kinds]
     off = {"simulator_enabled": False, "systemd_operator_enabled": False}
     assert [entry["name"] for entry in evaluate("_user_accounts", **off)] == users
 

@@ -93,7 +93,7 @@ PAIR = (
 def _judged(settings: Path) -> subprocess.CompletedProcess[str]:
     """What the earlier release says of the settings; this environment stands for that release's."""
     command = _asked("_rollback_settings_check", *PAIR, previous="old", milkbot_env_file=str(settings))
-    assert command[:5] == ["runuser", "-u", "milkbot", "--", "/opt/milkbot/releases/old/venv/bin/milkbot"]
+    assert command[:5] == ["runuser", "-u", "milkbot-owner", "--", "/opt/milkbot/releases/old/venv/bin/milkbot"]
     milkbot = str(Path(sys.executable).with_name("milkbot"))
     return subprocess.run([milkbot, *command[5:]], check=False, capture_output=True, text=True)
 

@@ -66,15 +66,32 @@ def test_only_the_named_roles_may_connect_to_the_database() -> None:
     assert [rule[-1] for rule in rules if rule[0] == "host"] == ["scram-sha-256", "scram-sha-256"]
 
 
-def test_each_system_user_maps_to_its_own_roles() -> None:
-    lines = [line.split()[1:] for line in render("postgres/pg_ident.conf.j2").splitlines() if not line.startswith("#")]
-    assert sorted(lines) == [
-        ["milkbot", "milkbot"],
-        ["milkbot", "milkbot_rollups"],
+def test_each_system_user_maps_to_one_role_and_each_role_to_one_user() -> None:
+    text = render("postgres/pg_ident.conf.j2", monitoring_enabled=True)
+    pairs = [line.split()[1:] for line in text.splitlines() if not line.startswith("#")]
+    assert sorted(pairs) == [
         ["milkbot", "milkbot_trader"],
         ["milkbot-analytics", "milkbot_api"],
         ["milkbot-operator", "milkbot_operator"],
+        ["milkbot-owner", "milkbot"],
+        ["milkbot-rollups", "milkbot_rollups"],
+        ["prometheus", "milkbot_monitor"],
     ]
+    for column in zip(*pairs, strict=True):
+        assert len(set(column)) == len(column)
+
+
+def test_each_unit_is_the_user_of_the_role_that_it_comes_in_as() -> None:
+    users = evaluate("_postgres_service_identities")
+    roles = {"trader": "milkbot_trader", "rollups": "milkbot_rollups", "analytics": "milkbot_api"}
+    roles |= {"operator": "milkbot_operator"}
+    for service, role in roles.items():
+        assert evaluate(f"_environment_{service}")["POSTGRES_USER"] == role
+        text = render(f"systemd/milkbot-{service}.service.j2")
+        (user,) = re.findall(r"^User=(.*)$", text, flags=re.MULTILINE)
+        assert users[user] == role
+    acts = re.findall(r"^User=(.*)$", render("systemd/milkbot-act@.service.j2"), flags=re.MULTILINE)
+    assert [users[user] for user in acts] == [evaluate("_environment_variables")["POSTGRES_USER"]]
 
 
 def test_each_log_is_rotated_by_one_rule() -> None:

@@ -9,6 +9,8 @@ HOME = Path("/opt/milkbot")
 CURRENT = HOME / "current"
 RELEASES = HOME / "releases"
 ENV_FILE = HOME / ".env"
+# Who may read it: the user who owns the database, and runs the operator's commands.
+ENV_USER = "milkbot-owner"
 CONFIG = Path("/etc/milkbot")
 LOGS = Path("/var/log/milkbot")
 BACKUPS = Path("/var/backups/milkbot")

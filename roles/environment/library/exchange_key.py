@@ -29,7 +29,8 @@ options:
   rendered: {description: "That file as it shall be; two lines are taken from it.", type: str, required: true}
   key_file: {description: The file of the private key., type: path, required: true}
   private_key: {description: The private key in PEM; an empty one changes nothing., type: str, required: true}
-  user: {description: The system user who may read both., type: str, required: true}
+  user: {description: "The system user who owns the settings, and tries the key.", type: str, required: true}
+  key_user: {description: "The system user, and group, who own the key.", type: str, required: true}
   program: {description: The milkbot command of the release that runs., type: path, required: true}
   directory: {description: A private place in memory., type: path, default: /run/milkbot-exchange-key}
 """
@@ -39,6 +40,7 @@ old: {description: "What the exchange says of the old key, in words.", returned:
 """
 
 _ID, _PATH = "KALSHI_API_KEY_ID", "KALSHI_PRIVATE_KEY_PATH"
+_KEY_MODE = 0o440
 _PATIENCE = 180
 
 
@@ -72,12 +74,13 @@ class Files:
     env: Path
     key: Path
     user: str
+    key_user: str
     program: str
     directory: Path
 
-    def write(self, path: Path, text: str, mode: int) -> None:
-        """By a rename, on the disk, for the user alone."""
-        owner = pwd.getpwnam(self.user)
+    def write(self, path: Path, text: str, mode: int, owner_name: str) -> None:
+        """By a rename, on the disk, for that user."""
+        owner = pwd.getpwnam(owner_name)
         temporary = path.with_name(f"{path.name}.writing")
         temporary.unlink(missing_ok=True)
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -97,8 +100,8 @@ class Files:
         os.chown(self.directory, owner.pw_uid, owner.pw_gid)
         env, key = self.directory / "env", self.directory / "key.pem"
         try:
-            self.write(key, pair.key, 0o400)
-            self.write(env, with_line(pair.settings, _PATH, f"{_PATH}={key}"), 0o400)
+            self.write(key, pair.key, 0o400, self.user)
+            self.write(env, with_line(pair.settings, _PATH, f"{_PATH}={key}"), 0o400, self.user)
             done = subprocess.run(  # noqa: S603 - our own words
                 ["runuser", "-u", self.user, "--", "env", f"MILKBOT_ENV_FILE={env}", self.program, "doctor", "--json"],  # noqa: S607
                 check=False,
@@ -116,10 +119,10 @@ class Files:
     def go_live(self, new: Pair) -> None:
         """Step by step; after each the settings name a key and its own id."""
         next_key = self.key.with_name(f"{self.key.name}.next")
-        self.write(next_key, new.key, 0o400)
-        self.write(self.env, with_line(new.settings, _PATH, f"{_PATH}={next_key}"), 0o600)
-        self.write(self.key, new.key, 0o400)
-        self.write(self.env, new.settings, 0o600)
+        self.write(next_key, new.key, _KEY_MODE, self.key_user)
+        self.write(self.env, with_line(new.settings, _PATH, f"{_PATH}={next_key}"), 0o600, self.user)
+        self.write(self.key, new.key, _KEY_MODE, self.key_user)
+        self.write(self.env, new.settings, 0o600, self.user)
         next_key.unlink()
 
 
@@ -141,8 +144,8 @@ def same_key(one: Pair, other: Pair) -> bool:
 def rotate(files: Files, rendered: str, private_key: str, *, check: bool) -> dict[str, Any]:
     if not private_key.strip():
         return {"changed": False}
-    if not files.env.is_file():
-        raise RotationError(f"{files.env} is missing; provision the machine by site.yml first")
+    if not files.env.is_file() or files.user not in {account.pw_name for account in pwd.getpwall()}:
+        raise RotationError(f"{files.env} or the user {files.user} is missing; provision the machine by site.yml first")
     settings, key = files.env.read_text(encoding="utf-8"), ""
     live = Path(line_of(settings, _PATH).partition("=")[2] or files.key)
     with suppress(FileNotFoundError):
@@ -175,6 +178,7 @@ def main() -> None:
             "key_file": {"type": "path", "required": True},
             "private_key": {"type": "str", "required": True, "no_log": True},
             "user": {"type": "str", "required": True},
+            "key_user": {"type": "str", "required": True},
             "program": {"type": "path", "required": True},
             "directory": {"type": "path", "default": "/run/milkbot-exchange-key"},
         },
@@ -182,7 +186,12 @@ def main() -> None:
     )
     asked: dict[str, Any] = module.params
     files = Files(
-        Path(asked["env_file"]), Path(asked["key_file"]), asked["user"], asked["program"], Path(asked["directory"])
+        Path(asked["env_file"]),
+        Path(asked["key_file"]),
+        asked["user"],
+        asked["key_user"],
+        asked["program"],
+        Path(asked["directory"]),
     )
     try:
         done = rotate(files, asked["rendered"], asked["private_key"], check=module.check_mode)

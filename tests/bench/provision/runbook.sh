@@ -18,10 +18,11 @@ python3.11 --version
 
 step '2.2 user'
 useradd --system --create-home --home-dir /opt/milkbot --shell /usr/sbin/nologin milkbot
-for user in milkbot-analytics milkbot-dashboard; do useradd --system --shell /usr/sbin/nologin "$user"; done
+for user in milkbot-owner milkbot-rollups milkbot-analytics milkbot-dashboard; do useradd --system --shell /usr/sbin/nologin "$user"; done
 mkdir -p /opt/milkbot/{data,logs} /var/log/milkbot /var/backups/milkbot/{daily,weekly,monthly} /etc/milkbot
 touch /var/log/milkbot/{trader,rollups,analytics,dashboard}.log
 chown -R milkbot:milkbot /opt/milkbot /var/log/milkbot /var/backups/milkbot
+chown milkbot-rollups /var/log/milkbot/rollups.log
 chown milkbot-analytics /var/log/milkbot/analytics.log
 chown milkbot-dashboard /var/log/milkbot/dashboard.log
 
@@ -71,11 +72,11 @@ step '3.3 environment'
 cp "$here/files/env" /opt/milkbot/.env
 cp "$here"/files/*.env /etc/milkbot/
 chmod 600 /opt/milkbot/.env
-chown milkbot:milkbot /opt/milkbot/.env
+chown milkbot-owner: /opt/milkbot/.env
 
 step '4 database'
-runuser -u milkbot -- venv/bin/milkbot db upgrade
-runuser -u milkbot -- psql -U milkbot -d milkbot -c '\dn' -c '\dt ops.*' -c '\dv analytics.*'
+runuser -u milkbot-owner -- venv/bin/milkbot db upgrade
+runuser -u milkbot-owner -- psql -U milkbot -d milkbot -c '\dn' -c '\dt ops.*' -c '\dv analytics.*'
 
 step '5.1 systemd'
 cp "$here"/files/*.{service,socket,timer} /etc/systemd/system/

@@ -8,7 +8,7 @@ from milkbot_hostcheck.collection import Collection
 from milkbot_hostcheck.diagnosis import Diagnosis, judge
 
 _ROLES = {"milkbot", "milkbot_trader", "milkbot_rollups", "milkbot_api"}
-_LOGINS = ["logins/password", "logins/milkbot_trader", "logins/milkbot_rollups", "logins/milkbot_api"]
+_LOGINS = ["logins/password", *(f"logins/{role}" for role in sorted(_ROLES))]
 _APPLY = "ansible-playbook -i INVENTORY site.yml --tags postgres"
 _DOWN = ("postgresql-stopped", "postgresql-no-space")
 

@@ -61,16 +61,16 @@ def env_unreadable(collection: Collection) -> Diagnosis | None:
     if not row or row.get("missing") or "mode" not in row:
         return None
     mode = int(str(row["mode"]), 8)
-    others, owner = mode & 0o077, row["owner"] != "milkbot"
+    others, owner = mode & 0o077, row["owner"] != paths.ENV_USER
     unreadable = owner or not mode & 0o400
     if not (others or unreadable):
         return None
     return Diagnosis(
         "env-unreadable" if unreadable else "env-open",
         f"{paths.ENV_FILE} {'cannot be read by its user' if unreadable else 'can be read by others'}",
-        (f"mode {row['mode']}, owner {row['owner']}; it should be 0600, milkbot",),
+        (f"mode {row['mode']}, owner {row['owner']}; it should be 0600, {paths.ENV_USER}",),
         "it was copied or edited by hand",
-        (f"chown milkbot:milkbot {paths.ENV_FILE}; chmod 0600 {paths.ENV_FILE}",),
+        (f"chown {paths.ENV_USER}:{paths.ENV_USER} {paths.ENV_FILE}; chmod 0600 {paths.ENV_FILE}",),
         serious=bool(unreadable),
     )
 
@@ -121,7 +121,7 @@ def exchange_key_file(collection: Collection) -> Diagnosis | None:
         "exchange-key-file",
         "The private key for the exchange cannot be used",
         tuple(wrong[:2]),
-        "the file is missing, may not be read by the user milkbot, or holds no key",
+        "the file is missing, may not be read by the users milkbot and milkbot-owner, or holds no key",
         (f"{_APPLY}   # writes it from environment_kalshi_private_key of the vault",),
     )
 

@@ -43,7 +43,7 @@ def questions() -> list[Question]:
     shown = [path for path in paths.files(paths.SHOWN_FILES) if not _is_key(path)]
     python = str(paths.CURRENT / "venv/bin/python")
     return [
-        Ask("config/check", [python, "-I", "-B", "-c", _CHECK], 20, user="milkbot"),
+        Ask("config/check", [python, "-I", "-B", "-c", _CHECK], 20, user=paths.ENV_USER),
         Look("config/files", _permissions),
         Look("config/limits", _limits),
         *(look_at(f"config{path}", path) for path in shown),

@@ -39,7 +39,12 @@ def _psql(name: str, database: str, query: str, *, plain: bool = False) -> Ask:
 
 def _logins() -> list[Question]:
     """Whether each comes in as its service does: by the socket as who it is, and by the password of .env."""
-    by_socket = [("milkbot", "milkbot_trader"), ("milkbot", "milkbot_rollups"), ("milkbot-analytics", "milkbot_api")]
+    by_socket = [
+        (paths.ENV_USER, "milkbot"),
+        ("milkbot", "milkbot_trader"),
+        ("milkbot-rollups", "milkbot_rollups"),
+        ("milkbot-analytics", "milkbot_api"),
+    ]
     asked: list[Ask | Look] = [
         Ask(f"logins/{role}", _as_role(role, _SOCKETS), 8, user=user, environment=_LOGIN) for user, role in by_socket
     ]

@@ -22,7 +22,7 @@ def questions() -> list[Question]:
     python = str(paths.CURRENT / "venv/bin/python")
     program = str(paths.CURRENT / "venv/bin/milkbot")
     return [
-        Ask("release/doctor", [program, "doctor", "--json"], 45, user="milkbot"),
+        Ask("release/doctor", [program, "doctor", "--json"], 45, user=paths.ENV_USER),
         Ask("release/imports", [python, "-I", "-B", "-c", _IMPORT, *_MODULES], 30, user="milkbot"),
         Look("release/links", _links),
         Look("release/list", _releases),
