@@ -59,7 +59,7 @@ refuse_without_room() {
 # (MemoryDenyWriteExecute). It does not inherit the lock: the next drill ends it.
 start_server() {
     install --directory --owner=postgres --group=postgres --mode=0700 "$drill"
-    as_postgres "$programs/initdb" --pgdata="$drill/data" --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >/dev/null ||
+    as_postgres "$programs/initdb" --pgdata="$drill/data" --auth=trust --encoding=UTF8 --locale=C.UTF-8 --data-checksums --no-sync >/dev/null ||
         fail 'the server of the drill could not be made; the line above says why'
     as_postgres tee -a "$drill/data/postgresql.conf" >/dev/null <<EOF_CONF
 listen_addresses = ''

@@ -75,6 +75,17 @@ def _on_an_old_host(case: Case) -> Case:
     return replace(case, wreck=wreck, remedy=f"touch {_INSTALLED}; {case.remedy}")
 
 
+# A page that no buffer holds: read for the first time from a copy of its file. The numbers of a database go with it.
+_DAMAGE = (
+    'cd /; psql() { runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 -d $1 -c "$2"; }; '
+    "psql postgres 'CREATE DATABASE test_damaged'; "
+    "psql test_damaged 'CREATE TABLE pages AS SELECT generate_series(1, 1000) AS x'; psql postgres CHECKPOINT; "
+    "file=$(psql test_damaged \"SELECT current_setting('data_directory') || '/' || pg_relation_filepath('pages')\"); "
+    "printf damaged | dd of=$file bs=1 seek=5000 conv=notrunc status=none; "
+    "psql postgres 'CREATE DATABASE test_copy TEMPLATE test_damaged STRATEGY file_copy'; "
+    "psql test_copy 'SELECT count(*) FROM pages' || true"
+)
+_DAMAGE_GONE = "cd /; for name in test_copy test_damaged; do runuser -u postgres -- dropdb $name; done"
 _BAD_RUN = '{"at":"2026-01-02T02:00:41Z","result":"failed","reason":"the disk is full","last_good_at":""}'
 _GOOD_RUN = '{{"at":"{0}","result":"good","last_good_at":"{0}","last_good_file":"{1}"}}'
 _OLD_RECORD = (
@@ -309,6 +320,7 @@ CASES = [
         + f"; sleep 1; {_TICK}",
         said="read-only",
     ),
+    Case("data checksums", _DAMAGE, _DAMAGE_GONE, said="not what was written"),
     Case(
         "connections",
         # Of the 97 that are not kept for the superuser as many as fail it, and some room for the services.

@@ -28,12 +28,13 @@ def rows(host: Host) -> Iterator[Row]:
     yield _reachable(host, answer, facts)
     if not facts:
         why = "the database does not answer"
-        for name in ("database writable", "connections", "schema", *trading.NAMES):
+        for name in ("database writable", "data checksums", "connections", "schema", *trading.NAMES):
             yield unknown(name, why, _REMEDY)
         if host.settings.pgbackrest:
             yield unknown("WAL archive", why, _REMEDY)
         return
     yield _writable(answer, facts)
+    yield _checksums(facts)
     yield _connections(host, facts)
     yield _schema(facts)
     if host.settings.pgbackrest:
@@ -76,6 +77,19 @@ def _writable(answer: Answer, facts: Facts) -> Row:
     if server.get("read_only") == "on":
         remedy = "ALTER SYSTEM RESET default_transaction_read_only, or ALTER DATABASE milkbot RESET ...; then reload"
     return fail(name, answer.why(), remedy, limit)
+
+
+def _checksums(facts: Facts) -> Row:
+    """Without them a page that the disk damaged looks like any other one, and gets into the backups."""
+    name, limit, server = "data checksums", "no page is damaged", facts.get("server")
+    if server is None:
+        return unknown(name, "the server did not say", _REMEDY)
+    if server["checksums"] != "on":
+        return ok(name, "off: damage by the disk is not noticed; to switch them on: postgres_checksums", limit)
+    if not server["damaged"]:
+        return ok(name, "on; no damaged page was read", limit)
+    remedy = "grep 'page verification failed' /var/log/postgresql/*.log; the disk fails: restore.yml, on another one"
+    return fail(name, f"{server['damaged']} reads found a page that is not what was written", remedy, limit)
 
 
 def _connections(host: Host, facts: Facts) -> Row:

@@ -17,7 +17,8 @@ SELECT json_build_object(
     'most', current_setting('max_connections')::int
         - current_setting('superuser_reserved_connections')::int,
     'used', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-    'archive_mode', current_setting('archive_mode'));
+    'archive_mode', current_setting('archive_mode'), 'checksums', current_setting('data_checksums'),
+    'damaged', (SELECT coalesce(sum(checksum_failures), 0) FROM pg_stat_database));
 
 -- Segments that wait to be archived, and for how long the oldest does.
 SELECT json_build_object(
