@@ -1,4 +1,4 @@
-"""What a service that was taken over would try, and what came of it: runs in a unit's sandbox, by the release's Python.
+"""What a compromised service would try, and what came of it: runs in a unit's sandbox, by the release's Python.
 
 Prints a JSON object for each attempt: its name, whether it was denied, and what was said. What succeeds is taken back.
 """

@@ -1,4 +1,4 @@
-"""What a service that was taken over can do: the list of attempts, from inside each unit's own sandbox."""
+"""What a compromised service can do: the list of attempts, from inside each unit's own sandbox."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _tried(host: Host, name: str) -> list[Attempt]:
 
 
 @pytest.mark.parametrize("name", sorted(MAY))
-def test_a_service_that_was_taken_over_can_do_its_own_work_and_nothing_else(host: Host, name: str) -> None:
+def test_a_compromised_service_can_do_its_own_work_and_nothing_else(host: Host, name: str) -> None:
     if host.run(f"systemctl cat {shlex.quote(name)}.service").rc != 0:
         pytest.skip(f"{name} is off on this machine")
     came = _tried(host, name)
@@ -107,7 +107,7 @@ def test_a_service_that_was_taken_over_can_do_its_own_work_and_nothing_else(host
     }
 
 
-def test_every_unit_of_ours_that_is_not_roots_is_tried(host: Host) -> None:
+def test_every_unit_of_the_platform_that_is_not_roots_is_tried(host: Host) -> None:
     listed = host.check_output("systemctl list-unit-files --plain --no-legend 'milkbot-*.service'").splitlines()
     names = {line.split()[0].removesuffix(".service") for line in listed}
     users = {name: host.check_output(f"systemctl cat {shlex.quote(name)}.service") for name in names}
