@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 
 class ExitCode(IntEnum):
@@ -19,10 +20,25 @@ class ExitCode(IntEnum):
     CONFIG = 78
 
 
+_LONGEST_LINE: Final = 1_500
+"""Of an error, in characters: it goes into logs and alerts, whatever a server sent."""
+
+
 class MilkbotError(Exception):
-    """Base of all errors that are reported in one sentence instead of a traceback."""
+    """Base of all errors that are reported in one sentence instead of a traceback.
+
+    What a server sent may be quoted in it. So nothing in it can steer a terminal, or fail to be written.
+    """
 
     exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__("\n".join(map(_printable, message.split("\n"))))
+
+
+def _printable(line: str) -> str:
+    shown = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in shown)
 
 
 class ConfigError(MilkbotError):

@@ -34,6 +34,12 @@ UNACKNOWLEDGED_SECONDS: Final = 10.0
 """How long the kernel repeats what the other side has not acknowledged, also after the socket was closed. Then it drops
 the connection and all that waits in it."""
 
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Of a reply's body, unpacked. The largest that is expected, all open events of 48 series, has some two."""
+
+REPLY_SECONDS: Final = 60.0
+"""How long a reply may take from its first byte to its last: the timeout of a read begins anew with every byte."""
+
 _CONNECT_SECONDS: Final = 5.0
 _SOCKET_OPTIONS: Final = [(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNACKNOWLEDGED_SECONDS * 1000))]
 _BEFORE_BYTES: Final = ("send_request_headers.started", "send_request_body.started")
@@ -73,7 +79,10 @@ class Reply:
 
     def json(self) -> object:
         """The body, decimal numbers exact. Raises ValueError if it is no JSON."""
-        return json.loads(self.content, parse_float=Decimal)
+        try:
+            return json.loads(self.content, parse_float=Decimal)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
 
     def excerpt(self) -> str:
         """The body's beginning on one line, for messages."""
@@ -155,8 +164,9 @@ class HttpSession:
         started, status = time.monotonic(), None
         try:
             failpoints.reach("request.sending")
-            response = self._client.send(request)
+            response = self._client.send(request, stream=True)
             status = response.status_code
+            content = _read(response)
             failpoints.reach("request.answered")
         except httpx2.RequestError as error:
             sent = not isinstance(error, _NEVER_SENT)
@@ -164,11 +174,26 @@ class HttpSession:
             raise TransportError(f"{method} {request.url.host}{path}: {reason}", possibly_sent=sent) from error
         finally:
             self.traffic.add(status, time.monotonic() - started)
-        return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+        return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
 
     def close(self) -> None:
         """Drop all connections."""
         self._client.close()
+
+
+def _read(response: httpx2.Response) -> bytes:
+    """The whole body. Raises httpx2.RequestError, also for one that has no end, or does not come to it."""
+    content, until = bytearray(), time.monotonic() + REPLY_SECONDS
+    try:
+        for part in response.iter_bytes():
+            content += part
+            if len(content) > MOST_BYTES:
+                raise httpx2.ReadError(f"the reply has more than {MOST_BYTES} bytes")
+            if time.monotonic() > until:
+                raise httpx2.ReadTimeout(f"the reply did not end within {REPLY_SECONDS:g} seconds")
+    finally:
+        response.close()
+    return bytes(content)
 
 
 @cache

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
+import httpx2
 import pytest
 from tests.fakes import FakeClock
 from tests.patience import PATIENCE
 
 from milkbot.domain.clock import Deadline
-from milkbot.http import Backoff, HttpSession, Reply, TooLateError, TransportError, send_read
+from milkbot.http import MOST_BYTES, Backoff, HttpSession, Reply, TooLateError, TransportError, send_read
 
 
 @contextmanager
@@ -183,3 +186,58 @@ def test_the_last_reply_of_a_failing_read_is_kept() -> None:
     backoff = Backoff(attempts=3, base_seconds=1, longest_seconds=9, jitter=lambda: 0.5)
     assert send_read(lambda: replies.pop(0), clock, backoff).content == b"3"
     assert clock.slept == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("nested", [b"[", b'{"a":'])
+def test_a_body_that_is_nested_without_end_is_no_json(nested: bytes) -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Reply(200, {}, nested * 100_000).json()
+
+
+class Endless(httpx2.SyncByteStream):
+    """A body that goes on for as long as it is read; `taken` is how many bytes were."""
+
+    def __init__(self, part: bytes, first: bytes = b"") -> None:
+        self.first, self.part, self.taken, self.is_closed = first, part, 0, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.first
+        while True:
+            self.taken += len(self.part)
+            yield self.part
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def _sent(body: Endless, **headers: str) -> TransportError:
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=body, headers=headers))
+    session = HttpSession("http://exchange.test", {}, transport)
+    with pytest.raises(TransportError) as error:
+        session.send("POST", "/orders", body=b"{}")
+    session.close()
+    assert body.is_closed
+    return error.value
+
+
+def _packed() -> Endless:
+    """By gzip: a megabyte of zeros is a kilobyte."""
+    packer = zlib.compressobj(wbits=31)
+    first, second = (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return Endless(second, first)
+
+
+@pytest.mark.parametrize(("body", "encoding"), [(Endless(bytes(1 << 20)), "identity"), (_packed(), "gzip")])
+def test_a_reply_without_end_is_given_up_before_it_fills_the_memory(body: Endless, encoding: str) -> None:
+    found = _sent(body, **{"Content-Encoding": encoding})
+    assert found.possibly_sent
+    assert f"more than {MOST_BYTES} bytes" in str(found)
+    assert body.taken <= MOST_BYTES + len(body.part)
+
+
+def test_a_reply_that_comes_without_end_but_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = itertools.count(0.0, 9.0)
+    monkeypatch.setattr("milkbot.http.time.monotonic", lambda: next(now))
+    found = _sent(Endless(b"x"))
+    assert found.possibly_sent
+    assert "did not end within 60 seconds" in str(found)

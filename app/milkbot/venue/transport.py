@@ -121,6 +121,8 @@ class VenueSession:
             cursor = page.get("cursor") or ""
             if not cursor:
                 return
+            if not isinstance(cursor, str):
+                raise UnusableReplyError(f"GET {path}: the cursor is no text: {cursor!r}")
             if cursor in seen:
                 raise VenueReadError(f"GET {path}: the cursor {cursor!r} came twice")
             seen.add(cursor)
