@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from milkbot_backup.dump import Contents
-from milkbot_backup.manifest import DATABASE, Manifest
+from milkbot_backup.manifest import AT, DATABASE, Manifest
 from milkbot_backup.server import NoAnswerError, count_tables
 
 _NAME = re.compile(r"milkbot_(\d{8}_\d{6})\.sql\.gz")
@@ -20,7 +20,7 @@ _NEWEST_TICK = """SELECT to_char(max(started_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD
 def taken_at(path: Path, manifest: Manifest | None = None) -> float:
     """When it was made: its manifest or its name says so, of another file the time when it was written."""
     if manifest is not None:
-        return float(calendar.timegm(time.strptime(manifest.at, "%Y-%m-%dT%H:%M:%SZ")))
+        return float(calendar.timegm(time.strptime(manifest.at, AT)))
     if named := _NAME.fullmatch(path.name):
         return float(calendar.timegm(time.strptime(named[1], "%Y%m%d_%H%M%S")))
     return path.stat().st_mtime
@@ -45,7 +45,7 @@ def loss(path: Path, found: Contents, live: dict[str, int] | None, last_tick: st
     more = [row["live"] - row["backup"] for row in tables if row["live"] is not None]
     return {
         "file": str(path),
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)),
+        "at": time.strftime(AT, time.gmtime(at)),
         "minutes": max(0, round((time.time() - at) / 60)),
         "schema": found.revision,
         "newest": last_tick,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from milkbot_backup.dump import BrokenError, Contents, read_file
 
 BACKUPS = Path("/var/backups/milkbot")
 DATABASE = "milkbot"
 SUFFIX = ".sql.gz"
+AT = "%Y-%m-%dT%H:%M:%SZ"
+"""How a moment is written, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,32 @@ def manifest_of(backup: Path) -> Manifest | None:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BrokenError(f"{path} cannot be read as a manifest ({error}); take another backup") from error
-    fields = Manifest.__dataclass_fields__
-    if not isinstance(found, dict) or not fields.keys() <= found.keys() or not isinstance(found["tables"], dict):
+    fields = get_type_hints(Manifest)
+    if not isinstance(found, dict) or not fields.keys() <= found.keys():
         raise BrokenError(f"{path} is no manifest of a backup; take another backup")
+    for name, kind in fields.items():
+        if not _is(kind, found[name]):
+            raise BrokenError(
+                f"{path} has {name} = {str(found[name])[:80]!r}, which no backup has; take another backup"
+            )
+    try:
+        time.strptime(found["at"], AT)
+    except ValueError as error:
+        raise BrokenError(f"{path} has no time of the backup: {error}; take another backup") from error
     return Manifest(**{name: found[name] for name in fields})
+
+
+def _is(kind: Any, value: object) -> bool:
+    """Whether JSON's value is of a field's type."""
+    if isinstance(value, bool):
+        return False
+    if kind is float:
+        return isinstance(value, int | float)
+    if kind in (str, int):
+        return isinstance(value, kind)
+    return isinstance(value, dict) and all(_is(int, rows) for rows in value.values())
 
 
 def check_backup(path: Path, *, foreign: bool = False) -> tuple[Contents, Manifest | None]:

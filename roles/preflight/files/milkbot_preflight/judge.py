@@ -141,7 +141,11 @@ def _wrong(option: Option, value: Any) -> str | None:
     spec = {key: part for key, part in checked.items() if part}
     if isinstance(value, bool) and option.type in ("int", "float", "str"):
         return ""
-    result = ArgumentSpecValidator({option.name: spec}).validate({option.name: value})
+    try:
+        result = ArgumentSpecValidator({option.name: spec}).validate({option.name: value})
+    except OverflowError:
+        # A whole number that is endless, or beyond what Ansible's own check can hold.
+        return ""
     if result.error_messages or (value is None and option.type != "raw"):
         return _nearest(option, value)
     read = result.validated_parameters[option.name]
