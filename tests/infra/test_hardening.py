@@ -11,7 +11,7 @@ def test_sshd_takes_keys_alone_and_forwards_for_the_operators_alone(host: Host) 
     assert {"passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin no"} <= said
     assert {"allowtcpforwarding no", "allowagentforwarding no", "allowstreamlocalforwarding no"} <= said
     operator = host.check_output("sshd -T -C user=admin,host=h,addr=192.0.2.1").splitlines()
-    assert "allowstreamlocalforwarding local" in operator
+    assert {"allowstreamlocalforwarding local", "permitopen [/run/milkbot-operator/web.sock]:*"} <= set(operator)
 
 
 def test_the_timer_that_takes_sshds_configuration_back_is_stopped(host: Host) -> None:

@@ -30,7 +30,13 @@ FOUND: dict[str, Any] = {
 
 
 def _plan(found: dict[str, Any] | None = None, **wanted: Any) -> dict[str, Any]:
-    usual = {"mark": "Written by a test.", "logins": ["admin"], "operators": ["admin"], "settings": {}}
+    usual = {
+        "mark": "Written by a test.",
+        "logins": ["admin"],
+        "operators": ["admin"],
+        "socket": "/run/web.sock",
+        "settings": {},
+    }
     plan: dict[str, Any] = PLAN.plan(FOUND | (found or {}), usual | wanted)
     return plan
 
@@ -71,10 +77,11 @@ def test_a_setting_that_this_openssh_does_not_know_is_left_out() -> None:
     assert not [line for line in _lines() if line.startswith("PerSourcePenalties")]
 
 
-def test_operators_alone_may_forward_and_only_to_sockets_of_the_host() -> None:
+def test_operators_alone_may_forward_and_only_to_the_socket_of_their_page() -> None:
     lines = _lines(logins=["admin", "bob"], operators=["admin"])
     at = lines.index("Match User admin")
-    assert lines[at:] == ["Match User admin", "    AllowStreamLocalForwarding local"]
+    allowed = ["AllowTcpForwarding local", "AllowStreamLocalForwarding local", "PermitOpen [/run/web.sock]:*"]
+    assert lines[at:] == ["Match User admin", *(f"    {line}" for line in allowed)]
     assert {"AllowTcpForwarding no", "AllowStreamLocalForwarding no", "AllowUsers admin bob"} <= set(lines[:at])
     assert not [line for line in _lines(operators=[]) if line.startswith("Match")]
 

@@ -42,6 +42,9 @@ _ALGORITHMS = {
 }
 # Where it is known: OpenSSH 8.5, and 9.8. A penalty must not outlast what the dead man's switch promises.
 _WHERE_KNOWN = {"PerSourceMaxStartups": "5", "PerSourcePenalties": "max:60s"}
+# The operators' way to the socket of their page, `ssh -L PORT:SOCKET`. sshd asks for both; what PermitOpen names is
+# then all that may be reached, and as the name of a host it is none.
+_TO_SOCKET = ("    AllowTcpForwarding local", "    AllowStreamLocalForwarding local")
 
 
 def _settings(found: Mapping[str, Any], *, as_root: bool) -> dict[str, str]:
@@ -96,8 +99,8 @@ def text(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     lines += [f"HostKey {path}" for path in _host_keys(found) if "hostkey" not in taken]
     lines += [f"AllowUsers {' '.join(wanted['logins'])}"]
     if wanted["operators"]:
-        # Their way to the socket of the operator's page: `ssh -L PORT:SOCKET`.
-        lines += [f"Match User {','.join(wanted['operators'])}", "    AllowStreamLocalForwarding local"]
+        lines += [f"Match User {','.join(wanted['operators'])}", *_TO_SOCKET]
+        lines += [f"    PermitOpen [{wanted['socket']}]:*"]
     return "\n".join(lines) + "\n"
 
 
@@ -134,7 +137,7 @@ def _files(found: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def plan(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """`content` of the drop-in, and `problems`. `wanted` has `mark`, `logins`, `operators` and `settings`.
+    """`content` of the drop-in, and `problems`. `wanted` has `mark`, `logins`, `operators`, `socket`, `settings`.
 
     A run that does not come by ssh cannot prove that ssh lets it in: it gets no content, and no problem.
     """
