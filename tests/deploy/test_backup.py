@@ -17,11 +17,15 @@ STATE = "/var/lib/milkbot-backup"
 # The machine's own sshd lets in who is listed, by algorithms that rclone does not know: a store is a server of its own.
 STORE_HERE = f"""
 {STORE}
-printf 'Port 2222\nListenAddress 127.0.0.1\nPidFile none\nSubsystem sftp internal-sftp\n' >/root/store-sshd.conf
+{{ echo Port 2222; echo ListenAddress 127.0.0.1; echo PidFile none; echo UsePAM yes
+  echo Subsystem sftp internal-sftp; }} >/root/store-sshd.conf
 systemd-run --quiet --unit=milkbot-test-store /usr/sbin/sshd -D -f /root/store-sshd.conf
+until (exec 3<>/dev/tcp/127.0.0.1/2222) 2>/dev/null; do :; done
 """
 NO_STORE = """
 systemctl stop milkbot-test-store.service
+loginctl terminate-user store
+while pgrep -u store >/dev/null; do :; done
 userdel --remove store
 rm -f /root/store-key* /root/store-sshd.conf /root/identity.txt /etc/ssh/sshd_config.d/store.conf
 systemctl reload ssh
