@@ -27,7 +27,7 @@ from milkbot.analytics.service.market_queries import read_markets, read_today
 from milkbot.analytics.service.market_schemas import Markets, Today
 from milkbot.analytics.service.metrics import add_metrics
 from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
-from milkbot.analytics.service.queries import read_hero, read_platform, read_trades
+from milkbot.analytics.service.queries import MOST_ROWS, read_hero, read_platform, read_trades
 from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Status, Trades
 from milkbot.analytics.service.skill_queries import read_reliability, read_skill
 from milkbot.analytics.service.skill_schemas import Reliability, Skill
@@ -64,7 +64,7 @@ def _cursor(parse: Callable[[str], object]) -> AfterValidator:
 
 
 _PAGE = "where the next page begins: `next_cursor` of the page before"
-Limit = Annotated[int, Query(ge=1, le=500, description="rows of a page, at most")]
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="rows of a page, at most")]
 City = Annotated[
     str,
     BeforeValidator(lambda code: str(code).upper()),
@@ -76,7 +76,7 @@ TradesCursorText = Annotated[str | None, Query(description=_PAGE, pattern=TRADES
 MarketsCursorText = Annotated[
     str | None, Query(description=_PAGE, pattern=MARKETS_PATTERN, max_length=60), _cursor(MarketsCursor.parse)
 ]
-NewestTrades = Annotated[int, Query(ge=1, le=500, description="of how many of the newest trades")]
+NewestTrades = Annotated[int, Query(ge=1, le=MOST_ROWS, description="of how many of the newest trades")]
 Days = Annotated[int, Query(ge=1, le=3650, description="UTC days, today included")]
 SummedDays = Annotated[int, Query(ge=1, le=3650, description="climate days")]
 ScoredDays = Annotated[int, Query(ge=1, le=400, description="climate days")]

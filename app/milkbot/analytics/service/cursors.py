@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Self
 
+MOST_SHOWN = 9_999
+"""What the pattern of a cursor allows."""
 _MINUTE = "%Y%m%dT%H%M"
 TRADES_PATTERN = r"^[0-9]{8}T[0-9]{4}-[0-9]{1,4}$"
 MARKETS_PATTERN = r"^[0-9]{8}-[A-Z0-9]+-[A-Z0-9]+-[A-Z0-9.-]+$"

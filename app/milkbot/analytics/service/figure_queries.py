@@ -24,6 +24,7 @@ from milkbot.analytics.service.market_queries import read_today
 from milkbot.analytics.service.queries import (
     FIRST_DAY,
     FIRST_MONTH,
+    MOST_ROWS,
     as_of_and_mode,
     read_hero,
     read_platform,
@@ -75,17 +76,17 @@ _STRATEGIES = text(
     """  # noqa: S608 - the only thing put in is a constant of ours
 )
 _EXECUTION = text(
-    """
+    f"""
     SELECT count(*) AS trades, min(trade_time) AS since, COALESCE(sum(quantity), 0) AS contracts,
         count(*) FILTER (WHERE NOT reduces) AS buys, count(*) FILTER (WHERE reduces) AS sales,
         COALESCE(sum(fees), 0) AS fees, sum(fees) / sum(quantity) AS fee_per_contract,
         sum(markout_5m * quantity) / sum(quantity) FILTER (WHERE markout_5m IS NOT NULL) AS markout_5m,
         sum(markout_30m * quantity) / sum(quantity) FILTER (WHERE markout_30m IS NOT NULL) AS markout_30m,
         count(markout_5m) AS markouts_known
-    FROM (
+    FROM (SELECT * FROM (
         SELECT trade_time, quantity, fees, reduces, markout_5m, markout_30m FROM analytics.v_public_trades
-        WHERE trading_mode = :mode LIMIT :newest) AS newest
-    """
+        WHERE trading_mode = :mode LIMIT {MOST_ROWS}) AS public LIMIT :newest) AS newest
+    """  # noqa: S608 - the only thing put in is a constant of ours
 )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from milkbot.analytics.service.cursors import MarketsCursor
 from milkbot.analytics.service.listed import Listed, Row, decimal, named
 from milkbot.analytics.service.market_schemas import EventForecast, Market, Markets, Today
-from milkbot.analytics.service.queries import DELAY_MINUTES, as_of_and_mode, measured
+from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode, measured
 from milkbot.analytics.service.schemas import decimal_text
 from milkbot.db.session import Bind, transaction
 from milkbot.domain.chances import mid
@@ -37,7 +37,9 @@ SELECT ticker, NULL AS measure, strike_type, floor_strike, cap_strike, event_tic
     first_leg, trades, {decimal("bought", "bought")}, {decimal("sold", "sold")}, {_HELD}, {decimal("cost", "cost")},
     {decimal("fees", "fees")}, first_trade_time, last_trade_time, is_open, result, {decimal(_SAID, "official_value")},
     settled_at, {decimal("realized_pnl", "realized_pnl")}, {decimal("unrealized_pnl", "unrealized_pnl")}, marked_at
-FROM (SELECT * FROM analytics.v_public_markets WHERE trading_mode = :mode{{city}}{{after}} LIMIT :limit) AS market
+FROM (
+    SELECT * FROM analytics.v_public_markets WHERE trading_mode = :mode{{city}}{{after}} LIMIT {MOST_ROWS + 1}
+) AS market LIMIT :limit
 """  # noqa: S608 - the only things put in are constants of ours
 _MARKET = tuple(Market.model_fields)
 _OF_CITY = " AND city_code = :city"
@@ -45,7 +47,7 @@ _AFTER = " AND climate_day <= :day AND (climate_day < :day OR ticker > :ticker)"
 
 # The newest forecast of each event, in all its brackets. Each limit keeps a part apart: it is planned for one event.
 _FORECASTS = text(
-    """
+    f"""
     SELECT shown.* FROM unnest(CAST(:events AS text[])) AS wanted (event)
     CROSS JOIN LATERAL (
         SELECT as_of FROM analytics.v_public_forecasts
@@ -53,8 +55,8 @@ _FORECASTS = text(
     CROSS JOIN LATERAL (
         SELECT * FROM analytics.v_public_forecasts AS made
         WHERE made.trading_mode = :mode AND made.event_ticker = wanted.event AND made.as_of = newest.as_of
-        LIMIT :most) AS shown
-    """
+        LIMIT {_MOST_BRACKETS}) AS shown
+    """  # noqa: S608 - the only thing put in is a constant of ours
 )
 
 
@@ -95,7 +97,7 @@ def read_today(bind: Bind, city: str | None) -> Listed:
 
 def newest_forecasts(bind: Bind, mode: TradingMode | None, events: Sequence[str]) -> Sequence[Row]:
     """The brackets of the newest public forecast of each of these events."""
-    keys = {"mode": mode, "events": list(events), "most": _MOST_BRACKETS}
+    keys = {"mode": mode, "events": list(events)}
     with transaction(bind) as session:
         found = session.execute(_FORECASTS, keys)
         return named(list(found.keys()), found.all())

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics.service.cursors import TradesCursor
+from milkbot.analytics.service.cursors import MOST_SHOWN, TradesCursor
 from milkbot.analytics.service.listed import Listed, Row, decimal, named
 from milkbot.analytics.service.schemas import (
     Hero,
@@ -46,6 +46,8 @@ _HERO = text(
     """
 )
 
+MOST_ROWS = 500
+"""Of a page. Written into the statements: a plan for any limit up to it is made once and kept."""
 # The view shows every trade as what its order buys, as the release before knows it. A sale of a leg buys the other one.
 # The view sorts: to sort here would have it planned for all trades ever.
 _TRADES = """
@@ -59,8 +61,8 @@ FROM (
         CASE WHEN reduces THEN total_cost - quantity ELSE total_cost END AS total_cost, realized_pnl, trade_time,
         strategy_name, markout_5m, markout_30m, strike_type, floor_strike, cap_strike
     FROM analytics.v_public_trades
-    WHERE trading_mode = :mode{city}{until} LIMIT :limit OFFSET :shown
-) AS trade
+    WHERE trading_mode = :mode{city}{until} LIMIT {most}
+) AS trade LIMIT :limit OFFSET :shown
 """
 _MONEY = ", ".join(decimal(name, name) for name in ("quantity", "price", "fees", "total_cost", "realized_pnl"))
 _MARKOUTS = ", ".join(decimal(name, name) for name in ("markout_5m", "markout_30m"))
@@ -139,6 +141,7 @@ def read_trades(bind: Bind, limit: int, city: str | None, after: TradesCursor | 
         until=" AND trade_time <= :until" if after else "",
         decimals=_MONEY,
         markouts=_MARKOUTS,
+        most=MOST_ROWS + 1 + (MOST_SHOWN if after else 0),
     )
     keys: dict[str, object] = {"city": city, "limit": limit + 1, "shown": after.shown if after else 0}
     if after:
