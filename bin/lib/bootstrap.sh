@@ -17,7 +17,7 @@ vps_packages=(
 
 # What the tests need beyond that; libatomic1 for Playwright's node. tests/testrun holds both lists to what is started.
 # shellcheck disable=SC2034 # used by bin/test
-test_packages=(age chromium curl gnupg jq libatomic1 pigz postgresql rclone shellcheck shfmt)
+test_packages=(age chromium curl gnupg jq libatomic1 nmap pigz postgresql rclone shellcheck shfmt testssl.sh)
 
 note() { echo "milkbot: $*" >&2; }
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import pytest
 from tests import auditors
 from tests.deploy.platform import Platform
 
@@ -49,3 +52,37 @@ def test_lynis_finds_a_hardened_host_and_nothing_that_is_not_judged(platform: Pl
     index = re.search(r"^hardening_index=(\d+)$", report, re.MULTILINE)
     assert index
     assert (allowed.unjudged(found), int(index[1]) >= allowed.limits["minimum"]) == ([], True), f"index {index[1]}"
+
+
+def test_nmap_finds_three_open_ports_of_all(platform: Platform) -> None:
+    # The firewall drops what it does not let in: it is asked fast, and twice.
+    options = ("-Pn", "-n", "-p-", "--open", "--min-rate=4000", "--max-retries=2", "-oX", "-")
+    done = subprocess.run(["nmap", *options, platform.address], check=True, capture_output=True, text=True)
+    ports = [port.get("portid") for port in ET.fromstring(done.stdout).iter("port")]
+    assert ports == ["22", "80", "443"]
+
+
+def test_gixy_finds_nothing_in_what_nginx_runs_that_is_not_judged(platform: Platform, tmp_path: Path) -> None:
+    dump = tmp_path / "nginx.conf"
+    dump.write_text(platform.ssh("nginx -T 2>/dev/null"), "utf-8")
+    done = subprocess.run(["gixy", "--format=json", dump], check=False, capture_output=True, text=True)
+    # A part of Debian's own file has the dump's name.
+    found = [
+        f"{one['plugin']} {'milkbot' if 'milkbot' in Path(one['file']).name else 'debian'}: {one['summary']}"
+        for one in json.loads(done.stdout)
+    ]
+    assert auditors.thresholds("gixy").unjudged(found) == []
+
+
+@pytest.mark.matrix
+def test_testssl_finds_nothing_above_low_that_is_not_judged(platform: Platform, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    place = (f"--ip={platform.address}", f"--add-ca={platform.authority}", "--jsonfile", report)
+    options = ("--quiet", "--warnings=off", "--color=0", "--fast")
+    domain = platform.ssh("sed -n 's/^DOMAIN=//p' /etc/milkbot/health.env").strip()
+    subprocess.run(["testssl", *options, *place, f"https://{domain}:443"], check=False, stdout=subprocess.DEVNULL)
+    rows = json.loads(report.read_text("utf-8"))
+    # It came to the end of each of its parts.
+    assert {"TLS1_3", "cert_expirationStatus", "HSTS_time", "heartbleed", "BREACH"} <= {row["id"] for row in rows}
+    bad = [row["id"] for row in rows if row["severity"] in {"MEDIUM", "HIGH", "CRITICAL"}]
+    assert auditors.thresholds("testssl").unjudged(bad) == []
