@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 
-from tests.deploy.platform import Platform
+from tests.deploy.platform import ROOT, Platform
+from tests.patience import PATIENCE
 
 # Each line that it prints is something that runs otherwise than its files say.
 _PROGRAM = r"""
@@ -77,3 +80,12 @@ def complaints(platform: Platform, *rows: str) -> list[str]:
     found = json.loads(platform.ssh("/opt/milkbot/deployment/scripts/healthcheck.sh --json || true"))
     known = {row["name"]: row for row in found["rows"]}
     return [f"{name}: {known[name]['value']}" for name in rows if known[name]["state"] != "ok"]
+
+
+def reachable(platform: Platform) -> None:
+    """Returns once a fresh connection of ssh is let in."""
+    deadline = time.monotonic() + PATIENCE
+    command = [str(ROOT / "bin/vps"), "ssh", platform.machine, "true"]
+    while subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        assert time.monotonic() < deadline, "not reachable again"
+        time.sleep(1)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.deploy.platform import ROOT, Platform, said
-from tests.patience import PATIENCE
+from tests.deploy.platform import Platform, said
+from tests.deploy.running import reachable
 
 _DROP_IN = "/etc/ssh/sshd_config.d/00-milkbot.conf"
 _PROMISED_SECONDS = 120
@@ -37,15 +35,6 @@ def sshd(platform: Platform) -> Iterator[Platform]:
     yield platform
     reachable(platform)
     assert platform.ssh(f"cat {_DROP_IN}") == before
-
-
-def reachable(platform: Platform) -> None:
-    """Returns once a fresh connection is let in."""
-    deadline = time.monotonic() + PATIENCE
-    command = [str(ROOT / "bin/vps"), "ssh", platform.machine, "true"]
-    while subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        assert time.monotonic() < deadline, "not reachable again"
-        time.sleep(1)
 
 
 def seconds_shut(platform: Platform, unit: str) -> float:
