@@ -24,7 +24,8 @@ ROLES = (
 )
 # Who may come in by the socket is what pg_hba.conf and pg_ident.conf say; where there is no socket, nobody.
 _NOT_LET_IN = ("Peer authentication failed", "no pg_hba.conf entry", "Permission denied", "No such file")
-_NO_PASSWORD = (*_NOT_LET_IN, "no password supplied", "password authentication failed")
+# The last one is the fence's: that user may not connect to anything.
+_NO_PASSWORD = (*_NOT_LET_IN, "no password supplied", "password authentication failed", "No route to host")
 _INSUFFICIENT_PRIVILEGE = "42501"
 _DENIED_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EAFNOSUPPORT)
 
