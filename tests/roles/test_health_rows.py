@@ -28,6 +28,7 @@ from milkbot_hostcheck.checks import (
     backups,
     certificate,
     check_everything,
+    database,
     deploys,
     endpoints,
     machine,
@@ -308,6 +309,23 @@ def test_a_timers_service_is_the_one_that_its_file_names(tmp_path: Path, monkeyp
     (tmp_path / "milkbot-wal-full.timer").write_text("[Timer]\nUnit=milkbot-wal@full.service\n", "utf-8")
     monkeypatch.setattr(units_of_host, "UNITS", tmp_path)
     assert units_of_host.oneshots() == ["milkbot-rollups.service", "milkbot-trader.service", "milkbot-wal@full.service"]
+
+
+@pytest.mark.parametrize(
+    ("server", "state", "said"),
+    [
+        (None, State.WARN, "the server did not say"),
+        ({"checksums": "off", "damaged": 0}, State.OK, "to switch them on: postgres_checksums"),
+        ({"checksums": "on", "damaged": 0}, State.OK, "on; no damaged page was read"),
+        ({"checksums": "on", "damaged": 3}, State.FAIL, "3 reads found a page"),
+    ],
+)
+def test_damaged_pages_fail_and_missing_checksums_are_only_stated(
+    server: dict[str, Any] | None, state: State, said: str
+) -> None:
+    row = database.checksums({} if server is None else {"server": server})
+    assert row.state is state
+    assert said in row.value
 
 
 FACTS: dict[str, dict[str, Any]] = {"states": {"rows": []}}

@@ -34,7 +34,7 @@ def rows(host: Host) -> Iterator[Row]:
             yield unknown("WAL archive", why, _REMEDY)
         return
     yield _writable(answer, facts)
-    yield _checksums(facts)
+    yield checksums(facts)
     yield _connections(host, facts)
     yield _schema(facts)
     if host.settings.pgbackrest:
@@ -79,7 +79,7 @@ def _writable(answer: Answer, facts: Facts) -> Row:
     return fail(name, answer.why(), remedy, limit)
 
 
-def _checksums(facts: Facts) -> Row:
+def checksums(facts: Facts) -> Row:
     """Without them a page that the disk damaged looks like any other one, and gets into the backups."""
     name, limit, server = "data checksums", "no page is damaged", facts.get("server")
     if server is None:
