@@ -161,7 +161,7 @@ def _nearest(option: Option, value: Any) -> str:
 
 def _within(rule: Mapping[str, Any], number: float) -> bool:
     return (
-        math.isfinite(number)
+        (isinstance(number, int) or math.isfinite(number))
         and number >= rule.get("min", -math.inf)
         and number <= rule.get("max", math.inf)
         and number > rule.get("above", -math.inf)
