@@ -212,8 +212,12 @@ class Reader:
         self._loops.append({name for name in (control.loop_var, control.index_var) if name} if control else set())
         self._check(play, task)
         if isinstance(task, IncludeRole):
-            blocks, _handlers = task.get_block_list(play=play, variable_manager=self._manager, loader=self._loader)
-            self._blocks(play, blocks)
+            # The roles of a loop stand in it.
+            for name in task.loop if "{{ item }}" in task._role_name else [task._role_name]:  # noqa: SLF001
+                task._role_name = name  # noqa: SLF001 - as the include does when it is run
+                blocks, _handlers = task.get_block_list(play=play, variable_manager=self._manager, loader=self._loader)
+                self._blocks(play, blocks)
+                self._set |= _variables(name) if task.public else set()
         elif isinstance(task, TaskInclude):
             self._include(play, task)
         self._loops.pop()
@@ -309,6 +313,12 @@ class Reader:
         """Text of a template; a role's constants may name those of the role that they stand in."""
         own, others = _directory(task, "templates") / name, sorted(ROLES.glob(f"*/templates/{name}"))
         return next(path for path in (own, *others) if path.is_file()).read_text(encoding="utf-8")
+
+
+def _variables(role: str) -> set[str]:
+    """What a role has set for all tasks after it, when it is included for them too."""
+    files = (ROLES / role / kind / "main.yml" for kind in ("defaults", "vars"))
+    return set().union(*(yaml.safe_load(path.read_text(encoding="utf-8")) for path in files if path.is_file()))
 
 
 def _role(task: Any) -> Any:
