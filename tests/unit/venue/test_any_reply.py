@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.any_reply import MOST_CHARACTERS, names_of, replies
 from tests.fakes import NOON, FakeClock
-from tests.unit.any_reply import MOST_CHARACTERS, names_of, replies
 from tests.unit.venue.test_order_outcomes import INTENT
 
 from milkbot.domain.unread import Unread

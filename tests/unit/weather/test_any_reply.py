@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from tests.any_reply import MOST_CHARACTERS, names_of, replies
 from tests.fakes import NOON, FakeClock
-from tests.unit.any_reply import MOST_CHARACTERS, names_of, replies
 from tests.unit.weather.test_weather_client import BASE, DAY, NEW_YORK, POINT
 
 from milkbot.errors import MilkbotError
