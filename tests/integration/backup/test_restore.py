@@ -207,7 +207,7 @@ def test_an_older_backup_is_migrated_before_clients_may_connect(host: Host) -> N
     above.mkdir(exist_ok=True)
     # Whose number may enter the directory of the test's socket.
     postgres = pwd.getpwnam("postgres")
-    user = f"milkbot:x:{postgres.pw_uid}:{postgres.pw_gid}::/opt/milkbot:/usr/sbin/nologin\n"
+    user = f"milkbot-owner:x:{postgres.pw_uid}:{postgres.pw_gid}::/opt/milkbot:/usr/sbin/nologin\n"
     (above / "passwd").write_text(Path("/etc/passwd").read_text("utf-8") + user, "utf-8")
     program = host.path("/opt/milkbot/releases/r1/venv/bin/milkbot")
     program.parent.mkdir(parents=True)
