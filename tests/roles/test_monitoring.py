@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
@@ -54,12 +55,16 @@ def test_the_exporter_has_no_access_to_the_ledger() -> None:
 
 
 def test_the_services_write_metrics_where_the_exporter_reads_them() -> None:
-    directory = evaluate("_environment_trader", **ON)["MILKBOT_METRICS_DIRECTORY"]
-    assert evaluate("_environment_rollups", **ON)["MILKBOT_METRICS_DIRECTORY"] == directory
+    (pattern,) = re.findall(r"--collector.textfile.directory=(\S+) ", _dropin("prometheus-node-exporter", **ON))
+    directories = set()
     for unit in ("trader", "rollups"):
+        directory = evaluate(f"_environment_{unit}", **ON)["MILKBOT_METRICS_DIRECTORY"]
         text = render(f"systemd/milkbot-{unit}.service.j2", **ON)
         assert f"StateDirectory={directory.removeprefix('/var/lib/')}\nStateDirectoryMode=0755\n" in text
-    assert f"--collector.textfile.directory={directory}* " in _dropin("prometheus-node-exporter", **ON)
+        assert fnmatch(directory, pattern)
+        directories.add(directory)
+    # Each has a user of its own, and writes where no other may.
+    assert len(directories) == 2
 
 
 def test_every_monitoring_service_listens_on_loopback() -> None:

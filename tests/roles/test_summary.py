@@ -21,7 +21,7 @@ ROWS = {
     "trading state": ("ok", "active"),
     "exchange": ("ok", "open"),
 }
-CHANGES_NOTHING = {"diagnose", "drift", "history", "releases", "unlock"}
+CHANGES_NOTHING = {"cloudflare", "diagnose", "drift", "history", "releases", "unlock"}
 
 
 def _doctor(**rows: tuple[str, str]) -> str:
