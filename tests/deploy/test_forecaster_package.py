@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from tests.deploy.platform import Platform, run, said
 
 DROP_IN = "/run/systemd/system/milkbot-trader.service.d/forecasters.conf"
@@ -77,6 +78,7 @@ def asked(platform: Platform, *names: str) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.matrix
 def test_a_package_comes_in_by_one_variable_runs_in_shadow_and_leaves_without_a_trace(
     platform: Platform, tmp_path: Path
 ) -> None:

@@ -185,6 +185,7 @@ def test_a_killed_restore_is_completed_by_the_next(platform: Platform, moment: s
     assert platform.ssh("systemctl is-active milkbot-resume.timer || true") == "inactive"
 
 
+@pytest.mark.matrix
 def test_a_playbook_takes_the_lock_of_a_killed_restore(platform: Platform) -> None:
     before = platform.state()
     with _stopped_when(platform, MOMENTS["the new database is filled"], _backup(platform)) as process:

@@ -133,6 +133,7 @@ ExecStopPost=+/bin/sh -c 'echo "end $$(readlink /opt/milkbot/current) $$EXIT_COD
 OFTEN = "[Timer]\nOnCalendar=*:*:0/4\nRandomizedDelaySec=0\nAccuracySec=100ms\n"
 
 
+@pytest.mark.matrix
 def test_each_tick_ends_by_itself_as_the_release_that_it_began_with(platform: Platform) -> None:
     first = platform.live()
     commit = platform.versions.commit("While it ticks", {})

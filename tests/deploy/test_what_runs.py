@@ -67,6 +67,7 @@ def _afterwards(platform: Platform, request: pytest.FixtureRequest) -> Iterator[
 
 
 # That a run with nothing to do changes nothing is held by Molecule.
+@pytest.mark.matrix
 @pytest.mark.usefixtures("_afterwards")
 def test_a_run_killed_before_its_reload_is_completed_by_the_next(platform: Platform) -> None:
     for kill in KILLS:

@@ -34,7 +34,7 @@ _VALUES = st.recursive(
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-@settings(derandomize=True, max_examples=40)
+@settings(derandomize=True, max_examples=15)
 @given(value=_VALUES, data=st.data())
 def test_any_value_of_an_inventory_is_taken_or_refused_in_words(name: str, value: Any, data: st.DataObject) -> None:
     option = OPTIONS[name]
@@ -46,7 +46,7 @@ def test_any_value_of_an_inventory_is_taken_or_refused_in_words(name: str, value
 
 
 @pytest.mark.parametrize("name", list(backups.manifest.Manifest.__dataclass_fields__))
-@settings(derandomize=True)
+@settings(derandomize=True, max_examples=50)
 @given(value=_VALUES)
 def test_any_manifest_is_that_of_its_backup_or_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, value: Any

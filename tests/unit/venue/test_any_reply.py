@@ -58,7 +58,7 @@ NAMES = [*names_of(_MODELS), "cursor", "error", "code", "message", "details"]
 
 
 @pytest.mark.parametrize("call", CALLS)
-@settings(derandomize=True)
+@settings(derandomize=True, max_examples=50)
 @given(data=st.data())
 def test_any_reply_is_a_value_or_an_error_that_says_so(call: str, data: st.DataObject) -> None:
     key = ApiCredentials("id", ed25519.Ed25519PrivateKey.generate())
