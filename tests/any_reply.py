@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx2
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-MOST_CHARACTERS = 2_000
+from milkbot.errors import MilkbotError
+
+_MOST_CHARACTERS = 2_000
 """Of an error: it goes into a log and an alert, whatever the server sent."""
 
 # Other kinds than are expected, beyond all measure, and what breaks those who do not look.
@@ -55,3 +57,14 @@ def replies(draw: st.DrawFn, names: list[str]) -> httpx2.Response:
     """A reply of any status."""
     headers = {"Date": draw(_DATES), "Cache-Control": draw(st.sampled_from(["", "max-age=" + "9" * 400, "max-age=x"]))}
     return httpx2.Response(draw(_STATUSES), content=draw(bodies(names)), headers=headers)
+
+
+def expect_a_value_or_words(call: Callable[[], object]) -> None:
+    """It returns, or raises an error of ours that a log and a terminal can show."""
+    said = "a value"
+    try:
+        call()
+    except MilkbotError as error:
+        said = str(error)
+    assert said.isprintable()
+    assert 0 < len(said) < _MOST_CHARACTERS

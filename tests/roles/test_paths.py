@@ -12,6 +12,7 @@ import yaml
 from tests.roles.modules import ask
 from tests.roles.rendering import ROOT, evaluate
 
+from milkbot.db.scratch import SET_BY_OWNER
 from milkbot.operate.guard import ADDRESS
 from milkbot_hostcheck.paths import HEALTH_RESULT, OPERATOR_GROUP
 
@@ -61,6 +62,10 @@ def test_the_way_to_the_operators_page_is_the_same_for_all_who_know_it() -> None
 
 def _is_lock(path: str) -> bool:
     return path.startswith("/run/lock/") or path.endswith(".lock")
+
+
+def test_the_roles_that_the_owner_may_set_are_those_that_db_smoke_tries() -> None:
+    assert tuple(evaluate("_postgres_set_by_owner")) == SET_BY_OWNER
 
 
 def test_every_path_without_a_role_is_written_in_one_file() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from milkbot.db import state
+from milkbot.db.scratch import SET_BY_OWNER
 from milkbot.db.session import DatabaseAddress
 from milkbot.domain.modes import TradingMode
 from milkbot.smoke import analytics, trader
 from milkbot.smoke.checks import BrokenError, Checks, Outcome, part
 from milkbot.smoke.sample import Sample
 
-TRADER_ROLE = "milkbot_trader"
-ROLLUPS_ROLE = "milkbot_rollups"
+TRADER_ROLE, ROLLUPS_ROLE = SET_BY_OWNER
 
 
 def run(owner: DatabaseAddress, mode: TradingMode) -> list[Outcome]:

@@ -92,9 +92,10 @@ SELECT paid.ticker, paid.city_code, (SELECT sum(result) FROM ledger WHERE ledger
 FROM paid ORDER BY ticker
 """
 )
+# Of the day on which the figures stand, also where another one has begun since.
 _TODAY = """
-SELECT count(*) FROM ops.fills WHERE filled_at <= now() - interval '60 minutes'
-AND filled_at >= date_trunc('day', now() - interval '60 minutes', 'UTC')
+SELECT count(*) FROM ops.fills
+WHERE filled_at <= now() - interval '60 minutes' AND filled_at >= date_trunc('day', CAST(:at AS timestamptz), 'UTC')
 """
 _FILLS = """
 SELECT date_trunc('minute', filled_at) AS minute, count,
@@ -154,9 +155,9 @@ def api(database: TestDatabase) -> Iterator[AnalyticsApi]:
         yield api
 
 
-def _rows(database: TestDatabase, statement: str) -> list[RowMapping]:
+def _rows(database: TestDatabase, statement: str, **given: object) -> list[RowMapping]:
     with database.engine().connect() as connection:
-        return list(connection.execute(text(statement)).mappings())
+        return list(connection.execute(text(statement), given).mappings())
 
 
 def _markup(page: Overview | CityPage, api: AnalyticsApi) -> str:
@@ -184,7 +185,8 @@ def test_the_figures_at_the_top_are_what_the_fills_and_results_come_to(
     assert shown["Profit and loss"][0] == _dollars(total, signed=True)
     assert shown["Equity"][0] == _dollars(CASH + total)
     assert shown["Win rate"][0] == f"{100 * won / sum(one != 0 for one in ended):.1f}%"
-    assert shown["Trades today"][0] == str(_rows(database, _TODAY)[0]["count"])
+    stood_at = Overview().read(api).snapshot.hero.as_of
+    assert shown["Trades today"][0] == str(_rows(database, _TODAY, at=stood_at)[0]["count"])
     assert shown["Active positions"][0] == str(held["held"])
     without = f", {held['unpriced']} without a buyer" if held["unpriced"] else ""
     assert shown["Active positions"][1] == f"{_dollars(held['worth'], signed=True)} if sold an hour ago{without}"
