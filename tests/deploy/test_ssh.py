@@ -14,7 +14,7 @@ _DROP_IN = "/etc/ssh/sshd_config.d/00-milkbot.conf"
 _PROMISED_SECONDS = 120
 # The timer, and what it started, as systemd noted them.
 _SWITCH = (
-    "journalctl --quiet --output=short-unix --since=-20min | "
+    "journalctl --quiet --output=short-unix --since=-20min _PID=1 | "
     "grep -E '(Started {0}.timer|Start(ing|ed) {0}.service)' | tail -2"
 )
 # ufw runs it after its own rules.
@@ -57,6 +57,30 @@ def test_a_configuration_that_locks_out_is_taken_back_within_two_minutes(
     assert "No fresh connection to" in said(done)
     reachable(sshd)
     assert seconds_shut(sshd, "milkbot-ssh-revert") < _PROMISED_SECONDS
+
+
+@pytest.fixture
+def by_socket(sshd: Platform) -> Iterator[Platform]:
+    """systemd holds the port and starts sshd for who connects, as on Ubuntu."""
+    sshd.ssh("systemctl disable --now ssh.service; systemctl enable --now ssh.socket")
+    yield sshd
+    reachable(sshd)
+    sshd.ssh("systemctl disable --now ssh.socket; systemctl enable ssh.service; systemctl restart ssh.service")
+
+
+@pytest.mark.matrix
+def test_where_systemd_holds_the_port_the_role_applies_and_a_lock_out_is_taken_back(by_socket: Platform) -> None:
+    by_socket.ssh(f"rm {_DROP_IN}")
+    done = by_socket.play("site.yml", "--tags", "ssh")
+    assert done.returncode == 0, said(done)
+    assert by_socket.ssh("systemctl is-active ssh.socket") == "active"
+    assert "logingracetime 30" in by_socket.ssh("sshd -T")
+    done = by_socket.play("site.yml", "--tags", "ssh", ssh_settings={"DenyUsers": "*"})
+    assert done.returncode != 0
+    assert "No fresh connection to" in said(done)
+    reachable(by_socket)
+    assert seconds_shut(by_socket, "milkbot-ssh-revert") < _PROMISED_SECONDS
+    assert by_socket.ssh("systemctl is-active ssh.socket") == "active"
 
 
 @pytest.mark.matrix
