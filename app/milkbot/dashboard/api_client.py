@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from milkbot.analytics.service.market_schemas import Markets, Today
+from milkbot.analytics.service.market_schemas import Markets, Results, Today
 from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Trades
 from milkbot.analytics.service.skill_schemas import Reliability, Skill
 from milkbot.errors import MilkbotError
@@ -42,6 +42,10 @@ class AnalyticsApi:
     def markets(self, city: str, limit: int) -> Markets:
         """The newest markets of a city that were traded, each folded to one row."""
         return self._get("/v1/markets/recent", {"limit": limit, "city": city}, Markets)
+
+    def results(self, city: str, limit: int) -> Results:
+        """How the newest markets of a city came out, held or not."""
+        return self._get("/v1/results/recent", {"limit": limit, "city": city}, Results)
 
     def today(self, city: str | None = None) -> Today:
         """The newest public forecasts of the days that are not over, of one city or of all."""

@@ -67,6 +67,14 @@ class MarketResultRow(Base):
         Index("ix_market_results_mode_event", "trading_mode", "event_ticker"),
         Index("ix_market_results_mode_id", "trading_mode", "id"),
         Index("ix_market_results_mode_day", "trading_mode", "climate_day"),
+        Index("ix_market_results_mode_day_ticker", "trading_mode", "climate_day", "ticker"),
+        Index(
+            "ix_market_results_mode_series_day",
+            "trading_mode",
+            text("split_part(event_ticker, '-', 1)"),
+            "climate_day",
+            "ticker",
+        ),
         {"schema": OPS},
     )
 

@@ -12,8 +12,16 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session
 
 from milkbot.analytics import daily_metrics, equity, forecast_scores, hero, markouts, metrics, rebuild, rollups, touched
-from milkbot.analytics.service import curve_queries, figure_queries, market_queries, queries, skill_queries
+from milkbot.analytics.service import (
+    curve_queries,
+    figure_queries,
+    market_queries,
+    queries,
+    result_queries,
+    skill_queries,
+)
 from milkbot.analytics.service.cursors import MarketsCursor, TradesCursor
+from milkbot.domain.cities import cities
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
 from milkbot.smoke.trader import STRATEGY
@@ -99,6 +107,11 @@ def run_api(check: Checks, sample: Sample) -> None:
             )
         check(queries.read_trades, connection, 1, None, TradesCursor(sample.now, 0))
         check(market_queries.read_markets, connection, 1, None, MarketsCursor(sample.day, sample.ticker))
+        results = result_queries.read_results
+        check.named("read_results", lambda: _shown(results(connection, 1, None).rows))
+        check(results, connection, 1, None, MarketsCursor(sample.day, sample.ticker))
+        # The sample's city has no series: a city of the table is asked for, which may have no result.
+        check(results, connection, 1, cities()[0].code)
         newest = market_queries.newest_forecasts
         check.named("newest_forecasts", lambda: _shown(newest(connection, sample.mode, [sample.event])))
         check(market_queries.read_today, connection, None)

@@ -16,7 +16,7 @@ from tests.postgres import TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
 from milkbot.analytics.service.market_schemas import Today
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import Extreme, all_series, cities
 from milkbot.domain.orders import BookSide
 
 DAY = date(2026, 11, 20)
@@ -129,6 +129,74 @@ def test_a_market_is_its_trades_folded(client: TestClient, facts: Facts) -> None
     assert all(datetime.fromisoformat(time).second == 0 for time in times.values())
 
 
+def test_a_result_is_shown_with_its_report_whether_it_was_held_or_not(client: TestClient, facts: Facts) -> None:
+    held, other, corrected = market("NYC", DAY), market("NYC", DAY, "T61"), hours_ago(2)
+    facts.fill(held, hours_ago(30))
+    facts.snapshot(other, hours_ago(31), "0.38", "0.42")
+    facts.result(held, hours_ago(9), "yes", "61.00")
+    facts.result(other, hours_ago(9), "no", "61.00")
+    facts.result(held, corrected, "no", "62.00")
+    first, second = client.get("/v1/results/recent", params={"city": "NYC"}).json()["results"]
+    assert [first[name] for name in ("ticker", "result", "official_value")] == [held, "no", "62.00"]
+    assert (first["first_result"], first["first_official_value"]) == ("yes", "61.00")
+    assert datetime.fromisoformat(first["corrected_at"]) == corrected.replace(second=0, microsecond=0)
+    assert datetime.fromisoformat(second.pop("settled_at")).second == 0
+    assert second == {
+        "ticker": other,
+        "measure": "high",
+        "strike_type": "greater",
+        "floor_strike": 61,
+        "cap_strike": None,
+        "event_ticker": _event("NYC", DAY),
+        "city_code": "NYC",
+        "climate_day": "2026-11-20",
+        "result": "no",
+        "official_value": "61.00",
+        "source": "CLINYC",
+        "first_result": None,
+        "first_official_value": None,
+        "corrected_at": None,
+    }
+
+
+@pytest.mark.parametrize("degrees", ["", "61 or so", "1e3"])
+def test_an_official_value_that_is_no_temperature_is_left_out(client: TestClient, facts: Facts, degrees: str) -> None:
+    facts.result(market("NYC", DAY), hours_ago(9), "yes", degrees)
+    (row,) = client.get("/v1/results/recent").json()["results"]
+    assert (row["result"], row["official_value"]) == ("yes", None)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+@pytest.mark.parametrize("city", ["", "NYC"])
+def test_pages_of_results_show_each_market_once_newest_day_first(
+    client: TestClient, facts: Facts, limit: int, city: str
+) -> None:
+    low = next(one.ticker for one in all_series() if one.city.code == "NYC" and one.extreme is Extreme.LOW)
+    wanted: dict[str, list[str]] = {"NYC": [], "": []}
+    for ago in range(3):
+        day = DAY - timedelta(days=ago)
+        for strike in ("B60.5", "B62.5"):
+            high = market("NYC", day, strike)
+            of_city = [high, f"{low}-{high.partition('-')[2]}"]
+            wanted["NYC"] += of_city
+            wanted[""] += [*of_city, market("CHI", day, strike)]
+    for ticker in wanted[""]:
+        facts.result(ticker, hours_ago(30), "no", "70.00")
+        facts.result(ticker, hours_ago(29), "yes", "70.00")
+    pages = list(_pages(client, "/v1/results/recent", "results", limit=limit, city=city))
+    shown = [(row["climate_day"], row["ticker"]) for page in pages for row in page]
+    assert {len(page) for page in pages[:-1]} <= {limit}
+    assert shown == sorted(shown, key=lambda row: (-date.fromisoformat(row[0]).toordinal(), row[1]))
+    assert sorted(ticker for _, ticker in shown) == sorted(wanted[city])
+
+
+def test_results_are_given_as_a_table(client: TestClient, facts: Facts) -> None:
+    facts.result(market("NYC", DAY), hours_ago(9), "yes", "61.00")
+    head, row, _ = client.get("/v1/results/recent?format=csv").text.split("\r\n")
+    shown = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (shown["ticker"], shown["official_value"], shown["corrected_at"]) == (market("NYC", DAY), "61.00", "")
+
+
 def test_today_shows_each_event_once_with_the_forecast_and_the_market(client: TestClient, facts: Facts) -> None:
     day = _today(client, "NYC")
     event = _event("NYC", day)
@@ -190,6 +258,10 @@ PUBLIC = (
     "/v1/trades/recent?format=csv",
     "/v1/markets/recent?limit=500",
     "/v1/markets/recent?cursor=20990101-KXHIGHNY-99JAN01-B60.5",
+    "/v1/results/recent?limit=500",
+    "/v1/results/recent?limit=500&city=NYC",
+    "/v1/results/recent?cursor=20990101-KXHIGHNY-99JAN01-B60.5",
+    "/v1/results/recent?format=csv",
     "/v1/performance/equity?days=3650",
     "/v1/performance/drawdown?days=3650",
     "/v1/performance/daily?days=3650",
@@ -209,6 +281,7 @@ def test_nothing_of_the_last_hour_changes_an_answer(client: TestClient, database
         facts.snapshot(f"{event}-B60.5", at, "0.60", "0.70")
         facts.settle(f"{event}-{strike}", at, yes=True)
         facts.result(f"{event}-{strike}", at, "yes", "60.00")
+        facts.result(f"{event}-B60.5", at, "no", f"{60 + chance:.2f}")
         run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal(1000))
 
     def shown() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,9 +41,13 @@ def _pages(api: AnalyticsApi) -> str:
 
 
 @settings(max_examples=6)
-@given(trades=st.lists(AGES, min_size=1, max_size=6), forecasts=st.lists(AGES, min_size=1, max_size=4, unique=True))
-def test_no_page_shows_a_trade_or_a_forecast_that_is_younger_than_an_hour(
-    cluster: Cluster, trades: list[int], forecasts: list[int]
+@given(
+    trades=st.lists(AGES, min_size=1, max_size=6),
+    forecasts=st.lists(AGES, min_size=1, max_size=4, unique=True),
+    results=st.lists(AGES, min_size=1, max_size=4),
+)
+def test_no_page_shows_a_trade_a_forecast_or_a_result_that_is_younger_than_an_hour(
+    cluster: Cluster, trades: list[int], forecasts: list[int], results: list[int]
 ) -> None:
     day = next(city for city in cities() if city.code == "NYC").climate_day_at(hours_ago(1.1))
     with cluster.database() as database:
@@ -54,6 +59,10 @@ def test_no_page_shows_a_trade_or_a_forecast_that_is_younger_than_an_hour(
             event = market("NYC", day).rsplit("-", 1)[0]
             weather = {"forecast_high_f": 70 + number}
             facts.forecast(event, hours_ago(minutes / 60), {"L60": 0.5, "T59": 0.5}, weather=weather)
+        for number, minutes in enumerate(results):
+            # No market of these was held.
+            earlier = market("NYC", day - timedelta(days=1 + number), "T30")
+            facts.result(earlier, hours_ago(minutes / 60), "yes", f"{80 + number}.00")
         facts.tick(hours_ago(0), finished=hours_ago(0), outcome="completed")
         run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal("992.10"))
         with served(database) as api:
@@ -66,3 +75,5 @@ def test_no_page_shows_a_trade_or_a_forecast_that_is_younger_than_an_hour(
     for number in range(len(oldest_first)):
         # The newest of those that are old enough.
         assert (f"Forecast <b>{70 + number} °F" in shown) == (old[-1:] == [number]), (number, oldest_first)
+    for number, minutes in enumerate(results):
+        assert (f"<td>{80 + number} °F" in shown) == (minutes > 60), (number, minutes)

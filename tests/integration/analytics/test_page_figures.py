@@ -28,7 +28,9 @@ from milkbot.dashboard.site.pages import Overview
 from milkbot.domain.orders import BookSide
 
 CITIES = ("NYC", "CHI", "MIA")
+UNTRADED = "BOS"
 CASH = Decimal("992.10")
+STRIKES = ("L55", "B55.5", "B57.5", "T58")
 
 # One row a public event of a market, in its order: what it brought, less what that part had cost, and its fee.
 _LEDGER = """
@@ -104,6 +106,35 @@ FROM ops.fills AS fill WHERE filled_at <= now() - interval '60 minutes' ORDER BY
 """
 
 
+# What the exchange said last of each market of a series that is an hour old, and whether we had traded it then.
+_OFFICIAL = """
+SELECT event_ticker, climate_day, array_agg(DISTINCT expiration_value) AS said,
+    array_agg(result || CASE WHEN ticker IN (
+        SELECT ticker FROM ops.fills WHERE filled_at <= now() - interval '60 minutes')
+        THEN ', ours' ELSE ', not ours' END
+        ORDER BY floor_strike NULLS FIRST) AS results
+FROM (SELECT DISTINCT ON (ticker) * FROM ops.market_results WHERE recorded_at <= now() - interval '60 minutes'
+      ORDER BY ticker, id DESC) AS newest
+LEFT JOIN (SELECT DISTINCT ticker, floor_strike FROM ops.market_snapshots) AS book USING (ticker)
+WHERE split_part(event_ticker, '-', 1) = :series GROUP BY 1, 2 ORDER BY climate_day DESC
+"""
+
+
+def _announce(facts: Facts, chance: random.Random, city: str, today: date) -> None:
+    """How all markets of twenty days came out: some of it corrected, some of it within the hour."""
+    for ago in range(1, 21):
+        day, at = today - timedelta(days=ago), hours_ago(24 * ago - 1 if ago > 1 else 0.5)
+        high = chance.randint(50, 62)
+        for strike in STRIKES:
+            ticker = market(city, day, strike)
+            if chance.random() < 0.2:
+                facts.result(ticker, at - timedelta(hours=1), "no", f"{high}.00")
+            facts.snapshot(ticker, at - timedelta(hours=12), "0.35", "0.41")
+            facts.result(ticker, at, chance.choice(("yes", "no")), f"{high}.00")
+            if chance.random() < 0.2:
+                facts.result(ticker, hours_ago(0.3), "no", "99.00")
+
+
 def _trade(facts: Facts, chance: random.Random, ticker: str, oldest: float, newest: float) -> None:
     """Some purchases and sales of one market, both legs; the exchange's counts and prices have two decimals."""
     moments = sorted((chance.uniform(newest, oldest) for _ in range(chance.randint(1, 5))), reverse=True)
@@ -123,7 +154,7 @@ def _history(facts: Facts, chance: random.Random, today: date) -> None:
     facts.balance(str(CASH), hours_ago(24 * 25))
     for ago in range(1, 21):
         for city in CITIES:
-            for strike in chance.sample(("L55", "B55.5", "B57.5", "T58"), 2):
+            for strike in chance.sample(STRIKES, 2):
                 ticker = market(city, today - timedelta(days=ago), strike)
                 _trade(facts, chance, ticker, 24 * ago + 20, 24 * ago + 2)
                 settled = hours_ago(24 * ago - chance.uniform(0.0, 1.5)) if ago > 1 else hours_ago(0.5)
@@ -136,6 +167,8 @@ def _history(facts: Facts, chance: random.Random, today: date) -> None:
             quotes = chance.choice(((None, None), ("0.35", "0.41"), ("0.02", None)))
             facts.snapshot(ticker, hours_ago(1.5), *quotes)
             facts.snapshot(ticker, hours_ago(0.2), "0.88", "0.89")
+    for city in (CITIES[0], UNTRADED):
+        _announce(facts, chance, city, today)
     facts.tick(hours_ago(0.1), finished=hours_ago(0.1), outcome="completed")
 
 
@@ -238,3 +271,19 @@ def test_every_settled_day_of_a_city_has_the_result_of_all_its_markets(
         shown = re.findall(r'<td class="n mb-[^"]*">([^<]*)</td></tr>', table)
         assert len(by_event) >= 19
         assert sorted(shown) == sorted(_dollars(result, signed=True) for result in by_event.values())
+
+
+@pytest.mark.parametrize("city", [CITIES[0], UNTRADED])
+def test_every_settled_day_of_a_city_has_the_official_temperature_and_how_each_market_came_out(
+    database: TestDatabase, api: AnalyticsApi, city: str
+) -> None:
+    series = market(city, hours_ago(0).date()).partition("-")[0]
+    wanted = _rows(database, _OFFICIAL, series=series)
+    table = _markup(CityPage(city), api).partition('data-testid="settled"')[2]
+    shown = []
+    for row in table.partition("<tbody>")[2].split("</tr>")[:-1]:
+        results = re.findall(r'<li title="[^"]*">[^:]*: (?:<b>)?(yes|no)(?:</b>)?,\s*(ours|not ours)', row)
+        official = re.search(r"<td>(\d+) °F", row)
+        shown.append(([", ".join(one) for one in results], official and official[1]))
+    assert len(wanted) >= 19
+    assert [one for one in shown if one[0]] == [(row["results"], row["said"][0][:-3]) for row in wanted]

@@ -136,6 +136,12 @@ PATHS = {
     f"/v1/trades/recent?limit=500&city={CODES[0]}&cursor=20200101T0000-0": 600,
     "/v1/markets/recent?limit=500": 6_000,
     **{f"/v1/markets/recent?limit=500&city={city}": 6_000 for city in CODES[:6]},
+    # Half of two lists of a city, and one day more than the page of all cities.
+    "/v1/results/recent?limit=1": 1_300,
+    "/v1/results/recent?limit=500": 1_300,
+    **{f"/v1/results/recent?limit=500&city={city}": 1_300 for city in CODES[:6]},
+    f"/v1/results/recent?limit=500&cursor=20200101-{all_series()[0].ticker}-20JAN01-B50.5": 1_300,
+    f"/v1/results/recent?limit=500&city={CODES[0]}&cursor=20300101-{all_series()[0].ticker}-30JAN01-B50.5": 1_300,
     f"/v1/markets/recent?limit=500&cursor=20200101-{all_series()[0].ticker}-20JAN01-B50.5": 6_000,
 }
 """The worst values of each route, and the most rows that any step of a plan may touch."""

@@ -102,6 +102,20 @@ MARKET: dict[str, Any] = {
     "unrealized_pnl": None,
     "marked_at": None,
 }
+RESULT: dict[str, Any] = {
+    "ticker": "KXHIGHNY-26NOV19-T61",
+    **UPPER,
+    "event_ticker": "KXHIGHNY-26NOV19",
+    "city_code": "NYC",
+    "climate_day": "2026-11-19",
+    "result": "yes",
+    "official_value": "62.00",
+    "source": "CLINYC",
+    "settled_at": AS_OF,
+    "first_result": None,
+    "first_official_value": None,
+    "corrected_at": None,
+}
 SKILL: dict[str, Any] = {
     "forecaster": "anchored",
     "version": "2",
@@ -152,6 +166,8 @@ class Api:
         self.trades = [TRADE]
         self.events = [EVENT]
         self.markets = [MARKET]
+        self.results: list[dict[str, Any]] = []
+        self.next_cursor: str | None = None
         self.skill = [SKILL]
         self.cities: list[dict[str, Any]] = []
         self.bins = BINS
@@ -198,6 +214,14 @@ class Api:
                 "as_of": AS_OF,
                 "delay_minutes": 60,
                 "markets": [market for market in self.markets if market["city_code"] == city],
+                "next_cursor": self.next_cursor,
+            },
+            "/v1/results/recent": {
+                "mode": "demo",
+                "as_of": AS_OF,
+                "delay_minutes": 60,
+                "results": [result for result in self.results if result["city_code"] == city],
+                "next_cursor": self.next_cursor,
             },
             "/v1/forecast/skill": {
                 "mode": "demo",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.unit.dashboard.conftest import BINS, EVENT, LOWER, MARKET, SKILL, Api, plain
+from tests.unit.dashboard.conftest import AS_OF, BINS, EVENT, LOWER, MARKET, RESULT, SKILL, STRIKE, Api, plain
 
 SETTLED = 'data-testid="settled"'
 
@@ -57,6 +57,68 @@ def test_the_trades_of_a_settled_day_are_one_row(api: Api, site: TestClient) -> 
             "62 °F right: high 62 °F or more \N{MINUS SIGN}$1.28"
         )
     ]
+
+
+NO = {"result": "no"}
+ALL_OF_A_DAY: list[dict[str, Any]] = [
+    {**RESULT, "ticker": "KXHIGHNY-26NOV19-B60.5", **STRIKE, **NO},
+    {**RESULT, "ticker": "KXHIGHNY-26NOV19-T60", **LOWER, **NO},
+    RESULT,
+]
+BEFORE: dict[str, Any] = {**RESULT, "event_ticker": "KXHIGHNY-26NOV18", "climate_day": "2026-11-18"}
+
+
+def test_every_market_of_a_settled_day_is_shown_and_whether_it_was_traded(api: Api, site: TestClient) -> None:
+    api.results = ALL_OF_A_DAY
+    (row,) = _rows(site.get("/city/NYC").text, SETTLED)
+    wanted = "59 °F or less: no, not ours 60 or 61 °F: no, not ours 62 °F or more: yes, ours, YES 10"
+    assert f"How each market came out {wanted}" in row.replace(" ,", ",")
+
+
+def test_a_settled_day_names_its_report_and_when_it_settled(api: Api, site: TestClient) -> None:
+    api.results = [RESULT]
+    (row,) = _rows(site.get("/city/NYC").text, SETTLED)
+    assert "62 °F right: high 62 °F or more by report CLINYC, settled 20 Nov, 12:00 UTC" in row
+    assert "Corrected" not in row
+
+
+def test_a_day_that_was_not_traded_is_shown_as_not_traded(api: Api, site: TestClient) -> None:
+    api.results = [*ALL_OF_A_DAY, BEFORE]
+    shown = _rows(site.get("/city/NYC").text, SETTLED)
+    assert [row[:17] for row in shown] == ["Thu 19 Nov, high ", "Wed 18 Nov, high "]
+    assert [row.endswith("not traded") for row in shown] == [False, True]
+
+
+def test_a_held_market_that_is_not_paid_yet_has_no_profit_or_loss(api: Api, site: TestClient) -> None:
+    api.results, api.markets = ALL_OF_A_DAY, [{**MARKET, "result": None, "is_open": True}]
+    (row,) = _rows(site.get("/city/NYC").text, SETTLED)
+    assert row.endswith("not paid yet")
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ({"first_result": "yes", "first_official_value": "61.00"}, "61 °F"),
+        ({"first_result": "no", "first_official_value": "62.00"}, "62 °F or more: no"),
+    ],
+)
+def test_a_correction_says_what_had_been_said_before(
+    api: Api, site: TestClient, first: dict[str, Any], said: str
+) -> None:
+    api.results = [{**RESULT, **first, "corrected_at": AS_OF}]
+    (row,) = _rows(site.get("/city/NYC").text, SETTLED)
+    assert re.search(rf"Corrected 20 Nov, 12:00 UTC \([^)]*\) , before: {said} ", row)
+
+
+def test_what_another_page_of_results_may_hold_is_not_shown_in_part(api: Api, site: TestClient) -> None:
+    api.results, api.markets, api.next_cursor = [*ALL_OF_A_DAY, BEFORE], [], "20261118-KXHIGHNY-26NOV18-T61"
+    assert len(_rows(site.get("/city/NYC").text, SETTLED)) == 1
+
+
+def test_a_day_older_than_the_trades_that_were_read_is_not_called_untraded(api: Api, site: TestClient) -> None:
+    older = {**BEFORE, "event_ticker": "KXHIGHNY-26NOV17", "climate_day": "2026-11-17"}
+    api.results, api.next_cursor = [*ALL_OF_A_DAY, BEFORE, older], "20261119-KXHIGHNY-26NOV19-T61"
+    assert [row[:10] for row in _rows(site.get("/city/NYC").text, SETTLED)] == ["Thu 19 Nov"]
 
 
 def test_a_city_without_anything_says_so(api: Api, site: TestClient) -> None:
@@ -172,4 +234,5 @@ def test_the_pages_read_public_endpoints_alone(api: Api, site: TestClient) -> No
         "/v1/forecast/reliability",
         "/v1/forecast/skill",
         "/v1/markets/recent",
+        "/v1/results/recent",
     }

@@ -24,10 +24,11 @@ from milkbot.analytics.service.figure_schemas import Cities, Daily, Drawdown, Ex
 from milkbot.analytics.service.health import Probe
 from milkbot.analytics.service.listed import Listed, Readable, as_json
 from milkbot.analytics.service.market_queries import read_markets, read_today
-from milkbot.analytics.service.market_schemas import Markets, Today
+from milkbot.analytics.service.market_schemas import Markets, Results, Today
 from milkbot.analytics.service.metrics import add_metrics
 from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
 from milkbot.analytics.service.queries import MOST_ROWS, read_hero, read_platform, read_trades
+from milkbot.analytics.service.result_queries import read_results
 from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Status, Trades
 from milkbot.analytics.service.skill_queries import read_reliability, read_skill
 from milkbot.analytics.service.skill_schemas import Reliability, Skill
@@ -216,6 +217,19 @@ def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
         after = MarketsCursor.parse(cursor) if cursor else None
         read = partial(read_markets, engine, limit, city or None, after)
         return await answers.table(request, f"markets {limit} {city} {after}", read, "markets", kind)
+
+    @app.get("/v1/results/recent", response_model=Results, responses=TABLE)
+    async def results(
+        request: Request,
+        limit: Limit = 50,
+        city: City = "",
+        cursor: MarketsCursorText = None,
+        kind: TableFormat = None,
+    ) -> Response:
+        """How markets came out, held or not, with the official temperature, newest climate day first."""
+        after = MarketsCursor.parse(cursor) if cursor else None
+        read = partial(read_results, engine, limit, city or None, after)
+        return await answers.table(request, f"results {limit} {city} {after}", read, "results", kind)
 
 
 def _add_results(app: FastAPI, engine: Engine, answers: _Answers) -> None:

@@ -28,15 +28,21 @@ _MOST_BRACKETS = 50
 _DAYS_AHEAD = 1
 """Tomorrow's events are listed the day before."""
 
-_SAID = f"CASE WHEN expiration_value ~ '{_NUMBER}' THEN CAST(expiration_value AS numeric) END"
+
+def official(column: str) -> str:
+    """An official temperature as a number, where the exchange's text in that column is one."""
+    return f"CASE WHEN {column} ~ '{_NUMBER}' THEN CAST({column} AS numeric) END"
+
+
 _LEG = "CASE WHEN signed_count > 0 THEN 'yes' WHEN signed_count < 0 THEN 'no' END AS held_leg"
 _HELD = f"{_LEG}, {decimal('abs(signed_count)', 'held')}"
 # The view sorts. To sort here would have it planned for all markets ever.
 _MARKETS = f"""
 SELECT ticker, NULL AS measure, strike_type, floor_strike, cap_strike, event_ticker, city_code, climate_day,
     first_leg, trades, {decimal("bought", "bought")}, {decimal("sold", "sold")}, {_HELD}, {decimal("cost", "cost")},
-    {decimal("fees", "fees")}, first_trade_time, last_trade_time, is_open, result, {decimal(_SAID, "official_value")},
-    settled_at, {decimal("realized_pnl", "realized_pnl")}, {decimal("unrealized_pnl", "unrealized_pnl")}, marked_at
+    {decimal("fees", "fees")}, first_trade_time, last_trade_time, is_open, result,
+    {decimal(official("expiration_value"), "official_value")}, settled_at,
+    {decimal("realized_pnl", "realized_pnl")}, {decimal("unrealized_pnl", "unrealized_pnl")}, marked_at
 FROM (
     SELECT * FROM analytics.v_public_markets WHERE trading_mode = :mode{{city}}{{after}} LIMIT {MOST_ROWS + 1}
 ) AS market LIMIT :limit

@@ -64,6 +64,39 @@ class Markets(Answer):
     next_cursor: str | None = Field(default=None, description="`cursor` of the next page; null on the last one")
 
 
+class MarketResult(Striking):
+    """How a market came out, held or not, in the exchange's newest words of an hour ago or more."""
+
+    event_ticker: str = Field(examples=["KXHIGHNY-26NOV27"])
+    city_code: str | None = Field(description="null where the city is not traded any more")
+    climate_day: date
+    result: str = Field(description='"yes" or "no"')
+    official_value: OfficialDegrees | None = Field(
+        description="the official temperature that the exchange settled by; null where it did not say it; "
+        "degrees Fahrenheit, decimal text"
+    )
+    source: str | None = Field(
+        description="the daily climate report of the National Weather Service by which the market's rules settle it",
+        examples=["CLINYC"],
+    )
+    settled_at: datetime | None
+    first_result: str | None = Field(description="what the exchange had said first; null where it corrected nothing")
+    first_official_value: OfficialDegrees | None = Field(
+        description="the temperature that it had said first; null as first_result; degrees Fahrenheit, decimal text"
+    )
+    corrected_at: datetime | None = Field(description="when the correction was read; null as first_result")
+
+
+class Results(Answer):
+    """How markets came out, newest climate day first."""
+
+    mode: TradingMode | None
+    as_of: datetime
+    delay_minutes: int
+    results: list[MarketResult]
+    next_cursor: str | None = Field(default=None, description="`cursor` of the next page; null on the last one")
+
+
 class Bracket(Striking):
     """One market of an event: what we say, what the market says, and what we hold."""
 

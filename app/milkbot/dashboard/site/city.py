@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from itertools import groupby
 from typing import ClassVar
 
 from milkbot import amounts
-from milkbot.analytics.service.market_schemas import Bracket, EventForecast, Market, Markets, Today
+from milkbot.analytics.service.market_schemas import Bracket, EventForecast, Markets, Results, Today
 from milkbot.analytics.service.schemas import PlatformStatus
 from milkbot.dashboard import wording
 from milkbot.dashboard.api_client import AnalyticsApi
 from milkbot.dashboard.notices import Notice
 from milkbot.dashboard.site.drawing import draw
 from milkbot.dashboard.site.pages import Page, status_values
+from milkbot.dashboard.site.settled import settled_lines
 from milkbot.domain.cities import City, Extreme
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import Leg
 
 SHOWN_MARKETS = 60
+SHOWN_RESULTS = 120
+"""Some ten days of a high and a low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +51,6 @@ class DayForecast:
     no_chances: str
     as_of: datetime
     brackets: tuple[BracketLine, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SettledLine:
-    """A day that ended: what was official, and what our trades of it came to."""
-
-    title: str
-    official: str
-    right: str
-    held: str
-    result: Decimal
-    trades: int
 
 
 NO_CHANCES = "The forecaster gave no chances for this day."
@@ -107,37 +94,13 @@ def _passed(low: float, high: float, event: EventForecast) -> bool:
     return event.observed_f > high if event.measure is Extreme.HIGH else event.observed_f < low
 
 
-def settled_lines(markets: Sequence[Market]) -> list[SettledLine]:
-    """The events that have settled, newest first, each with all our trades of it."""
-    settled = [market for market in markets if market.result is not None]
-    return [_settled(list(group)) for _, group in groupby(settled, key=lambda market: market.event_ticker)]
-
-
-def _settled(markets: list[Market]) -> SettledLine:
-    first = markets[0]
-    official = next((f"{market.official_value:.0f} °F" for market in markets if market.official_value is not None), "")
-    won = next((wording.bracket(market) for market in markets if market.result == Leg.YES), "")
-    held = [
-        f"{market.held_leg.upper()} {amounts.contracts(market.held)} of {wording.bracket(market)}"
-        for market in markets
-        if market.held_leg
-    ]
-    return SettledLine(
-        title=f"{wording.day(first.climate_day)}, {first.measure or 'temperature'}",
-        official=official or amounts.NOTHING,
-        right=won,
-        held="; ".join(held) or "all sold before",
-        result=sum((market.realized_pnl for market in markets), Decimal(0)),
-        trades=sum(market.trades for market in markets),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class CityAnswers:
     """What a city's page is drawn from."""
 
     today: Today
     markets: Markets
+    results: Results
     status: PlatformStatus
 
     @property
@@ -163,7 +126,12 @@ class CityPage(Page[CityAnswers]):
 
     def read(self, api: AnalyticsApi) -> CityAnswers:
         """Ask the API. Raises ApiUnavailableError."""
-        return CityAnswers(api.today(self.code), api.markets(self.code, SHOWN_MARKETS), api.status())
+        return CityAnswers(
+            api.today(self.code),
+            api.markets(self.code, SHOWN_MARKETS),
+            api.results(self.code, SHOWN_RESULTS),
+            api.status(),
+        )
 
     def draw(self, answers: CityAnswers, *, now: datetime, away: Notice | None, refresh: int) -> str:
         """The markup."""
@@ -177,5 +145,5 @@ class CityPage(Page[CityAnswers]):
             **status_values(answers.status, away, now),
             city=city,
             events=[forecast_line(event, city) for event in answers.today.events],
-            settled=settled_lines(answers.markets.markets),
+            settled=settled_lines(answers.markets, answers.results),
         )

@@ -1,0 +1,87 @@
+"""Results of all markets, held or not, newest day first: with their series, strike, and what the exchange corrected."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0026"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+PUBLIC = "now() - interval '60 minutes'"
+MINUTE = "date_bin('1 minute', {}, '2000-01-01 00:00:00+00'::timestamptz)"
+SERIES = "split_part({}event_ticker, '-', 1)"
+INDEXES = {
+    "ix_market_results_mode_day_ticker": "market_results (trading_mode, climate_day, ticker)",
+    "ix_market_results_mode_series_day": f"market_results (trading_mode, {SERIES.format('')}, climate_day, ticker)",
+}
+
+# Of all markets of an event, held or not: the newest word of the exchange that is public. What was said of a market is
+# looked up for each: an aggregate keeps the planner from joining all there are.
+PUBLIC_RESULTS = f"""
+CREATE OR REPLACE VIEW analytics.v_public_results WITH (security_barrier) AS
+SELECT
+    said.trading_mode,
+    said.event_ticker,
+    said.ticker,
+    said.climate_day,
+    said.result,
+    said.yes_value,
+    said.expiration_value,
+    {MINUTE.format("said.settled_at")} AS settled_at,
+    {SERIES.format("said.")} AS series,
+    strike.strike_type,
+    strike.floor_strike,
+    strike.cap_strike,
+    CASE WHEN words.number > 1 THEN words.first_result END AS first_result,
+    CASE WHEN words.number > 1 THEN words.first_value END AS first_value,
+    CASE WHEN words.number > 1 THEN {MINUTE.format("said.recorded_at")} END AS corrected_at
+FROM ops.market_results AS said
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number, max(one.id) AS newest, (array_agg(one.result ORDER BY one.id))[1] AS first_result,
+        (array_agg(one.expiration_value ORDER BY one.id))[1] AS first_value
+    FROM ops.market_results AS one
+    WHERE one.trading_mode = said.trading_mode AND one.climate_day = said.climate_day AND one.ticker = said.ticker
+      AND one.recorded_at <= {PUBLIC}) AS words
+LEFT JOIN LATERAL (
+    SELECT first.strike_type, first.floor_strike, first.cap_strike FROM ops.market_snapshots AS first
+    WHERE first.ticker = said.ticker AND first.trading_mode = said.trading_mode
+    ORDER BY first.captured_at LIMIT 1) AS strike ON true
+WHERE said.id = words.newest
+ORDER BY said.climate_day DESC, said.ticker
+"""  # noqa: S608 - the only things put in are constants of ours
+
+BEFORE = f"""
+CREATE VIEW analytics.v_public_results WITH (security_barrier) AS
+SELECT DISTINCT ON (said.trading_mode, said.event_ticker, said.ticker)
+    said.trading_mode,
+    said.event_ticker,
+    said.ticker,
+    said.climate_day,
+    said.result,
+    said.yes_value,
+    said.expiration_value,
+    {MINUTE.format("said.settled_at")} AS settled_at
+FROM ops.market_results AS said
+WHERE said.recorded_at <= {PUBLIC}
+ORDER BY said.trading_mode, said.event_ticker, said.ticker, said.id DESC
+"""  # noqa: S608 - the only things put in are constants of ours
+
+
+def upgrade() -> None:
+    op.execute(PUBLIC_RESULTS)
+    with op.get_context().autocommit_block():
+        for name, columns in INDEXES.items():
+            # One that was interrupted is there and of no use.
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ops.{name}")
+            op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON ops.{columns}")
+
+
+def downgrade() -> None:
+    op.execute("DROP VIEW analytics.v_public_results")
+    op.execute(BEFORE)
+    op.execute("GRANT SELECT ON analytics.v_public_results TO milkbot_api, milkbot_rollups")
+    with op.get_context().autocommit_block():
+        for name in reversed(INDEXES):
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ops.{name}")
