@@ -15,6 +15,10 @@ vps_packages=(
     python3 python3-venv systemd-container
 )
 
+# What a machine with a kernel of its own needs beyond that: bin/test installs it for `--all` and the part `kernel` alone.
+# shellcheck disable=SC2034 # used by bin/test
+kernel_packages=(e2fsprogs qemu-system-x86)
+
 # What the tests need beyond that; libatomic1 for Playwright's node. tests/testrun holds both lists to what is started.
 # shellcheck disable=SC2034 # used by bin/test
 test_packages=(age chromium curl gnupg jq libatomic1 nmap pigz postgresql rclone shellcheck shfmt testssl.sh)

@@ -17,6 +17,7 @@ from localvps.errors import VpsError
         ("MILKBOT_VPS_SUBNET", "10.0.0.0/8"),
         ("MILKBOT_VPS_SUBNET", "10.83.0.0/30"),
         ("MILKBOT_VPS_SUBNET", "here"),
+        ("MILKBOT_VPS_ACCELERATOR", "xen"),
     ],
 )
 def test_a_wrong_variable_is_named_with_its_value(variable: str, value: str) -> None:

@@ -141,3 +141,23 @@ def test_a_machine_that_goes_down_on_its_own_comes_back(vps: Family, victim: str
     assert vps("ssh", "down", "cat /srv/kept; systemctl is-system-running") == "kept\nrunning"
     vps("destroy", "down")
     assert _traces() == []
+
+
+@pytest.mark.matrix
+def test_a_machine_with_its_own_kernel_boots_goes_back_loses_power_and_leaves_nothing(vps: Family) -> None:
+    vps("create", "kernel", "--image", "debian-12-kernel", "--start")
+    controllers = vps("ssh", "kernel", "cat /sys/fs/cgroup/cgroup.controllers").split()
+    assert {"cpu", "io", "memory", "pids"} <= set(controllers)
+    assert _facts(vps, "kernel")["root"] is None
+    vps("ssh", "kernel", "echo first >/srv/kept && sync")
+    vps("snapshot", "kernel", "first")
+    vps("ssh", "kernel", "echo second >/srv/kept && sync")
+    vps("kill", "kernel")
+    vps("start", "kernel")
+    assert vps("ssh", "kernel", "cat /srv/kept") == "second"
+    vps("reset", "kernel", "first")
+    assert vps("ssh", "kernel", "cat /srv/kept") == "first"
+    vps("stop", "kernel")
+    assert "Powering off" in Path(_facts(vps, "kernel")["console_log"]).read_text(encoding="utf-8", errors="replace")
+    vps("destroy", "kernel")
+    assert _traces() == []

@@ -10,8 +10,9 @@ from tests.testrun import programs
 
 from testrun.parts import ROOT, shell_scripts
 
-# need_promtool unpacks it; only who is not root needs it; the VPS has it, and the tests a stand-in.
-_OTHERWISE = {"promtool", "sudo", "pgbackrest"}
+# need_promtool unpacks it; only who is not root needs it; the VPS has it, and the tests a stand-in; the bootstrap has a
+# list of its own for a machine with a kernel.
+_OTHERWISE = {"promtool", "sudo", "pgbackrest", "qemu-system-x86_64"}
 # These scripts run on a VPS.
 _ON_A_MACHINE = "tests/bench/"
 

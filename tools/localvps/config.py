@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MIN_PREFIX, _MAX_PREFIX = 16, 28
+# Emulated by default: a cloud's machine may show a /dev/kvm by which guests hang, and no quick look tells.
+ACCELERATORS = ("tcg", "kvm")
 _MAX_BRIDGE = 8  # "vb-" + bridge + "-254" has to fit an interface name (15 characters)
 
 
@@ -26,6 +28,7 @@ class Config:
     run_dir: Path
     bridge: str
     subnet: ipaddress.IPv4Network
+    accelerator: str = ACCELERATORS[0]
 
     @property
     def images_dir(self) -> Path:
@@ -65,10 +68,14 @@ def load(env: Mapping[str, str] = os.environ) -> Config:
         raise VpsError(f"MILKBOT_VPS_SUBNET={text!r}: {error}; use a network such as 10.83.0.0/24") from None
     if not _MIN_PREFIX <= subnet.prefixlen <= _MAX_PREFIX:
         raise VpsError(f"MILKBOT_VPS_SUBNET={text!r}: use a prefix of /{_MIN_PREFIX} to /{_MAX_PREFIX}")
+    accelerator = env.get("MILKBOT_VPS_ACCELERATOR", ACCELERATORS[0])
+    if accelerator not in ACCELERATORS:
+        raise VpsError(f"MILKBOT_VPS_ACCELERATOR={accelerator!r}: use one of {', '.join(ACCELERATORS)}")
     return Config(
         cache_dir=Path(env.get("MILKBOT_VPS_CACHE_DIR", "/var/cache/milkbot-vps")),
         state_dir=Path(env.get("MILKBOT_VPS_STATE_DIR", "/var/lib/milkbot-vps")),
         run_dir=Path("/run/milkbot-vps") / bridge,
         bridge=bridge,
         subnet=subnet,
+        accelerator=accelerator,
     )

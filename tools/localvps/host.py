@@ -11,8 +11,10 @@ from localvps.run import succeeds
 
 _PACKAGES = {
     "ip": "iproute2",
+    "mke2fs": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
     "nft": "nftables",
+    "qemu-system-x86_64": "qemu-system-x86",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "systemd-nspawn": "systemd-container",

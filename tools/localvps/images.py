@@ -83,13 +83,13 @@ def _build(config: Config, recipe: Recipe, image: Image) -> None:
         ],
         stdin=mirrors.sources(recipe),
     )
-    _finish(root)
+    _finish(root, recipe)
     os.sync()  # the rename below must not reach the disk before the files do
     building.rename(image.path)
     say(f"image {recipe.name}: ready in {image.path}")
 
 
-def _finish(root: Path) -> None:
+def _finish(root: Path, recipe: Recipe) -> None:
     """Make the tree what a provider hands out: a login with sudo, no keys, no identity."""
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
@@ -104,7 +104,8 @@ def _finish(root: Path) -> None:
     run(["chroot", root, "systemctl", "enable", "systemd-networkd.service"])
     present = [unit for unit in _DISABLED if (root / "lib/systemd/system" / unit).exists()]
     run(["chroot", root, "systemctl", "disable", *present])
-    run(["chroot", root, "systemctl", "mask", *_MASKED])
+    if not recipe.has_kernel:
+        run(["chroot", root, "systemctl", "mask", *_MASKED])
     trust.install(root)
 
 

@@ -6,7 +6,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from localvps import files, host, images, layers, network, process, ssh
+from localvps import emulator, files, host, images, layers, network, process, recipes, ssh
 from localvps import machine as machines
 from localvps.errors import VpsError, say
 from localvps.machine import Machine
@@ -78,9 +78,11 @@ def running(config: Config, name: str) -> Machine:
 
 def start(config: Config, name: str) -> Machine:
     """Boot a machine unless it runs; does not wait for it (see ready.wait)."""
-    host.require("systemd-nspawn", "unshare", "mount")
     with _alone(config, name):
-        return _start(config, machines.get(config, name))
+        machine = machines.get(config, name)
+        kernel = recipes.has_kernel(machine.image)
+        host.require(*(emulator.PROGRAMS if kernel else ("systemd-nspawn",)), "unshare", "mount")
+        return _start(config, machine)
 
 
 def _start(config: Config, machine: Machine) -> Machine:

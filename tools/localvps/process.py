@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localvps import cgroups, files, host, layers, network
+from localvps import cgroups, emulator, files, host, layers, network, recipes
 from localvps.errors import VpsError, say
 from localvps.run import run
 
@@ -67,18 +67,12 @@ def of(config: Config, machine: Machine) -> Process | None:
 
 def start(config: Config, machine: Machine) -> Process:
     """Boot a stopped machine; returns as soon as its process runs. The caller holds the locks."""
-    arguments = [
-        *("--quiet", "--boot", "--register=no", "--keep-unit", "--console=read-only"),
-        *(f"--machine={network.label(config, machine.address)}", f"--hostname={machine.hostname}"),
-        *(f"--uuid={machine.machine_id}", f"--network-bridge={config.bridge}"),
-        *("--link-journal=no", "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN"),
-    ]
     name = network.label(config, machine.address)
     under_systemd = host.has_systemd()
     cgroup = None if under_systemd else cgroups.make(name)
     command = [
         *("unshare", "--mount", "--propagation", "private", "--"),
-        *(str(_BOOT), str(cgroup or "-"), layers.mount_options(machine), *arguments),
+        *_boot(config, machine, str(cgroup or "-")),
     ]
     machine.console_log.unlink(missing_ok=True)
     pid = _by_systemd(machine, name, command) if under_systemd else _by_hand(machine, command)
@@ -89,6 +83,20 @@ def start(config: Config, machine: Machine) -> Process:
     record = {"pid": pid, "started": started, "cgroup": str(process.cgroup)}
     files.write_json(_record(config, machine), record)
     return process
+
+
+def _boot(config: Config, machine: Machine, cgroup: str) -> list[str]:
+    """The command line that runs a machine in the foreground, in the machine's directory."""
+    options = layers.mount_options(machine)
+    if recipes.has_kernel(machine.image):
+        return emulator.command(config, machine, cgroup, options)
+    return [
+        *(str(_BOOT), cgroup, options),
+        *("--quiet", "--boot", "--register=no", "--keep-unit", "--console=read-only"),
+        *(f"--machine={network.label(config, machine.address)}", f"--hostname={machine.hostname}"),
+        *(f"--uuid={machine.machine_id}", f"--network-bridge={config.bridge}"),
+        *("--link-journal=no", "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN"),
+    ]
 
 
 def _by_systemd(machine: Machine, name: str, command: list[str]) -> int:

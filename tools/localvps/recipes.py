@@ -31,6 +31,9 @@ _COMMON = (
     "tzdata",
     "vim-tiny",
 )
+# What a machine boots by itself needs beyond that, in QEMU: a kernel, and what finds and checks its disk.
+_KERNEL = ("e2fsprogs", "initramfs-tools", "linux-image-cloud-amd64", "udev", "zstd")
+_OF_KERNEL = "-kernel"
 _REVISION = 1  # raised when the code in images.py starts to make a different image of the same recipe
 
 
@@ -44,14 +47,25 @@ class Recipe:
     components: tuple[str, ...]
     packages: tuple[str, ...]
 
+    @property
+    def has_kernel(self) -> bool:
+        """Whether its machines boot a kernel of their own, and not the host's."""
+        return has_kernel(self.name)
+
+    @property
+    def system(self) -> str:
+        """The system without the word for its kernel, such as `debian-12`."""
+        return self.name.removesuffix(_OF_KERNEL)
+
     def digest(self, sources: str, trust: str) -> str:
         """Name of this recipe's outcome: the same inputs give the same twelve hexadecimal digits."""
         text = json.dumps([_REVISION, asdict(self), sources, trust], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _debian(version: int, suite: str, *extra: str) -> Recipe:
-    return Recipe(f"debian-{version}", "debian", suite, ("main",), tuple(sorted({*_COMMON, *extra})))
+def _debian(version: int, suite: str, *, kernel: bool = False) -> Recipe:
+    name = f"debian-{version}{_OF_KERNEL if kernel else ''}"
+    return Recipe(name, "debian", suite, ("main",), tuple(sorted({*_COMMON, *(_KERNEL if kernel else ())})))
 
 
 def _ubuntu(version: str, suite: str, *extra: str) -> Recipe:
@@ -63,12 +77,18 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         _debian(12, "bookworm"),
+        _debian(12, "bookworm", kernel=True),
         _debian(13, "trixie"),
         _ubuntu("22.04", "jammy"),
         _ubuntu("24.04", "noble"),
     )
 }
 DEFAULT = "debian-12"
+
+
+def has_kernel(image: str) -> bool:
+    """Whether machines of that image boot a kernel of their own, also of an image that has no recipe any more."""
+    return image.endswith(_OF_KERNEL)
 
 
 def find(name: str) -> Recipe:

@@ -45,8 +45,9 @@ def write(config: Config, machine: Machine, top: Path) -> None:
     files.write(etc / "resolv.conf", resolver())
     files.write(
         etc / "systemd/network/10-host0.network",
+        # host0 in a container, en* by a kernel of its own.
         f"""[Match]
-Name=host0
+Name=host0 en*
 
 [Link]
 MTUBytes={network.mtu()}

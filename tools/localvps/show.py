@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localvps import machine as machines
-from localvps import process, ssh
+from localvps import process, recipes, ssh
 
 if TYPE_CHECKING:
     from localvps.config import Config
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 def describe(config: Config, machine: Machine) -> dict[str, Any]:
     """Return all that is known of a machine; `root` is its disk as seen from this host, while it runs."""
     running = process.of(config, machine)
+    # What boots a kernel of its own has a disk that only that kernel may mount.
+    seen = not recipes.has_kernel(machine.image)
     return {
         "name": machine.name,
         "image": machine.image,
@@ -29,7 +31,7 @@ def describe(config: Config, machine: Machine) -> dict[str, Any]:
         "directory": str(machine.directory),
         "console_log": str(machine.console_log),
         "pid": running.pid if running else None,
-        "root": f"/proc/{running.pid}/root{machine.root}" if running else None,
+        "root": f"/proc/{running.pid}/root{machine.root}" if running and seen else None,
     }
 
 
