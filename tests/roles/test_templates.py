@@ -216,11 +216,17 @@ def test_no_limit_can_take_postgresql_away() -> None:
     assert not re.findall(r"^(MemoryHigh|MemoryMax|TasksMax)=", render("postgres/unit.conf.j2"), flags=re.MULTILINE)
 
 
+def test_no_unit_is_slowed_down_by_its_memory_instead_of_killed_and_started_again() -> None:
+    table = evaluate("_milkbot_unit_limits")
+    assert sum("memory_max" in limits for limits in table.values()) > 10
+    assert [unit for unit, limits in table.items() if "memory_high" in limits] == []
+
+
 def test_an_inventory_changes_single_limits_of_a_unit_or_switches_all_off() -> None:
     given = [{"unit": "milkbot-dashboard", "memory_max": "1G"}]
     changed = render("systemd/milkbot-dashboard.service.j2", milkbot_unit_limits=given).splitlines()
     assert "MemoryMax=1G" in changed
-    assert "MemoryHigh=25%" in changed
+    assert "TasksMax=256" in changed
     off = render("systemd/milkbot-dashboard.service.j2", milkbot_unit_limits_enabled=False)
     assert not re.findall(r"^(Memory(High|Max)|TasksMax|CPUWeight|IOWeight|OOMScoreAdjust)=", off, flags=re.MULTILINE)
 
