@@ -102,7 +102,7 @@ def act(client: httpx2.Client, name: str, **fields: str) -> str:
 
 def test_an_operator_halts_and_resumes_by_the_page_under_his_own_name(platform: Platform, key: Path) -> None:
     with operating(platform, key) as client:
-        assert f'<span data-testid="user">{LOGIN}</span>' in first_page(client).text
+        assert f'<span data-testid="user">{LOGIN} via ssh</span>' in first_page(client).text
         try:
             assert "trading is halted" in act(client, "halt", reason="a test by the page")
             assert re.search(rf"halted.*{LOGIN} via ssh", platform.ssh("milkbot state --json").replace("\n", " "))

@@ -16,7 +16,7 @@ CONNECT = "import socket, sys; print(socket.socket(socket.AF_UNIX).connect_ex(sy
 def test_root_sees_the_page_with_the_name_of_who_looks(host: Host) -> None:
     shown = host.check_output(PAGE)
     assert 'data-testid="state"' in shown
-    assert '<span data-testid="user">root</span>' in shown
+    assert '<span data-testid="user">root via ssh</span>' in shown
 
 
 @pytest.mark.parametrize(

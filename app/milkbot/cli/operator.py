@@ -1,4 +1,4 @@
-"""`milkbot operator`: the processes behind the operator's page. systemd starts them; nobody types these."""
+"""`milkbot operator`: who may reach the operator's page on the web, and its processes, which systemd starts."""
 
 from __future__ import annotations
 
@@ -8,51 +8,39 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from pydantic import ValidationError
 
 from milkbot.cli.context import log_as, needed_of_host, open_database, settings_of_host
+from milkbot.cli.operator_keys import add, list_operators, login, revoke
+from milkbot.cli.serving import Socket, serve_over_socket
 from milkbot.control.perform import answered
 from milkbot.control.record import Acting
 from milkbot.control.requests import LONGEST, Answer, Request
 from milkbot.errors import ConfigError
 from milkbot.operate.asking import ask
-from milkbot.operate.peers import NamedPeers
 from milkbot.operate.site import OperatorPage
-from milkbot.serving import Identified
 from milkbot.settings import LEDGER_SETTINGS
-
-# The first socket that systemd hands over.
-_HANDED_OVER = 3
 
 Acts = Annotated[Path, typer.Option(help="The socket of the service that acts.")]
 Health = Annotated[Path, typer.Option(help="The result of root's health check.")]
-Socket = Annotated[Path | None, typer.Option(help="Listen here; without it on the socket that systemd hands over.")]
+LoginUser = Annotated[str | None, typer.Option(help="The user of the login service, which alone may name who asks.")]
 
-operator = typer.Typer(help="The processes behind the operator's page (bin/operate); systemd starts them.")
+operator = typer.Typer(help="Who may reach the operator's page on the web; and its processes, which systemd starts.")
+operator.command()(add)
+operator.command("list")(list_operators)
+operator.command()(revoke)
+operator.command()(login)
 
 
 @operator.command()
-def serve(acts: Acts, health: Health, socket: Socket = None) -> None:
+def serve(acts: Acts, health: Health, socket: Socket = None, login_user: LoginUser = None) -> None:
     """Serve the page. It reads the ledger, and asks for acts over the socket; it holds no key."""
     # It has none of what only an act needs, and that is no fault here.
     settings, _ = needed_of_host(LEDGER_SETTINGS)
     log_as(settings, "operator")
     with open_database(settings, "operator", statement_seconds=5) as engine:
-        page = OperatorPage(settings, engine, partial(ask, acts), health)
-        uvicorn.run(
-            Identified(page.application()),
-            fd=None if socket else _HANDED_OVER,
-            uds=str(socket) if socket else None,
-            http=NamedPeers,
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        )
+        page = OperatorPage(settings, engine, partial(ask, acts), health, login_user)
+        serve_over_socket(page.application(), socket)
 
 
 @operator.command()

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ADDRESS = "localhost:8502"
 """Where `bin/operate` has the browser look: the only name that the page answers to."""
+ORIGIN = f"http://{ADDRESS}"
 _HEADERS = (
     # One script and one style sheet, both its own; it talks to nobody else, and nobody may frame it.
     (
@@ -37,8 +38,9 @@ _HEADERS = (
 class OnlyItself:
     """Refuses other names (a rebound one), and acts that another origin's page, or none, asks for."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origin: str = ORIGIN) -> None:
         self._app = app
+        self._origin = origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,20 +55,20 @@ class OnlyItself:
                 ]
             await send(message)
 
-        why = refusal(scope["method"], Headers(scope=scope))
+        why = refusal(scope["method"], Headers(scope=scope), self._origin)
         if why is None:
             await self._app(scope, receive, guarded)
         else:
             await PlainTextResponse(f"refused: {why}\n", HTTPStatus.FORBIDDEN)(scope, receive, guarded)
 
 
-def refusal(method: str, headers: Headers) -> str | None:
+def refusal(method: str, headers: Headers, origin: str = ORIGIN) -> str | None:
     """Why a request is none of this page's; None where it is."""
-    if headers.get("host") != ADDRESS:
-        return f"this page is http://{ADDRESS}/ and no other name"
+    if headers.get("host") != origin.partition("://")[2]:
+        return f"this page is {origin}/ and no other name"
     if method in {"GET", "HEAD"}:
         return None
-    if headers.get("origin") != f"http://{ADDRESS}":
+    if headers.get("origin") != origin:
         return "an act comes from the page itself"
     return None
 

@@ -24,7 +24,7 @@ async function again() {
   } catch {
     since = since || new Date();
     notice.textContent = `No connection since ${since.toISOString().slice(11, 19)} UTC: what you see is old. ` +
-      "Is bin/operate still running?";
+      "Is bin/operate still running, or has your login ended? Load the page again.";
     notice.hidden = false;
   }
 }

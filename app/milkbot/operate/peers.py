@@ -7,8 +7,13 @@ import pwd
 import socket
 import struct
 
+from starlette.requests import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from milkbot.operate.keys import NAME
+
+NAME_HEADER = "X-Milkbot-Operator"
+"""Whom the login service has let in. Only that service's own user is believed."""
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -31,3 +36,15 @@ def name_of_peer(connection: socket.socket) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def actor_of(request: Request, login_user: str | None) -> str | None:
+    """Who asks, and by which way: "alice via ssh", "alice via passkey". None where the login service names nobody.
+
+    `login_user` is the user of the login service; without one nobody's header is read.
+    """
+    peer = request.client.host if request.client else "unknown"
+    if login_user is None or peer != login_user:
+        return f"{peer} via ssh"
+    name = request.headers.get(NAME_HEADER, "")
+    return f"{name} via passkey" if NAME.fullmatch(name) else None

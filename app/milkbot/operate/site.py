@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -29,6 +30,7 @@ from milkbot.limits import limits_path, read_limits
 from milkbot.operate.guard import OnlyItself, Tickets, Use
 from milkbot.operate.host import read_host
 from milkbot.operate.overview import Overview, read_overview
+from milkbot.operate.peers import actor_of
 from milkbot.release import release_id
 from milkbot.settings import Settings
 
@@ -40,11 +42,19 @@ _FILES = {"style.css": "text/css", "live.js": "text/javascript"}
 class OperatorPage:
     """The routes, and what they remember: the tickets of forms, and the answers to acts."""
 
-    def __init__(self, settings: Settings, engine: Engine, ask: Callable[[str, Act], Answer], health: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        ask: Callable[[str, Act], Answer],
+        health: Path,
+        login_user: str | None = None,
+    ) -> None:
         self._settings = settings
         self._engine = engine
         self._ask = ask
         self._health = health
+        self._login_user = login_user
         self._tickets = Tickets()
         self._answers: dict[str, tuple[str, Answer]] = {}
         self._templates = _templates()
@@ -59,18 +69,18 @@ class OperatorPage:
         return Starlette(routes=routes, middleware=[Middleware(OnlyItself)])
 
     async def _show(self, request: Request) -> Response:
-        user, city, reason = (
-            _user(request),
+        actor, city, reason = (
+            self._actor(request),
             request.query_params.get("city", ""),
             request.query_params.get("reason", ""),
         )
         asked = self._answers.get(request.query_params.get("done", ""))
-        answer = asked[1] if asked is not None and asked[0] == user else None
-        return await self._page(user, answer, city, reason)
+        answer = asked[1] if asked is not None and asked[0] == actor else None
+        return await self._page(actor, answer, city, reason)
 
     async def _page(
         self,
-        user: str,
+        actor: str,
         answer: Answer | None = None,
         city: str = "",
         reason: str = "",
@@ -80,7 +90,7 @@ class OperatorPage:
         host = await run_in_threadpool(read_host, self._health)
         late = (read_limits(limits_path()) or {}).get("tick_late_seconds")
         shown = self._templates.get_template("page.html").render(
-            user=user,
+            actor=actor,
             answer=answer,
             overview=overview,
             problem=problem,
@@ -88,7 +98,7 @@ class OperatorPage:
             release=release_id(),
             late_after=None if late is None else timedelta(seconds=late),
             now=SystemClock().now(),
-            ticket=lambda: self._tickets.issue(user),
+            ticket=lambda: self._tickets.issue(actor),
             city=city,
             reason=reason,
         )
@@ -102,8 +112,14 @@ class OperatorPage:
         except DatabaseUnavailableError as error:
             return None, str(error)
 
+    def _actor(self, request: Request) -> str:
+        actor = actor_of(request, self._login_user)
+        if actor is None:
+            raise HTTPException(HTTPStatus.FORBIDDEN, "refused: the login names nobody\n")
+        return actor
+
     async def _act(self, request: Request) -> Response:
-        user, body = _user(request), await request.body()
+        actor, body = self._actor(request), await request.body()
         if len(body) > LONGEST:
             return PlainTextResponse(
                 f"refused: the form has more than {LONGEST} bytes\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -114,13 +130,13 @@ class OperatorPage:
             wanted = act_of(request.path_params["name"], form)
         except (KeyError, ValueError) as error:
             said = f"nothing was done: {_why(error)}"
-            return await self._page(user, Answer(done=False, said=[said]), status=HTTPStatus.BAD_REQUEST)
-        match self._tickets.use(user, ticket):
+            return await self._page(actor, Answer(done=False, said=[said]), status=HTTPStatus.BAD_REQUEST)
+        match self._tickets.use(actor, ticket):
             case Use.UNKNOWN:
                 said = "nothing was done: this form is too old; look at the page below, and act again"
-                return await self._page(user, Answer(done=False, said=[said]), status=HTTPStatus.CONFLICT)
+                return await self._page(actor, Answer(done=False, said=[said]), status=HTTPStatus.CONFLICT)
             case Use.FIRST:
-                self._answers[ticket] = (user, await run_in_threadpool(self._ask, f"{user} via ssh", wanted))
+                self._answers[ticket] = (actor, await run_in_threadpool(self._ask, actor, wanted))
                 while len(self._answers) > _MANY_ANSWERS:
                     del self._answers[next(iter(self._answers))]
             case Use.AGAIN:
@@ -156,11 +172,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(f"{row['loc'][-1]}: {row['msg']}" for row in error.errors())
     return f"the form lacks {error}" if isinstance(error, KeyError) else str(error)
-
-
-def _user(request: Request) -> str:
-    """Who the connection belongs to; NamedPeers has put it there."""
-    return request.client.host if request.client else "unknown"
 
 
 def _file(name: str, kind: str) -> Callable[[Request], Response]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,24 +51,25 @@ class Page:
         return self.client.post(f"/act/{act}", data=fields, headers={k: v for k, v in sent.items() if v})
 
 
-@pytest.fixture
-def acting(database: TestDatabase, keys: Keys, origin: str, tmp_path: Path) -> dict[str, str]:
+def settings_of_acts(database: TestDatabase, keys: Keys, origin: str, directory: Path) -> dict[str, str]:
     """The settings of the service that acts: those of the platform."""
-    kill_file = str(tmp_path / "HALT")
+    kill_file = str(directory / "HALT")
     return environment(origin, keys, database, role="milkbot", TRADING_SERIES="KXHIGHNY", KILL_FILE=kill_file)
 
 
-@pytest.fixture
-def page(database: TestDatabase, acting: dict[str, str], tmp_path: Path) -> Iterator[Page]:
-    """Both processes. The one that serves knows no key and no address of the exchange."""
+@contextmanager
+def running_page(database: TestDatabase, acting: dict[str, str], directory: Path, *more: str) -> Iterator[Page]:
+    """Both processes. The one that serves knows no key and no address of the exchange; `more` are options of it."""
     reading = {**database.environment("milkbot_operator"), "TRADING_MODE": "demo", "BANKROLL": acting["BANKROLL"]}
-    web, act = tmp_path / "web.sock", tmp_path / "act.sock"
-    serve = [*MILKBOT, "operator", "serve", "--acts", str(act), "--health", str(tmp_path / "health.json")]
+    web, act = directory / "web.sock", directory / "act.sock"
+    serve = [*MILKBOT, "operator", "serve", "--acts", str(act), "--health", str(directory / "health.json"), *more]
     activate = ["systemd-socket-activate", "--accept", "--inetd", "-l", str(act)]
     passed = [f"-E{name}={value}" for name, value in child_environment(**acting).items()]
-    client = httpx2.Client(transport=httpx2.HTTPTransport(uds=str(web)), base_url=ORIGIN, follow_redirects=True)
-    page = Page(client, tmp_path)
-    with (tmp_path / "log").open("wb") as log:
+    client = httpx2.Client(
+        transport=httpx2.HTTPTransport(uds=str(web)), base_url=ORIGIN, follow_redirects=True, timeout=PATIENCE
+    )
+    page = Page(client, directory)
+    with (directory / "log").open("wb") as log:
         page.processes = [
             subprocess.Popen([*serve, "--socket", str(web)], env=child_environment(**reading), stderr=log),
             subprocess.Popen([*activate, *passed, *MILKBOT, "operator", "act"], stderr=log),
@@ -80,6 +82,19 @@ def page(database: TestDatabase, acting: dict[str, str], tmp_path: Path) -> Iter
             for process in page.processes:
                 process.terminate()
                 process.wait(PATIENCE)
+
+
+@pytest.fixture
+def acting(database: TestDatabase, keys: Keys, origin: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of the service that acts."""
+    return settings_of_acts(database, keys, origin, tmp_path)
+
+
+@pytest.fixture
+def page(database: TestDatabase, acting: dict[str, str], tmp_path: Path) -> Iterator[Page]:
+    """The page, and what acts."""
+    with running_page(database, acting, tmp_path) as running:
+        yield running
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
