@@ -34,6 +34,7 @@ MAY = {
     "milkbot-operator": {
         *("come in as milkbot_operator", "connect to /run/milkbot-operator/act.sock", "read the passwords"),
     },
+    "milkbot-passkey": {"connect to /run/milkbot-operator/web.sock"},
     "milkbot-simulator": {"write the log of simulator"},
     # The acts of the operator's page have the owner's rights: it arms, ends holds, and signs what it cancels.
     "milkbot-act@": {

@@ -41,7 +41,7 @@ def test_what_lets_encrypt_needs_is_named_before_any_change(values: dict[str, An
 
 
 def test_a_certificate_missing_from_the_vault_is_named_with_the_other_sources() -> None:
-    (problem,) = TRUST.certificate("", "", "milkbot.test")
+    (problem,) = TRUST.certificate("", "", ["milkbot.test"])
     assert (problem["name"], problem["value"]) == ("nginx_certificate", "(not set)")
     assert "letsencrypt" in problem["fix"]
 

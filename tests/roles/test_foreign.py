@@ -38,7 +38,7 @@ EXPECTED: dict[str, Any] = {
     "accounts": {"milkbot": "/opt/milkbot", "milkbot-analytics": "/nonexistent"},
     "login": "admin",
     "home": "/opt/milkbot",
-    "domain": "milkbot.test",
+    "domains": ["milkbot.test"],
     "postgres_version": 15,
     "operators": [],
     "free_gb": 5,
@@ -212,7 +212,7 @@ def test_an_operator_without_a_login_is_refused() -> None:
 
 
 def test_every_service_account_is_checked() -> None:
-    every = {"simulator_enabled": True, "systemd_record_enabled": True}
+    every = {"simulator_enabled": True, "systemd_record_enabled": True, "milkbot_operator_web_enabled": True}
     accounts = {entry["name"]: entry["home"] for entry in evaluate("_user_accounts", **every)}
     assert accounts == evaluate("milkbot_accounts")
     kinds = ("user", "owner_user", "rollups_user", "analytics_user", "dashboard_user")

@@ -34,7 +34,7 @@ def test_an_unsupported_system_is_refused() -> None:
 
 
 def test_a_good_certificate_is_accepted(pair: Pair) -> None:
-    assert trust.certificate(pair.certificate, pair.key, "milkbot.test") == []
+    assert trust.certificate(pair.certificate, pair.key, ["milkbot.test"]) == []
 
 
 @pytest.mark.parametrize(
@@ -42,23 +42,23 @@ def test_a_good_certificate_is_accepted(pair: Pair) -> None:
 )
 def test_an_expired_or_future_certificate_is_refused(begins: int, ends: int, seen: str) -> None:
     made = make_pair(begins=begins, ends=ends)
-    (problem,) = trust.certificate(made.certificate, made.key, "milkbot.test")
+    (problem,) = trust.certificate(made.certificate, made.key, ["milkbot.test"])
     assert problem["value"].startswith(seen)
 
 
 def test_a_certificate_for_another_name_is_refused(pair: Pair) -> None:
-    (problem,) = trust.certificate(pair.certificate, pair.key, "milkbot.ai")
+    (problem,) = trust.certificate(pair.certificate, pair.key, ["milkbot.ai"])
     assert "milkbot.test" in problem["value"]
 
 
 def test_a_wildcard_certificate_is_accepted_for_one_level() -> None:
     made = make_pair(domain="*.milkbot.test")
-    assert trust.certificate(made.certificate, made.key, "staging.milkbot.test") == []
-    assert trust.certificate(made.certificate, made.key, "a.b.milkbot.test") != []
+    assert trust.certificate(made.certificate, made.key, ["staging.milkbot.test"]) == []
+    assert trust.certificate(made.certificate, made.key, ["a.b.milkbot.test"]) != []
 
 
 def test_the_key_of_another_certificate_is_refused(pair: Pair) -> None:
-    (problem,) = trust.certificate(pair.certificate, make_pair().key, "milkbot.test")
+    (problem,) = trust.certificate(pair.certificate, make_pair().key, ["milkbot.test"])
     assert problem["name"] == "nginx_private_key"
     assert "PRIVATE" not in str(problem)
 
@@ -67,7 +67,7 @@ def test_the_key_of_another_certificate_is_refused(pair: Pair) -> None:
     "broken", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
 )
 def test_a_broken_certificate_is_refused_without_a_traceback(broken: str, pair: Pair) -> None:
-    (problem,) = trust.certificate(broken, pair.key, "milkbot.test")
+    (problem,) = trust.certificate(broken, pair.key, ["milkbot.test"])
     assert problem["name"] == "nginx_certificate"
     assert trust.expiring(broken) == []
 
@@ -114,3 +114,10 @@ def test_the_roles_and_the_program_know_the_same_exchanges() -> None:
     assert set(trust.PRODUCTION) == modes.PRODUCTION_HOSTS
     assert set(trust.DEMO) == modes.DEMO_HOSTS
     assert set(trust.LOOPBACK) == modes.LOOPBACK_HOSTS
+
+
+def test_a_certificate_without_the_name_of_the_operators_page_is_refused(pair: Pair) -> None:
+    (problem,) = trust.certificate(pair.certificate, pair.key, ["milkbot.test", "operate.milkbot.test"])
+    assert problem["fix"].startswith(
+        "take a certificate for operate.milkbot.test (milkbot_domain, milkbot_operator_web"
+    )

@@ -194,7 +194,8 @@ GIVES_WAY = (
         "systemd/milkbot-dashboard",
         "systemd/milkbot-analytics",
     ),
-    *("systemd/milkbot-rollups", "pgbackrest/milkbot-wal@", "systemd/milkbot-operator", "simulator/milkbot-simulator"),
+    *("systemd/milkbot-rollups", "pgbackrest/milkbot-wal@", "systemd/milkbot-passkey"),
+    *("systemd/milkbot-operator", "simulator/milkbot-simulator"),
     *("systemd/milkbot-act@", "systemd/milkbot-trader"),
 )
 

@@ -52,7 +52,7 @@ def ensure_server(directory: Path, domain: str, address: ipaddress.IPv4Address) 
         certificate.unlink(missing_ok=True)
     if certificate.is_file() and _fits(certificate, directory / "ca.pem", domain, address):
         return
-    names = f"DNS:{domain},DNS:www.{domain},IP:{address}"
+    names = f"DNS:{domain},DNS:www.{domain},DNS:operate.{domain},IP:{address}"
     extensions = (
         f"subjectAltName={names}\nbasicConstraints=critical,CA:FALSE\n"
         "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"

@@ -69,14 +69,15 @@ def served(domain: str) -> bytes:
         return b""
 
 
-def judge(certificate: Path, key: Path, domain: str) -> None:
-    """Raises CertificateError where the two are no pair, name another domain, or are not valid today."""
+def judge(certificate: Path, key: Path, *names: str) -> None:
+    """Raises CertificateError where the two are no pair, lack one of the names, or are not valid today."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
         raise CertificateError(f"{certificate} and {key} are no pair that can be read: {error}") from None
-    if "does match" not in run("openssl", "x509", "-noout", "-checkhost", domain, "-in", str(certificate)):
-        raise CertificateError(f"{certificate} is not for {domain}")
+    for name in names:
+        if "does match" not in run("openssl", "x509", "-noout", "-checkhost", name, "-in", str(certificate)):
+            raise CertificateError(f"{certificate} is not for {name}")
     if expires_within(certificate, 0):
         raise CertificateError(f"{certificate} has expired")
 
@@ -102,7 +103,7 @@ def write(path: Path, text: str, mode: int) -> None:
 def serve(certificate: Path, key: Path, settings: dict[str, Any]) -> bool:
     """Have nginx serve the pair. False when it does already; raises CertificateError when the old one remains."""
     domain, places = settings["domain"], {"certificate": 0o644, "key": 0o600}
-    judge(certificate, key, domain)
+    judge(certificate, key, *settings["names"])
     new = {"certificate": certificate.read_text("utf-8"), "key": key.read_text("utf-8")}
     paths = {what: Path(settings[what]) for what in places}
     old = {what: path.read_text("utf-8") for what, path in paths.items() if path.exists()}
@@ -138,7 +139,7 @@ def self_signed(settings: dict[str, Any]) -> bool:
     with tempfile.TemporaryDirectory(prefix="milkbot-certificate-") as made:
         certificate, key = Path(made) / "certificate.pem", Path(made) / "key.pem"
         names = ["-subj", f"/O={SELF_SIGNED}/CN={settings['domain'][:64]}", "-addext"]
-        names.append(f"subjectAltName=DNS:{settings['domain']}")
+        names.append("subjectAltName=" + ",".join(f"DNS:{name}" for name in settings["names"]))
         kind = ["-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-days", str(_DAYS)]
         run("openssl", "req", *kind, *names, "-keyout", str(key), "-out", str(certificate))
         return serve(certificate, key, settings)
@@ -147,7 +148,7 @@ def self_signed(settings: dict[str, Any]) -> bool:
 def is_self_signed_and_good(settings: dict[str, Any]) -> bool:
     certificate = Path(settings["certificate"])
     try:
-        judge(certificate, Path(settings["key"]), settings["domain"])
+        judge(certificate, Path(settings["key"]), *settings["names"])
         issuer = run("openssl", "x509", "-noout", "-issuer", "-in", str(certificate))
     except CertificateError:
         return False

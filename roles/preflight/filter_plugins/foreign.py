@@ -86,7 +86,6 @@ def _clusters(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator
 
 
 def _sites(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Problem]:
-    domain = expected["domain"]
     for entry in found["sites"]:
         where, words = f"{entry['file']}:{entry['line']}", entry["value"].split()
         if entry["directive"] == "default" and not _known(found):
@@ -96,7 +95,7 @@ def _sites(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Pr
             if _port(words[0]) in (80, 443):
                 fix = "the platform answers what has no other name: remove default_server, or take another machine"
                 yield _problem(where, f"listen {entry['value']}", fix)
-        elif entry["directive"] == "server_name" and domain in words:
+        elif entry["directive"] == "server_name" and (domain := next(iter(set(words) & set(expected["domains"])), "")):
             fix = f"the platform serves {domain} (milkbot_domain): remove the name there, or give another"
             yield _problem(where, f"server_name {entry['value']}", fix)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,8 +30,8 @@ def _problem(name: str, value: str, fix: str) -> list[Problem]:
     return [{"name": name, "value": value, "fix": fix}]
 
 
-def certificate(pem: str, key_pem: str, domain: str, now: dt.datetime | None = None) -> list[Problem]:
-    """Whether the certificate can be read, is valid now, names the domain, and belongs to the key."""
+def certificate(pem: str, key_pem: str, domains: Sequence[str], now: dt.datetime | None = None) -> list[Problem]:
+    """Whether the certificate can be read, is valid now, names every domain, and belongs to the key."""
     now = now or dt.datetime.now(dt.UTC)
     if not pem.strip():
         fix = "give the certificate, or another nginx_certificate_source: letsencrypt, self-signed"
@@ -47,8 +47,10 @@ def certificate(pem: str, key_pem: str, domain: str, now: dt.datetime | None = N
         start = f"valid from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
         problems += _problem("nginx_certificate", start, "check the clock of this machine, or take another certificate")
     names = _names(leaf)
-    if not any(_covers(name, domain) for name in names):
-        fix = f"take a certificate for {domain} (milkbot_domain)"
+    if missing := [domain for domain in domains if not any(_covers(name, domain) for name in names)]:
+        # The second one is the operator's page on the web.
+        why = ("milkbot_domain", "milkbot_operator_web_enabled")[: len(domains)]
+        fix = f"take a certificate for {' and '.join(missing)} ({', '.join(why)})"
         problems += _problem("nginx_certificate", f"is for {', '.join(names) or 'no name'}", fix)
     return problems + _key_problems(leaf, key_pem)
 
@@ -64,6 +66,11 @@ def expiring(pem: str, now: dt.datetime | None = None) -> list[Problem]:
     if now >= end or end - now >= (end - start) / 3:
         return []
     return _problem("nginx_certificate", f"expires {end:%Y-%m-%d}", "renew it soon")
+
+
+def no_address(domain: str) -> Problem:
+    """What is still to be done for a name that cannot be looked up."""
+    return _problem("milkbot_domain", domain, "has no address yet; visitors need a DNS record for it")[0]
 
 
 def letsencrypt(values: Mapping[str, Any]) -> list[Problem]:
@@ -143,6 +150,7 @@ class FilterModule:
             "preflight_certificate": certificate,
             "preflight_expiring": expiring,
             "preflight_letsencrypt": letsencrypt,
+            "preflight_no_address": no_address,
             "preflight_kalshi_key": kalshi_key,
             "preflight_mode": mode_fits,
         }

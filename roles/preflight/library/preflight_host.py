@@ -42,6 +42,7 @@ _UNITS = (
     "milkbot-record",
     "milkbot-simulator",
     "milkbot-operator",
+    "milkbot-passkey",
     "milkbot-act",
     "milkbot-act@",
 )
