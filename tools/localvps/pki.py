@@ -50,7 +50,7 @@ def ensure_server(directory: Path, domain: str, address: ipaddress.IPv4Address) 
     if not key.is_file():
         _ec_key(key)
         certificate.unlink(missing_ok=True)
-    if certificate.is_file() and _fits(certificate, directory / "ca.pem", domain, address):
+    if certificate.is_file() and _fits(certificate, directory / "ca.pem", f"operate.{domain}", address):
         return
     names = f"DNS:{domain},DNS:www.{domain},DNS:operate.{domain},IP:{address}"
     extensions = (

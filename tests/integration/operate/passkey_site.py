@@ -135,22 +135,9 @@ class Site:
             assert file.execute(statement).rowcount > 0
 
     @contextmanager
-    def device(self, **more: object) -> Iterator[Device]:
-        """A browser with an empty authenticator."""
-        context = self.browser.new_context(viewport={"width": 390, "height": 844})
-        try:
-            tab = context.new_page()
-            cdp = context.new_cdp_session(tab)
-            cdp.send("WebAuthn.enable")
-            made = cdp.send("WebAuthn.addVirtualAuthenticator", {"options": {**_AUTHENTICATOR, **more}})
-            yield Device(tab, cdp, made["authenticatorId"])
-        finally:
-            context.close()
-
-    @contextmanager
     def enrolled(self, name: str) -> Iterator[Device]:
         """A device that enrolled a key for that operator."""
-        with self.device() as device:
+        with open_device(self.browser) as device:
             device.enrol(self.link(name))
             yield device
 
@@ -207,6 +194,20 @@ class Device:
     def session(self) -> str:
         """The cookie of the session."""
         return next(str(one["value"]) for one in self.tab.context.cookies() if one["name"] == "__Host-operator")
+
+
+@contextmanager
+def open_device(browser: Browser, **more: object) -> Iterator[Device]:
+    """A phone with an empty authenticator."""
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    try:
+        tab = context.new_page()
+        cdp = context.new_cdp_session(tab)
+        cdp.send("WebAuthn.enable")
+        made = cdp.send("WebAuthn.addVirtualAuthenticator", {"options": {**_AUTHENTICATOR, **more}})
+        yield Device(tab, cdp, made["authenticatorId"])
+    finally:
+        context.close()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM
 from tests.exchange import Keys
 from tests.integration.operate.conftest import running_page, settings_of_acts
-from tests.integration.operate.passkey_site import ADDRESS, LOGIN_USER, NAME, Device, Site, running_login
+from tests.integration.operate.passkey_site import ADDRESS, LOGIN_USER, NAME, Device, Site, open_device, running_login
 from tests.postgres import Cluster, TestDatabase
 
 JSON = {"Origin": ADDRESS, "Content-Type": "application/json"}
@@ -75,14 +75,14 @@ def test_an_enrolled_device_logs_in_and_its_halt_is_recorded_under_its_operators
 
 def test_a_link_works_once_and_for_ten_minutes(site: Site) -> None:
     link = site.link("bob")
-    with site.device() as device:
+    with open_device(site.browser) as device:
         device.enrol(link)
         device.tab.goto(link)
         device.tab.reload()
         assert "not good any more" in device.said("Enrol this device")
     link = site.link("late")
     site.change("UPDATE links SET until = until - 601 WHERE name = 'late'")
-    with site.device() as device:
+    with open_device(site.browser) as device:
         device.tab.goto(link)
         assert "not good any more" in device.said("Enrol this device")
     with site.client() as client:
@@ -129,7 +129,7 @@ def test_a_login_without_the_devices_lock_is_refused(site: Site, dave: Device) -
 
 
 def test_a_key_without_the_devices_lock_is_not_enrolled(site: Site) -> None:
-    with site.device(isUserVerified=False) as device, site.client() as client:
+    with open_device(site.browser, isUserVerified=False) as device, site.client() as client:
         link = site.link("erin")
         device.tab.goto(f"{ADDRESS}/enrol")
         options = client.post("/enrol/begin", json={"link": link.partition("#")[2]}, headers=JSON).json()
@@ -140,7 +140,7 @@ def test_a_key_without_the_devices_lock_is_not_enrolled(site: Site) -> None:
 
 
 def test_a_key_that_was_never_enrolled_is_refused(site: Site, dave: Device) -> None:
-    with site.device() as device, site.client() as client:
+    with open_device(site.browser) as device, site.client() as client:
         link = site.link("frank")
         device.tab.goto(f"{ADDRESS}/login")
         options = client.post("/enrol/begin", json={"link": link.partition("#")[2]}, headers=JSON).json()
