@@ -263,3 +263,18 @@ def test_every_system_file_names_who_wrote_it() -> None:
     assert unmarked == {
         "release/templates/release.json.j2",
     }
+
+
+def test_the_operators_page_is_on_the_web_only_where_that_is_on() -> None:
+    name = "operate.milkbot.ai"
+    off, on = (render("nginx/milkbot.conf.j2", milkbot_operator_web_enabled=on) for on in (False, True))
+    assert (name in off, f"server_name {name};" in on) == (False, True)
+    # Where a passkey is asked for, and in what order, is the same at each run.
+    mine = on.partition(f"server_name {name};")[2]
+    (policy,) = re.findall(r'Permissions-Policy "(.*)"', mine)
+    assert policy.split(", ") == [f"{one}=()" for one in evaluate("_nginx_permissions") if "publickey" not in one]
+    assert "X-Robots-Tag noindex always" in mine
+    wrapper = [render("environment/milkbot.sh.j2", milkbot_operator_web_enabled=on) for on in (False, True)]
+    assert ["milkbot-passkey" in text for text in wrapper] == [False, True]
+    believes = [render("systemd/milkbot-operator.service.j2", milkbot_operator_web_enabled=on) for on in (False, True)]
+    assert ["--login-user milkbot-passkey" in text for text in believes] == [False, True]
