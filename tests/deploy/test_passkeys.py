@@ -168,5 +168,5 @@ def test_switched_off_nothing_of_it_is_left(web: Platform) -> None:
         web.ssh("systemctl is-active milkbot-passkey.service milkbot-passkey.socket || true").split()
         == ["inactive"] * 2
     )
-    assert "login-user" not in web.ssh("systemctl cat milkbot-operator.service")
+    assert "LOGIN_USER" not in web.ssh("systemctl cat milkbot-operator.service")
     assert "the operator's page is not on the web" in web.ssh("milkbot operator list 2>&1 || true")

@@ -277,4 +277,4 @@ def test_the_operators_page_is_on_the_web_only_where_that_is_on() -> None:
     wrapper = [render("environment/milkbot.sh.j2", milkbot_operator_web_enabled=on) for on in (False, True)]
     assert ["milkbot-passkey" in text for text in wrapper] == [False, True]
     believes = [render("systemd/milkbot-operator.service.j2", milkbot_operator_web_enabled=on) for on in (False, True)]
-    assert ["--login-user milkbot-passkey" in text for text in believes] == [False, True]
+    assert ["MILKBOT_LOGIN_USER=milkbot-passkey" in text for text in believes] == [False, True]

@@ -23,7 +23,10 @@ from milkbot.settings import LEDGER_SETTINGS
 
 Acts = Annotated[Path, typer.Option(help="The socket of the service that acts.")]
 Health = Annotated[Path, typer.Option(help="The result of root's health check.")]
-LoginUser = Annotated[str | None, typer.Option(help="The user of the login service, which alone may name who asks.")]
+LoginUser = Annotated[
+    str | None,
+    typer.Option(envvar="MILKBOT_LOGIN_USER", help="The user of the login service, which alone may name who asks."),
+]
 
 operator = typer.Typer(help="Who may reach the operator's page on the web; and its processes, which systemd starts.")
 operator.command()(add)
