@@ -129,7 +129,7 @@ def test_a_login_without_the_devices_lock_is_refused(site: Site, dave: Device) -
 
 
 def test_a_key_without_the_devices_lock_is_not_enrolled(site: Site) -> None:
-    with open_device(site.browser, isUserVerified=False) as device, site.client() as client:
+    with open_device(site.browser, hasUserVerification=False, isUserVerified=False) as device, site.client() as client:
         link = site.link("erin")
         device.tab.goto(f"{ADDRESS}/enrol")
         options = client.post("/enrol/begin", json={"link": link.partition("#")[2]}, headers=JSON).json()
