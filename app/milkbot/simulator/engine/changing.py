@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from milkbot.domain.markets import MarketStatus
 from milkbot.domain.orders import BookSide
@@ -52,7 +51,7 @@ def amend(state: State, account: Account, order_id: str, request: AmendRequest) 
     order.client_order_id = request.updated_client_order_id or order.client_order_id
     if request.expiration_time != KEEP:
         expiry = request.expiration_time
-        order.expires_at = datetime.fromtimestamp(expiry, UTC) if expiry else None
+        order.expires_at = rejects.moment_of(expiry) if expiry else None
     order.updated_at = state.now
     state.touch(order)
     state.touch(market)

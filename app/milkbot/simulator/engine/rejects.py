@@ -5,6 +5,12 @@ A test compares those of a create with the table of the exchange's client, which
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Final
+
+_MOMENTS: Final = range(-2_000_000_000, 200_000_000_000)
+"""Unix seconds that leave room in the calendar for the length of any period before and after."""
+
 
 class RejectError(Exception):
     """A request that the exchange refuses; nothing was changed."""
@@ -20,6 +26,13 @@ class RejectError(Exception):
 def bad_request(message: str, code: str = "invalid_parameters") -> RejectError:
     """400: the request itself is wrong."""
     return RejectError(400, code, message)
+
+
+def moment_of(seconds: int) -> datetime:
+    """The moment of unix seconds. Raises RejectError for what is in no calendar."""
+    if seconds not in _MOMENTS:
+        raise bad_request(f"{seconds} is no unix time in seconds")
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def invalid_order(message: str) -> RejectError:

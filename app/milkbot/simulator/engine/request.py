@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from milkbot.domain.orders import BookSide, TimeInForce
 from milkbot.domain.units import COUNT_STEP, ZERO
 from milkbot.simulator.engine.orderbook import SelfTrade
-from milkbot.simulator.engine.rejects import invalid_order, invalid_price, invalid_size
+from milkbot.simulator.engine.rejects import invalid_order, invalid_price, invalid_size, moment_of
 from milkbot.simulator.engine.units import LOTS_PER_CONTRACT
 
 TICK = Decimal("0.01")
@@ -53,7 +53,7 @@ class OrderRequest:
     @property
     def expires_at(self) -> datetime | None:
         """When a resting order lapses."""
-        return None if self.expiration_time is None else datetime.fromtimestamp(self.expiration_time, UTC)
+        return None if self.expiration_time is None else moment_of(self.expiration_time)
 
 
 def check(request: OrderRequest, now: datetime) -> None:
@@ -82,5 +82,5 @@ def check_size_and_price(count: Decimal, price: Decimal) -> None:
 
 def check_expiry(expiration_time: int, now: datetime) -> None:
     """Raise RejectError for an expiry in unix seconds that has passed."""
-    if datetime.fromtimestamp(expiration_time, UTC) <= now:
+    if moment_of(expiration_time) <= now:
         raise invalid_order("expiration_time is in the past")

@@ -16,7 +16,7 @@ from milkbot.domain.units import Price, price_text
 from milkbot.simulator.engine.pause import EASTERN
 from milkbot.simulator.engine.plan import House
 from milkbot.simulator.engine.records import Market, Trade
-from milkbot.simulator.engine.rejects import bad_request
+from milkbot.simulator.engine.rejects import bad_request, moment_of
 from milkbot.simulator.engine.stepping import LAST_STEP
 from milkbot.simulator.exchange import text
 
@@ -46,8 +46,8 @@ class Span:
 
     def periods(self, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Beginning and end of each period that has a part in [first, last]. Raises RejectError for too many."""
-        end = self._end_after(max(first, _moment(self.start_ts) - timedelta(seconds=1)))
-        ended = min(_moment(self.end_ts), self._end_after(last))
+        end = self._end_after(max(first, moment_of(self.start_ts) - timedelta(seconds=1)))
+        ended = min(moment_of(self.end_ts), self._end_after(last))
         for _ in range(MOST_CANDLES):
             if end > ended:
                 return
@@ -61,7 +61,7 @@ class Span:
             day = moment.astimezone(EASTERN).date() + timedelta(days=1)
             return datetime(day.year, day.month, day.day, tzinfo=EASTERN).astimezone(UTC)
         seconds = self.period_interval * 60
-        return _moment((int(moment.timestamp()) // seconds + 1) * seconds)
+        return moment_of((int(moment.timestamp()) // seconds + 1) * seconds)
 
     def _begin_of(self, end: datetime) -> datetime:
         if self.period_interval == DAY:
@@ -139,7 +139,3 @@ def _plain(body: Body) -> Body:
     """Without the suffixes of the live form."""
     names = {name: name.removesuffix("_dollars").removesuffix("_fp") for name in body}
     return {names[name]: _plain(value) if isinstance(value, dict) else value for name, value in body.items()}
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from milkbot.domain.markets import MarketStatus
 from milkbot.simulator.engine.records import Market
-from milkbot.simulator.engine.rejects import bad_request
+from milkbot.simulator.engine.rejects import bad_request, moment_of
 
 STATUS_WORDS = {
     "unopened": {MarketStatus.INITIALIZED},
@@ -79,7 +79,7 @@ class MarketFilter:
             and self.created.holds(plan.created_at)
             and self.closes.holds(market.closes_at)
             and (not self.settled.is_bounded or self._has_settled(market, now))
-            and (self.updated_after is None or updated > datetime.fromtimestamp(self.updated_after, UTC))
+            and (self.updated_after is None or updated > moment_of(self.updated_after))
         )
 
     def _has_settled(self, market: Market, now: datetime) -> bool:
