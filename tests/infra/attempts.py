@@ -20,7 +20,7 @@ import psycopg
 SOCKETS = "/run/postgresql"
 ROLES = (
     *("milkbot", "milkbot_trader", "milkbot_rollups", "milkbot_api"),
-    *("milkbot_operator", "milkbot_monitor", "postgres"),
+    *("milkbot_operator", "milkbot_control", "milkbot_monitor", "postgres"),
 )
 # Who may come in by the socket is what pg_hba.conf and pg_ident.conf say; where there is no socket, nobody.
 _NOT_LET_IN = ("Peer authentication failed", "no pg_hba.conf entry", "Permission denied", "No such file")

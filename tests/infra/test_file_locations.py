@@ -7,7 +7,14 @@ import json
 import pytest
 from testinfra.host import Host
 
-SERVICE_USERS = ("milkbot", "milkbot-owner", "milkbot-rollups", "milkbot-analytics", "milkbot-dashboard")
+SERVICE_USERS = (
+    "milkbot",
+    "milkbot-owner",
+    "milkbot-control",
+    "milkbot-rollups",
+    "milkbot-analytics",
+    "milkbot-dashboard",
+)
 
 APPENDIX_B = (
     ("/opt/milkbot", "root", 0o755),
@@ -55,7 +62,8 @@ def test_only_root_can_read_backups(host: Host, kind: str) -> None:
 def test_each_secret_is_readable_by_whom_it_is_for_alone(host: Host, domain: str) -> None:
     key = host.file("/opt/milkbot/kalshi_private_key.pem")
     assert (key.user, key.group, key.mode) == ("milkbot", "milkbot", 0o440)
-    assert host.check_output("getent group milkbot").rpartition(":")[2] == "milkbot-owner"
+    members = host.check_output("getent group milkbot").rpartition(":")[2]
+    assert set(members.split(",")) == {"milkbot-owner", "milkbot-control"}
     tls = host.file(f"/etc/ssl/private/{domain}.key")
     assert (tls.user, tls.mode) == ("root", 0o600)
     host.run("/opt/milkbot/deployment/scripts/healthcheck.sh --alert")  # It leaves the last of these.

@@ -20,6 +20,7 @@ PYTHON = "/opt/milkbot/current/venv/bin/python"
 _LEFT_OUT = re.compile(
     r"(?:ExecStart|ExecStartPre|ExecStop|Type|Sockets|Restart\w*|Runtime\w+|Standard\w+|SuccessExitStatus|NonBlocking|Timeout\w+)="
 )
+_SERVICES = ("milkbot_trader", "milkbot_rollups", "milkbot_api", "milkbot_operator", "milkbot_control")
 _KEY = "read /opt/milkbot/kalshi_private_key.pem"
 # Each may do what is its work, and nothing else of the list.
 MAY = {
@@ -29,27 +30,12 @@ MAY = {
     "milkbot-analytics-next": {"come in as milkbot_api", "write the log of analytics"},
     "milkbot-dashboard": {"write the log of dashboard"},
     "milkbot-dashboard-next": {"write the log of dashboard"},
-    # It asks for acts over that socket. PostgreSQL's pg_read_all_data reads the passwords' verifiers too: nobody comes
-    # in with a verifier, and the password that it was made of is too long to be guessed.
-    "milkbot-operator": {
-        *("come in as milkbot_operator", "connect to /run/milkbot-operator/act.sock", "read the passwords"),
-    },
+    # It asks for acts over that socket.
+    "milkbot-operator": {"come in as milkbot_operator", "connect to /run/milkbot-operator/act.sock"},
     "milkbot-passkey": {"connect to /run/milkbot-operator/web.sock"},
     "milkbot-simulator": {"write the log of simulator"},
-    # The acts of the operator's page have the owner's rights: it arms, ends holds, and signs what it cancels.
-    "milkbot-act@": {
-        *("come in as milkbot", "come in as the owner without a password", "read /opt/milkbot/.env", _KEY),
-        *(
-            "disable the triggers of the log",
-            "delete fills",
-            "delete orders",
-            "drop the table of orders",
-            "drop the schema",
-        ),
-        *("allow a state of orders that the rules forbid", "arm live trading", "end a hold", "accept terms"),
-        *("make a table in ops", "make a table in public", "make a temporary table"),
-        *("become the owner", "begin a session of the owner", "change who may connect"),
-    },
+    # The acts of the operator's page: it ends holds, accepts terms, and signs what it cancels.
+    "milkbot-act@": {"come in as milkbot_control", _KEY, "end a hold", "accept terms"},
     "milkbot-record": set(),
 }
 
@@ -131,7 +117,7 @@ def unbounded(host: Host) -> dict[str, bool]:
 
 def test_the_list_notices_what_is_not_denied(unbounded: dict[str, bool]) -> None:
     """Each attempt succeeds for somebody, so that none of them is denied for a reason of its own."""
-    roles = {f"come in as {role}" for role in ("milkbot_trader", "milkbot_rollups", "milkbot_api", "milkbot_operator")}
+    roles = {f"come in as {role}" for role in _SERVICES}
     peer = {*roles, "come in as milkbot", "come in as milkbot_monitor", "come in as the owner without a password"}
     # By the log's own triggers.
     append_only = {"delete from the log", "rewrite the log", "empty the log"}

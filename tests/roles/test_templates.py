@@ -59,7 +59,7 @@ def test_only_the_named_roles_may_connect_to_the_database() -> None:
     assert [rule[:3] for rule in rules] == [
         ["local", "all", "postgres"],
         ["local", "milkbot_restore_new", "milkbot"],
-        ["local", "milkbot", "milkbot,milkbot_trader,milkbot_rollups,milkbot_api,milkbot_operator"],
+        ["local", "milkbot", "milkbot,milkbot_trader,milkbot_rollups,milkbot_api,milkbot_operator,milkbot_control"],
         ["host", "milkbot", "milkbot"],
         ["host", "milkbot", "milkbot"],
     ]
@@ -72,6 +72,7 @@ def test_each_system_user_maps_to_one_role_and_each_role_to_one_user() -> None:
     assert sorted(pairs) == [
         ["milkbot", "milkbot_trader"],
         ["milkbot-analytics", "milkbot_api"],
+        ["milkbot-control", "milkbot_control"],
         ["milkbot-operator", "milkbot_operator"],
         ["milkbot-owner", "milkbot"],
         ["milkbot-rollups", "milkbot_rollups"],
@@ -91,7 +92,7 @@ def test_each_unit_is_the_user_of_the_role_that_it_comes_in_as() -> None:
         (user,) = re.findall(r"^User=(.*)$", text, flags=re.MULTILINE)
         assert users[user] == role
     acts = re.findall(r"^User=(.*)$", render("systemd/milkbot-act@.service.j2"), flags=re.MULTILINE)
-    assert [users[user] for user in acts] == [evaluate("_environment_variables")["POSTGRES_USER"]]
+    assert [users[user] for user in acts] == [evaluate("_environment_control")["POSTGRES_USER"]]
 
 
 def test_each_log_is_rotated_by_one_rule() -> None:

@@ -20,11 +20,12 @@ from milkbot.db.session import DatabaseAddress
 from milkbot.errors import MilkbotError
 
 OWNER = "milkbot"
-READER = "milkbot_operator"
-"""Reads everything, by PostgreSQL's own role pg_read_all_data; it is given nothing by the migrations."""
-SET_BY_OWNER = ("milkbot_trader", "milkbot_rollups")
+TRADER = "milkbot_trader"
+CONTROL = "milkbot_control"
+"""The acts of the operator's page: what the trader may, and what only an operator decides."""
+SET_BY_OWNER = (TRADER, "milkbot_rollups")
 """Roles that `milkbot db smoke` tries the statements of, with their rights alone."""
-ROLES = (OWNER, *SET_BY_OWNER, "milkbot_api", READER)
+ROLES = (OWNER, *SET_BY_OWNER, "milkbot_api", "milkbot_operator", CONTROL)
 PORT = 5432
 # pg_ctl's own minute is too short for a machine that is busy.
 _WAIT = ("-w", "-t", "3600")
@@ -115,7 +116,7 @@ def _make_roles(socket_directory: Path) -> None:
     with engine.connect() as connection:
         for role in ROLES:
             connection.execute(text(f"CREATE ROLE {role} LOGIN"))
-        connection.execute(text(f"GRANT pg_read_all_data TO {READER}"))
+        connection.execute(text(f"GRANT {TRADER} TO {CONTROL}"))
         connection.execute(text(f"GRANT {', '.join(SET_BY_OWNER)} TO {OWNER}"))
     engine.dispose()
 

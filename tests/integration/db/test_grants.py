@@ -99,6 +99,18 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
         "DELETE": set(),
         "TRUNCATE": set(),
     },
+    "milkbot_operator": {
+        "SELECT": READS_OPS | _tables("analytics", ROLLUPS | VIEWS),
+        "INSERT": set(),
+        "UPDATE": set(),
+        "DELETE": set(),
+        "TRUNCATE": set(),
+    },
+}
+# It acts as the trader does, and decides what the trader may not.
+ALLOWED["milkbot_control"] = {
+    **ALLOWED["milkbot_trader"],
+    "INSERT": ALLOWED["milkbot_trader"]["INSERT"] | _tables("ops", {"hold_acknowledgements", "terms_acceptances"}),
 }
 # Rights on a view are without effect where the view cannot be written.
 HELD = """
@@ -138,13 +150,23 @@ def test_public_api_cannot_read_what_is_private(database: TestDatabase) -> None:
         connection.execute(text("SELECT * FROM ops.fills"))
 
 
-def test_no_service_can_arm_live_trading(database: TestDatabase) -> None:
+@pytest.mark.parametrize("role", sorted(ALLOWED))
+def test_no_service_can_arm_live_trading(database: TestDatabase, role: str) -> None:
     insert = "INSERT INTO ops.live_armings (armed_by, armed_at, expires_at, statement) VALUES ('x', now(), now(), 'x')"
     with (
-        database.engine("milkbot_trader").connect() as connection,
-        pytest.raises(ProgrammingError, match="permission denied for table live_armings"),
+        database.engine(role).connect() as connection,
+        pytest.raises(ProgrammingError, match=r"permission denied for (table live_armings|schema ops)"),
     ):
         connection.execute(text(insert))
+
+
+@pytest.mark.parametrize("role", sorted(ALLOWED))
+def test_no_service_can_read_the_verifiers_of_passwords(database: TestDatabase, role: str) -> None:
+    with (
+        database.engine(role).connect() as connection,
+        pytest.raises(ProgrammingError, match="permission denied for table pg_authid"),
+    ):
+        connection.execute(text("SELECT rolpassword FROM pg_authid"))
 
 
 def test_a_table_created_later_gets_its_rights(database: TestDatabase) -> None:
@@ -155,4 +177,7 @@ def test_a_table_created_later_gets_its_rights(database: TestDatabase) -> None:
     with database.engine().connect() as connection:
         assert connection.scalar(text(rights), {"role": "milkbot_trader", "name": "ops.later"})
         assert connection.scalar(text(rights), {"role": "milkbot_rollups", "name": "analytics.later"})
-        assert not connection.scalar(text(rights), {"role": "milkbot_api", "name": "analytics.later"})
+        for role in ("milkbot_api", "milkbot_operator"):
+            assert not connection.scalar(text(rights), {"role": role, "name": "analytics.later"})
+    with database.engine("milkbot_operator").connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM ops.later")) == 0

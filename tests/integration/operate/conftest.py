@@ -54,7 +54,7 @@ class Page:
 def settings_of_acts(database: TestDatabase, keys: Keys, origin: str, directory: Path) -> dict[str, str]:
     """The settings of the service that acts: those of the platform."""
     kill_file = str(directory / "HALT")
-    return environment(origin, keys, database, role="milkbot", TRADING_SERIES="KXHIGHNY", KILL_FILE=kill_file)
+    return environment(origin, keys, database, role="milkbot_control", TRADING_SERIES="KXHIGHNY", KILL_FILE=kill_file)
 
 
 @contextmanager

@@ -1,0 +1,43 @@
+"""What the operator's page reads, and what its acts write, by grants of their own: no superuser's role, no owner.
+
+The roles belong to the cluster and are made by the provisioning, which also gives `milkbot_control` the rights of the
+trader; a missing one ends the migration with its name.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0024"
+down_revision = "0026"
+branch_labels = None
+depends_on = None
+
+READER = "milkbot_operator"
+CONTROL = "milkbot_control"
+# What only an operator decides; arming live trading is left to the command line.
+DECISIONS = ("hold_acknowledgements", "terms_acceptances")
+
+
+def upgrade() -> None:
+    for role in (READER, CONTROL):
+        op.execute(
+            f"""
+            DO $$ BEGIN
+                IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+                    RAISE EXCEPTION 'database role {role} is missing; create it with: CREATE ROLE {role} LOGIN';
+                END IF;
+            END $$
+            """
+        )
+    op.execute(f"GRANT USAGE ON SCHEMA ops, analytics TO {READER}")
+    op.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA ops, analytics TO {READER}")
+    op.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA ops, analytics GRANT SELECT ON TABLES TO {READER}")
+    for table in DECISIONS:
+        op.execute(f"GRANT INSERT ON ops.{table} TO {CONTROL}")
+
+
+def downgrade() -> None:
+    for table in DECISIONS:
+        op.execute(f"REVOKE INSERT ON ops.{table} FROM {CONTROL}")
+    # What the page reads is left: on a host that was provisioned since, it has no other right to.
