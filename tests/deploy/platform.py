@@ -22,7 +22,7 @@ DOMAIN = "milkbot.test"
 # Long enough for a run of the trader and of the rollups; an operator waits for longer.
 WATCH_SECONDS = 10
 IMAGE = os.environ.get("MILKBOT_MOLECULE_IMAGE") or recipes.DEFAULT
-_OF_IMAGE = yaml.safe_load((ROOT / f"roles/milkbot/vars/{IMAGE}.yml").read_text(encoding="utf-8"))
+_OF_IMAGE = yaml.safe_load((ROOT / f"roles/milkbot/vars/{recipes.find(IMAGE).system}.yml").read_text(encoding="utf-8"))
 POSTGRES_VERSION: int = _OF_IMAGE["_milkbot_postgres_version"]
 POSTGRES_UNIT = f"postgresql@{POSTGRES_VERSION}-main"
 _NGINX = yaml.safe_load((ROOT / "roles/nginx/defaults/main.yml").read_text(encoding="utf-8"))
