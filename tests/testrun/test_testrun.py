@@ -48,7 +48,7 @@ def test_a_failure_stops_no_part_of_the_run(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_every_test_directory_is_in_a_part() -> None:
-    parts = build(names(all_images=False))
+    parts = build(names(all_images=True))
     words = {word for part in parts for command in part.commands for word in command}
     root = Path(__file__).parents[1]
     directories = {f"tests/{path.parent.relative_to(root).parts[0]}" for path in root.glob("*/**/test_*.py")}

@@ -30,6 +30,9 @@ _ON_MACHINE = {"browser": "tests/e2e", "deploy": "tests/deploy"}
 _USE_MACHINE = ("molecule", *_ON_MACHINE)
 # What runs on every image.
 _OF_IMAGES = (*_USE_MACHINE, "production")
+# A kernel of its own is emulated by software: a history would take most of an hour.
+_KERNEL = "debian-12-kernel"
+_NO_DAY = (("MILKBOT_MOLECULE_HISTORY_DAYS", "0"),)
 # What the simulated month finds, a few days may not; but it takes some minutes more.
 _A_MONTH = (("MILKBOT_MOLECULE_HISTORY_DAYS", "30"),)
 # What needs no machine, or makes its own: the lane, and the tests. All three lanes take about as long.
@@ -136,17 +139,32 @@ def _production(name: str, *cases: str) -> Part:
     return Part(name, lane, (command,), env=(("MILKBOT_PRODUCTION_IMAGE", image),))
 
 
+def _kernel() -> Part:
+    """What only a kernel of its own shows: the roles twice on a machine that has one, then their effects."""
+    roles = tuple(("molecule", step, "--no-command-borders") for step in ("converge", "idempotence"))
+    # Of the auditors only lynis judges the kernel.
+    tests = ("tests/kernel", "tests/deploy/test_auditors.py", "-k", "kernel or lynis")
+    run = (str(ROOT / "tools/testrun/on_machine.sh"), *_pytest("kernel", *tests))
+    env = (_image(f"molecule-{_KERNEL}"), *_NO_DAY)
+    return Part("kernel", 2, (_DESTROY, *roles, run), after=(_DESTROY,), env=env)
+
+
 def names(*, all_images: bool) -> list[str]:
     """The names of the parts, in the order in which their lanes run them."""
-    others = [name for name in recipes.RECIPES if name != recipes.DEFAULT]
+    others = [recipe.name for recipe in _shared() if recipe.name != recipes.DEFAULT]
     images = [_of_image(kind, image) for image in others for kind in _OF_IMAGES]
-    return ["molecule", *_ON_MACHINE, *_ALONE, *(["mutation", *images] if all_images else [])]
+    return ["molecule", *_ON_MACHINE, *_ALONE, *(["mutation", *images, "kernel"] if all_images else [])]
+
+
+def _shared() -> list[recipes.Recipe]:
+    """The images whose machines share the host's kernel; the one that does not has a part of its own."""
+    return [recipe for recipe in recipes.RECIPES.values() if not recipe.has_kernel]
 
 
 def images_without_mirror() -> dict[str, str]:
     """The parts whose image cannot be made here, each with the reason and the fix."""
     found: dict[str, str] = {}
-    for recipe in recipes.RECIPES.values():
+    for recipe in _shared():
         try:
             mirrors.mirror(recipe.distribution)
         except VpsError as error:
@@ -174,6 +192,8 @@ def build(chosen: Collection[str], *, matrix: bool = False) -> list[Part]:
             parts.append(_production(name, *cases))
         elif name == "lint":
             parts.append(_lint())
+        elif name == "kernel":
+            parts.append(_kernel())
         elif name == "mutation":
             parts.append(Part(name, 1, (("python", "-m", "mutation"),)))
         else:
