@@ -11,7 +11,7 @@ from itertools import groupby
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from milkbot.analytics.daily_metrics import compute_cities, compute_strategies
+from milkbot.analytics.daily_metrics import compute_buckets
 from milkbot.analytics.equity import compute_equity
 from milkbot.analytics.forecast_scores import score_new
 from milkbot.analytics.hero import store_figures
@@ -65,8 +65,7 @@ def _compute(session: Session, buckets: list[Bucket], bankroll: Decimal, markout
     cities = [bucket for bucket in buckets if bucket.kind is Kind.CITY]
     strategies = [bucket for bucket in buckets if bucket.kind is Kind.STRATEGY]
     equity = [bucket for bucket in buckets if bucket.kind is Kind.EQUITY]
-    compute_cities(session, cities)
-    compute_strategies(session, strategies)
+    compute_buckets(session, [*cities, *strategies])
     for mode, days in _by_mode(equity):
         compute_equity(session, mode, days, bankroll)
     return RollupReport(len(cities), len(strategies), len(equity), markouts)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Double, ForeignKey, Index
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Double, ForeignKey, Index, Numeric
 from sqlalchemy.orm import Mapped, mapped_column
 
 from milkbot.db.base import ANALYTICS, OPS, Base, CashColumn, CountColumn, PriceColumn
@@ -227,6 +228,37 @@ class RebuildMark(Base):
     started_at: Mapped[datetime]
     trading_mode: Mapped[str]
     done: Mapped[date]
+
+
+class MarketFold(Base):
+    """A market's fills of an hour ago or more, folded, and its strike. `net` is YES less NO in contracts; `paid` what
+    YES cost less what NO, as YES sold, brought. A trigger deletes what the release before left old.
+    """
+
+    __tablename__ = "market_folds"
+    __table_args__ = (
+        Index("ix_market_folds_mode_day", "trading_mode", "climate_day", "city_code"),
+        {"schema": ANALYTICS},
+    )
+
+    trading_mode: Mapped[str] = mapped_column(primary_key=True)
+    ticker: Mapped[str] = mapped_column(primary_key=True)
+    city_code: Mapped[str]
+    climate_day: Mapped[date]
+    strike_type: Mapped[str | None]
+    floor_strike: Mapped[int | None] = mapped_column(BigInteger)
+    cap_strike: Mapped[int | None] = mapped_column(BigInteger)
+    trades: Mapped[int] = mapped_column(BigInteger)
+    contracts: Mapped[CountColumn]
+    sold: Mapped[CountColumn]
+    net: Mapped[CountColumn]
+    paid: Mapped[Decimal] = mapped_column(Numeric(28, 8))
+    closed: Mapped[CashColumn]
+    fees: Mapped[CashColumn]
+    first_bid: Mapped[datetime | None]
+    first_ask: Mapped[datetime | None]
+    last_at: Mapped[datetime]
+    computed_at: Mapped[datetime]
 
 
 class ResultMonth(Base):

@@ -26,7 +26,7 @@ BANKROLL = Decimal("992.10")
 FIRST = datetime(2026, 8, 30, 12, tzinfo=UTC)
 """Two months, so that a rebuild has two chunks of days."""
 DAILY = ("city_metrics_daily", "strategy_metrics_daily", "equity_curve_daily")
-TABLES = (*DAILY, "result_totals", "hero_figures", "result_months", "equity_runs")
+TABLES = (*DAILY, "result_totals", "hero_figures", "result_months", "equity_runs", "market_folds")
 # What says when it was computed.
 MOMENTS = {"computed_at", "as_of"}
 TICKERS = [market(city, FIRST.date() + timedelta(days=day)) for city in ("NYC", "CHI") for day in range(4)]
@@ -77,6 +77,7 @@ def _spoil(database: TestDatabase) -> None:
         connection.execute(text("UPDATE analytics.city_metrics_daily SET net_pnl = 77, win_count = 5"))
         connection.execute(text("UPDATE analytics.result_totals SET win_count = 99"))
         connection.execute(text("UPDATE analytics.result_months SET net_pnl = 99, days = days + 1"))
+        connection.execute(text("UPDATE analytics.market_folds SET net = 99, strike_type = 'less'"))
         connection.execute(text("UPDATE analytics.equity_runs SET highest = '2020-01-01', pnl = 99"))
         connection.execute(text("DELETE FROM analytics.strategy_metrics_daily WHERE date > '2026-08-31'"))
         connection.execute(text("UPDATE analytics.equity_curve_daily SET daily_pnl = 77, ending_equity = 77"))

@@ -54,6 +54,7 @@ ROLLUPS = {
     "forecast_skill",
     "health_metrics",
     "hero_figures",
+    "market_folds",
     "rebuild_mark",
     "result_months",
     "result_totals",

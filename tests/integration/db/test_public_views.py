@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, text
 from tests.facts import Facts, hours_ago, market
 from tests.postgres import TestDatabase
 
+from milkbot.analytics.rollups import run_rollups
 from milkbot.db import state
 from milkbot.db.session import transaction
 from milkbot.domain.modes import TradingMode
@@ -150,6 +151,39 @@ def test_a_market_is_shown_an_hour_after_its_first_trade_and_without_its_younger
     facts.fill(market("CHI", DAY), young())
     (row,) = _rows(database, "v_public_markets")
     assert (row["trades"], row["signed_count"], row["cost"], row["fees"]) == (1, 10, Decimal(4), Decimal("0.17"))
+
+
+def _folds(database: TestDatabase) -> int:
+    with database.engine("milkbot_rollups").connect() as connection:
+        return connection.execute(text("SELECT * FROM analytics.market_folds")).rowcount
+
+
+def test_a_market_is_the_same_by_its_fold_and_the_trades_since_as_by_all_its_trades(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    facts.snapshot(market("NYC", DAY), hours_ago(10), "0.30", "0.34")
+    facts.fill(market("NYC", DAY), hours_ago(9), price="0.40")
+    facts.fill(market("NYC", DAY), hours_ago(8), price="0.45", count="4", side=BookSide.ASK, reduce_only=True)
+    run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal(1000))
+    facts.fill(market("NYC", DAY), hours_ago(7), price="0.35", count="12", side=BookSide.ASK, strategy="another")
+    facts.fill(market("NYC", DAY), young())
+    assert _folds(database) == 1
+    by_fold = _rows(database, "v_public_markets"), _public(database)
+    assert [row["trades"] for row in by_fold[0]] == [3]
+    with database.engine().begin() as connection:
+        connection.execute(text("DELETE FROM analytics.market_folds"))
+    assert (_rows(database, "v_public_markets"), _public(database)) == by_fold
+
+
+def test_a_day_that_the_release_before_computes_keeps_no_fold_that_may_be_old(database: TestDatabase) -> None:
+    facts = Facts(database.engine())
+    for city in ("NYC", "CHI"):
+        facts.fill(market(city, DAY), hours_ago(9))
+    run_rollups(database.engine("milkbot_rollups"), bankroll=Decimal(1000))
+    with database.engine("milkbot_rollups").begin() as connection:
+        connection.execute(text("DELETE FROM analytics.city_metrics_daily WHERE city_code = 'NYC'"))
+        row = "SELECT 'demo', 'NYC', CAST(:day AS date), 1, 1, 1, 1, 1, 1, 1, 1, 1, now()"
+        connection.execute(text(f"INSERT INTO analytics.city_metrics_daily {row}"), {"day": DAY})
+    assert _folds(database) == 1
 
 
 def test_an_open_position_is_marked_by_the_newest_book_that_is_public(database: TestDatabase) -> None:

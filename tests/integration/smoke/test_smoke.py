@@ -75,7 +75,7 @@ BROKEN = {
     ),
     "a column of the rollups is required": (
         _required("analytics.city_metrics_daily"),
-        {"compute_cities"},
+        {"compute_buckets"},
     ),
     "a view is gone": (
         "DROP VIEW analytics.v_current_health",
