@@ -116,6 +116,7 @@ def run_api(check: Checks, sample: Sample) -> None:
         check(market_queries.read_today, connection, None)
         _figures(check, connection)
         check.named("read_skill", lambda: _shown(skill_queries.read_skill(connection, 90).forecasters))
+        check.named("list_skill", lambda: _shown(skill_queries.list_skill(connection, 90).rows))
         check.named("read_reliability", lambda: _shown(skill_queries.read_reliability(connection, 90, lead).bins))
     for name in sorted(relations):
         check.named(f"{API_ROLE} reads {name}", _may_read, check.session, name)
@@ -128,7 +129,6 @@ def _figures(check: Checks, connection: Connection) -> None:
     check(figure_queries.read_execution, connection, 1)
     for read in (curve_queries.read_equity, curve_queries.read_drawdown, curve_queries.read_daily):
         check.named(read.__name__, lambda read: _shown(read(connection, 90).rows), read)
-    check(figure_queries.read_summary, connection, 90, None)
 
 
 def _shown(rows: Sequence[object]) -> None:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import psycopg
 from fastapi import FastAPI, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from sqlalchemy import Engine, event
-from sqlalchemy.pool import PoolProxiedConnection
 
 from milkbot.analytics.forecast_scores import EVIDENCE_LEAD, LEADS
 from milkbot.analytics.service import description, tables
 from milkbot.analytics.service.cache import AnswerCache
 from milkbot.analytics.service.cursors import MARKETS_PATTERN, TRADES_PATTERN, MarketsCursor, TradesCursor
 from milkbot.analytics.service.curve_queries import read_daily, read_drawdown, read_equity
-from milkbot.analytics.service.figure_queries import read_cities, read_execution, read_strategies, read_summary
+from milkbot.analytics.service.figure_queries import read_cities, read_execution, read_strategies
 from milkbot.analytics.service.figure_schemas import Cities, Daily, Drawdown, Execution, Strategies, Summary
 from milkbot.analytics.service.health import Probe
-from milkbot.analytics.service.listed import Listed, Readable, as_json
+from milkbot.analytics.service.listed import Readable, as_json
 from milkbot.analytics.service.market_queries import read_markets, read_today
 from milkbot.analytics.service.market_schemas import Markets, Results, Today
 from milkbot.analytics.service.metrics import add_metrics
@@ -30,7 +30,7 @@ from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
 from milkbot.analytics.service.queries import MOST_ROWS, read_hero, read_platform, read_trades
 from milkbot.analytics.service.result_queries import read_results
 from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Status, Trades
-from milkbot.analytics.service.skill_queries import read_reliability, read_skill
+from milkbot.analytics.service.skill_queries import list_skill, read_reliability
 from milkbot.analytics.service.skill_schemas import Reliability, Skill
 from milkbot.analytics.service.strict import StrictRoute
 from milkbot.analytics.service.tables import Format
@@ -39,6 +39,7 @@ from milkbot.release import release_id
 
 CACHE_SECONDS = 5
 DESCRIPTION_SECONDS = 3600
+SUMMARY_TRADES = 20
 JSON = "application/json"
 
 
@@ -112,8 +113,6 @@ def create_app(engine: Engine) -> FastAPI:
 
     probe = Probe(engine)
     _read_alone(engine)
-    # Each read is one statement, or of what may be a moment apart: no transaction is worth its two round trips.
-    reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -154,39 +153,56 @@ def create_app(engine: Engine) -> FastAPI:
     @app.get("/v1/status", response_model=PlatformStatus, responses=ERRORS)
     async def status(request: Request) -> Response:
         """What the trader may do and when it last worked, so that a client can say itself whether that is old."""
-        return await answers.of(request, "status", partial(read_platform, reading))
+        return await answers.of(request, "status", partial(read_platform, engine))
 
     @app.get("/v1/metrics/hero", response_model=Hero, responses=ERRORS)
     async def hero(request: Request) -> Response:
         """The figures at the top of the page."""
-        return await answers.of(request, "hero", partial(read_hero, reading))
+        return await answers.of(request, "hero", partial(read_hero, engine))
 
-    _add_lists(app, reading, answers)
-    _add_results(app, reading, answers)
-    _add_scores(app, reading, answers)
+    _add_lists(app, engine, answers)
+    _add_results(app, engine, answers)
+    _add_scores(app, engine, answers)
 
     @app.get("/v1/forecast/today", response_model=Today, responses=ERRORS)
     async def today(request: Request, city: City = "") -> Response:
         """The newest forecast of each event that is not over, next to the market."""
-        return await answers.of(request, f"today {city}", partial(read_today, reading, city or None))
+        return await answers.of(request, f"today {city}", partial(read_today, engine, city or None))
 
     @app.get("/v1/dashboard/summary", response_model=Summary, responses=ERRORS)
     async def summary(request: Request, days: Days = 90, city: City = "") -> Response:
         """What the front page shows, in one answer."""
-        return await answers.of(request, f"summary {days} {city}", partial(read_summary, reading, days, city or None))
+        return await answers.joined(
+            request,
+            {
+                "status": ("status", partial(read_platform, engine)),
+                "hero": ("hero", partial(read_hero, engine)),
+                "equity": (f"equity {days}", partial(read_equity, engine, days)),
+                "today": (f"today {city}", partial(read_today, engine, city or None)),
+                "trades": (
+                    _trades_key(SUMMARY_TRADES, city),
+                    partial(read_trades, engine, SUMMARY_TRADES, city or None),
+                ),
+            },
+        )
 
     return app
 
 
 def _read_alone(engine: Engine) -> None:
-    """No statement of ours is long enough for helpers: to start them takes longer, and they read ahead of a limit."""
+    """No statement of ours is long enough for helpers: to start them takes longer, and they read ahead of a limit.
+
+    Each read is one statement, or of what may be a moment apart: no transaction is worth its two round trips.
+    """
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: PoolProxiedConnection, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("SET max_parallel_workers_per_gather = 0")
-        cursor.close()
-        connection.commit()
+    def set_up(connection: psycopg.Connection[Any], _record: object) -> None:
+        connection.autocommit = True
+        connection.execute("SET max_parallel_workers_per_gather = 0")
+
+
+def _trades_key(limit: int, city: str, after: TradesCursor | None = None) -> str:
+    return f"trades {limit} {city} {after}"
 
 
 def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
@@ -203,7 +219,7 @@ def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
         """Trades, newest first."""
         after = TradesCursor.parse(cursor) if cursor else None
         read = partial(read_trades, engine, limit, city or None, after)
-        return await answers.table(request, f"trades {limit} {city} {after}", read, "trades", kind)
+        return await answers.table(request, _trades_key(limit, city, after), read, "trades", kind)
 
     @app.get("/v1/markets/recent", response_model=Markets, responses=TABLE)
     async def markets(
@@ -273,7 +289,7 @@ def _add_scores(app: FastAPI, engine: Engine, answers: _Answers) -> None:
     @app.get("/v1/forecast/skill", response_model=Skill, responses=TABLE)
     async def skill(request: Request, days: ScoredDays = 90, kind: TableFormat = None) -> Response:
         """Scores of every forecaster, next to the market's."""
-        return await answers.table(request, f"skill {days}", partial(read_skill, engine, days), "forecasters", kind)
+        return await answers.table(request, f"skill {days}", partial(list_skill, engine, days), "forecasters", kind)
 
     @app.get("/v1/forecast/reliability", response_model=Reliability, responses=TABLE)
     async def reliability(
@@ -301,6 +317,10 @@ def _describe(app: FastAPI) -> None:
         return answer
 
 
+def _written(read: Callable[[], Readable]) -> bytes:
+    return as_json(read())
+
+
 class _Answers:
     """Answers by way of the cache, as JSON or as a table."""
 
@@ -309,10 +329,15 @@ class _Answers:
 
     async def of(self, request: Request, key: str, read: Callable[[], Readable]) -> Response:
         """The answer as JSON."""
-        return await self._kept.answer(request, key, lambda: as_json(read()), JSON)
+        return await self._kept.answer(request, key, partial(_written, read), JSON)
+
+    async def joined(self, request: Request, parts: Mapping[str, tuple[str, Callable[[], Readable]]]) -> Response:
+        """Several answers, each by the key of its own route, as one JSON object of those names."""
+        written = {name: (key, partial(_written, read)) for name, (key, read) in parts.items()}
+        return await self._kept.joined(request, written, JSON)
 
     async def table(
-        self, request: Request, key: str, read: Callable[[], BaseModel | Listed], rows: str, kind: Format | None
+        self, request: Request, key: str, read: Callable[[], Readable], rows: str, kind: Format | None
     ) -> Response:
         """The answer as JSON, or its list `rows` as CSV where the request wants that."""
         if tables.is_wanted(request, kind):

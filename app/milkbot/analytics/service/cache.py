@@ -7,8 +7,9 @@ import hashlib
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from anyio import CapacityLimiter, to_thread
@@ -28,6 +29,10 @@ class _Entry:
     expires: float = 0.0
 
 
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
 class AnswerCache:
     """Bodies by key, kept for some seconds; the least recently asked for go when there are too many."""
 
@@ -39,7 +44,20 @@ class AnswerCache:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
     async def answer(self, request: Request, key: str, compute: Callable[[], bytes], media_type: str) -> Response:
-        """The answer with its ETag, or 304 when the request names that. `compute` runs in a thread, once at a time.
+        """The answer with its ETag, or 304 when the request names that."""
+        entry = await self._kept(key, compute)
+        return self._response(request, entry.body, entry.etag, media_type)
+
+    async def joined(
+        self, request: Request, parts: Mapping[str, tuple[str, Callable[[], bytes]]], media_type: str
+    ) -> Response:
+        """Several answers, each by its own key, as one JSON object of those names."""
+        bodies = [b'"%s":%s' % (name.encode(), (await self._kept(*part)).body) for name, part in parts.items()]
+        body = b"{%s}" % b",".join(bodies)
+        return self._response(request, body, _etag(body), media_type)
+
+    async def _kept(self, key: str, compute: Callable[[], bytes]) -> _Entry:
+        """The answer of that key. `compute` runs in a thread, once at a time.
 
         Who came before a computation began is given its answer, also where none is kept.
         """
@@ -49,19 +67,22 @@ class AnswerCache:
                 began = self._clock()
                 entry.body = await to_thread.run_sync(compute, limiter=self._threads())
                 entry.began = began
-                entry.etag = f'"{hashlib.sha256(entry.body).hexdigest()[:32]}"'
+                entry.etag = _etag(entry.body)
                 entry.expires = self._clock() + self._seconds
-        headers = {"ETag": entry.etag, "Cache-Control": f"public, max-age={self._seconds}"}
-        if etag_matches(request.headers.get("If-None-Match", ""), entry.etag):
+        return entry
+
+    def _response(self, request: Request, body: bytes, etag: str, media_type: str) -> Response:
+        headers = {"ETag": etag, "Cache-Control": f"public, max-age={self._seconds}"}
+        if etag_matches(request.headers.get("If-None-Match", ""), etag):
             return Response(status_code=304, headers=headers)
-        return Response(entry.body, media_type=media_type, headers=headers)
+        return Response(body, media_type=media_type, headers=headers)
 
     def _entry(self, key: str) -> _Entry:
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
         # One that is being computed stays: who asks for it meanwhile would have it computed once more.
-        spare = [name for name, old in self._entries.items() if old is not entry and not old.lock.locked()]
-        for name in spare[: max(0, len(self._entries) - self._capacity)]:
+        spare = (name for name, old in self._entries.items() if old is not entry and not old.lock.locked())
+        for name in list(islice(spare, max(0, len(self._entries) - self._capacity))):
             del self._entries[name]
         return entry
 

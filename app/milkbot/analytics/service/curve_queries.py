@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
+from pydantic import BaseModel
+from sqlalchemy import Connection, text
 
 from milkbot.analytics.service.figure_schemas import Daily, DailyResult, Drawdown, DrawdownPoint
-from milkbot.analytics.service.listed import Listed, Row, decimal, named
+from milkbot.analytics.service.listed import Listed, code, decimal, json_row
 from milkbot.analytics.service.queries import DELAY, NOW_AND_MODE
 from milkbot.analytics.service.schemas import Equity, EquityPoint
-from milkbot.db.session import Bind, transaction
+from milkbot.db.session import Bind, reading
 
 MOST_DAYS: Final = 366
 """Of a longer span a chart is given the extremes of its runs."""
@@ -30,18 +29,22 @@ _ASKED = text(
     FROM ({NOW_AND_MODE}) AS asked
     """  # noqa: S608 - the only thing put in is a constant of ours
 )
-_POINT: Final = tuple(EquityPoint.model_fields)
-_COLUMNS = ", ".join(["date", *(decimal(name, name) for name in _POINT if name != "date")])
-_DAYS = text(
-    f"""
-    SELECT {_COLUMNS} FROM analytics.equity_curve_daily
+
+
+def _row(model: type[BaseModel]) -> str:
+    """A row of that model: days, and amounts."""
+    return json_row(
+        {name: code(name) if name in {"date", "last_date"} else decimal(name) for name in model.model_fields}
+    )
+
+
+_DAYS = """
+    SELECT %s FROM analytics.equity_curve_daily
     WHERE trading_mode = :mode AND date >= :first ORDER BY date
-    """  # noqa: S608 - the only thing put in is a constant of ours
-)
+"""
 # Of the days before the first whole run the extremes are found here. The limit has each day looked up by the key.
-_EXTREMES = text(
-    f"""
-    SELECT {_COLUMNS} FROM (
+_EXTREMES = """
+    SELECT %s FROM (
         SELECT unnest(ARRAY[highest, lowest, deepest, last_date]) AS day FROM analytics.equity_runs
         WHERE trading_mode = :mode AND width = :width AND number >= :number
         UNION
@@ -55,18 +58,19 @@ _EXTREMES = text(
     CROSS JOIN LATERAL (
         SELECT * FROM analytics.equity_curve_daily WHERE trading_mode = :mode AND date = kept.day LIMIT 1) AS point
     ORDER BY date
-    """  # noqa: S608 - the only things put in are constants of ours
-)
-_RESULT: Final = tuple(DailyResult.model_fields)
+"""
+_EQUITY: Final = {of: text(of % _row(EquityPoint)) for of in (_DAYS, _EXTREMES)}
+_DRAWDOWN: Final = {of: text(of % f"{_row(DrawdownPoint)}, drawdown_pct") for of in (_DAYS, _EXTREMES)}
 _RESULTS = text(
     f"""
-    SELECT date, date AS last_date, {decimal("daily_pnl", "pnl")} FROM analytics.equity_curve_daily
-    WHERE trading_mode = :mode AND date >= :first ORDER BY date
+    SELECT {_row(DailyResult)}
+    FROM (SELECT date, date AS last_date, daily_pnl AS pnl FROM analytics.equity_curve_daily
+          WHERE trading_mode = :mode AND date >= :first) AS day ORDER BY date
     """  # noqa: S608 - the only thing put in is a constant of ours
 )
 _RUNS = text(
     f"""
-    SELECT date, last_date, {decimal("pnl", "pnl")} FROM (
+    SELECT {_row(DailyResult)} FROM (
         SELECT first_date AS date, last_date, pnl FROM analytics.equity_runs
         WHERE trading_mode = :mode AND width = :width AND number >= :number
         UNION ALL
@@ -86,6 +90,10 @@ class _Span:
     first: date
     width: int | None
 
+    def points(self) -> str:
+        """The statement that finds the days which are shown."""
+        return _DAYS if self.width is None else _EXTREMES
+
     def keys(self) -> dict[str, Any]:
         """The parameters of the statements. The first whole run has that number, and begins on the day `whole`."""
         width = self.width or 1
@@ -94,9 +102,9 @@ class _Span:
         return {"mode": self.mode, "first": self.first, "width": width, "number": number, "whole": whole}
 
 
-def _span(session: Session, days: int) -> _Span:
+def _span(connection: Connection, days: int) -> _Span:
     """The last `days` UTC days, today included, but none before the curve begins."""
-    asked = session.execute(_ASKED).one()
+    asked = connection.execute(_ASKED).one()
     first = max(asked.today - timedelta(days=days - 1), asked.first_date or asked.today)
     length = (asked.today - first).days + 1
     width = None if length <= MOST_DAYS else next(width for width in WIDTHS if length <= width * MOST_RUNS)
@@ -105,31 +113,26 @@ def _span(session: Session, days: int) -> _Span:
 
 def read_equity(bind: Bind, days: int) -> Listed:
     """The curve of the last `days` UTC days, today included; of a long span the days that a chart can show."""
-    span, points = _points(bind, days)
-    return Listed(Equity(mode=span.mode, as_of=span.as_of, points=[]), "points", points)
+    with reading(bind) as connection:
+        span = _span(connection, days)
+        found = connection.execute(_EQUITY[span.points()], span.keys()).scalars().all()
+    return Listed(Equity(mode=span.mode, as_of=span.as_of, points=[]), "points", found)
 
 
 def read_drawdown(bind: Bind, days: int) -> Listed:
     """The drawdown of the same days, and the deepest: that of each run is among them."""
-    span, points = _points(bind, days)
-    wanted = tuple(DrawdownPoint.model_fields)
-    rows = [{name: point[name] for name in wanted} for point in points]
-    worst = max(rows, key=lambda point: Decimal(point["drawdown_pct"]), default=None)
-    return Listed(
-        Drawdown.model_validate({"mode": span.mode, "as_of": span.as_of, "worst": worst, "points": []}), "points", rows
-    )
-
-
-def _points(bind: Bind, days: int) -> tuple[_Span, list[Row]]:
-    with transaction(bind) as session:
-        span = _span(session, days)
-        found = session.execute(_DAYS if span.width is None else _EXTREMES, span.keys()).all()
-    return span, named(_POINT, found)
+    with reading(bind) as connection:
+        span = _span(connection, days)
+        found = connection.execute(_DRAWDOWN[span.points()], span.keys()).all()
+    worst = max(found, key=lambda point: point.drawdown_pct, default=None)
+    deepest = DrawdownPoint.model_validate_json(worst[0]) if worst else None
+    head = Drawdown(mode=span.mode, as_of=span.as_of, worst=deepest, points=[])
+    return Listed(head, "points", [point[0] for point in found])
 
 
 def read_daily(bind: Bind, days: int) -> Listed:
     """The results of the last `days` UTC days, by day or by run of days."""
-    with transaction(bind) as session:
-        span = _span(session, days)
-        found = session.execute(_RESULTS if span.width is None else _RUNS, span.keys()).all()
-    return Listed(Daily(mode=span.mode, as_of=span.as_of, results=[]), "results", named(_RESULT, found))
+    with reading(bind) as connection:
+        span = _span(connection, days)
+        found = connection.execute(_RESULTS if span.width is None else _RUNS, span.keys()).scalars().all()
+    return Listed(Daily(mode=span.mode, as_of=span.as_of, results=[]), "results", found)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
 
-from milkbot.analytics.service.curve_queries import read_equity
 from milkbot.analytics.service.figure_schemas import (
     Cities,
     CityResult,
@@ -19,24 +14,16 @@ from milkbot.analytics.service.figure_schemas import (
     Strategies,
     StrategyResult,
 )
-from milkbot.analytics.service.listed import Listed
-from milkbot.analytics.service.market_queries import read_today
 from milkbot.analytics.service.queries import (
     FIRST_DAY,
     FIRST_MONTH,
     MOST_ROWS,
     as_of_and_mode,
-    read_hero,
-    read_platform,
-    read_trades,
     win_rate,
 )
-from milkbot.db.session import Bind, first_line, transaction
+from milkbot.db.session import Bind, reading
 from milkbot.domain.cities import cities
 from milkbot.domain.units import CASH_STEP
-from milkbot.errors import DatabaseUnavailableError
-
-SUMMARY_TRADES = 20
 
 _SUMMED = ("trades", "volume", "gross_pnl", "fees", "net_pnl", "wins", "losses", "signals")
 _OF_NAME = f"""
@@ -93,9 +80,9 @@ _EXECUTION = text(
 def read_cities(bind: Bind, days: int) -> Cities:
     """Results by city over the last `days` climate days."""
     names = {city.code: city.name for city in cities()}
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        found = session.execute(_CITIES, {"mode": mode, "cities": list(names), "days": days}).mappings().all()
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
+        found = connection.execute(_CITIES, {"mode": mode, "cities": list(names), "days": days}).mappings().all()
     order = list(names)
     rows = sorted(found, key=lambda row: order.index(row["city_code"]))
     results = [
@@ -107,46 +94,21 @@ def read_cities(bind: Bind, days: int) -> Cities:
 
 def read_strategies(bind: Bind, days: int) -> Strategies:
     """Results by strategy over the last `days` climate days."""
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        found = session.execute(_STRATEGIES, {"mode": mode, "days": days}).mappings().all()
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
+        found = connection.execute(_STRATEGIES, {"mode": mode, "days": days}).mappings().all()
     results = [StrategyResult.model_validate({**row, "win_rate": win_rate(row)}) for row in found]
     return Strategies(mode=mode, as_of=as_of, days=days, strategies=results)
 
 
 def read_execution(bind: Bind, newest: int) -> Execution:
     """How the newest public trades were executed, so many at most."""
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        row = session.execute(_EXECUTION, {"mode": mode, "newest": newest}).mappings().one()
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
+        row = connection.execute(_EXECUTION, {"mode": mode, "newest": newest}).mappings().one()
     rounded = {name: _rounded(value) for name, value in row.items()}
     return Execution.model_validate({"mode": mode, "as_of": as_of, **rounded})
 
 
 def _rounded(value: Any) -> Any:
     return value.quantize(CASH_STEP) if isinstance(value, Decimal) else value
-
-
-def read_summary(bind: Bind, days: int, city: str | None) -> Mapping[str, BaseModel | Listed]:
-    """What the front page shows, on one connection; trades and forecasts of one city where one is named."""
-    with _one_connection(bind) as connection:
-        return {
-            "status": read_platform(connection),
-            "hero": read_hero(connection),
-            "equity": read_equity(connection, days),
-            "today": read_today(connection, city),
-            "trades": read_trades(connection, SUMMARY_TRADES, city),
-        }
-
-
-@contextmanager
-def _one_connection(bind: Bind) -> Iterator[Connection]:
-    if isinstance(bind, Connection):
-        yield bind
-        return
-    try:
-        connection = bind.connect()
-    except OperationalError as error:
-        raise DatabaseUnavailableError(f"the database does not answer: {first_line(error)}") from error
-    with connection:
-        yield connection

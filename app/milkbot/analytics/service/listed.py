@@ -5,32 +5,84 @@ What is written is what the response model of the route would write; a test hold
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_core import to_json
+
+from milkbot.domain.cities import all_series
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An answer with the rows of one of its lists; `head` is the answer's model with that list empty."""
+    """An answer with the rows of one of its lists, each as JSON, and of others after it; `head` is the answer's model
+    with those lists empty.
+    """
 
     head: BaseModel
     name: str
-    rows: Sequence[Row]
+    rows: Sequence[str]
+    others: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def parsed(self) -> list[Row]:
+        """The rows as values."""
+        found: list[Row] = json.loads(f"[{','.join(self.rows)}]")
+        return found
 
 
-Readable = BaseModel | Listed | Mapping[str, "BaseModel | Listed"]
-"""An answer, or several by name that are one."""
+Readable = BaseModel | Listed
+"""An answer."""
 
 
-def decimal(value: str, name: str) -> str:
-    """A column of SQL: a numeric as `schemas.decimal_text` writes it."""
-    return f"CAST(round({value}, greatest(2, min_scale({value}))) AS text) AS {name}"
+# SQL that writes a column as the response models do, null included. Each is for one value, which may be an expression.
+
+
+def decimal(value: str) -> str:
+    """A numeric as `schemas.decimal_text` writes it, in quotes."""
+    return f"COALESCE('\"' || round({value}, greatest(2, min_scale({value}))) || '\"', 'null')"
+
+
+def words(value: str) -> str:
+    """A text of any kind."""
+    return f"COALESCE(CAST(to_json({value}) AS text), 'null')"
+
+
+def code(value: str) -> str:
+    """A code of ours, or a date: nothing in it needs to be escaped."""
+    return f"COALESCE('\"' || {value} || '\"', 'null')"
+
+
+def moment(value: str) -> str:
+    """A time to the minute. Connections have UTC."""
+    return f"""COALESCE('"' || to_char({value}, 'YYYY-MM-DD"T"HH24:MI:00"Z"') || '"', 'null')"""
+
+
+def plain(value: str) -> str:
+    """A whole number or a truth value."""
+    return f"COALESCE(CAST({value} AS text), 'null')"
+
+
+MEASURES: Final = {series.ticker: series.extreme for series in all_series()}
+"""Which of the day's temperatures the markets of a series are about."""
+
+
+def by_series(ticker: str, known: Mapping[str, str]) -> str:
+    """What is known of a market's series, null where nothing is."""
+    table = json.dumps({series: json.dumps(value) for series, value in known.items()})
+    return f"COALESCE(CAST('{table}' AS jsonb) ->> split_part({ticker}, '-', 1), 'null')"
+
+
+def json_row(columns: Mapping[str, str]) -> str:
+    """A JSON object of those columns."""
+    parts = (
+        f"""'{"{" if not number else ","}"{name}":', {value}""" for number, (name, value) in enumerate(columns.items())
+    )
+    return f"concat({', '.join(parts)}, '}}')"
 
 
 def named(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
@@ -38,16 +90,17 @@ def named(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def rows_as_json(rows: Iterable[Row]) -> list[str]:
+    """Rows that were made here."""
+    return [to_json(row).decode() for row in rows]
+
+
 def as_json(answer: Readable) -> bytes:
     """The answer as JSON."""
     if isinstance(answer, BaseModel):
         return answer.model_dump_json().encode()
-    return to_json(_content(answer))
-
-
-def _content(answer: Readable) -> Mapping[str, Any]:
-    if isinstance(answer, Listed):
-        return {**answer.head.model_dump(mode="json"), answer.name: answer.rows}
-    if isinstance(answer, BaseModel):
-        return answer.model_dump(mode="json")
-    return {name: _content(part) for name, part in answer.items()}
+    whole = answer.head.model_dump_json()
+    for name, rows in {answer.name: answer.rows, **answer.others}.items():
+        before, empty, after = whole.partition(f'"{name}":[]')
+        whole = f"{before}{empty[:-1]}{','.join(rows)}]{after}"
+    return whole.encode()

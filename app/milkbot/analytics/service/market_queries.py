@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
@@ -11,11 +12,24 @@ from itertools import groupby
 from sqlalchemy import text
 
 from milkbot.analytics.service.cursors import MarketsCursor
-from milkbot.analytics.service.listed import Listed, Row, decimal, named
+from milkbot.analytics.service.listed import (
+    MEASURES,
+    Listed,
+    Row,
+    by_series,
+    code,
+    decimal,
+    json_row,
+    moment,
+    named,
+    plain,
+    rows_as_json,
+    words,
+)
 from milkbot.analytics.service.market_schemas import EventForecast, Market, Markets, Today
-from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode, measured
+from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode
 from milkbot.analytics.service.schemas import decimal_text
-from milkbot.db.session import Bind, transaction
+from milkbot.db.session import Bind, reading
 from milkbot.domain.chances import mid
 from milkbot.domain.cities import City, Extreme, Series, all_series, series_of
 from milkbot.domain.markets import Strike, StrikeType, event_ticker
@@ -34,20 +48,35 @@ def official(column: str) -> str:
     return f"CASE WHEN {column} ~ '{_NUMBER}' THEN CAST({column} AS numeric) END"
 
 
-_LEG = "CASE WHEN signed_count > 0 THEN 'yes' WHEN signed_count < 0 THEN 'no' END AS held_leg"
-_HELD = f"{_LEG}, {decimal('abs(signed_count)', 'held')}"
+_LEG = "CASE WHEN signed_count > 0 THEN 'yes' WHEN signed_count < 0 THEN 'no' END"
+_DECIMALS = ("bought", "sold", "cost", "fees", "realized_pnl", "unrealized_pnl")
+_MARKET = {
+    "ticker": words("ticker"),
+    "measure": by_series("ticker", MEASURES),
+    "strike_type": code("strike_type"),
+    "floor_strike": plain("floor_strike"),
+    "cap_strike": plain("cap_strike"),
+    "event_ticker": words("event_ticker"),
+    "city_code": code("city_code"),
+    "climate_day": code("climate_day"),
+    "first_leg": code("first_leg"),
+    "trades": plain("trades"),
+    "held_leg": code(_LEG),
+    "held": decimal("abs(signed_count)"),
+    "is_open": plain("is_open"),
+    "result": words("result"),
+    "official_value": decimal("official_value"),
+    **{name: decimal(name) for name in _DECIMALS},
+    **{name: moment(name) for name in ("first_trade_time", "last_trade_time", "settled_at", "marked_at")},
+}
 # The view sorts. To sort here would have it planned for all markets ever.
 _MARKETS = f"""
-SELECT ticker, NULL AS measure, strike_type, floor_strike, cap_strike, event_ticker, city_code, climate_day,
-    first_leg, trades, {decimal("bought", "bought")}, {decimal("sold", "sold")}, {_HELD}, {decimal("cost", "cost")},
-    {decimal("fees", "fees")}, first_trade_time, last_trade_time, is_open, result,
-    {decimal(official("expiration_value"), "official_value")}, settled_at,
-    {decimal("realized_pnl", "realized_pnl")}, {decimal("unrealized_pnl", "unrealized_pnl")}, marked_at
+SELECT {json_row({name: _MARKET[name] for name in Market.model_fields})}
 FROM (
-    SELECT * FROM analytics.v_public_markets WHERE trading_mode = :mode{{city}}{{after}} LIMIT {MOST_ROWS + 1}
+    SELECT *, {official("expiration_value")} AS official_value FROM analytics.v_public_markets
+    WHERE trading_mode = :mode%(city)s%(after)s LIMIT {MOST_ROWS + 1}
 ) AS market LIMIT :limit
 """  # noqa: S608 - the only things put in are constants of ours
-_MARKET = tuple(Market.model_fields)
 _OF_CITY = " AND city_code = :city"
 _AFTER = " AND climate_day <= :day AND (climate_day < :day OR ticker > :ticker)"
 
@@ -68,19 +97,23 @@ _FORECASTS = text(
 
 def read_markets(bind: Bind, limit: int, city: str | None, after: MarketsCursor | None = None) -> Listed:
     """The markets that were traded, newest climate day first, of one city or of all, or those that follow a page."""
-    statement = text(_MARKETS.format(city=_OF_CITY if city else "", after=_AFTER if after else ""))
+    statement = text(_MARKETS % {"city": _OF_CITY if city else "", "after": _AFTER if after else ""})
     keys: dict[str, object] = {"city": city, "limit": limit + 1}
     if after:
         keys |= {"day": after.day, "ticker": after.ticker}
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        found = session.execute(statement, {"mode": mode, **keys}).all()
-    markets = measured(named(_MARKET, found[:limit]))
-    following = (
-        str(MarketsCursor(found[limit - 1].climate_day, found[limit - 1].ticker)) if len(found) > limit else None
-    )
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
+        found = connection.execute(statement, {"mode": mode, **keys}).scalars().all()
+    markets = found[:limit]
+    following = str(cursor_after(markets[-1])) if len(found) > limit else None
     head = Markets(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, markets=[], next_cursor=following)
     return Listed(head, "markets", markets)
+
+
+def cursor_after(market: str) -> MarketsCursor:
+    """The cursor of what follows that market."""
+    last = json.loads(market)
+    return MarketsCursor(date.fromisoformat(last["climate_day"]), last["ticker"])
 
 
 def _held(signed_count: Decimal) -> tuple[Leg | None, Decimal]:
@@ -92,20 +125,22 @@ def _held(signed_count: Decimal) -> tuple[Leg | None, Decimal]:
 def read_today(bind: Bind, city: str | None) -> Listed:
     """The newest public forecast of each event of a climate day that is not over, of one city or of all."""
     wanted = [series for series in all_series() if city in {None, series.city.code}]
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
     events = list(_events(wanted, as_of))
     order = {name: number for number, name in enumerate(events)}
     rows = sorted(newest_forecasts(bind, mode, events), key=lambda row: order[row["event_ticker"]])
     forecasts = [_event(list(group)) for _, group in groupby(rows, key=lambda row: row["event_ticker"])]
-    return Listed(Today(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, events=[]), "events", forecasts)
+    return Listed(
+        Today(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, events=[]), "events", rows_as_json(forecasts)
+    )
 
 
 def newest_forecasts(bind: Bind, mode: TradingMode | None, events: Sequence[str]) -> Sequence[Row]:
     """The brackets of the newest public forecast of each of these events."""
     keys = {"mode": mode, "events": list(events)}
-    with transaction(bind) as session:
-        found = session.execute(_FORECASTS, keys)
+    with reading(bind) as connection:
+        found = connection.execute(_FORECASTS, keys)
         return named(list(found.keys()), found.all())
 
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import RowMapping, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, RowMapping, text
 
 from milkbot.analytics.service.cursors import MOST_SHOWN, TradesCursor
-from milkbot.analytics.service.listed import Listed, Row, decimal, named
+from milkbot.analytics.service.listed import MEASURES, Listed, by_series, code, decimal, json_row, moment, plain, words
 from milkbot.analytics.service.schemas import (
     Hero,
     PlatformStatus,
     Trade,
     Trades,
 )
-from milkbot.db.session import Bind, transaction
-from milkbot.domain.cities import Extreme, series_of
+from milkbot.db.session import Bind, reading
 from milkbot.domain.trading_state import TradingState
 from milkbot.domain.units import ZERO
 from milkbot.limits import limits_path, read_limits
@@ -50,9 +49,23 @@ MOST_ROWS = 500
 """Of a page. Written into the statements: a plan for any limit up to it is made once and kept."""
 # The view shows every trade as what its order buys, as the release before knows it. A sale of a leg buys the other one.
 # The view sorts: to sort here would have it planned for all trades ever.
-_TRADES = """
-SELECT ticker, NULL AS measure, strike_type, floor_strike, cap_strike, city_code, climate_day, side, action,
-    {decimals}, trade_time, strategy_name, {markouts}
+_DECIMALS = ("quantity", "price", "fees", "total_cost", "realized_pnl", "markout_5m", "markout_30m")
+_TRADE = {
+    "ticker": words("ticker"),
+    "measure": by_series("ticker", MEASURES),
+    "strike_type": code("strike_type"),
+    "floor_strike": plain("floor_strike"),
+    "cap_strike": plain("cap_strike"),
+    "city_code": code("city_code"),
+    "climate_day": code("climate_day"),
+    "side": code("side"),
+    "action": code("action"),
+    "trade_time": moment("trade_time"),
+    "strategy_name": words("strategy_name"),
+    **{name: decimal(name) for name in _DECIMALS},
+}
+_TRADES = f"""
+SELECT {json_row({name: _TRADE[name] for name in Trade.model_fields})}
 FROM (
     SELECT ticker, city_code, climate_day,
         CASE WHEN NOT reduces THEN side WHEN side = 'yes' THEN 'no' ELSE 'yes' END AS side,
@@ -61,12 +74,9 @@ FROM (
         CASE WHEN reduces THEN total_cost - quantity ELSE total_cost END AS total_cost, realized_pnl, trade_time,
         strategy_name, markout_5m, markout_30m, strike_type, floor_strike, cap_strike
     FROM analytics.v_public_trades
-    WHERE trading_mode = :mode{city}{until} LIMIT {most}
+    WHERE trading_mode = :mode%(city)s%(until)s LIMIT %(most)s
 ) AS trade LIMIT :limit OFFSET :shown
-"""
-_MONEY = ", ".join(decimal(name, name) for name in ("quantity", "price", "fees", "total_cost", "realized_pnl"))
-_MARKOUTS = ", ".join(decimal(name, name) for name in ("markout_5m", "markout_30m"))
-_TRADE = tuple(Trade.model_fields)
+"""  # noqa: S608 - the only things put in are constants of ours
 
 # Read together, so that the health check is one round trip.
 _STATUS = text(
@@ -85,8 +95,8 @@ def read_status(bind: Bind) -> dict[str, Any]:
     """now, the newest tick's mode and times, trading_state with its code and times, and last_rollup; all but the first
     are None before they happened.
     """
-    with transaction(bind) as session:
-        return dict(session.execute(_STATUS).mappings().one())
+    with reading(bind) as connection:
+        return dict(connection.execute(_STATUS).mappings().one())
 
 
 def read_platform(bind: Bind) -> PlatformStatus:
@@ -111,9 +121,9 @@ def read_platform(bind: Bind) -> PlatformStatus:
 
 def read_hero(bind: Bind) -> Hero:
     """The figures of the mode that ticked last."""
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        row = session.execute(_HERO, {"mode": mode}).mappings().one_or_none()
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
+        row = connection.execute(_HERO, {"mode": mode}).mappings().one_or_none()
     if row is None:
         return Hero(
             mode=mode,
@@ -136,48 +146,31 @@ def win_rate(row: RowMapping) -> Decimal | None:
 
 def read_trades(bind: Bind, limit: int, city: str | None, after: TradesCursor | None = None) -> Listed:
     """The newest public trades, of one city or of all, or those that follow a page."""
-    statement = _TRADES.format(
-        city=" AND city_code = :city" if city else "",
-        until=" AND trade_time <= :until" if after else "",
-        decimals=_MONEY,
-        markouts=_MARKOUTS,
-        most=MOST_ROWS + 1 + (MOST_SHOWN if after else 0),
-    )
+    statement = _TRADES % {
+        "city": " AND city_code = :city" if city else "",
+        "until": " AND trade_time <= :until" if after else "",
+        "most": MOST_ROWS + 1 + (MOST_SHOWN if after else 0),
+    }
     keys: dict[str, object] = {"city": city, "limit": limit + 1, "shown": after.shown if after else 0}
     if after:
         keys["until"] = after.minute
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        found = session.execute(text(statement), {"mode": mode, **keys}).all()
-    trades = measured(named(_TRADE, found[:limit]))
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
+        found = connection.execute(text(statement), {"mode": mode, **keys}).scalars().all()
+    trades = found[:limit]
     following = str(_cursor_after(trades, after)) if len(found) > limit else None
     head = Trades(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, trades=[], next_cursor=following)
     return Listed(head, "trades", trades)
 
 
-def _cursor_after(trades: Sequence[Row], before: TradesCursor | None) -> TradesCursor:
-    last = trades[-1]["trade_time"]
-    shown = sum(1 for trade in trades if trade["trade_time"] == last)
+def _cursor_after(trades: Sequence[str], before: TradesCursor | None) -> TradesCursor:
+    minutes = (datetime.fromisoformat(json.loads(trade)["trade_time"]) for trade in reversed(trades))
+    last = next(minutes)
+    shown = 1 + sum(1 for _ in takewhile(last.__eq__, minutes))
     return TradesCursor(last, shown + (before.shown if before and before.minute == last else 0))
 
 
-def measured(rows: list[Row]) -> list[Row]:
-    """The same rows of markets with what each is about."""
-    for row in rows:
-        row["measure"] = measure_of(row["ticker"].partition("-")[0])
-    return rows
-
-
-@cache
-def measure_of(series: str) -> Extreme | None:
-    """Which of the day's temperatures the markets of a series are about, None where it is not known."""
-    try:
-        return series_of(series).extreme
-    except KeyError:
-        return None
-
-
-def as_of_and_mode(session: Session) -> tuple[datetime, Any]:
+def as_of_and_mode(connection: Connection) -> tuple[datetime, Any]:
     """What is an hour old now, to the minute, and the mode that ticked last, None before the first tick."""
-    row = session.execute(text(NOW_AND_MODE)).one()
+    row = connection.execute(text(NOW_AND_MODE)).one()
     return row.now - DELAY, row.mode

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import text
 
 from milkbot.analytics.service.cursors import MarketsCursor
-from milkbot.analytics.service.listed import Listed, Row, decimal, named
-from milkbot.analytics.service.market_queries import official
+from milkbot.analytics.service.listed import MEASURES, Listed, by_series, code, decimal, json_row, moment, plain, words
+from milkbot.analytics.service.market_queries import cursor_after, official
 from milkbot.analytics.service.market_schemas import MarketResult, Results
-from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode, measured
-from milkbot.db.session import Bind, transaction
-from milkbot.domain.cities import all_series, city_of_series
+from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode
+from milkbot.db.session import Bind, reading
+from milkbot.domain.cities import all_series
 
 # The view sorts. To sort here would have it planned for all results ever: only the few lists of a city's series are
 # merged here, each of which ends at its limit.
@@ -27,13 +25,32 @@ _OF_SERIES = f"""
     ORDER BY climate_day DESC, ticker
 """  # noqa: S608 - the only thing put in is a constant of ours
 _AFTER = " AND climate_day <= :day AND (climate_day < :day OR ticker > :ticker)"
+_CITIES = {series.ticker: series.city.code for series in all_series()}
+_SOURCES = {series.ticker: series.city.climate_report for series in all_series()}
+_RESULT = {
+    "ticker": words("ticker"),
+    "measure": by_series("ticker", MEASURES),
+    "strike_type": code("strike_type"),
+    "floor_strike": plain("floor_strike"),
+    "cap_strike": plain("cap_strike"),
+    "event_ticker": words("event_ticker"),
+    "city_code": by_series("ticker", _CITIES),
+    "climate_day": code("climate_day"),
+    "result": words("result"),
+    "official_value": decimal("official_value"),
+    "source": by_series("ticker", _SOURCES),
+    "settled_at": moment("settled_at"),
+    "first_result": words("first_result"),
+    "first_official_value": decimal("first_official_value"),
+    "corrected_at": moment("corrected_at"),
+}
 _RESULTS = f"""
-SELECT ticker, NULL AS measure, strike_type, floor_strike, cap_strike, event_ticker, NULL AS city_code, climate_day,
-    result, {decimal(official("expiration_value"), "official_value")}, NULL AS source, settled_at, first_result,
-    {decimal(official("first_value"), "first_official_value")}, corrected_at
-FROM ({{found}}) AS market LIMIT :limit
+SELECT {json_row({name: _RESULT[name] for name in MarketResult.model_fields})}
+FROM (
+    SELECT *, {official("expiration_value")} AS official_value, {official("first_value")} AS first_official_value
+    FROM (%(found)s) AS found LIMIT :limit
+) AS market
 """  # noqa: S608 - the only things put in are constants of ours
-_RESULT = tuple(MarketResult.model_fields)
 
 
 def read_results(bind: Bind, limit: int, city: str | None, after: MarketsCursor | None = None) -> Listed:
@@ -44,24 +61,9 @@ def read_results(bind: Bind, limit: int, city: str | None, after: MarketsCursor 
         keys["series"] = [series.ticker for series in all_series() if series.city.code == city]
     if after:
         keys |= {"day": after.day, "ticker": after.ticker}
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        rows = session.execute(text(_RESULTS.format(found=found)), {"mode": mode, **keys}).all()
-    results = measured([_placed(row) for row in named(_RESULT, rows[:limit])])
-    following = str(MarketsCursor(rows[limit - 1].climate_day, rows[limit - 1].ticker)) if len(rows) > limit else None
-    return Listed(_head(mode, as_of, following), "results", results)
-
-
-def _head(mode: str | None, as_of: datetime, following: str | None) -> Results:
-    return Results.model_validate(
-        {"mode": mode, "as_of": as_of, "delay_minutes": DELAY_MINUTES, "results": [], "next_cursor": following}
-    )
-
-
-def _placed(row: Row) -> Row:
-    """The row with its city, and the report that it settles by."""
-    try:
-        city = city_of_series(row["ticker"].partition("-")[0])
-    except KeyError:
-        return row  # a release before knew the series
-    return {**row, "city_code": city.code, "source": city.climate_report}
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
+        rows = connection.execute(text(_RESULTS % {"found": found}), {"mode": mode, **keys}).scalars().all()
+    following = str(cursor_after(rows[limit - 1])) if len(rows) > limit else None
+    head = Results(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, results=[], next_cursor=following)
+    return Listed(head, "results", rows[:limit])

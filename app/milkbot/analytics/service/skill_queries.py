@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import RowMapping, text
-from sqlalchemy.orm import Session
+from sqlalchemy import text
 
 from milkbot.analytics.forecast_scores import EVIDENCE_LEAD, LEADS
+from milkbot.analytics.service.listed import Listed, Row, named, rows_as_json
 from milkbot.analytics.service.queries import FIRST_DAY, FIRST_MONTH, as_of_and_mode
-from milkbot.analytics.service.skill_schemas import CitySkill, ForecasterSkill, Reliability, ReliabilityBin, Skill
-from milkbot.db.session import Bind, transaction
+from milkbot.analytics.service.skill_schemas import MeanScores, Reliability, ReliabilityBin, Skill
+from milkbot.db.session import Bind, reading
 from milkbot.domain.cities import cities
 from milkbot.domain.modes import TradingMode
 
@@ -38,19 +36,25 @@ _PARTS = f"""
     SELECT * FROM analytics.{{table}}
     WHERE trading_mode = :mode AND span = 'day' AND {{key}} AND first_day >= {FIRST_DAY} AND first_day < {FIRST_MONTH}
 """  # noqa: S608 - the only things put in are constants of ours
+_MEAN_SCORES = tuple(MeanScores.model_fields)
 _SKILL = text(
     f"""
-    SELECT scored.*, COALESCE(evidence.standing, 'unproven') AS standing, COALESCE(evidence.days, 0) AS evidence_days
+    SELECT {", ".join(f"scored.{name}" for name in _MEAN_SCORES)}, COALESCE(evidence.standing, 'unproven') AS standing,
+        COALESCE(evidence.days, 0) AS evidence_days, scored.city_code
     FROM (
-        SELECT city_code, {_IDENTITY}, lead, sum(days) AS days, sum(events) AS events, {_MEANS}
+        SELECT city_code, {_IDENTITY}, lead, CAST(sum(days) AS bigint) AS days, CAST(sum(events) AS bigint) AS events,
+            {_MEANS}
         FROM ({_PARTS.format(table="forecast_skill", key="city_code = ANY(:cities) AND lead = ANY(:leads)")}) AS part
         GROUP BY city_code, {_IDENTITY}, lead
     ) AS scored
     LEFT JOIN analytics.forecast_evidence AS evidence
         ON evidence.trading_mode = :mode AND evidence.forecaster = scored.forecaster
         AND evidence.version = scored.version AND evidence.parameters_hash = scored.parameters_hash
+    ORDER BY scored.forecaster COLLATE "C", scored.version COLLATE "C", scored.parameters_hash COLLATE "C",
+        array_position(CAST(:cities AS text[]), scored.city_code), array_position(CAST(:leads AS text[]), scored.lead)
     """  # noqa: S608 - the only things put in are constants of ours
 )
+_STANDING = (*_MEAN_SCORES, "standing", "evidence_days", "city_code")
 _RELIABILITY = text(
     f"""
     SELECT {_IDENTITY}, lead, CAST(bin AS double precision) / {_BINS} AS low,
@@ -66,34 +70,37 @@ _RELIABILITY = text(
 
 def read_skill(bind: Bind, days: int, mode: TradingMode | None = None) -> Skill:
     """The forecasters that were scored in the last `days` UTC days, in that mode or in the one that ticked last."""
+    head, forecasters, cities = _read_skill(bind, days, mode)
+    return Skill.model_validate({**head.model_dump(), "forecasters": forecasters, "cities": cities})
+
+
+def list_skill(bind: Bind, days: int) -> Listed:
+    """The same as the API answers it."""
+    head, forecasters, cities = _read_skill(bind, days, None)
+    return Listed(head, "forecasters", rows_as_json(forecasters), {"cities": rows_as_json(cities)})
+
+
+def _read_skill(bind: Bind, days: int, mode: TradingMode | None) -> tuple[Skill, list[Row], list[Row]]:
+    """The answer without its lists, and these."""
     names = {city.code: city.name for city in cities()}
-    order, leads = list(names), list(LEADS)
-    with transaction(bind) as session:
-        as_of, newest = as_of_and_mode(session)
-        of_mode = mode or newest
-        whole = _skill(session, mode=of_mode, days=days, cities=_ALL_CITIES, leads=leads)
-        by_city = _skill(session, mode=of_mode, days=days, cities=order, leads=[EVIDENCE_LEAD])
-    whole.sort(key=lambda row: (row["forecaster"], row["version"], row["parameters_hash"], leads.index(row["lead"])))
-    by_city.sort(
-        key=lambda row: (row["forecaster"], row["version"], row["parameters_hash"], order.index(row["city_code"]))
-    )
-    return Skill(
-        mode=of_mode,
-        as_of=as_of,
-        days=days,
-        forecasters=[ForecasterSkill.model_validate(row) for row in whole],
-        cities=[CitySkill.model_validate({**row, "city_name": names[row["city_code"]]}) for row in by_city],
-    )
-
-
-def _skill(session: Session, **keys: Any) -> list[RowMapping]:
-    return list(session.execute(_SKILL, keys).mappings())
+    with reading(bind) as connection:
+        as_of, newest = as_of_and_mode(connection)
+        keys = {"mode": mode or newest, "days": days}
+        whole = connection.execute(_SKILL, {**keys, "cities": _ALL_CITIES, "leads": list(LEADS)}).all()
+        by_city = connection.execute(_SKILL, {**keys, "cities": list(names), "leads": [EVIDENCE_LEAD]}).all()
+    forecasters, of_cities = named(_STANDING, whole), named(_STANDING, by_city)
+    for row in forecasters:
+        del row["city_code"]
+    for row in of_cities:
+        del row["standing"], row["evidence_days"]
+        row["city_name"] = names[row["city_code"]]
+    return Skill(mode=mode or newest, as_of=as_of, days=days, forecasters=[]), forecasters, of_cities
 
 
 def read_reliability(bind: Bind, days: int, lead: str) -> Reliability:
     """How often what was said at a lead time in the last `days` UTC days came true."""
-    with transaction(bind) as session:
-        as_of, mode = as_of_and_mode(session)
-        found = session.execute(_RELIABILITY, {"mode": mode, "days": days, "lead": lead}).mappings().all()
+    with reading(bind) as connection:
+        as_of, mode = as_of_and_mode(connection)
+        found = connection.execute(_RELIABILITY, {"mode": mode, "days": days, "lead": lead}).mappings().all()
     bins = [ReliabilityBin.model_validate(row) for row in found]
     return Reliability(mode=mode, as_of=as_of, days=days, lead=lead, bins=bins)

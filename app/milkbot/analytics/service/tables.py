@@ -36,7 +36,7 @@ def of(answer: BaseModel | Listed, name: str) -> bytes:
     """One list of an answer with a head line, as RFC 4180 has it. A null is an empty field, a number as in the JSON."""
     whole = answer.head if isinstance(answer, Listed) else answer
     (model,) = get_args(type(whole).model_fields[name].annotation)
-    rows = answer.rows if isinstance(answer, Listed) else [row.model_dump() for row in getattr(answer, name)]
+    rows = answer.parsed() if isinstance(answer, Listed) else [row.model_dump() for row in getattr(answer, name)]
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, list(model.model_fields), lineterminator="\r\n")
     writer.writeheader()
