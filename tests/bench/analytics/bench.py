@@ -8,7 +8,6 @@ growth into docs/images/growth.svg. Ten million fills need some 12 GB below /tmp
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import statistics
 import subprocess
@@ -24,7 +23,7 @@ from typing import Any, Final
 
 import httpx2
 from sqlalchemy import create_engine
-from tests.bench.analytics import ledger
+from tests.bench.analytics import growth, ledger
 from tests.bench.analytics.load import Figures, measure
 from tests.postgres import Cluster, TestDatabase, running_cluster
 
@@ -32,32 +31,29 @@ from milkbot.analytics.rebuild import STATEMENT_SECONDS, rebuild
 from milkbot.analytics.rollups import run_rollups
 from milkbot.db.scratch import address
 from milkbot.db.session import make_engine
-from milkbot.score.plots import Curve, curves
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PLOT: Final = ROOT / "docs/images/growth.svg"
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 RUNS: Final = 15
 SECONDS: Final = 6.0
+SECONDS_OF_SMALLER: Final = 2.0
+"""What is read of any but the largest ledger is for the plot alone."""
 WARM_SECONDS: Final = 1.0
 UVICORN: Final = Path(sys.executable).with_name("uvicorn")
 BANKROLL: Final = Decimal(1000)
-_STYLE: Final = (
-    "<style>text{font:11px sans-serif;fill:#555}.name{text-anchor:end}.tick,.axis{text-anchor:middle}"
-    ".grid{stroke:#ddd}polyline{fill:none;stroke-width:2}.ours polyline{stroke:#2563eb}"
-    ".theirs polyline{stroke:#d97706}</style>"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """What was measured of an endpoint: its figures, and milliseconds of the processor for one answer, of the API's
-    process and of the database's.
+    process, of the database's, and of the readers'.
     """
 
     figures: Figures
     server_ms: float
     database_ms: float
+    client_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ class Size:
     uncached: dict[str, Endpoint]
 
 
-def measure_size(cluster: Cluster, fills: int) -> Size:
+def measure_size(cluster: Cluster, fills: int, seconds: float) -> Size:
     """One ledger, dropped afterwards."""
     with cluster.database() as database:
         admin = create_engine(address(database.socket_directory, database.name, "postgres").url())
@@ -95,13 +91,13 @@ def measure_size(cluster: Cluster, fills: int) -> Size:
         )
         ledger.add_forecasts(admin)
         admin.dispose()
-        return measure_api(database, Size(stored, made, rebuilt, after_one_fill, {}, {}))
+        return measure_api(database, Size(stored, made, rebuilt, after_one_fill, {}, {}), seconds)
 
 
-def measure_api(database: TestDatabase, size: Size) -> Size:
+def measure_api(database: TestDatabase, size: Size, seconds: float) -> Size:
     """The same with the figures of the API."""
-    cached = read_api(database, "milkbot.analytics.api:app", vary=False)
-    uncached = read_api(database, "tests.bench.analytics.uncached:app", vary=True)
+    cached = read_api(database, "milkbot.analytics.api:app", vary=False, seconds=seconds)
+    uncached = read_api(database, "tests.bench.analytics.uncached:app", vary=True, seconds=seconds)
     return replace(size, cached=cached, uncached=uncached)
 
 
@@ -128,7 +124,7 @@ def _after_one_fill(database: TestDatabase, number: int) -> Cost:
     return cost.so_far()
 
 
-def read_api(database: TestDatabase, module: str, *, vary: bool) -> dict[str, Endpoint]:
+def read_api(database: TestDatabase, module: str, *, vary: bool, seconds: float) -> dict[str, Endpoint]:
     """The figures of every endpoint."""
     with _serving(database, module) as (port, server):
         described: dict[str, Any] = httpx2.get(f"http://127.0.0.1:{port}/v1/openapi.json", timeout=60).json()["paths"]
@@ -137,9 +133,9 @@ def read_api(database: TestDatabase, module: str, *, vary: bool) -> dict[str, En
             ask = partial(measure, port, path, of["get"].get("parameters", []), vary=vary)
             # Each connection plans its statements first.
             asyncio.run(ask(seconds=WARM_SECONDS))
-            began = _processor(server), _processor_of_server(database)
-            figures = asyncio.run(ask(seconds=SECONDS))
-            ended = _processor(server), _processor_of_server(database)
+            began = _processor(server), _processor_of_server(database), time.process_time()
+            figures = asyncio.run(ask(seconds=seconds))
+            ended = _processor(server), _processor_of_server(database), time.process_time()
             ms = [1000 * (after - before) / figures.answers for before, after in zip(began, ended, strict=True)]
             found[path] = Endpoint(figures, *ms)
         return found
@@ -233,45 +229,48 @@ def print_tables(sizes: list[Size]) -> None:
         )
     largest = sizes[-1]
     print(f"\nAt {largest.fills} fills, 16 connections, milliseconds:\n")
-    print("| endpoint | cached p50 | p99 | not cached p50 | p99 | a second | kB | failed | API, ms | database, ms |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print(
+        "| endpoint | cached p50 | p99 | not cached p50 | p99 | a second | kB | failed | API, ms | database, ms "
+        "| client, ms |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for path, of in largest.cached.items():
         cached, endpoint = of.figures, largest.uncached[path]
         other = endpoint.figures
         print(
             f"| `{path}` | {cached.p50:.1f} | {cached.p99:.1f} | {other.p50:.1f} | {other.p99:.1f} | "
             f"{other.a_second:.0f} | {other.kilobytes:.1f} | {cached.failed + other.failed} | "
-            f"{endpoint.server_ms:.1f} | {endpoint.database_ms:.1f} |"
+            f"{endpoint.server_ms:.2f} | {endpoint.database_ms:.2f} | {endpoint.client_ms:.2f} |"
         )
     print(f"\nLoad: {os.getloadavg()[0]:.0f}")
     sys.stdout.flush()
 
 
-def draw(sizes: list[Size]) -> str:
-    """Milliseconds of a run after one fill, and of the slowest endpoint's p99 without the cache, by fills."""
-    at = [math.log10(size.fills) for size in sizes]
-    slowest = [max(of.figures.p99 for of in size.uncached.values()) for size in sizes]
-    lines = (
-        Curve(
-            "rollups after one fill",
-            "ours",
-            list(zip(at, (1000 * size.after_one_fill.clock for size in sizes), strict=True)),
-        ),
-        Curve("p99 of the slowest endpoint", "theirs", list(zip(at, slowest, strict=True))),
+def plot(sizes: list[Size]) -> str:
+    """The growth of what takes longest of each kind."""
+    return growth.draw(
+        [size.fills for size in sizes],
+        {
+            "full rebuild": [size.rebuilt.clock for size in sizes],
+            "rollups after one fill": [size.after_one_fill.clock for size in sizes],
+            "slowest endpoint, p99": [_slowest(size.uncached) for size in sizes],
+            "slowest endpoint, cached, p99": [_slowest(size.cached) for size in sizes],
+        },
     )
-    made = curves("Milliseconds by fills", "fills, power of ten (blue: rollups, orange: slowest p99, ms)", lines)
-    start, end, rest = made.partition(">")
-    return f'{start} xmlns="http://www.w3.org/2000/svg"{end}{_STYLE}{rest}\n'
+
+
+def _slowest(endpoints: dict[str, Endpoint]) -> float:
+    return max(of.figures.p99 for of in endpoints.values()) / 1000
 
 
 def main(sizes: list[int]) -> None:
     found: list[Size] = []
     with running_cluster() as cluster:
         for fills in sizes:
-            found.append(measure_size(cluster, fills))
+            found.append(measure_size(cluster, fills, SECONDS if fills == max(sizes) else SECONDS_OF_SMALLER))
             print_tables(found)
     if len(found) > 1:
-        PLOT.write_text(draw(found), encoding="utf-8")
+        PLOT.write_text(plot(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
