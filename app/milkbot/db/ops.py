@@ -248,6 +248,8 @@ class PositionRow(Base):
         Index("ix_positions_open", "trading_mode", postgresql_where=text("NOT is_closed")),
         Index("ix_positions_mode_day", "trading_mode", "climate_day", "ticker"),
         Index("ix_positions_mode_city_day", "trading_mode", "city_code", "climate_day", "ticker"),
+        Index("ix_positions_mode_newest", "trading_mode", text("climate_day DESC"), "ticker"),
+        Index("ix_positions_mode_city_newest", "trading_mode", "city_code", text("climate_day DESC"), "ticker"),
         {"schema": OPS},
     )
 
