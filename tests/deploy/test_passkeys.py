@@ -141,7 +141,9 @@ def test_the_login_is_sandboxed_like_the_others(web: Platform) -> None:
     score = web.ssh(f"systemd-analyze security --no-pager {unit} | grep -o 'Overall exposure.*: [0-9.]*'")
     assert float(score.rsplit(" ", 1)[1]) < 2
     assert web.ssh(f"systemctl show -P RestrictAddressFamilies {unit}") == "AF_UNIX"
-    assert "milkbot-passkey" in web.ssh("nft list table inet milkbot_fence || echo milkbot-passkey")
+    # The fence lets that user connect nowhere: curl ends with 7.
+    outside = "cd / && runuser -u milkbot-passkey -- curl -sk -m 20 -o /dev/null https://127.0.0.1/ || echo $?"
+    assert web.ssh(outside) == "7"
 
 
 def test_the_sixth_try_of_an_address_within_a_minute_is_refused(web: Platform) -> None:
