@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from milkbot.analytics.service.figure_schemas import Cities, Drawdown
 from milkbot.analytics.service.market_schemas import Markets, Results, Today
 from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Trades
 from milkbot.analytics.service.skill_schemas import Reliability, Skill
@@ -58,6 +59,14 @@ class AnalyticsApi:
     def reliability(self, days: int) -> Reliability:
         """What was said against what happened over the last days, at the lead time of the sequential test."""
         return self._get("/v1/forecast/reliability", {"days": days}, Reliability)
+
+    def cities(self, days: int) -> Cities:
+        """Results by city over the last days."""
+        return self._get("/v1/metrics/cities", {"days": days}, Cities)
+
+    def drawdown(self, days: int) -> Drawdown:
+        """How far the account was below its highest value over the last days."""
+        return self._get("/v1/performance/drawdown", {"days": days}, Drawdown)
 
     def status(self) -> PlatformStatus:
         """What the trader may do, why, and when it last worked."""

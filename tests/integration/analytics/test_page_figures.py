@@ -22,6 +22,7 @@ from tests.integration.analytics.pages import served
 from tests.postgres import Cluster, TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
+from milkbot.dashboard import wording
 from milkbot.dashboard.api_client import AnalyticsApi
 from milkbot.dashboard.site.city import CityPage
 from milkbot.dashboard.site.pages import Overview
@@ -99,6 +100,7 @@ _TODAY = """
 SELECT count(*) FROM ops.fills
 WHERE filled_at <= now() - interval '60 minutes' AND filled_at >= date_trunc('day', CAST(:at AS timestamptz), 'UTC')
 """
+_FEES = "SELECT sum(fee) AS fees FROM ops.fills WHERE filled_at <= now() - interval '60 minutes'"
 _FILLS = """
 SELECT date_trunc('minute', filled_at) AS minute, count,
     CASE side WHEN 'bid' THEN price ELSE 1 - price END AS price, fee
@@ -217,7 +219,16 @@ def test_the_figures_at_the_top_are_what_the_fills_and_results_come_to(
     shown = _figures(_markup(Overview(), api))
     assert shown["Profit and loss"][0] == _dollars(total, signed=True)
     assert shown["Equity"][0] == _dollars(CASH + total)
-    assert shown["Win rate"][0] == f"{100 * won / sum(one != 0 for one in ended):.1f}%"
+    decided = sum(one != 0 for one in ended)
+    assert shown["Win rate"] == (f"{100 * won / decided:.1f}%", f"of {decided:,} decided markets")
+    high, falls = CASH, []
+    for row in days:
+        high = max(high, CASH + row["total"])
+        falls.append((100 * (high - CASH - row["total"]) / high, row["day"]))
+    deepest, fell_on = max(falls, key=lambda fall: fall[0])
+    assert shown["Worst fall"] == (f"-{deepest:.1f}%", f"below its high, {wording.day(fell_on)}")
+    assert shown["Profit and loss"][1].endswith(f" since {wording.day(days[0]['day'])}")
+    assert shown["Fees"][0] == _dollars(_rows(database, _FEES)[0]["fees"])
     stood_at = Overview().read(api).snapshot.hero.as_of
     assert shown["Trades today"][0] == str(_rows(database, _TODAY, at=stood_at)[0]["count"])
     assert shown["Active positions"][0] == str(held["held"])

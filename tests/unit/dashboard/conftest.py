@@ -185,6 +185,9 @@ class Api:
             "rollup_late_seconds": None,
             "delay_minutes": 60,
         }
+        self.falls: list[dict[str, Any]] = []
+        self.city_results: list[dict[str, Any]] = []
+        self.worst: dict[str, Any] | None = None
         self.database_down = False
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -197,6 +200,8 @@ class Api:
         answers: dict[str, Any] = {
             "/v1/metrics/hero": self.hero,
             "/v1/performance/equity": {"mode": "demo", "as_of": AS_OF, "points": self.points},
+            "/v1/performance/drawdown": {"mode": "demo", "as_of": AS_OF, "worst": self.worst, "points": self.falls},
+            "/v1/metrics/cities": {"mode": "demo", "as_of": AS_OF, "days": 3650, "cities": self.city_results},
             "/v1/trades/recent": {
                 "mode": "demo",
                 "as_of": AS_OF,

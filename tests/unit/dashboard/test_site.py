@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from tests.unit.dashboard.conftest import POINT, TRADE, UPPER, Api, Clock, plain
 
 from milkbot.amounts import MINUS
-from milkbot.dashboard.configured import analytics
+from milkbot.dashboard.configured import analytics, settings
 from milkbot.dashboard.notices import REASONS
 from milkbot.dashboard.site.answers import FRESH_SECONDS, USABLE_SECONDS, Answer, PageAnswers
 from milkbot.dashboard.site.files import address, read
@@ -232,6 +232,51 @@ def test_the_curve_and_its_numbers_say_the_same(api: Api, site: TestClient) -> N
     shown = site.get("/").text
     table = shown.partition('<details id="numbers">')[2].partition("</details>")[0]
     assert re.findall(r"\$[\d.,]+", table) == ["$1,005.00", "$15.00", "$990.00", "$10.00"]
+
+
+def _figures(markup: str) -> dict[str, tuple[str, str]]:
+    found = re.findall(r"<dt>([^<]+)</dt><dd[^>]*>([^<]*)</dd>\s*<dd[^>]*>([^<]*)</dd>", markup)
+    return {name: (value, note) for name, value, note in found}
+
+
+def test_fees_the_worst_fall_and_the_number_of_markets_are_of_all_days(api: Api, site: TestClient) -> None:
+    fall = {"date": "2026-11-05", "drawdown": "70.44", "drawdown_pct": "7.10", "high_water_mark": "992.10"}
+    api.falls = [{**fall, "date": "2026-10-28", "drawdown": "0.00", "drawdown_pct": "0.00"}, fall]
+    api.worst = fall
+    results = {"trades": 1, "gross_pnl": "0.00", "net_pnl": "0.00", "win_rate": None, "volume": "1.00"}
+    api.city_results = [
+        {"city_code": code, "city_name": code, **results, "fees": fees, "wins": wins, "losses": losses}
+        for code, fees, wins, losses in (("NYC", "10.15", 3, 1), ("CHI", "8.25", 1, 1300))
+    ]
+    shown = _figures(site.get("/").text)
+    assert shown["Profit and loss"][1] == f"{MINUS}1.0% since Wed 28 Oct"
+    assert shown["Win rate"][1] == "of 1,305 decided markets"
+    assert shown["Worst fall"] == (f"{MINUS}7.1%", "below its high, Thu 5 Nov")
+    assert shown["Fees"][0] == "$18.40"
+
+
+def test_an_account_that_never_fell_says_so(site: TestClient) -> None:
+    assert _figures(site.get("/").text)["Worst fall"] == ("0.0%", "never below its high")
+
+
+def test_a_preview_has_an_image_of_this_server_where_its_address_is_set(
+    site: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "og:image" not in site.get("/city/NYC").text
+    monkeypatch.setenv("DASH_SITE_URL", "https://milkbot.test")
+    settings.cache_clear()
+    image = re.search(r'property="og:image" content="https://milkbot.test(/assets/[^"]+)"', site.get("/skill").text)
+    assert image
+    answer = site.get(image[1], headers={"Accept-Encoding": "identity"})
+    assert (answer.headers["Content-Type"], answer.content[:8]) == ("image/png", b"\x89PNG\r\n\x1a\n")
+    assert tuple(int.from_bytes(answer.content[at : at + 4]) for at in (16, 20)) == (1200, 630)
+
+
+def test_the_source_is_linked_where_its_address_is_set(site: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ">Source<" not in site.get("/city/NYC").text
+    monkeypatch.setenv("DASH_SOURCE_URL", "https://example.org/milkbot")
+    settings.cache_clear()
+    assert '<a href="https://example.org/milkbot" rel="noopener">Source</a>' in site.get("/skill").text
 
 
 def test_a_page_is_asked_for_in_words_by_search_engines_and_previews(site: TestClient) -> None:

@@ -235,4 +235,6 @@ def test_the_pages_read_public_endpoints_alone(api: Api, site: TestClient) -> No
         "/v1/forecast/skill",
         "/v1/markets/recent",
         "/v1/results/recent",
+        "/v1/metrics/cities",
+        "/v1/performance/drawdown",
     }

@@ -10,7 +10,7 @@ from milkbot import amounts
 from milkbot.analytics.service.market_schemas import Bracket, EventForecast, Markets, Results, Today
 from milkbot.analytics.service.schemas import PlatformStatus
 from milkbot.dashboard import wording
-from milkbot.dashboard.api_client import AnalyticsApi
+from milkbot.dashboard.api_client import AnalyticsApi, ApiUnavailableError
 from milkbot.dashboard.notices import Notice
 from milkbot.dashboard.site.drawing import draw
 from milkbot.dashboard.site.pages import Page, status_values
@@ -125,13 +125,16 @@ class CityPage(Page[CityAnswers]):
         return found
 
     def read(self, api: AnalyticsApi) -> CityAnswers:
-        """Ask the API. Raises ApiUnavailableError."""
-        return CityAnswers(
-            api.today(self.code),
-            api.markets(self.code, SHOWN_MARKETS),
-            api.results(self.code, SHOWN_RESULTS),
-            api.status(),
-        )
+        """Ask the API. Raises ApiUnavailableError.
+
+        An API of the release before, which may answer while releases change, has no results: the page does without.
+        """
+        today, markets, status = api.today(self.code), api.markets(self.code, SHOWN_MARKETS), api.status()
+        try:
+            return CityAnswers(today, markets, api.results(self.code, SHOWN_RESULTS), status)
+        except ApiUnavailableError:
+            none = Results(mode=today.mode, as_of=today.as_of, delay_minutes=today.delay_minutes, results=[])
+            return CityAnswers(today, markets, none, status)
 
     def draw(self, answers: CityAnswers, *, now: datetime, away: Notice | None, refresh: int) -> str:
         """The markup."""

@@ -26,6 +26,13 @@ def version_of(markup: str) -> str:
     return _VOLATILE.sub(r"\1", markup)
 
 
+def _address(name: str) -> str:
+    """An address that is set for this process, empty where it is not."""
+    from milkbot.dashboard.configured import settings  # noqa: PLC0415 - it imports what draws
+
+    return getattr(settings(), f"dash_{name}_url") or ""
+
+
 @cache
 def _templates() -> Environment:
     found = Environment(
@@ -42,6 +49,7 @@ def _templates() -> Environment:
     found.filters |= {function.__name__: function for function in written}
     found.globals |= {
         "asset": address,
+        "address": _address,
         "cities": cities,
         "MODE_NOTES": MODE_NOTES,
         "NOTHING": amounts.NOTHING,

@@ -13,6 +13,7 @@ _TYPES = {
     "js": "text/javascript",
     "svg": "image/svg+xml",
     "ico": "image/x-icon",
+    "png": "image/png",
     "txt": "text/plain",
 }
 # A name of a page may be made of several files.
@@ -20,6 +21,7 @@ _FILES = {
     "site.css": ("parts.css", "site.css"),
     "live.js": ("live.js",),
     "logo.svg": ("logo.svg",),
+    "preview.png": ("preview.png",),
     "favicon.ico": ("favicon.ico",),
     "robots.txt": ("robots.txt",),
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, ClassVar, Generic, TypeVar
 
 from milkbot import amounts
+from milkbot.analytics.service.figure_schemas import DrawdownPoint
 from milkbot.analytics.service.market_schemas import EventForecast, Today
 from milkbot.analytics.service.schemas import EquityPoint, Hero, PlatformStatus, Trade
 from milkbot.dashboard import wording
@@ -24,6 +25,8 @@ from milkbot.domain.orders import Leg
 
 CHART_HEIGHT = 300
 SHOWN_TRADES = 20
+ALL_DAYS = 3650
+"""As many as the API is asked for at most: all there are, for ten years."""
 ABOUT = "A program trades markets of daily temperatures on Kalshi, in the open."
 Answers = TypeVar("Answers")
 
@@ -106,24 +109,54 @@ class Figure:
     tone: str = "plain"
 
 
-def figures(snapshot: Snapshot) -> tuple[Figure, ...]:
-    """The five figures."""
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums and the deepest fall of all days so far. `since` is the first of them, None before it."""
+
+    fees: Decimal
+    markets: int
+    since: date | None
+    worst: DrawdownPoint | None
+
+
+def read_totals(api: AnalyticsApi) -> Totals:
+    """Ask the API. Raises ApiUnavailableError."""
+    cities, drawdown = api.cities(ALL_DAYS).cities, api.drawdown(ALL_DAYS)
+    return Totals(
+        fees=sum((city.fees for city in cities), Decimal(0)),
+        markets=sum(city.wins + city.losses for city in cities),
+        since=drawdown.points[0].date if drawdown.points else None,
+        worst=drawdown.worst,
+    )
+
+
+def figures(snapshot: Snapshot, totals: Totals) -> tuple[Figure, ...]:
+    """The figures at the top."""
     hero, latest = snapshot.hero, snapshot.latest
     gain = fall = "no result yet"
     equity = amounts.NOTHING
     if latest:
-        gain = (
-            f"{wording.signed_percent(hero.total_pnl / (latest.ending_equity - latest.cumulative_pnl))} since the start"
+        gain = f"{wording.signed_percent(hero.total_pnl / (latest.ending_equity - latest.cumulative_pnl))} since " + (
+            wording.day(totals.since) if totals.since else "the start"
         )
         fall = f"{latest.drawdown_pct:.1f}% below its high" if latest.drawdown else "at its high"
         equity = amounts.dollars(latest.ending_equity)
     return (
         Figure("Profit and loss", amounts.signed_dollars(hero.total_pnl), gain, wording.tone(hero.total_pnl)),
         Figure("Equity", equity, f"settled results; {fall}"),
-        Figure("Win rate", wording.percent(hero.win_rate), "of settled markets"),
+        Figure("Win rate", wording.percent(hero.win_rate), f"of {totals.markets:,} decided markets"),
+        _worst(totals.worst),
+        Figure("Fees", amounts.dollars(totals.fees), "paid so far, in all results"),
         Figure("Trades today", f"{hero.trades_today:,}", "since midnight UTC"),
         Figure("Active positions", f"{hero.active_positions:,}", _open_note(hero)),
     )
+
+
+def _worst(deepest: DrawdownPoint | None) -> Figure:
+    if deepest is None or not deepest.drawdown:
+        return Figure("Worst fall", wording.percent(Decimal(0)), "never below its high")
+    value = wording.signed_percent(-deepest.drawdown_pct / 100)
+    return Figure("Worst fall", value, f"below its high, {wording.day(deepest.date)}", "loss")
 
 
 def _open_note(hero: Hero) -> str:
@@ -185,6 +218,7 @@ class OverviewAnswers:
     """What the overview is drawn from."""
 
     snapshot: Snapshot
+    totals: Totals
     today: Today
 
     @property
@@ -212,7 +246,8 @@ class Overview(Page[OverviewAnswers]):
 
     def read(self, api: AnalyticsApi) -> OverviewAnswers:
         """Ask the API. Raises ApiUnavailableError."""
-        return OverviewAnswers(read_snapshot(api, self.span, self.city or None, SHOWN_TRADES), api.today())
+        shown = read_snapshot(api, self.span, self.city or None, SHOWN_TRADES)
+        return OverviewAnswers(shown, read_totals(api), api.today())
 
     def draw(self, answers: OverviewAnswers, *, now: datetime, away: Notice | None, refresh: int) -> str:
         """The markup."""
@@ -224,7 +259,7 @@ class Overview(Page[OverviewAnswers]):
             mode=answers.mode,
             summary=_summary(shown),
             **status_values(shown.status, away, now),
-            figures=figures(shown),
+            figures=figures(shown, answers.totals),
             trades=[trade_line(trade) for trade in shown.trades],
             page=self,
             spans=list(SPANS),

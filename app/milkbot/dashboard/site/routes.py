@@ -44,7 +44,8 @@ def _body(
     headers |= {"Vary": "Accept-Encoding"}
     if _compressed(request):
         body, headers["Content-Encoding"] = zipped, "gzip"
-    return Response(body, status, headers, f"{media_type}; charset=utf-8")
+    charset = "" if media_type.startswith("image/") else "; charset=utf-8"
+    return Response(body, status, headers, f"{media_type}{charset}")
 
 
 def _page(answers: PageAnswers, choose: Callable[[Request], Page[Any] | None]) -> Callable[[Request], Any]:
