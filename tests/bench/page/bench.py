@@ -19,11 +19,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 from tests.bench.page.visitors import (
+    OpenOne,
+    Viewer,
     Visit,
     crowd,
     keep_asking,
     keep_visiting,
-    open_explorer,
+    open_all,
     read_page,
     visit_explorer,
 )
@@ -35,7 +37,7 @@ CONNECTIONS = 6
 SLOW = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 94_000}
 """1.6 Mbit/s down, 0.75 up, 150 ms: Lighthouse's slow 4G."""
 _SHOWN = {"/": "[data-testid=figures]", "/explore": "[data-testid=trades]"}
-_CROWDS = ((200, 1), (500, 10))
+CROWDS = ((200, 1), (500, 10))
 
 
 @contextmanager
@@ -52,25 +54,21 @@ def _without_cache(platform: Platform) -> Iterator[str]:
             service.stop()
 
 
-def _memory(service: Service) -> int:
-    """Kilobytes that a service's process has in memory."""
-    assert service.process is not None
-    status = Path(f"/proc/{service.process.pid}/status").read_text("utf-8")
-    return int(status.partition("VmRSS:")[2].split()[0])
+def memory(process: int) -> int:
+    """Kilobytes that a process has in memory."""
+    return int(Path(f"/proc/{process}/status").read_text("utf-8").partition("VmRSS:")[2].split()[0])
 
 
-async def _memory_of_visitors(service: Service, visitors: int) -> float:
-    """Kilobytes for each of so many open explorers."""
-    before = _memory(service)
-    sockets = []
-    for _ in range(visitors // 10):
-        sockets += await asyncio.gather(*(open_explorer(service.url) for _ in range(10)))
-    grown = _memory(service) - before
-    await asyncio.gather(*(opened.close() for opened in sockets))
+async def memory_of_visitors(process: int, open_one: OpenOne, visitors: int) -> float:
+    """Kilobytes of the server's process for each of so many open pages."""
+    before = memory(process)
+    opened = await open_all(open_one, visitors)
+    grown = memory(process) - before
+    await asyncio.gather(*(session.close() for session in opened))
     return grown / visitors
 
 
-def _weigh(browser: Browser, url: str, path: str) -> dict[str, Any]:
+def weigh(browser: Browser, url: str, path: str, content: str) -> dict[str, Any]:
     """What a first visit takes on a slow line: bytes, requests, first paint, and the time until the content shows."""
     context = browser.new_context()
     page = context.new_page()
@@ -83,7 +81,7 @@ def _weigh(browser: Browser, url: str, path: str) -> dict[str, Any]:
     session.on("Network.webSocketFrameReceived", lambda event: received.append(len(event["response"]["payloadData"])))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(url + path, wait_until="commit", timeout=120_000)
-    page.locator(_SHOWN[path]).wait_for(timeout=120_000)
+    page.locator(content).first.wait_for(timeout=120_000)
     shown = page.evaluate("performance.now()")
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
     page.wait_for_load_state("networkidle")
@@ -91,18 +89,17 @@ def _weigh(browser: Browser, url: str, path: str) -> dict[str, Any]:
     return {"kB": sum(received) / 1000, "requests": len(requests), "paint": paint / 1000, "shown": shown / 1000}
 
 
-def _processor_seconds(service: Service) -> float:
-    """What a service's process has used so far."""
-    assert service.process is not None
-    fields = Path(f"/proc/{service.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+def processor_seconds(process: int) -> float:
+    """What a process has used so far."""
+    fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _print_crowds(name: str, visit: Visit, service: Service) -> None:
-    for visitors, within in _CROWDS:
-        before = _processor_seconds(service)
+def _print_crowds(name: str, visit: Visit, process: int) -> None:
+    for visitors, within in CROWDS:
+        before = processor_seconds(process)
         seen = asyncio.run(crowd(visit, visitors, within))
-        each = (_processor_seconds(service) - before) / visitors
+        each = (processor_seconds(process) - before) / visitors
         print(
             f"| {name} | {visitors} within {within} s | {seen.without} without a page | "
             f"p50 {seen.quantile(50):.2f} s | p95 {seen.quantile(95):.2f} s | processor {1000 * each:.1f} ms each |",
@@ -115,8 +112,8 @@ def _print_weights(url: str) -> None:
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS)) as browser,
     ):
-        for path in _SHOWN:
-            found = _weigh(browser, url, path)
+        for path, content in _SHOWN.items():
+            found = weigh(browser, url, path, content)
             print(
                 f"| {path} | {found['kB']:.1f} kB | {found['requests']} requests | "
                 f"first paint {found['paint']:.1f} s | content {found['shown']:.1f} s |",
@@ -142,7 +139,9 @@ def main() -> None:
             asyncio.run(root())
             asyncio.run(explorer())
             # First: later the process has memory that others have left.
-            memory = asyncio.run(_memory_of_visitors(platform.dashboard, 200))
+            assert platform.dashboard.process is not None
+            process = platform.dashboard.process.pid
+            memory = asyncio.run(memory_of_visitors(process, partial(Viewer.open, url), 200))
             print(f"memory of an open explorer: {memory:.0f} kB", flush=True)
             print(f"/: {asyncio.run(keep_asking(url, CONNECTIONS, seconds)):.0f} pages/s", flush=True)
             with _without_cache(platform) as bare:
@@ -150,8 +149,8 @@ def main() -> None:
                 print(f"/ rendered for each request: {rate:.0f} pages/s", flush=True)
             rate = asyncio.run(keep_visiting(explorer, CONNECTIONS, seconds))
             print(f"/explore: {rate:.1f} pages/s", flush=True)
-            _print_crowds("/", root, platform.dashboard)
-            _print_crowds("/explore", explorer, platform.dashboard)
+            _print_crowds("/", root, process)
+            _print_crowds("/explore", explorer, process)
             _print_weights(url)
 
 

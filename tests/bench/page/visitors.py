@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-_EXPLORE = BackMsg(rerun_script=ClientState(page_name="explore")).SerializeToString()
+EXPLORER = "explore"
 PATIENCE = 60.0
 Visit = Callable[[], Coroutine[Any, Any, None]]
 
@@ -34,7 +36,9 @@ class Crowd:
         return self.visitors - len(self.seconds)
 
     def quantile(self, percent: int) -> float:
-        """Seconds within which that share of them had a page."""
+        """Seconds within which that share of those that got a page had it; not a number for less than two."""
+        if len(self.seconds) < 2:
+            return math.nan
         return statistics.quantiles(self.seconds, n=100)[percent - 1]
 
 
@@ -48,30 +52,134 @@ async def read_page(url: str, path: str = "/") -> None:
         writer.close()
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n\r\n".encode())
-    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-    if " 200 " not in head.partition("\r\n")[0]:
-        raise OSError(head.partition("\r\n")[0])
-    length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
-    await reader.readexactly(length)
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, etag: str = "") -> str:
+    """Read a page, or that it is what it was; returns its ETag."""
+    condition = f"If-None-Match: {etag}\r\n" if etag else ""
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n{condition}\r\n".encode())
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    status, *lines = head.split("\r\n")
+    named = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if " 200 " not in status and " 304 " not in status:
+        raise OSError(status)
+    await reader.readexactly(int(named.get("content-length", 0)) if " 200 " in status else 0)
+    return named.get("etag", "")
 
 
-async def open_explorer(url: str) -> ClientConnection:
-    """A visitor of the explorer, until Streamlit has run its page; the socket stays open."""
-    address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
-    socket = await connect(
-        address, subprotocols=[Subprotocol("streamlit")], open_timeout=PATIENCE, max_size=None, proxy=None
-    )
-    await socket.send(_EXPLORE)
-    while not ForwardMsg.FromString(await socket.recv(decode=False)).HasField("script_finished"):
-        pass
-    return socket
+class Session(Protocol):
+    """A page that is open in a browser, and is refreshed by itself every so many seconds."""
+
+    every: float
+
+    async def refresh(self) -> None:
+        """What the browser does then, until the page is the new one."""
+
+    async def close(self) -> None:
+        """Leave."""
 
 
-async def visit_explorer(url: str) -> None:
-    """The same, and it leaves."""
-    await (await open_explorer(url)).close()
+OpenOne = Callable[[], Coroutine[Any, Any, Session]]
+
+
+class Reader:
+    """An open page of the site: live.js asks for it again. Meanwhile the server ends the connection, which is idle."""
+
+    every = 30.0
+
+    def __init__(self, url: str) -> None:
+        self._place = urlsplit(url)
+        self._etag = ""
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """A visitor of the overview."""
+        opened = cls(url)
+        await opened.refresh()
+        return opened
+
+    async def refresh(self) -> None:
+        """The page, or that it is unchanged."""
+        reader, writer = await asyncio.open_connection(self._place.hostname, self._place.port)
+        try:
+            self._etag = await _ask(reader, writer, "/", self._etag)
+        finally:
+            writer.close()
+
+    async def close(self) -> None:
+        """Leave: there is nothing to end."""
+
+
+class Viewer:
+    """An open page of Streamlit: its script reruns the fragment that asked for it."""
+
+    every = 30.0
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._fragment = ""
+
+    @classmethod
+    async def open(cls, url: str, page: str = EXPLORER) -> Self:
+        """A visitor, until Streamlit has run the page."""
+        address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
+        protocols = [Subprotocol("streamlit")]
+        opened = cls(await connect(address, subprotocols=protocols, open_timeout=PATIENCE, max_size=None, proxy=None))
+        await opened._run(ClientState(page_name=page))
+        return opened
+
+    async def refresh(self) -> None:
+        """Another run of the fragment, and of the page where the fragment wants it."""
+        await self._run(ClientState(fragment_id=self._fragment, is_auto_rerun=True))
+
+    async def close(self) -> None:
+        """Leave."""
+        await self._socket.close()
+
+    async def _run(self, state: ClientState) -> None:
+        await self._socket.send(BackMsg(rerun_script=state).SerializeToString())
+        while True:
+            message = ForwardMsg.FromString(await self._socket.recv(decode=False))
+            if message.HasField("auto_rerun"):
+                self._fragment, self.every = message.auto_rerun.fragment_id, message.auto_rerun.interval
+            if message.HasField("script_finished") and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                return
+
+
+async def visit_explorer(url: str, page: str = EXPLORER) -> None:
+    """A visitor of a page of Streamlit, who leaves as soon as it is there."""
+    await (await Viewer.open(url, page)).close()
+
+
+async def open_all(open_one: OpenOne, sessions: int) -> list[Session]:
+    """So many sessions, ten at a time."""
+    opened: list[Session] = []
+    for _ in range(sessions // 10):
+        opened += await asyncio.gather(*(open_one() for _ in range(10)))
+    return opened
+
+
+async def hold(opened: Sequence[Session], seconds: float) -> Crowd:
+    """Sessions that stay open, and end: the seconds of each refresh of theirs. One that fails is counted as without."""
+    took: list[float] = []
+    missed = 0
+    end = time.monotonic() + seconds
+
+    async def keep(session: Session, number: int) -> None:
+        nonlocal missed
+        await asyncio.sleep(session.every * number / len(opened))
+        while time.monotonic() < end:
+            begun = time.monotonic()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await session.refresh()
+            except (OSError, TimeoutError, asyncio.IncompleteReadError, ConnectionClosed):
+                missed += 1
+                return
+            took.append(time.monotonic() - begun)
+            await asyncio.sleep(session.every)
+
+    await asyncio.gather(*(keep(session, number) for number, session in enumerate(opened)))
+    await asyncio.gather(*(session.close() for session in opened))
+    return Crowd(len(took) + missed, tuple(took))
 
 
 async def keep_asking(url: str, connections: int, seconds: float) -> float:
@@ -113,7 +221,7 @@ async def crowd(visit: Visit, visitors: int, within: float) -> Crowd:
         try:
             async with asyncio.timeout(PATIENCE):
                 await visit()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ConnectionClosed):
             return None
         return time.monotonic() - begun
 
