@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0022"
-down_revision = "0026"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
