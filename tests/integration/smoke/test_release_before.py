@@ -87,7 +87,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
 def test_the_release_before_works_on_todays_schema(before: Before, database: TestDatabase) -> None:
     code, checks = before.smoke(database)
     assert (code, {check: problem for check, problem in checks.items() if problem}) == (0, {})
-    assert {"commit_intent", "save_fill", "compute_cities", "read_trades"} <= checks.keys()
+    assert {"commit_intent", "save_fill", "compute_days", "read_trades"} <= checks.keys()
 
 
 def test_the_release_before_fails_on_a_schema_that_it_cannot_write_to(before: Before, database: TestDatabase) -> None:
