@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from html import unescape
 from typing import Any
 
@@ -206,8 +206,10 @@ def _figures(markup: str) -> dict[str, tuple[str, str]]:
 
 
 def _dollars(value: Decimal, *, signed: bool = False) -> str:
-    sign = "-" if round(value, 2) < 0 else "+" if signed and round(value, 2) > 0 else ""
-    return f"{sign}${abs(value):,.2f}"
+    # Half a cent counts as one, as on the pages.
+    cents = value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    sign = "-" if cents < 0 else "+" if signed and cents > 0 else ""
+    return f"{sign}${abs(cents):,}"
 
 
 def test_the_figures_at_the_top_are_what_the_fills_and_results_come_to(
