@@ -37,8 +37,7 @@ rm -f monitor
 mkfifo monitor
 exec 3<>monitor
 child=
-stop() { [ -z "$child" ] || echo system_powerdown >&3; }
-trap stop TERM INT
+trap '[ -z "$child" ] || echo system_powerdown >&3' TERM INT
 qemu-system-x86_64 "$@" <&3 >/dev/null &
 child=$!
 code=0
