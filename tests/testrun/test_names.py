@@ -83,3 +83,16 @@ def test_every_name_of_a_test_has_standard_words_and_is_unique_in_its_file() -> 
     assert len(paths) > 100
     found = [f"{path.relative_to(ROOT)}: {fault}" for path in paths for fault in _faults(path.read_text("utf-8"))]
     assert not found, "\n".join(found)
+
+
+def test_every_test_that_a_document_names_is_there() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in documents}
+    source = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
+    names = set(re.findall(r"^ *(?:async )?def (test_\w+)", source, flags=re.MULTILINE))
+    named = {(document, name) for document, text in texts.items() for name in re.findall(r"`(test_\w+)`", text)}
+    files = {(document, name) for document, text in texts.items() for name in re.findall(r"tests/[\w/]+\.py", text)}
+    assert len(named) > 15
+    assert len(files) > 30
+    assert {one for one in named if one[1] not in names} == set()
+    assert {one for one in files if not (ROOT / one[1]).is_file()} == set()
