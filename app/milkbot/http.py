@@ -1,4 +1,4 @@
-"""The one module that knows the HTTP library: requests out, plain replies and two kinds of failure in."""
+"""The one module that sends requests out of the host: plain replies and two kinds of failure come back."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _answers(api: Api, document: ExchangeDocument, path: str, requests: st.Searc
     seen: Counter[int] = Counter()
 
     @given(requests, st.sampled_from([_names, _no_names]))
-    @settings(max_examples=8, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
+    @settings(max_examples=8, derandomize=True, database=None, phases=[Phase.generate])
     def ask(case: Case[Any], names: Callable[[Api], dict[str, str]]) -> None:
         api.tick(seconds=5)
         if case.path_parameters:

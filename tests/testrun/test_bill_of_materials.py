@@ -30,6 +30,7 @@ _ALLOWED = {
     "CC0-1.0",
     "ISC",
     "LGPL-3.0-only",
+    "License :: OSI Approved :: Apache Software License",
     "License :: OSI Approved :: BSD License",
     "MIT",
     "MIT-0",
