@@ -413,6 +413,7 @@ def test_openapi_description_names_every_route_and_no_absolute_address(client: T
         "/v1/metrics/execution",
         "/v1/trades/recent",
         "/v1/markets/recent",
+        "/v1/results/recent",
         "/v1/forecast/today",
         "/v1/performance/equity",
         "/v1/performance/drawdown",
