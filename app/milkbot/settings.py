@@ -79,8 +79,8 @@ class Settings(BaseModel):
     dashboard_host: str = "127.0.0.1"
     dashboard_port: Annotated[int, Field(ge=1, le=65535)] = 8501
     dash_refresh_sec: Annotated[int, Field(ge=1, le=3600)] = 30
-    dash_site_url: OptionalText = None
-    dash_source_url: OptionalText = None
+    site_url: OptionalText = None
+    source_url: OptionalText = None
     public_trade_delay_min: Literal[60] = 60
 
     trading_series: Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)] = TRADED_SERIES

@@ -86,7 +86,14 @@ def test_every_setting_of_the_platform_can_be_set() -> None:
     fixed = {
         *("postgres_host", "postgres_port", "postgres_db", "postgres_user", "kalshi_private_key_path"),
         *("analytics_host", "analytics_port", "analytics_api_url", "dashboard_host", "dashboard_port"),
-        *("log_file", "milkbot_metrics_directory", "milkbot_cache_directory", "public_trade_delay_min", "kill_file"),
+        *(
+            "site_url",
+            "log_file",
+            "milkbot_metrics_directory",
+            "milkbot_cache_directory",
+            "public_trade_delay_min",
+            "kill_file",
+        ),
     }
     assert settable - {"trading", "kalshi_private_key"} == set(Settings.model_fields) - fixed
 

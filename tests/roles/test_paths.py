@@ -36,7 +36,7 @@ def _paths_of_the_roles() -> set[str]:
 def _literals() -> Iterator[tuple[str, str]]:
     """Where a path is spelled, and which."""
     listed = subprocess.run(
-        ["git", "ls-files", "--", *_CODE, ":!*.ico"], check=True, capture_output=True, text=True, cwd=ROOT
+        ["git", "ls-files", "--", *_CODE, ":!*.ico", ":!*.png"], check=True, capture_output=True, text=True, cwd=ROOT
     )
     for name in listed.stdout.splitlines():
         for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), start=1):

@@ -263,7 +263,7 @@ def test_a_preview_has_an_image_of_this_server_where_its_address_is_set(
     site: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "og:image" not in site.get("/city/NYC").text
-    monkeypatch.setenv("DASH_SITE_URL", "https://milkbot.test")
+    monkeypatch.setenv("SITE_URL", "https://milkbot.test")
     settings.cache_clear()
     image = re.search(r'property="og:image" content="https://milkbot.test(/assets/[^"]+)"', site.get("/skill").text)
     assert image
@@ -274,7 +274,7 @@ def test_a_preview_has_an_image_of_this_server_where_its_address_is_set(
 
 def test_the_source_is_linked_where_its_address_is_set(site: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ">Source<" not in site.get("/city/NYC").text
-    monkeypatch.setenv("DASH_SOURCE_URL", "https://example.org/milkbot")
+    monkeypatch.setenv("SOURCE_URL", "https://example.org/milkbot")
     settings.cache_clear()
     assert '<a href="https://example.org/milkbot" rel="noopener">Source</a>' in site.get("/skill").text
 

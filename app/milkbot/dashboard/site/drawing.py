@@ -30,7 +30,7 @@ def _address(name: str) -> str:
     """An address that is set for this process, empty where it is not."""
     from milkbot.dashboard.configured import settings  # noqa: PLC0415 - it imports what draws
 
-    return getattr(settings(), f"dash_{name}_url") or ""
+    return getattr(settings(), f"{name}_url") or ""
 
 
 @cache
