@@ -155,7 +155,7 @@ printf '[Service]\\nEnvironment=TEST_TOKEN=planted-Token-4712\\nExecStartPre=+/b
     >/run/systemd/system/milkbot-rollups.service.d/test.conf
 printf 'map $uri $test { default ""; } # Authorization: Basic planted-Basic-4713\\n' >/etc/nginx/conf.d/test.conf
 systemctl daemon-reload
-systemctl start milkbot-rollups
+systemctl restart milkbot-rollups
 systemd-run --quiet --collect --unit=test-argument sh -c 'sleep 300 # --token=planted-Argument-4714'
 systemd-run --quiet --collect --unit=test-query --uid=postgres psql -X -c \
     "SELECT pg_sleep(300), 'password=planted-Query-4715'"
