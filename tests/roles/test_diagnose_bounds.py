@@ -72,12 +72,20 @@ def test_the_whole_collection_ends_at_its_limit() -> None:
     assert {answer.code for answer in answers.values()} == {asking.TIMED_OUT}
 
 
-# A question that is given up asks on, one program after the other, while the program that asked ends.
+# A question that is given up asks on, one program after the other, while the program that asked ends: the one that it
+# asked runs already, but is so long not known to who started it.
 _GIVEN_UP = """
-import pathlib, sys, threading, time
+import pathlib, subprocess, sys, threading, time
 from milkbot_hostcheck import asking
 
-pids = pathlib.Path(sys.argv[1])
+pids, seconds = pathlib.Path(sys.argv[1]), float(sys.argv[2])
+
+class Started(subprocess.Popen):
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        time.sleep(seconds)
+
+subprocess.Popen = Started
 
 def ask_on():
     while True:
@@ -89,10 +97,12 @@ while not pids.exists() or not pids.read_text().endswith(chr(10)):
 """
 
 
-def test_no_program_that_was_asked_outlives_who_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unknown", [0.0, 0.3])
+def test_no_program_that_was_asked_outlives_who_asked(unknown: float, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM)}
-    subprocess.run([sys.executable, "-c", _GIVEN_UP, str(pids)], check=True, env=environment, timeout=PATIENCE)
+    command = [sys.executable, "-c", _GIVEN_UP, str(pids), str(unknown)]
+    subprocess.run(command, check=True, env=environment, timeout=PATIENCE)
     running = [pid for pid in pids.read_text("ascii").split() if Path("/proc", pid, "exe").exists()]
     for pid in running:
         os.kill(int(pid), signal.SIGKILL)

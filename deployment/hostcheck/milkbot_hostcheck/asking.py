@@ -37,12 +37,18 @@ ENVIRONMENT = {
 # Whoever gives a question up does not end it: what runs then is killed when this program ends.
 _running: set[subprocess.Popen[bytes]] = set()
 _over = threading.Event()
+# A program that is being started is in nobody's set yet. One on a disk that hangs never starts: it is waited for so long.
+_starts = threading.Condition()
+_starting: list[Ask] = []
+_START_SECONDS = 1.0
 
 
 @atexit.register
 def end_all() -> None:
     """Kill every program that still runs, and start none any more; for who leaves by os._exit, which calls nobody."""
-    _over.set()
+    with _starts:
+        _over.set()
+        _starts.wait_for(lambda: not _starting, _START_SECONDS)
     for process in tuple(_running):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -117,16 +123,22 @@ def run(asked: Ask) -> Answer:
     """Run it as that user. Never raises for what the command does; at its time all that it started is killed."""
     began = time.monotonic()
     shown = " ".join(asked.command)
-    if _over.is_set():
-        return Answer(TIMED_OUT, "", f"{asked.command[0]}: not asked, this program ends\n", command=shown)
+    with _starts:
+        if _over.is_set():
+            return Answer(TIMED_OUT, "", f"{asked.command[0]}: not asked, this program ends\n", command=shown)
+        _starting.append(asked)
     try:
         process = _start(asked)
+        _running.add(process)
     except FileNotFoundError:
         return Answer(NOT_FOUND, "", f"{asked.command[0]}: there is no such program\n", command=shown)
     except (KeyError, OSError, ValueError) as error:
         why = f"there is no user {asked.user}" if isinstance(error, KeyError) else str(error)
         return Answer(CANNOT_RUN, "", f"{asked.command[0]}: cannot be run: {why}\n", command=shown)
-    _running.add(process)
+    finally:
+        with _starts:
+            _starting.remove(asked)
+            _starts.notify_all()
     if _over.is_set():
         _kill(process)
     heard = _Heard(asked)
