@@ -167,7 +167,8 @@ def make(admin: Engine, fills: int) -> int:
     """Fill an empty migrated database with at least that many fills; `admin` is a superuser's. Returns how many."""
     series = all_series()
     given = {
-        "days": max(4, -(-fills // FILLS_A_DAY)),
+        # Of today only what has happened.
+        "days": max(4, 1 - (-fills // FILLS_A_DAY)),
         "a_day": MARKETS,
         "brackets": BRACKETS,
         "fills": FILLS_A_MARKET,
