@@ -1,7 +1,8 @@
 """What each task of a playbook reads, and what Ansible has loaded by then: without a host, by Ansible's own loader.
 
 A name is loaded in a task where its role, the roles of its dependency chain, a role that the play imports, the play, a
-parent or an earlier task gives it. A role that is included gives its names to nobody but its own tasks.
+parent or an earlier task gives it. A role that is included gives its names to nobody but its own tasks, unless it is
+included for all of the play; and under a condition only to the tasks under that condition.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ class Reader:
             if not isinstance(block, Block):
                 self._task(play, block)
                 continue
-            before = set(self._set)
+            before, roles = set(self._set), list(play.roles)
             self._blocks(play, block.block)
             after = self._set
             # Which task of the block failed is not known: what it sets may not be there.
@@ -204,6 +205,9 @@ class Reader:
             self._set = before | (after & self._set if block.rescue else before)
             self._blocks(play, block.always)
             self._set |= after
+            if block.when:
+                # Ansible keeps there a role that is included for all.
+                play.roles = roles
 
     def _task(self, play: Any, task: Any) -> None:
         if task.action == "ansible.builtin.meta" or task.implicit:
@@ -217,7 +221,6 @@ class Reader:
                 task._role_name = name  # noqa: SLF001 - as the include does when it is run
                 blocks, _handlers = task.get_block_list(play=play, variable_manager=self._manager, loader=self._loader)
                 self._blocks(play, blocks)
-                self._set |= _variables(name) if task.public else set()
         elif isinstance(task, TaskInclude):
             self._include(play, task)
         self._loops.pop()
@@ -313,12 +316,6 @@ class Reader:
         """Text of a template; a role's constants may name those of the role that they stand in."""
         own, others = _directory(task, "templates") / name, sorted(ROLES.glob(f"*/templates/{name}"))
         return next(path for path in (own, *others) if path.is_file()).read_text(encoding="utf-8")
-
-
-def _variables(role: str) -> set[str]:
-    """What a role has set for all tasks after it, when it is included for them too."""
-    files = (ROLES / role / kind / "main.yml" for kind in ("defaults", "vars"))
-    return set().union(*(yaml.safe_load(path.read_text(encoding="utf-8")) for path in files if path.is_file()))
 
 
 def _role(task: Any) -> Any:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import filter_loader, init_plugin_loader
+from ansible.plugins.loader import filter_loader, init_plugin_loader, module_loader
 from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +37,8 @@ def load_plugins() -> None:
     """Loads Ansible's plugins, which may happen only once in a process."""
     init_plugin_loader()
     filter_loader.add_directory(str(ROLES / "milkbot/filter_plugins"))
+    for modules in ROLES.glob("*/library"):
+        module_loader.add_directory(str(modules))
 
 
 def variables(**given: Any) -> dict[str, Any]:

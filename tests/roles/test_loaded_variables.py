@@ -34,6 +34,11 @@ UNLOADED = {
         "lock_wait",
         "- {ansible.builtin.include_role: {name: lock}}\n- {ansible.builtin.debug: {msg: '{{ lock_wait }}'}}",
     ),
+    "a default of a role that is included for all, under a condition, after it": (
+        "lock_wait",
+        "- block:\n  - {ansible.builtin.include_role: {name: lock, public: true}}\n  when: inventory_dir is defined\n"
+        "- {ansible.builtin.debug: {msg: '{{ lock_wait }}'}}",
+    ),
     "the result of a task that may not have run": (
         "told",
         "- block:\n  - {ansible.builtin.ping: , register: told}\n  rescue:\n  - {ansible.builtin.debug: {var: told}}",
@@ -51,6 +56,10 @@ UNLOADED = {
 LOADED = {
     "a default of a role that the play imports": (
         "- {ansible.builtin.import_role: {name: lock}}\n- {ansible.builtin.debug: {msg: '{{ lock_wait }}'}}"
+    ),
+    "a default of a role that is included for all": (
+        "- {ansible.builtin.include_role: {name: lock, public: true}}\n"
+        "- {ansible.builtin.debug: {msg: '{{ lock_wait }}'}}"
     ),
     "a name with a default beside it": "- {ansible.builtin.debug: {msg: '{{ absent | default(1) }}'}}",
     "a name that is asked for first": "- {ansible.builtin.debug: {msg: '{{ absent }}'}, when: absent is defined}",
