@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from milkbot.db.revisions import need_roles
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -38,16 +40,7 @@ DEFAULTS = (
 
 
 def upgrade() -> None:
-    for role in ROLES:
-        op.execute(
-            f"""
-            DO $$ BEGIN
-                IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-                    RAISE EXCEPTION 'database role {role} is missing; create it with: CREATE ROLE {role} LOGIN';
-                END IF;
-            END $$
-            """
-        )
+    need_roles(ROLES)
     for grant in GRANTS:
         op.execute(f"GRANT {grant}")
     for table in NOT_THE_TRADERS:

@@ -12,12 +12,17 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from milkbot.db.revisions import build_indexes
+
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-INDEXES = {"ix_fills_order_id": "order_id", "ix_fills_mode_venue_order": "trading_mode, venue_order_id"}
+INDEXES = {
+    "ix_fills_order_id": "fills (order_id)",
+    "ix_fills_mode_venue_order": "fills (trading_mode, venue_order_id)",
+}
 # A position's cash is what it realized, less its fees and what its open part cost; a settlement's is what it paid.
 COUNT_CASH = """
 CREATE FUNCTION ops.count_cash() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -52,10 +57,7 @@ GRANTS = {
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        for name, columns in INDEXES.items():
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ops.{name}")
-            op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON ops.fills ({columns})")
+    build_indexes(INDEXES)
     for name in BALANCE_COLUMNS:
         op.add_column("balance_snapshots", sa.Column(name, sa.Numeric(18, 6)), schema="ops")
     _create_tables()

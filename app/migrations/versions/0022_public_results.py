@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from alembic import op
 
+from milkbot.db.revisions import build_indexes, drop_indexes, earlier
+
 revision = "0022"
 down_revision = "0021"
 branch_labels = None
 depends_on = None
 
-PUBLIC = "now() - interval '60 minutes'"
-MINUTE = "date_bin('1 minute', {}, '2000-01-01 00:00:00+00'::timestamptz)"
+# The views as they are before this revision.
+BEFORE = earlier(__file__, "0019_public_facts")
+PUBLIC, MINUTE = BEFORE["PUBLIC"], BEFORE["MINUTE"]
 SERIES = "split_part({}event_ticker, '-', 1)"
 INDEXES = {
     "ix_market_results_mode_day_ticker": "market_results (trading_mode, climate_day, ticker)",
@@ -52,36 +55,14 @@ WHERE said.id = words.newest
 ORDER BY said.climate_day DESC, said.ticker
 """  # noqa: S608 - the only things put in are constants of ours
 
-BEFORE = f"""
-CREATE VIEW analytics.v_public_results WITH (security_barrier) AS
-SELECT DISTINCT ON (said.trading_mode, said.event_ticker, said.ticker)
-    said.trading_mode,
-    said.event_ticker,
-    said.ticker,
-    said.climate_day,
-    said.result,
-    said.yes_value,
-    said.expiration_value,
-    {MINUTE.format("said.settled_at")} AS settled_at
-FROM ops.market_results AS said
-WHERE said.recorded_at <= {PUBLIC}
-ORDER BY said.trading_mode, said.event_ticker, said.ticker, said.id DESC
-"""  # noqa: S608 - the only things put in are constants of ours
-
 
 def upgrade() -> None:
     op.execute(PUBLIC_RESULTS)
-    with op.get_context().autocommit_block():
-        for name, columns in INDEXES.items():
-            # One that was interrupted is there and of no use.
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ops.{name}")
-            op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON ops.{columns}")
+    build_indexes(INDEXES)
 
 
 def downgrade() -> None:
     op.execute("DROP VIEW analytics.v_public_results")
-    op.execute(BEFORE)
+    op.execute(BEFORE["PUBLIC_RESULTS"])
     op.execute("GRANT SELECT ON analytics.v_public_results TO milkbot_api, milkbot_rollups")
-    with op.get_context().autocommit_block():
-        for name in reversed(INDEXES):
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ops.{name}")
+    drop_indexes(INDEXES)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from milkbot.db.revisions import need_roles
+
 revision = "0023"
 down_revision = "0022"
 branch_labels = None
@@ -20,16 +22,7 @@ DECISIONS = ("hold_acknowledgements", "terms_acceptances")
 
 
 def upgrade() -> None:
-    for role in (READER, CONTROL):
-        op.execute(
-            f"""
-            DO $$ BEGIN
-                IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-                    RAISE EXCEPTION 'database role {role} is missing; create it with: CREATE ROLE {role} LOGIN';
-                END IF;
-            END $$
-            """
-        )
+    need_roles((READER, CONTROL))
     op.execute(f"GRANT USAGE ON SCHEMA ops, analytics TO {READER}")
     op.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA ops, analytics TO {READER}")
     op.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA ops, analytics GRANT SELECT ON TABLES TO {READER}")

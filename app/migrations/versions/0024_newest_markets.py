@@ -5,7 +5,7 @@ Alone in a revision: it is built without keeping the trader waiting.
 
 from __future__ import annotations
 
-from alembic import op
+from milkbot.db.revisions import build_indexes, drop_indexes
 
 revision = "0024"
 down_revision = "0023"
@@ -19,14 +19,8 @@ INDEXES = {
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        for name, columns in INDEXES.items():
-            # One that was interrupted is there and of no use.
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ops.{name}")
-            op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON ops.{columns}")
+    build_indexes(INDEXES)
 
 
 def downgrade() -> None:
-    with op.get_context().autocommit_block():
-        for name in reversed(INDEXES):
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS ops.{name}")
+    drop_indexes(INDEXES)

@@ -6,11 +6,10 @@ takes the folds of the day away, and the view folds all fills itself, as it does
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import op
+
+from milkbot.db.revisions import earlier
 
 revision = "0025"
 down_revision = "0024"
@@ -22,7 +21,7 @@ COUNT = sa.Numeric(precision=18, scale=2)
 # A count times a price.
 PAID = sa.Numeric(precision=28, scale=8)
 # The views as they are before this revision.
-BEFORE = runpy.run_path(str(Path(__file__).with_name("0019_public_facts.py")))
+BEFORE = earlier(__file__, "0019_public_facts")
 PUBLIC, MINUTE, FIRST_BOOK = BEFORE["PUBLIC"], BEFORE["MINUTE"], BEFORE["FIRST_BOOK"]
 
 # What this transaction computed stays.
