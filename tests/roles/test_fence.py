@@ -41,11 +41,11 @@ def test_a_user_that_the_host_does_not_have_is_in_no_rule() -> None:
     assert "skuid" not in _rules({"root": []})
 
 
-def test_the_trader_and_the_acts_are_fenced_only_where_the_operator_says_so() -> None:
+def test_who_asks_the_exchange_is_fenced_only_where_the_operator_says_so() -> None:
     assert "trader" not in _chains(_rules())
     chains = _chains(_rules(fence_trader=True))
     fenced = [line for line in chains["output"] if line.endswith("goto trader")]
-    assert fenced == ['meta skuid "milkbot" goto trader', 'meta skuid "milkbot-control" goto trader']
+    assert fenced == [f'meta skuid "{user}" goto trader' for user in ("milkbot", "milkbot-control", "milkbot-record")]
     assert chains["trader"][-1] == "goto nowhere"
 
 
