@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+SPEC = "spec/kalshi_openapi_3.28.0_reassembled.yaml"
+"""The document among the shared data."""
 _URI = "urn:exchange"
 GONE = {"EventData": {"available_on_brokers"}}
 """Fields that the exchange has stopped sending since this document."""
@@ -25,6 +28,11 @@ def _is_moment(value: object) -> bool:
         return datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
         return False
+
+
+def nameless(path: str) -> str:
+    """A path whose names are all the same."""
+    return re.sub(r"\{[^}]*\}", "{}", path)
 
 
 class ExchangeDocument:

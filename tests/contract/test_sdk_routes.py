@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.openapi import nameless
 from tests.unit.simulator.api import served
 
 from milkbot.simulator.server import EXCHANGE_PREFIX, build_app
@@ -25,11 +26,6 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         paths = build_app(api.simulator).openapi()["paths"]
     plain = {path: nameless(path.removeprefix(EXCHANGE_PREFIX)) for path in paths}
     return {f"{method.upper()} {plain[path]}" for path in paths for method in paths[path]} | set(plain.values())
-
-
-def nameless(path: str) -> str:
-    """A path whose names are all the same."""
-    return re.sub(r"\{[^}]*\}", "{}", path)
 
 
 def sources(package: str) -> Iterator[str]:

@@ -16,9 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.core import NotSet
-from tests.contract.openapi import ExchangeDocument
-from tests.contract.test_sdk_routes import nameless
-from tests.contract.test_simulator_spec import SPEC
+from tests.contract.openapi import SPEC, ExchangeDocument, nameless
 from tests.unit.simulator.api import Api, served
 
 from milkbot.simulator.server import EXCHANGE_PREFIX, build_app

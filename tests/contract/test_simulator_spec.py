@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.openapi import ExchangeDocument
+from tests.contract.openapi import SPEC, ExchangeDocument
 from tests.unit.simulator.api import Api, served
 from tests.unit.simulator.scripted import MIDDLE, OPENS, ScriptedWorld
-
-SPEC = "spec/kalshi_openapi_3.28.0_reassembled.yaml"
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def test_a_memory_hog_in_the_page_is_killed_and_the_page_alone_starts_again(
         hogs.wait(lambda: _killed(platform, "milkbot-dashboard") > killed, "the kernel kills nothing")
         hogs.wait(lambda: hogs.restarts(platform, "milkbot-dashboard") > restarts, "the page is not started again")
         fared = limits.fares(platform, count=1, rate=1)
-    assert (fared.ticks, fared.pause < limits.LATEST_START) == (1, True)
+    assert (fared.ticks >= 1, fared.pause < limits.LATEST_START) == (True, True)
     assert _failures_of_the_api(fared) == []
     assert _killed(platform, "milkbot-analytics") + _killed(platform, "milkbot-trader") == 0
 
@@ -59,7 +59,7 @@ def test_a_fork_bomb_in_the_api_stops_at_its_limit_and_others_can_start_processe
         many = f"for i in $(seq {most}); do sleep 5 & done; wait; echo all"
         assert platform.ssh(f"systemd-run --quiet --pipe --wait --uid=nobody sh -c '{many}'") == "all"
         fared = limits.fares(platform, count=1, rate=1)
-    assert (fared.ticks, fared.pause < limits.LATEST_START) == (1, True)
+    assert (fared.ticks >= 1, fared.pause < limits.LATEST_START) == (True, True)
 
 
 def test_processors_go_to_the_trader_before_the_page_by_their_shares(platform: Platform) -> None:
@@ -89,7 +89,7 @@ def test_processors_go_to_the_trader_before_the_page_by_their_shares(platform: P
 
 
 @pytest.mark.parametrize("kind", ["memory", "tasks", "processors"])
-def test_ticks_and_the_api_go_on_whatever_the_page_takes(platform: Platform, kind: str) -> None:
+def test_ticks_and_the_api_continue_whatever_the_page_takes(platform: Platform, kind: str) -> None:
     with hogs.hogging(platform, "milkbot-dashboard", kind):
         fared = limits.fares(platform, rate=1)
     print(f"{kind}, with the limits: {fared}")

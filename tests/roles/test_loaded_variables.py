@@ -36,8 +36,11 @@ UNLOADED = {
     ),
     "a default of a role that is included for all, under a condition, after it": (
         "lock_wait",
-        "- block:\n  - {ansible.builtin.include_role: {name: lock, public: true}}\n  when: inventory_dir is defined\n"
-        "- {ansible.builtin.debug: {msg: '{{ lock_wait }}'}}",
+        (
+            "- block:\n  - {ansible.builtin.include_role: {name: lock, public: true}}\n"
+            "  when: inventory_dir is defined\n"
+            "- {ansible.builtin.debug: {msg: '{{ lock_wait }}'}}"
+        ),
     ),
     "the result of a task that may not have run": (
         "told",

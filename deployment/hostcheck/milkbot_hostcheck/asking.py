@@ -37,7 +37,8 @@ ENVIRONMENT = {
 # Whoever gives a question up does not end it: what runs then is killed when this program ends.
 _running: set[subprocess.Popen[bytes]] = set()
 _over = threading.Event()
-# A program that is being started is in nobody's set yet. One on a disk that hangs never starts: it is waited for so long.
+# What is being started runs already and is not among those. From a disk that hangs it never starts: so long at most
+# is it waited for.
 _starts = threading.Condition()
 _starting: list[Ask] = []
 _START_SECONDS = 1.0

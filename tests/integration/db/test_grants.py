@@ -100,13 +100,11 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
         "DELETE": set(),
         "TRUNCATE": set(),
     },
-    "milkbot_operator": {
-        "SELECT": READS_OPS | _tables("analytics", ROLLUPS | VIEWS),
-        "INSERT": set(),
-        "UPDATE": set(),
-        "DELETE": set(),
-        "TRUNCATE": set(),
-    },
+}
+# It reads everything.
+ALLOWED["milkbot_operator"] = {
+    **ALLOWED["milkbot_api"],
+    "SELECT": READS_OPS | _tables("analytics", ROLLUPS | VIEWS),
 }
 # It acts as the trader does, and decides what the trader may not.
 ALLOWED["milkbot_control"] = {
