@@ -67,14 +67,23 @@ def plain(value: str) -> str:
     return f"COALESCE(CAST({value} AS text), 'null')"
 
 
-MEASURES: Final = {series.ticker: series.extreme for series in all_series()}
-"""Which of the day's temperatures the markets of a series are about."""
+_MEASURES: Final = {series.ticker: series.extreme for series in all_series()}
 
 
 def by_series(ticker: str, known: Mapping[str, str]) -> str:
     """What is known of a market's series, null where nothing is."""
     table = json.dumps({series: json.dumps(value) for series, value in known.items()})
     return f"COALESCE(CAST('{table}' AS jsonb) ->> split_part({ticker}, '-', 1), 'null')"
+
+
+STRIKING: Final = {
+    "ticker": words("ticker"),
+    "measure": by_series("ticker", _MEASURES),
+    "strike_type": code("strike_type"),
+    "floor_strike": plain("floor_strike"),
+    "cap_strike": plain("cap_strike"),
+}
+"""Columns of a market's name and of what it is about."""
 
 
 def json_row(columns: Mapping[str, str]) -> str:

@@ -13,10 +13,9 @@ from sqlalchemy import text
 
 from milkbot.analytics.service.cursors import MarketsCursor
 from milkbot.analytics.service.listed import (
-    MEASURES,
+    STRIKING,
     Listed,
     Row,
-    by_series,
     code,
     decimal,
     json_row,
@@ -51,11 +50,7 @@ def official(column: str) -> str:
 _LEG = "CASE WHEN signed_count > 0 THEN 'yes' WHEN signed_count < 0 THEN 'no' END"
 _DECIMALS = ("bought", "sold", "cost", "fees", "realized_pnl", "unrealized_pnl")
 _MARKET = {
-    "ticker": words("ticker"),
-    "measure": by_series("ticker", MEASURES),
-    "strike_type": code("strike_type"),
-    "floor_strike": plain("floor_strike"),
-    "cap_strike": plain("cap_strike"),
+    **STRIKING,
     "event_ticker": words("event_ticker"),
     "city_code": code("city_code"),
     "climate_day": code("climate_day"),

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from milkbot.analytics.service.cursors import MOST_SHOWN, TradesCursor
-from milkbot.analytics.service.listed import MEASURES, Listed, by_series, code, decimal, json_row, moment, plain, words
+from milkbot.analytics.service.listed import STRIKING, Listed, code, decimal, json_row, moment, words
 from milkbot.analytics.service.schemas import (
     Hero,
     PlatformStatus,
@@ -51,11 +51,7 @@ MOST_ROWS = 500
 # The view sorts: to sort here would have it planned for all trades ever.
 _DECIMALS = ("quantity", "price", "fees", "total_cost", "realized_pnl", "markout_5m", "markout_30m")
 _TRADE = {
-    "ticker": words("ticker"),
-    "measure": by_series("ticker", MEASURES),
-    "strike_type": code("strike_type"),
-    "floor_strike": plain("floor_strike"),
-    "cap_strike": plain("cap_strike"),
+    **STRIKING,
     "city_code": code("city_code"),
     "climate_day": code("climate_day"),
     "side": code("side"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from milkbot.analytics.service.cursors import MarketsCursor
-from milkbot.analytics.service.listed import MEASURES, Listed, by_series, code, decimal, json_row, moment, plain, words
+from milkbot.analytics.service.listed import STRIKING, Listed, by_series, code, decimal, json_row, moment, words
 from milkbot.analytics.service.market_queries import cursor_after, official
 from milkbot.analytics.service.market_schemas import MarketResult, Results
 from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode
@@ -28,11 +28,7 @@ _AFTER = " AND climate_day <= :day AND (climate_day < :day OR ticker > :ticker)"
 _CITIES = {series.ticker: series.city.code for series in all_series()}
 _SOURCES = {series.ticker: series.city.climate_report for series in all_series()}
 _RESULT = {
-    "ticker": words("ticker"),
-    "measure": by_series("ticker", MEASURES),
-    "strike_type": code("strike_type"),
-    "floor_strike": plain("floor_strike"),
-    "cap_strike": plain("cap_strike"),
+    **STRIKING,
     "event_ticker": words("event_ticker"),
     "city_code": by_series("ticker", _CITIES),
     "climate_day": code("climate_day"),
