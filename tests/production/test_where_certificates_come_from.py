@@ -190,6 +190,8 @@ def test_a_self_signed_certificate_is_made_once_and_replaced_before_it_ends(ship
         assert "Milkbot self-signed" in _served(shipped, "-issuer")
         assert "changed=0" in said(_site(shipped, **source))
         assert shipped.ssh("systemctl is-active milkbot-certificate.timer") == "active"
+        # In hundredths: it begins as root.
+        shipped.ssh("systemd-analyze security --threshold=40 --no-pager milkbot-certificate.service >/dev/null")
         # Its last month has begun.
         short = "sed -i 's/^_DAYS = 90/_DAYS = 20/' /opt/milkbot/deployment/scripts/certificate.py"
         shipped.ssh(f"cp -p /opt/milkbot/deployment/scripts/certificate.py /root/; {short}")
