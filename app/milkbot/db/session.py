@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.abc import RV, PQGen
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from milkbot import failpoints
@@ -94,7 +95,8 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 def make_engine(address: DatabaseAddress, *, application: str, statement_timeout_ms: int = 30_000) -> Engine:
     """An engine whose connections are checked before use, named in pg_stat_activity, and bounded in time, on the
-    server's side and ANSWER_GRACE_SECONDS later on ours.
+    server's side and ANSWER_GRACE_SECONDS later on ours. On a Unix socket one look tells that its server has gone; over
+    TCP that takes a question and its answer.
 
     Whatever the server's configuration says, a commit is on the disk when it returns, for an order is sent after it,
     and times come in UTC. Nothing is compiled: to compile a statement of ours takes longer than to run it.
@@ -103,9 +105,10 @@ def make_engine(address: DatabaseAddress, *, application: str, statement_timeout
         f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout=60000 "
         "-c synchronous_commit=on -c timezone=UTC -c jit=off"
     )
+    is_local = address.host.startswith("/")
     engine = create_engine(
         address.url(),
-        pool_pre_ping=True,
+        pool_pre_ping=not is_local,
         pool_size=4,
         max_overflow=4,
         connect_args={"connect_timeout": 5, "application_name": application, "options": options, **_TCP},
@@ -117,7 +120,21 @@ def make_engine(address: DatabaseAddress, *, application: str, statement_timeout
         connection.answer_within = statement_timeout_ms / 1000 + ANSWER_GRACE_SECONDS
         return connection
 
+    if is_local:
+        event.listen(engine, "checkout", _check_socket)
     return engine
+
+
+def _check_socket(connection: psycopg.Connection[Any], *_: object) -> None:
+    """Raises DisconnectionError, upon which the pool connects anew, where the server has said something unasked: who
+    ends a connection does.
+    """
+    if connection.closed:
+        raise DisconnectionError
+    said = select.poll()
+    said.register(connection, select.POLLIN)
+    if said.poll(0):
+        raise DisconnectionError
 
 
 @contextmanager
