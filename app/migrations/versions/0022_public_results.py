@@ -16,12 +16,13 @@ BEFORE = earlier(__file__, "0019_public_facts")
 PUBLIC, MINUTE = BEFORE["PUBLIC"], BEFORE["MINUTE"]
 SERIES = "split_part({}event_ticker, '-', 1)"
 INDEXES = {
-    "ix_market_results_mode_day_ticker": "market_results (trading_mode, climate_day, ticker)",
-    "ix_market_results_mode_series_day": f"market_results (trading_mode, {SERIES.format('')}, climate_day, ticker)",
+    "ix_market_results_mode_newest": "market_results (trading_mode, climate_day DESC, ticker)",
+    "ix_market_results_mode_series_newest": f"market_results (trading_mode, {SERIES.format('')}, climate_day DESC, ticker)",
 }
 
 # Of all markets of an event, held or not: the newest word of the exchange that is public. What was said of a market is
-# looked up for each: an aggregate keeps the planner from joining all there are.
+# looked up for each: an aggregate keeps the planner from joining all there are. No public word is newer than the newest;
+# to ask for it by equality would have the planner take nearly all rows for dropped, and read and sort them all.
 PUBLIC_RESULTS = f"""
 CREATE OR REPLACE VIEW analytics.v_public_results WITH (security_barrier) AS
 SELECT
@@ -51,7 +52,7 @@ LEFT JOIN LATERAL (
     SELECT first.strike_type, first.floor_strike, first.cap_strike FROM ops.market_snapshots AS first
     WHERE first.ticker = said.ticker AND first.trading_mode = said.trading_mode
     ORDER BY first.captured_at LIMIT 1) AS strike ON true
-WHERE said.id = words.newest
+WHERE said.id >= words.newest AND said.recorded_at <= {PUBLIC}
 ORDER BY said.climate_day DESC, said.ticker
 """  # noqa: S608 - the only things put in are constants of ours
 

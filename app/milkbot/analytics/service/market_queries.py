@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from milkbot.analytics.service.cursors import MarketsCursor
 from milkbot.analytics.service.listed import (
@@ -26,7 +26,7 @@ from milkbot.analytics.service.listed import (
     words,
 )
 from milkbot.analytics.service.market_schemas import EventForecast, Market, Markets, Today
-from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode
+from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode, listing, read_list
 from milkbot.analytics.service.schemas import decimal_text
 from milkbot.db.session import Bind, reading
 from milkbot.domain.chances import mid
@@ -69,7 +69,7 @@ _MARKETS = f"""
 SELECT {json_row({name: _MARKET[name] for name in Market.model_fields})}
 FROM (
     SELECT *, {official("expiration_value")} AS official_value FROM analytics.v_public_markets
-    WHERE trading_mode = :mode%(city)s%(after)s LIMIT {MOST_ROWS + 1}
+    WHERE trading_mode = asked.mode%(city)s%(after)s LIMIT {MOST_ROWS + 1}
 ) AS market LIMIT :limit
 """  # noqa: S608 - the only things put in are constants of ours
 _OF_CITY = " AND city_code = :city"
@@ -92,17 +92,19 @@ _FORECASTS = text(
 
 def read_markets(bind: Bind, limit: int, city: str | None, after: MarketsCursor | None = None) -> Listed:
     """The markets that were traded, newest climate day first, of one city or of all, or those that follow a page."""
-    statement = text(_MARKETS % {"city": _OF_CITY if city else "", "after": _AFTER if after else ""})
     keys: dict[str, object] = {"city": city, "limit": limit + 1}
     if after:
         keys |= {"day": after.day, "ticker": after.ticker}
-    with reading(bind) as connection:
-        as_of, mode = as_of_and_mode(connection)
-        found = connection.execute(statement, {"mode": mode, **keys}).scalars().all()
+    as_of, mode, found = read_list(bind, _markets(of_city=city is not None, follows=after is not None), keys)
     markets = found[:limit]
     following = str(cursor_after(markets[-1])) if len(found) > limit else None
     head = Markets(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, markets=[], next_cursor=following)
     return Listed(head, "markets", markets)
+
+
+@cache
+def _markets(*, of_city: bool, follows: bool) -> TextClause:
+    return listing(_MARKETS % {"city": _OF_CITY if of_city else "", "after": _AFTER if follows else ""})
 
 
 def cursor_after(market: str) -> MarketsCursor:
@@ -122,9 +124,10 @@ def read_today(bind: Bind, city: str | None) -> Listed:
     wanted = [series for series in all_series() if city in {None, series.city.code}]
     with reading(bind) as connection:
         as_of, mode = as_of_and_mode(connection)
-    events = list(_events(wanted, as_of))
+        events = list(_events(wanted, as_of))
+        found = newest_forecasts(connection, mode, events)
     order = {name: number for number, name in enumerate(events)}
-    rows = sorted(newest_forecasts(bind, mode, events), key=lambda row: order[row["event_ticker"]])
+    rows = sorted(found, key=lambda row: order[row["event_ticker"]])
     forecasts = [_event(list(group)) for _, group in groupby(rows, key=lambda row: row["event_ticker"])]
     return Listed(
         Today(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, events=[]), "events", rows_as_json(forecasts)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from milkbot.analytics.service.cursors import MOST_SHOWN, TradesCursor
 from milkbot.analytics.service.listed import STRIKING, Listed, code, decimal, json_row, moment, words
@@ -32,6 +33,12 @@ SELECT date_trunc('minute', now()) AS now,
     (SELECT trading_mode FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS mode
 """
 
+# Lists are of that mode. They come as lines: a row of a result costs more than its text.
+_LISTED = """
+SELECT asked.now, asked.mode, (SELECT string_agg(line, E'\\n') FROM ({rows}) AS listed (line)) AS lines
+FROM ({now_and_mode}) AS asked
+"""
+
 # A span of `days`, today included, is at most a month of days, and the months after it, whose sums are kept.
 FIRST_DAY = "CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer) + 1"
 FIRST_MONTH = f"CAST(date_trunc('month', {FIRST_DAY} - interval '1 day') + interval '1 month' AS date)"
@@ -45,7 +52,7 @@ _HERO = text(
     """
 )
 
-MOST_ROWS = 500
+MOST_ROWS = 200
 """Of a page. Written into the statements: a plan for any limit up to it is made once and kept."""
 # The view shows every trade as what its order buys, as the release before knows it. A sale of a leg buys the other one.
 # The view sorts: to sort here would have it planned for all trades ever.
@@ -70,7 +77,7 @@ FROM (
         CASE WHEN reduces THEN total_cost - quantity ELSE total_cost END AS total_cost, realized_pnl, trade_time,
         strategy_name, markout_5m, markout_30m, strike_type, floor_strike, cap_strike
     FROM analytics.v_public_trades
-    WHERE trading_mode = :mode%(city)s%(until)s LIMIT %(most)s
+    WHERE trading_mode = asked.mode%(city)s%(until)s LIMIT %(most)s
 ) AS trade LIMIT :limit OFFSET :shown
 """  # noqa: S608 - the only things put in are constants of ours
 
@@ -142,21 +149,26 @@ def win_rate(row: RowMapping) -> Decimal | None:
 
 def read_trades(bind: Bind, limit: int, city: str | None, after: TradesCursor | None = None) -> Listed:
     """The newest public trades, of one city or of all, or those that follow a page."""
-    statement = _TRADES % {
-        "city": " AND city_code = :city" if city else "",
-        "until": " AND trade_time <= :until" if after else "",
-        "most": MOST_ROWS + 1 + (MOST_SHOWN if after else 0),
-    }
     keys: dict[str, object] = {"city": city, "limit": limit + 1, "shown": after.shown if after else 0}
     if after:
         keys["until"] = after.minute
-    with reading(bind) as connection:
-        as_of, mode = as_of_and_mode(connection)
-        found = connection.execute(text(statement), {"mode": mode, **keys}).scalars().all()
+    as_of, mode, found = read_list(bind, _trades(of_city=city is not None, follows=after is not None), keys)
     trades = found[:limit]
     following = str(_cursor_after(trades, after)) if len(found) > limit else None
     head = Trades(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, trades=[], next_cursor=following)
     return Listed(head, "trades", trades)
+
+
+@cache
+def _trades(*, of_city: bool, follows: bool) -> TextClause:
+    return listing(
+        _TRADES
+        % {
+            "city": " AND city_code = :city" if of_city else "",
+            "until": " AND trade_time <= :until" if follows else "",
+            "most": MOST_ROWS + 1 + (MOST_SHOWN if follows else 0),
+        }
+    )
 
 
 def _cursor_after(trades: Sequence[str], before: TradesCursor | None) -> TradesCursor:
@@ -164,6 +176,18 @@ def _cursor_after(trades: Sequence[str], before: TradesCursor | None) -> TradesC
     last = next(minutes)
     shown = 1 + sum(1 for _ in takewhile(last.__eq__, minutes))
     return TradesCursor(last, shown + (before.shown if before and before.minute == last else 0))
+
+
+def listing(rows: str) -> TextClause:
+    """A statement for `read_list`. `rows` is a query of one text for each row, of the mode `asked.mode`."""
+    return text(_LISTED.format(rows=rows, now_and_mode=NOW_AND_MODE))
+
+
+def read_list(bind: Bind, statement: TextClause, keys: Mapping[str, object]) -> tuple[datetime, Any, list[str]]:
+    """What is an hour old now, to the minute, the mode that ticked last, None before the first tick, and its rows."""
+    with reading(bind) as connection:
+        found = connection.execute(statement, keys).one()
+    return found.now - DELAY, found.mode, found.lines.split("\n") if found.lines else []
 
 
 def as_of_and_mode(connection: Connection) -> tuple[datetime, Any]:
