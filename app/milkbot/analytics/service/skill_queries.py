@@ -14,7 +14,7 @@ from milkbot.domain.modes import TradingMode
 
 _SCORE_DIGITS = 6
 _BINS = 10
-_ALL_CITIES = [""]
+_ALL_CITIES = ""
 _IDENTITY = "forecaster, version, parameters_hash"
 
 
@@ -37,21 +37,24 @@ _PARTS = f"""
     WHERE trading_mode = :mode AND span = 'day' AND {{key}} AND first_day >= {FIRST_DAY} AND first_day < {FIRST_MONTH}
 """  # noqa: S608 - the only things put in are constants of ours
 _MEAN_SCORES = tuple(MeanScores.model_fields)
+_SCORED = _PARTS.format(table="forecast_skill", key="city_code = wanted.city_code AND lead = wanted.lead")
+# Each city with its lead time is two short ranges of the key.
 _SKILL = text(
     f"""
     SELECT {", ".join(f"scored.{name}" for name in _MEAN_SCORES)}, COALESCE(evidence.standing, 'unproven') AS standing,
         COALESCE(evidence.days, 0) AS evidence_days, scored.city_code
-    FROM (
+    FROM unnest(CAST(:cities AS text[]), CAST(:leads AS text[])) WITH ORDINALITY AS wanted (city_code, lead, place)
+    CROSS JOIN LATERAL (
         SELECT city_code, {_IDENTITY}, lead, CAST(sum(days) AS bigint) AS days, CAST(sum(events) AS bigint) AS events,
             {_MEANS}
-        FROM ({_PARTS.format(table="forecast_skill", key="city_code = ANY(:cities) AND lead = ANY(:leads)")}) AS part
+        FROM ({_SCORED}) AS part
         GROUP BY city_code, {_IDENTITY}, lead
     ) AS scored
     LEFT JOIN analytics.forecast_evidence AS evidence
         ON evidence.trading_mode = :mode AND evidence.forecaster = scored.forecaster
         AND evidence.version = scored.version AND evidence.parameters_hash = scored.parameters_hash
     ORDER BY scored.forecaster COLLATE "C", scored.version COLLATE "C", scored.parameters_hash COLLATE "C",
-        array_position(CAST(:cities AS text[]), scored.city_code), array_position(CAST(:leads AS text[]), scored.lead)
+        wanted.place
     """  # noqa: S608 - the only things put in are constants of ours
 )
 _STANDING = (*_MEAN_SCORES, "standing", "evidence_days", "city_code")
@@ -85,10 +88,14 @@ def _read_skill(bind: Bind, days: int, mode: TradingMode | None) -> tuple[Skill,
     names = {city.code: city.name for city in cities()}
     with reading(bind) as connection:
         as_of, newest = as_of_and_mode(connection)
-        keys = {"mode": mode or newest, "days": days}
-        whole = connection.execute(_SKILL, {**keys, "cities": _ALL_CITIES, "leads": list(LEADS)}).all()
-        by_city = connection.execute(_SKILL, {**keys, "cities": list(names), "leads": [EVIDENCE_LEAD]}).all()
-    forecasters, of_cities = named(_STANDING, whole), named(_STANDING, by_city)
+        # All cities together at each lead time, and each at the one of the sequential test.
+        wanted = {
+            "cities": [_ALL_CITIES] * len(LEADS) + list(names),
+            "leads": [*LEADS] + [EVIDENCE_LEAD] * len(names),
+        }
+        found = named(_STANDING, connection.execute(_SKILL, {"mode": mode or newest, "days": days, **wanted}).all())
+    forecasters = [row for row in found if row["city_code"] == _ALL_CITIES]
+    of_cities = [row for row in found if row["city_code"] != _ALL_CITIES]
     for row in forecasters:
         del row["city_code"]
     for row in of_cities:
