@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import streamlit as st
 
+from milkbot.analytics.service.schemas import DEFAULT_SPAN, SPANS
 from milkbot.dashboard.configured import settings, views
 from milkbot.dashboard.curve import MEASURES
 from milkbot.dashboard.explored import Filter, View
 from milkbot.dashboard.site.files import read
-from milkbot.dashboard.snapshot import DEFAULT_SPAN, SPANS
 from milkbot.dashboard.wording import city_name
 from milkbot.domain.cities import cities
 

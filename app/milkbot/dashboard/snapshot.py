@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from milkbot.analytics.service.schemas import Equity, EquityPoint, Hero, PlatformStatus, Trade
+from milkbot.analytics.service.schemas import SPANS, Equity, EquityPoint, Hero, PlatformStatus, Trade
 from milkbot.dashboard.api_client import AnalyticsApi
 from milkbot.domain.modes import TradingMode
-
-SPANS = {"week": 7, "month": 31, "quarter": 92, "year": 366}
-"""Days of the equity curve by the name of a span."""
-DEFAULT_SPAN = "month"
 
 
 @dataclass(frozen=True, slots=True)

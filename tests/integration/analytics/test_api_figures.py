@@ -280,11 +280,11 @@ def test_the_summary_is_the_answers_that_it_puts_together(
     client: TestClient, database: TestDatabase, facts: Facts
 ) -> None:
     _traded(database, facts)
-    summary = client.get("/v1/dashboard/summary?days=30&city=NYC").json()
+    summary = client.get("/v1/dashboard/summary?span=month&city=NYC").json()
     parts = {
         "status": "/v1/status",
         "hero": "/v1/metrics/hero",
-        "equity": "/v1/performance/equity?days=30",
+        "equity": "/v1/performance/equity?days=31",
         "today": "/v1/forecast/today?city=NYC",
         "trades": "/v1/trades/recent?limit=20&city=NYC",
     }

@@ -128,7 +128,7 @@ EXPLAINED = {
 }
 OFTEN = 12
 
-# A page of 200 trades is 201 rows of fills, each with its settlement, markouts and strike.
+# A page of 100 trades is 101 rows of fills, each with its settlement, markouts and strike.
 PATHS = {
     "/v1/health": 100,
     "/v1/status": 100,
@@ -147,21 +147,21 @@ PATHS = {
     # A month of days and 13 months of each forecaster, of which there is one: in every city, in every tenth.
     "/v1/forecast/skill?days=400": 900,
     "/v1/forecast/reliability?days=400": 450,
-    "/v1/dashboard/summary?days=3650": 1_000,
-    "/v1/trades/recent?limit=1": 600,
-    "/v1/trades/recent?limit=200": 600,
-    **{f"/v1/{what}/recent?limit=200&city={city}": 600 for what in ("trades",) for city in CODES[:6]},
-    "/v1/trades/recent?limit=200&cursor=20300101T0000-9999": 11_000,
-    f"/v1/trades/recent?limit=200&city={CODES[0]}&cursor=20200101T0000-0": 600,
-    "/v1/markets/recent?limit=200": 6_000,
-    **{f"/v1/markets/recent?limit=200&city={city}": 6_000 for city in CODES[:6]},
+    "/v1/dashboard/summary?span=year": 1_000,
+    "/v1/trades/recent?limit=1": 250,
+    "/v1/trades/recent?limit=100": 250,
+    **{f"/v1/trades/recent?limit=100&city={city}": 250 for city in CODES[:6]},
+    "/v1/trades/recent?limit=100&cursor=20300101T0000-9999": 11_000,
+    f"/v1/trades/recent?limit=100&city={CODES[0]}&cursor=20200101T0000-0": 250,
+    "/v1/markets/recent?limit=100": 1_300,
+    **{f"/v1/markets/recent?limit=100&city={city}": 1_300 for city in CODES[:6]},
     # Half of two lists of a city, and one day more than the page of all cities.
-    "/v1/results/recent?limit=1": 1_300,
-    "/v1/results/recent?limit=200": 1_300,
-    **{f"/v1/results/recent?limit=200&city={city}": 1_300 for city in CODES[:6]},
-    f"/v1/results/recent?limit=200&cursor=20200101-{all_series()[0].ticker}-20JAN01-B50.5": 1_300,
-    f"/v1/results/recent?limit=200&city={CODES[0]}&cursor=20300101-{all_series()[0].ticker}-30JAN01-B50.5": 1_300,
-    f"/v1/markets/recent?limit=200&cursor=20200101-{all_series()[0].ticker}-20JAN01-B50.5": 6_000,
+    "/v1/results/recent?limit=1": 450,
+    "/v1/results/recent?limit=100": 450,
+    **{f"/v1/results/recent?limit=100&city={city}": 450 for city in CODES[:6]},
+    f"/v1/results/recent?limit=100&cursor=20200101-{all_series()[0].ticker}-20JAN01-B50.5": 450,
+    f"/v1/results/recent?limit=100&city={CODES[0]}&cursor=20300101-{all_series()[0].ticker}-30JAN01-B50.5": 450,
+    f"/v1/markets/recent?limit=100&cursor=20200101-{all_series()[0].ticker}-20JAN01-B50.5": 1_300,
 }
 """The worst values of each route, and the most rows that any step of a plan may touch."""
 
@@ -252,9 +252,9 @@ def test_a_city_that_was_not_traded_for_months_has_its_trades(
     monkeypatch.setattr(application, "CACHE_SECONDS", 0)
     with TestClient(create_app(filled.engine("milkbot_api"))) as client:
         rows = {
-            city: len(client.get(f"/v1/trades/recent?limit=200&city={city}").json()["trades"])
+            city: len(client.get(f"/v1/trades/recent?limit=100&city={city}").json()["trades"])
             for city in (ABANDONED, ONCE, NEVER)
         }
-    assert rows[ABANDONED] == 200
+    assert rows[ABANDONED] == 100
     assert 0 < rows[ONCE] < 20
     assert rows[NEVER] == 0

@@ -19,7 +19,7 @@ from milkbot.analytics.service import description, tables
 from milkbot.analytics.service.cache import AnswerCache
 from milkbot.analytics.service.cursors import MARKETS_PATTERN, TRADES_PATTERN, MarketsCursor, TradesCursor
 from milkbot.analytics.service.curve_queries import read_daily, read_drawdown, read_equity
-from milkbot.analytics.service.figure_queries import read_cities, read_execution, read_strategies
+from milkbot.analytics.service.figure_queries import MOST_TRADES, read_cities, read_execution, read_strategies
 from milkbot.analytics.service.figure_schemas import Cities, Daily, Drawdown, Execution, Strategies, Summary
 from milkbot.analytics.service.health import Probe
 from milkbot.analytics.service.listed import Readable, as_json
@@ -29,7 +29,16 @@ from milkbot.analytics.service.metrics import add_metrics
 from milkbot.analytics.service.problems import MEDIA_TYPE, add_problem_handlers
 from milkbot.analytics.service.queries import MOST_ROWS, read_hero, read_platform, read_trades
 from milkbot.analytics.service.result_queries import read_results
-from milkbot.analytics.service.schemas import Equity, Health, Hero, PlatformStatus, Status, Trades
+from milkbot.analytics.service.schemas import (
+    DEFAULT_SPAN,
+    SPANS,
+    Equity,
+    Health,
+    Hero,
+    PlatformStatus,
+    Status,
+    Trades,
+)
 from milkbot.analytics.service.skill_queries import list_skill, read_reliability
 from milkbot.analytics.service.skill_schemas import Reliability, Skill
 from milkbot.analytics.service.strict import StrictRoute
@@ -56,6 +65,12 @@ def _known_lead(lead: str) -> str:
     return lead
 
 
+def _known_span(name: str) -> str:
+    if name not in SPANS:
+        raise ValueError(f"not a span of the front page; use one of {', '.join(SPANS)}")
+    return name
+
+
 def _cursor(parse: Callable[[str], object]) -> AfterValidator:
     def check(text: str | None) -> str | None:
         if text is not None:
@@ -78,8 +93,14 @@ TradesCursorText = Annotated[str | None, Query(description=_PAGE, pattern=TRADES
 MarketsCursorText = Annotated[
     str | None, Query(description=_PAGE, pattern=MARKETS_PATTERN, max_length=60), _cursor(MarketsCursor.parse)
 ]
-NewestTrades = Annotated[int, Query(ge=1, le=MOST_ROWS, description="of how many of the newest trades")]
+NewestTrades = Annotated[int, Query(ge=1, le=MOST_TRADES, description="of how many of the newest trades")]
 Days = Annotated[int, Query(ge=1, le=3650, description="UTC days, today included")]
+PageSpan = Annotated[
+    str,
+    AfterValidator(_known_span),
+    WithJsonSchema({"type": "string", "enum": list(SPANS)}),
+    Query(description="how far back the account is shown"),
+]
 SummedDays = Annotated[int, Query(ge=1, le=3650, description="climate days")]
 ScoredDays = Annotated[int, Query(ge=1, le=400, description="climate days")]
 ScoredLead = Annotated[
@@ -170,8 +191,9 @@ def create_app(engine: Engine) -> FastAPI:
         return await answers.of(request, f"today {city}", partial(read_today, engine, city or None))
 
     @app.get("/v1/dashboard/summary", response_model=Summary, responses=ERRORS)
-    async def summary(request: Request, days: Days = 90, city: City = "") -> Response:
+    async def summary(request: Request, span: PageSpan = DEFAULT_SPAN, city: City = "") -> Response:
         """What the front page shows, in one answer."""
+        days = SPANS[span]
         return await answers.joined(
             request,
             {
@@ -190,7 +212,8 @@ def create_app(engine: Engine) -> FastAPI:
 
 
 def _read_alone(engine: Engine) -> None:
-    """No statement of ours is long enough for helpers: to start them takes longer, and they read ahead of a limit.
+    """No statement of ours is long enough for helpers: to start them takes longer, and they read ahead of a limit. Nor
+    is any worth a plan for its values: that takes longer than to run it.
 
     Each read is one statement, or of what may be a moment apart: no transaction is worth its two round trips.
     """
@@ -199,6 +222,7 @@ def _read_alone(engine: Engine) -> None:
     def set_up(connection: psycopg.Connection[Any], _record: object) -> None:
         connection.autocommit = True
         connection.execute("SET max_parallel_workers_per_gather = 0")
+        connection.execute("SET plan_cache_mode = force_generic_plan")
 
 
 def _trades_key(limit: int, city: str, after: TradesCursor | None = None) -> str:
@@ -263,7 +287,7 @@ def _add_results(app: FastAPI, engine: Engine, answers: _Answers) -> None:
         return await answers.table(request, f"strategies {days}", read, "strategies", kind)
 
     @app.get("/v1/metrics/execution", response_model=Execution, responses=ERRORS)
-    async def execution(request: Request, newest: NewestTrades = 200) -> Response:
+    async def execution(request: Request, newest: NewestTrades = MOST_TRADES) -> Response:
         """How the newest trades were executed: fees, and the market's mid afterwards."""
         return await answers.of(request, f"execution {newest}", partial(read_execution, engine, newest))
 

@@ -17,7 +17,6 @@ from milkbot.analytics.service.figure_schemas import (
 from milkbot.analytics.service.queries import (
     FIRST_DAY,
     FIRST_MONTH,
-    MOST_ROWS,
     as_of_and_mode,
     win_rate,
 )
@@ -25,6 +24,8 @@ from milkbot.db.session import Bind, reading
 from milkbot.domain.cities import cities
 from milkbot.domain.units import CASH_STEP
 
+MOST_TRADES = 200
+"""Of how many trades the execution is summed up at most."""
 _SUMMED = ("trades", "volume", "gross_pnl", "fees", "net_pnl", "wins", "losses", "signals")
 _OF_NAME = f"""
     SELECT {", ".join(f"sum({name}) AS {name}" for name in _SUMMED)} FROM (
@@ -72,7 +73,7 @@ _EXECUTION = text(
         count(markout_5m) AS markouts_known
     FROM (SELECT * FROM (
         SELECT trade_time, quantity, fees, reduces, markout_5m, markout_30m FROM analytics.v_public_trades
-        WHERE trading_mode = :mode LIMIT {MOST_ROWS}) AS public LIMIT :newest) AS newest
+        WHERE trading_mode = :mode LIMIT {MOST_TRADES}) AS public LIMIT :newest) AS newest
     """  # noqa: S608 - the only thing put in is a constant of ours
 )
 

@@ -22,6 +22,10 @@ def decimal_text(value: Decimal) -> str:
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
+SPANS = {"week": 7, "month": 31, "quarter": 92, "year": 366}
+"""How far back the front page shows the account, in UTC days, by name."""
+DEFAULT_SPAN = "month"
+
 Dollars = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="dollars, decimal text")]
 Contracts = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="contracts, decimal text")]
 Rate = Annotated[Decimal, PlainSerializer(decimal_text), Field(description="0 to 1, decimal text")]

@@ -19,8 +19,8 @@ from milkbot.domain.cities import City, Extreme
 from milkbot.domain.modes import TradingMode
 
 SHOWN_MARKETS = 60
-SHOWN_RESULTS = 120
-"""Some ten days of a high and a low."""
+SHOWN_RESULTS = 96
+"""Eight days of a high and a low."""
 
 
 @dataclass(frozen=True, slots=True)

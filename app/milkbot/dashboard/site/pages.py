@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from milkbot import amounts
 from milkbot.analytics.service.figure_schemas import DrawdownPoint
 from milkbot.analytics.service.market_schemas import EventForecast, Today
-from milkbot.analytics.service.schemas import EquityPoint, Hero, PlatformStatus, Trade
+from milkbot.analytics.service.schemas import DEFAULT_SPAN, SPANS, EquityPoint, Hero, PlatformStatus, Trade
 from milkbot.dashboard import wording
 from milkbot.dashboard.api_client import AnalyticsApi
 from milkbot.dashboard.notices import Notice, late_at, notices
 from milkbot.dashboard.site.charts import line_chart
 from milkbot.dashboard.site.drawing import draw
-from milkbot.dashboard.snapshot import DEFAULT_SPAN, SPANS, Snapshot, read_snapshot
+from milkbot.dashboard.snapshot import Snapshot, read_snapshot
 from milkbot.domain.modes import MODE_NOTES, TradingMode
 from milkbot.domain.orders import Leg
 
