@@ -17,12 +17,14 @@ PUBLIC, MINUTE = BEFORE["PUBLIC"], BEFORE["MINUTE"]
 SERIES = "split_part({}event_ticker, '-', 1)"
 INDEXES = {
     "ix_market_results_mode_newest": "market_results (trading_mode, climate_day DESC, ticker)",
-    "ix_market_results_mode_series_newest": f"market_results (trading_mode, {SERIES.format('')}, climate_day DESC, ticker)",
+    "ix_market_results_mode_series_newest": (
+        f"market_results (trading_mode, {SERIES.format('')}, climate_day DESC, ticker)"
+    ),
 }
 
-# Of all markets of an event, held or not: the newest word of the exchange that is public. What was said of a market is
-# looked up for each: an aggregate keeps the planner from joining all there are. No public word is newer than the newest;
-# to ask for it by equality would have the planner take nearly all rows for dropped, and read and sort them all.
+# Of all markets of an event, held or not: the newest public word of the exchange. What was said of a market is looked
+# up for each: an aggregate keeps the planner from joining all there are. No public word is newer than the newest;
+# asked for by equality, the planner would take nearly all rows for dropped, and read and sort them all.
 PUBLIC_RESULTS = f"""
 CREATE OR REPLACE VIEW analytics.v_public_results WITH (security_barrier) AS
 SELECT

@@ -57,7 +57,7 @@ IDLE_SECONDS: Final = 0.05
 CHANGES_SECONDS: Final = 15.0
 ASKED: Final[Mapping[str, tuple[str, Mapping[str, tuple[int, int]]]]] = {
     "equity, 1 to 3650 days": ("/v1/performance/equity", {"days": (1, 3650)}),
-    "trades, 1 to 500 rows": ("/v1/trades/recent", {"limit": (1, 500)}),
+    "trades, 1 to 100 rows": ("/v1/trades/recent", {"limit": (1, 100)}),
     "hero": ("/v1/metrics/hero", {}),
 }
 """What both releases answer, with the range of each parameter."""

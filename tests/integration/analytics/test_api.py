@@ -255,7 +255,7 @@ def test_equity_returns_the_requested_days(client: TestClient, database: TestDat
 @pytest.mark.parametrize(
     ("path", "detail"),
     [
-        ("/v1/trades/recent?limit=201", "limit is '201': input should be less than or equal to 200"),
+        ("/v1/trades/recent?limit=101", "limit is '101': input should be less than or equal to 100"),
         ("/v1/trades/recent?limit=0", "limit is '0': input should be greater than or equal to 1"),
         ("/v1/trades/recent?city=ROM", "city is 'ROM': value error, not a city that is traded; use one of NYC, CHI"),
         ("/v1/performance/equity?days=ten", "days is 'ten': input should be a valid integer"),

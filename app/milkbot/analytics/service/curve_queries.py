@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from milkbot.analytics.service.figure_schemas import Daily, DailyResult, Drawdown, DrawdownPoint
 from milkbot.analytics.service.listed import Listed, code, decimal, json_row
-from milkbot.analytics.service.queries import DELAY, NOW_AND_MODE
+from milkbot.analytics.service.queries import as_of_and_mode
 from milkbot.analytics.service.schemas import Equity, EquityPoint
 from milkbot.db.session import Bind, reading
 
@@ -22,12 +22,11 @@ WIDTHS: Final = (8, 16, 32, 41)
 """How many days a run may have: those that the trigger keeps. The widest is enough for the longest span."""
 _EPOCH: Final = date(2000, 1, 1)
 
-_ASKED = text(
-    f"""
-    SELECT asked.now, asked.mode, CAST(now() AT TIME ZONE 'UTC' AS date) AS today,
-        (SELECT min(date) FROM analytics.equity_curve_daily WHERE trading_mode = asked.mode) AS first_date
-    FROM ({NOW_AND_MODE}) AS asked
-    """  # noqa: S608 - the only thing put in is a constant of ours
+_BOUNDS = text(
+    """
+    SELECT CAST(now() AT TIME ZONE 'UTC' AS date) AS today,
+        (SELECT min(date) FROM analytics.equity_curve_daily WHERE trading_mode = :mode) AS first_date
+    """
 )
 
 
@@ -104,11 +103,12 @@ class _Span:
 
 def _span(connection: Connection, days: int) -> _Span:
     """The last `days` UTC days, today included, but none before the curve begins."""
-    asked = connection.execute(_ASKED).one()
-    first = max(asked.today - timedelta(days=days - 1), asked.first_date or asked.today)
-    length = (asked.today - first).days + 1
+    as_of, mode = as_of_and_mode(connection)
+    known = connection.execute(_BOUNDS, {"mode": mode}).one()
+    first = max(known.today - timedelta(days=days - 1), known.first_date or known.today)
+    length = (known.today - first).days + 1
     width = None if length <= MOST_DAYS else next(width for width in WIDTHS if length <= width * MOST_RUNS)
-    return _Span(asked.now - DELAY, asked.mode, first, width)
+    return _Span(as_of, mode, first, width)
 
 
 def read_equity(bind: Bind, days: int) -> Listed:

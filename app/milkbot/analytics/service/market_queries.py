@@ -69,7 +69,7 @@ _MARKETS = f"""
 SELECT {json_row({name: _MARKET[name] for name in Market.model_fields})}
 FROM (
     SELECT *, {official("expiration_value")} AS official_value FROM analytics.v_public_markets
-    WHERE trading_mode = asked.mode%(city)s%(after)s LIMIT {MOST_ROWS + 1}
+    WHERE trading_mode = :mode%(city)s%(after)s LIMIT {MOST_ROWS + 1}
 ) AS market LIMIT :limit
 """  # noqa: S608 - the only things put in are constants of ours
 _OF_CITY = " AND city_code = :city"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import takewhile
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, RowMapping, TextClause, text
+from sqlalchemy import Connection, Engine, RowMapping, TextClause, text
 
 from milkbot.analytics.service.cursors import MOST_SHOWN, TradesCursor
 from milkbot.analytics.service.listed import STRIKING, Listed, code, decimal, json_row, moment, words
@@ -33,11 +35,8 @@ SELECT date_trunc('minute', now()) AS now,
     (SELECT trading_mode FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS mode
 """
 
-# Lists are of that mode. They come as lines: a row of a result costs more than its text.
-_LISTED = """
-SELECT asked.now, asked.mode, (SELECT string_agg(line, E'\\n') FROM ({rows}) AS listed (line)) AS lines
-FROM ({now_and_mode}) AS asked
-"""
+_SAME_SECONDS: Final = 1.0
+_newest: WeakKeyDictionary[Engine, tuple[float, datetime, Any]] = WeakKeyDictionary()
 
 # A span of `days`, today included, is at most a month of days, and the months after it, whose sums are kept.
 FIRST_DAY = "CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer) + 1"
@@ -52,7 +51,7 @@ _HERO = text(
     """
 )
 
-MOST_ROWS = 200
+MOST_ROWS = 100
 """Of a page. Written into the statements: a plan for any limit up to it is made once and kept."""
 # The view shows every trade as what its order buys, as the release before knows it. A sale of a leg buys the other one.
 # The view sorts: to sort here would have it planned for all trades ever.
@@ -77,7 +76,7 @@ FROM (
         CASE WHEN reduces THEN total_cost - quantity ELSE total_cost END AS total_cost, realized_pnl, trade_time,
         strategy_name, markout_5m, markout_30m, strike_type, floor_strike, cap_strike
     FROM analytics.v_public_trades
-    WHERE trading_mode = asked.mode%(city)s%(until)s LIMIT %(most)s
+    WHERE trading_mode = :mode%(city)s%(until)s LIMIT %(most)s
 ) AS trade LIMIT :limit OFFSET :shown
 """  # noqa: S608 - the only things put in are constants of ours
 
@@ -179,18 +178,27 @@ def _cursor_after(trades: Sequence[str], before: TradesCursor | None) -> TradesC
 
 
 def listing(rows: str) -> TextClause:
-    """A statement for `read_list`. `rows` is a query of one text for each row, of the mode `asked.mode`."""
-    return text(_LISTED.format(rows=rows, now_and_mode=NOW_AND_MODE))
+    """A statement for `read_list`. `rows` is a query of one text for each row, of the mode `:mode`."""
+    return text(f"SELECT string_agg(line, E'\\n') FROM ({rows}) AS listed (line)")  # noqa: S608 - a constant of ours
 
 
 def read_list(bind: Bind, statement: TextClause, keys: Mapping[str, object]) -> tuple[datetime, Any, list[str]]:
-    """What is an hour old now, to the minute, the mode that ticked last, None before the first tick, and its rows."""
+    """What `as_of_and_mode` says, and the rows. They come as one text: a row of a result costs more than it."""
     with reading(bind) as connection:
-        found = connection.execute(statement, keys).one()
-    return found.now - DELAY, found.mode, found.lines.split("\n") if found.lines else []
+        as_of, mode = as_of_and_mode(connection)
+        lines = connection.execute(statement, {"mode": mode, **keys}).scalar_one()
+    return as_of, mode, lines.split("\n") if lines else []
 
 
 def as_of_and_mode(connection: Connection) -> tuple[datetime, Any]:
-    """What is an hour old now, to the minute, and the mode that ticked last, None before the first tick."""
-    row = connection.execute(text(NOW_AND_MODE)).one()
-    return row.now - DELAY, row.mode
+    """What is an hour old now, to the minute, and the mode that ticked last, None before the first tick.
+
+    Every answer needs it, and it is the same for all of a second.
+    """
+    kept = _newest.get(connection.engine)
+    if kept is None or time.monotonic() - kept[0] > _SAME_SECONDS:
+        asked = time.monotonic()
+        row = connection.execute(text(NOW_AND_MODE)).one()
+        kept = (asked, row.now - DELAY, row.mode)
+        _newest[connection.engine] = kept
+    return kept[1:]

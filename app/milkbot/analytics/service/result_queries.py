@@ -17,13 +17,15 @@ from milkbot.domain.cities import all_series
 # The view sorts. To sort here would have it planned for all results ever: only the few lists of a city's series are
 # merged here, each of which ends at its limit.
 _OF_ALL = f"""
-    SELECT * FROM analytics.v_public_results WHERE trading_mode = asked.mode{{after}} LIMIT {MOST_ROWS + 1}
+    SELECT * FROM analytics.v_public_results WHERE trading_mode = :mode{{after}} LIMIT {MOST_ROWS + 1}
 """  # noqa: S608 - the only thing put in is a constant of ours
 _OF_SERIES = f"""
     SELECT shown.* FROM unnest(CAST(:series AS text[])) AS wanted (name)
     CROSS JOIN LATERAL (
-        SELECT * FROM analytics.v_public_results
-        WHERE trading_mode = asked.mode AND series = wanted.name{{after}} LIMIT {MOST_ROWS + 1}) AS shown
+        SELECT * FROM (
+            SELECT * FROM analytics.v_public_results
+            WHERE trading_mode = :mode AND series = wanted.name{{after}} LIMIT {MOST_ROWS + 1}) AS newest
+        LIMIT :limit) AS shown
     ORDER BY climate_day DESC, ticker
 """  # noqa: S608 - the only thing put in is a constant of ours
 _AFTER = " AND climate_day <= :day AND (climate_day < :day OR ticker > :ticker)"
