@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
@@ -22,7 +22,7 @@ from milkbot.analytics.service.curve_queries import read_daily, read_drawdown, r
 from milkbot.analytics.service.figure_queries import MOST_TRADES, read_cities, read_execution, read_strategies
 from milkbot.analytics.service.figure_schemas import Cities, Daily, Drawdown, Execution, Strategies, Summary
 from milkbot.analytics.service.health import Probe
-from milkbot.analytics.service.listed import Readable, as_json
+from milkbot.analytics.service.listed import Joined, Readable, as_json
 from milkbot.analytics.service.market_queries import read_markets, read_today
 from milkbot.analytics.service.market_schemas import Markets, Results, Today
 from milkbot.analytics.service.metrics import add_metrics
@@ -43,6 +43,7 @@ from milkbot.analytics.service.skill_queries import list_skill, read_reliability
 from milkbot.analytics.service.skill_schemas import Reliability, Skill
 from milkbot.analytics.service.strict import StrictRoute
 from milkbot.analytics.service.tables import Format
+from milkbot.db.session import reading
 from milkbot.domain.cities import cities
 from milkbot.release import release_id
 
@@ -193,20 +194,7 @@ def create_app(engine: Engine) -> FastAPI:
     @app.get("/v1/dashboard/summary", response_model=Summary, responses=ERRORS)
     async def summary(request: Request, span: PageSpan = DEFAULT_SPAN, city: City = "") -> Response:
         """What the front page shows, in one answer."""
-        days = SPANS[span]
-        return await answers.joined(
-            request,
-            {
-                "status": ("status", partial(read_platform, engine)),
-                "hero": ("hero", partial(read_hero, engine)),
-                "equity": (f"equity {days}", partial(read_equity, engine, days)),
-                "today": (f"today {city}", partial(read_today, engine, city or None)),
-                "trades": (
-                    _trades_key(SUMMARY_TRADES, city),
-                    partial(read_trades, engine, SUMMARY_TRADES, city or None),
-                ),
-            },
-        )
+        return await answers.of(request, f"summary {span} {city}", partial(_summary, engine, SPANS[span], city or None))
 
     return app
 
@@ -225,10 +213,6 @@ def _read_alone(engine: Engine) -> None:
         connection.execute("SET plan_cache_mode = force_generic_plan")
 
 
-def _trades_key(limit: int, city: str, after: TradesCursor | None = None) -> str:
-    return f"trades {limit} {city} {after}"
-
-
 def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
     """Lists that are read page by page."""
 
@@ -243,7 +227,7 @@ def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
         """Trades, newest first."""
         after = TradesCursor.parse(cursor) if cursor else None
         read = partial(read_trades, engine, limit, city or None, after)
-        return await answers.table(request, _trades_key(limit, city, after), read, "trades", kind)
+        return await answers.table(request, f"trades {limit} {city} {after}", read, "trades", kind)
 
     @app.get("/v1/markets/recent", response_model=Markets, responses=TABLE)
     async def markets(
@@ -341,7 +325,21 @@ def _describe(app: FastAPI) -> None:
         return answer
 
 
-def _written(read: Callable[[], Readable]) -> bytes:
+def _summary(engine: Engine, days: int, city: str | None) -> Joined:
+    """The answers of five routes, read one after the other."""
+    with reading(engine) as connection:
+        return Joined(
+            {
+                "status": read_platform(connection),
+                "hero": read_hero(connection),
+                "equity": read_equity(connection, days),
+                "today": read_today(connection, city),
+                "trades": read_trades(connection, SUMMARY_TRADES, city),
+            }
+        )
+
+
+def _written(read: Callable[[], Readable | Joined]) -> bytes:
     return as_json(read())
 
 
@@ -351,14 +349,9 @@ class _Answers:
     def __init__(self, kept: AnswerCache) -> None:
         self._kept = kept
 
-    async def of(self, request: Request, key: str, read: Callable[[], Readable]) -> Response:
+    async def of(self, request: Request, key: str, read: Callable[[], Readable | Joined]) -> Response:
         """The answer as JSON."""
         return await self._kept.answer(request, key, partial(_written, read), JSON)
-
-    async def joined(self, request: Request, parts: Mapping[str, tuple[str, Callable[[], Readable]]]) -> Response:
-        """Several answers, each by the key of its own route, as one JSON object of those names."""
-        written = {name: (key, partial(_written, read)) for name, (key, read) in parts.items()}
-        return await self._kept.joined(request, written, JSON)
 
     async def table(
         self, request: Request, key: str, read: Callable[[], Readable], rows: str, kind: Format | None

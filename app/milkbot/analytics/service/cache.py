@@ -7,7 +7,7 @@ import hashlib
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -44,20 +44,8 @@ class AnswerCache:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
     async def answer(self, request: Request, key: str, compute: Callable[[], bytes], media_type: str) -> Response:
-        """The answer with its ETag, or 304 when the request names that."""
-        entry = await self._kept(key, compute)
-        return self._response(request, entry.body, entry.etag, media_type)
-
-    async def joined(
-        self, request: Request, parts: Mapping[str, tuple[str, Callable[[], bytes]]], media_type: str
-    ) -> Response:
-        """Several answers, each by its own key, as one JSON object of those names."""
-        bodies = [b'"%s":%s' % (name.encode(), (await self._kept(*part)).body) for name, part in parts.items()]
-        body = b"{%s}" % b",".join(bodies)
-        return self._response(request, body, _etag(body), media_type)
-
-    async def _kept(self, key: str, compute: Callable[[], bytes]) -> _Entry:
-        """The answer of that key. `compute` runs in a thread, once at a time.
+        """The answer of that key with its ETag, or 304 when the request names that. `compute` runs in a thread, once at
+        a time.
 
         Who came before a computation began is given its answer, also where none is kept.
         """
@@ -69,7 +57,7 @@ class AnswerCache:
                 entry.began = began
                 entry.etag = _etag(entry.body)
                 entry.expires = self._clock() + self._seconds
-        return entry
+        return self._response(request, entry.body, entry.etag, media_type)
 
     def _response(self, request: Request, body: bytes, etag: str, media_type: str) -> Response:
         headers = {"ETag": etag, "Cache-Control": f"public, max-age={self._seconds}"}

@@ -39,6 +39,13 @@ Readable = BaseModel | Listed
 """An answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Answers by name, as one."""
+
+    parts: Mapping[str, Readable]
+
+
 # SQL that writes a column as the response models do, null included. Each is for one value, which may be an expression.
 
 
@@ -104,8 +111,10 @@ def rows_as_json(rows: Iterable[Row]) -> list[str]:
     return [to_json(row).decode() for row in rows]
 
 
-def as_json(answer: Readable) -> bytes:
+def as_json(answer: Readable | Joined) -> bytes:
     """The answer as JSON."""
+    if isinstance(answer, Joined):
+        return b"{%s}" % b",".join(b'"%s":%s' % (name.encode(), as_json(part)) for name, part in answer.parts.items())
     if isinstance(answer, BaseModel):
         return answer.model_dump_json().encode()
     whole = answer.head.model_dump_json()
