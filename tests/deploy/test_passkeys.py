@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -98,14 +99,16 @@ def _rows(web: Platform, reason: str) -> list[dict[str, str]]:
 
 
 def test_a_halt_by_passkey_leaves_the_rows_of_one_by_command_but_for_the_actor(web: Platform, phone: Device) -> None:
-    web.ssh("milkbot halt --reason 'by command'")
+    # A machine on which this ran before has the rows of then.
+    command, passkey = (f"{how} {uuid4().hex}" for how in ("by command", "by passkey"))
+    web.ssh(f"milkbot halt --reason '{command}'")
     phone.tab.goto(ADDRESS)
-    phone.tab.get_by_label("why halt").fill("by passkey")
+    phone.tab.get_by_label("why halt").fill(passkey)
     phone.tab.get_by_role("button", name="Halt", exact=True).click()
     assert "trading is halted" in phone.tab.get_by_test_id("answer").inner_text()
-    by_page, by_command = _rows(web, "by passkey"), _rows(web, "by command")
+    by_page, by_command = _rows(web, passkey), _rows(web, command)
     actor = next(row["source"] for row in by_command if row["effect"] == "halted")
-    expected = json.dumps(by_command).replace(actor, "alice via passkey").replace("by command", "by passkey")
+    expected = json.dumps(by_command).replace(actor, "alice via passkey").replace(command, passkey)
     assert sorted(map(str, by_page)) == sorted(map(str, json.loads(expected)))
     assert len(by_page) == 2
 
