@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from fastapi import FastAPI
@@ -32,3 +33,6 @@ def _configured() -> FastAPI:
 
 # Outermost, so that it names the process in answers to what nobody handled as well.
 app = Identified(_configured())
+# Nothing of what is there by now becomes garbage. To walk through it takes long, and nobody is answered meanwhile.
+gc.collect()
+gc.freeze()
