@@ -201,6 +201,7 @@ def _bracket(row: Row, measure: Extreme, price: Decimal | None, total: Decimal) 
     }
 
 
+@lru_cache(maxsize=1024)
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
 

@@ -42,13 +42,12 @@ _SCORED = _PARTS.format(table="forecast_skill", key="city_code = wanted.city_cod
 _SKILL = text(
     f"""
     SELECT {", ".join(f"scored.{name}" for name in _MEAN_SCORES)}, COALESCE(evidence.standing, 'unproven') AS standing,
-        COALESCE(evidence.days, 0) AS evidence_days, scored.city_code
+        COALESCE(evidence.days, 0) AS evidence_days, wanted.city_code
     FROM unnest(CAST(:cities AS text[]), CAST(:leads AS text[])) WITH ORDINALITY AS wanted (city_code, lead, place)
     CROSS JOIN LATERAL (
-        SELECT city_code, {_IDENTITY}, lead, CAST(sum(days) AS bigint) AS days, CAST(sum(events) AS bigint) AS events,
+        SELECT {_IDENTITY}, wanted.lead, CAST(sum(days) AS bigint) AS days, CAST(sum(events) AS bigint) AS events,
             {_MEANS}
-        FROM ({_SCORED}) AS part
-        GROUP BY city_code, {_IDENTITY}, lead
+        FROM ({_SCORED}) AS part GROUP BY {_IDENTITY}
     ) AS scored
     LEFT JOIN analytics.forecast_evidence AS evidence
         ON evidence.trading_mode = :mode AND evidence.forecaster = scored.forecaster
