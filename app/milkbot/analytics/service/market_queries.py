@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Select, TextClause, column, select, text
 
 from milkbot.analytics.service.cursors import MarketsCursor
 from milkbot.analytics.service.listed import (
@@ -30,7 +31,7 @@ from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_an
 from milkbot.analytics.service.schemas import decimal_text
 from milkbot.db.session import Bind, reading
 from milkbot.domain.chances import mid
-from milkbot.domain.cities import City, Extreme, Series, all_series, series_of
+from milkbot.domain.cities import Extreme, Series, all_series, series_of
 from milkbot.domain.markets import Strike, StrikeType, event_ticker
 from milkbot.domain.modes import TradingMode
 from milkbot.domain.orders import Leg
@@ -76,17 +77,26 @@ _OF_CITY = " AND city_code = :city"
 _AFTER = " AND climate_day <= :day AND (climate_day < :day OR ticker > :ticker)"
 
 # The newest forecast of each event, in all its brackets. Each limit keeps a part apart: it is planned for one event.
-_FORECASTS = text(
-    f"""
-    SELECT shown.* FROM unnest(CAST(:events AS text[])) AS wanted (event)
+# As a `select` of columns: what SQLAlchemy finds out of each is kept then.
+_SHOWN = (
+    *("event_ticker", "climate_day", "as_of", "forecaster", "version", "reason", "weather_source"),
+    *("forecast_issued_at", "forecast_high_f", "forecast_low_f", "observed_max_f", "observed_min_f", "current_f"),
+    *("observed_at", "forecast_sd_f", "ticker", "strike_type", "floor_strike", "cap_strike", "yes_bid", "yes_ask"),
+    *("probability", "signed_count"),
+)
+_FORECASTS: Select[*tuple[Any, ...]] = select(*(column(name) for name in _SHOWN)).select_from(
+    text(
+        f"""
+    (SELECT shown.* FROM unnest(CAST(:events AS text[])) AS wanted (event)
     CROSS JOIN LATERAL (
         SELECT as_of FROM analytics.v_public_forecasts
         WHERE trading_mode = :mode AND event_ticker = wanted.event LIMIT 1) AS newest
     CROSS JOIN LATERAL (
         SELECT * FROM analytics.v_public_forecasts AS made
         WHERE made.trading_mode = :mode AND made.event_ticker = wanted.event AND made.as_of = newest.as_of
-        LIMIT {_MOST_BRACKETS}) AS shown
+        LIMIT {_MOST_BRACKETS}) AS shown) AS found
     """  # noqa: S608 - the only thing put in is a constant of ours
+    )
 )
 
 
@@ -121,7 +131,7 @@ def _held(signed_count: Decimal) -> tuple[Leg | None, Decimal]:
 
 def read_today(bind: Bind, city: str | None) -> Listed:
     """The newest public forecast of each event of a climate day that is not over, of one city or of all."""
-    wanted = [series for series in all_series() if city in {None, series.city.code}]
+    wanted = [series for series in _listed_series() if city in {None, series.city.code}]
     with reading(bind) as connection:
         as_of, mode = as_of_and_mode(connection)
         events = list(_events(wanted, as_of))
@@ -138,20 +148,23 @@ def newest_forecasts(bind: Bind, mode: TradingMode | None, events: Sequence[str]
     """The brackets of the newest public forecast of each of these events."""
     keys = {"mode": mode, "events": list(events)}
     with reading(bind) as connection:
-        found = connection.execute(_FORECASTS, keys)
-        return named(list(found.keys()), found.all())
+        return named(_SHOWN, connection.execute(_FORECASTS, keys).all())
+
+
+@cache
+def _listed_series() -> tuple[Series, ...]:
+    """City by city as in the table of cities, the high first."""
+    places = [series.city.code for series in all_series()]
+    order = sorted(all_series(), key=lambda one: (places.index(one.city.code), one.extreme is Extreme.LOW))
+    return tuple(order)
 
 
 def _events(wanted: Iterable[Series], as_of: datetime) -> Iterable[str]:
-    """Their events, city by city."""
-    for series in sorted(wanted, key=lambda one: (_place_in_table(one.city), one.extreme is Extreme.LOW)):
+    """Their events."""
+    for series in wanted:
         today = series.city.climate_day_at(as_of)
         for ahead in range(_DAYS_AHEAD + 1):
             yield event_ticker(series.ticker, today + timedelta(days=ahead))
-
-
-def _place_in_table(city: City) -> int:
-    return [series.city.code for series in all_series()].index(city.code)
 
 
 def _event(rows: list[Row]) -> Row:
@@ -197,7 +210,7 @@ def _bracket(row: Row, measure: Extreme, price: Decimal | None, total: Decimal) 
         "mid": _text(price),
         "market_probability": round(float(price / total), 6) if price is not None and total else None,
         "held_leg": leg,
-        "held": decimal_text(held),
+        "held": _text(held),
     }
 
 
