@@ -115,6 +115,7 @@ class Viewer:
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
+        self._page = ""
         self._fragment = ""
 
     @classmethod
@@ -128,7 +129,7 @@ class Viewer:
 
     async def refresh(self) -> None:
         """Another run of the fragment, and of the page where the fragment wants it."""
-        await self._run(ClientState(fragment_id=self._fragment, is_auto_rerun=True))
+        await self._run(ClientState(page_script_hash=self._page, fragment_id=self._fragment, is_auto_rerun=True))
 
     async def close(self) -> None:
         """Leave."""
@@ -138,6 +139,9 @@ class Viewer:
         await self._socket.send(BackMsg(rerun_script=state).SerializeToString())
         while True:
             message = ForwardMsg.FromString(await self._socket.recv(decode=False))
+            if message.HasField("navigation"):
+                # As a browser does: without it the fragment would begin the first page anew, and not its own.
+                self._page = message.navigation.page_script_hash
             if message.HasField("auto_rerun"):
                 self._fragment, self.every = message.auto_rerun.fragment_id, message.auto_rerun.interval
             if message.HasField("script_finished") and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
