@@ -41,7 +41,7 @@ def test_a_connection_that_has_ended_is_replaced_before_it_is_used(database: Tes
         assert connection.scalar(text("SELECT pg_backend_pid()")) != before
 
 
-def test_a_connection_that_is_well_is_used_again(database: TestDatabase) -> None:
+def test_a_healthy_connection_is_used_again(database: TestDatabase) -> None:
     engine, seen = database.engine(), set()
     for _ in range(3):
         with engine.connect() as connection:
