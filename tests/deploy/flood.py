@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from milkbot.analytics.service.queries import MOST_ROWS
+
 SOCKETS = 2000
 _REQUESTS_AT_ONCE = 90
 _UPLOADS_AT_ONCE = 90
@@ -63,7 +65,7 @@ class Flood:
 
     async def _request(self) -> None:
         self.number += 1
-        await self._ask("GET", DEAREST.format(rows=1 + self.number % 500), "Connection: close\r\n")
+        await self._ask("GET", DEAREST.format(rows=1 + self.number % MOST_ROWS), "Connection: close\r\n")
 
     async def _upload(self) -> None:
         self.number += 1
