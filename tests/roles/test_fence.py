@@ -49,6 +49,12 @@ def test_who_asks_the_exchange_is_fenced_only_where_the_operator_says_so() -> No
     assert chains["trader"][-1] == "goto nowhere"
 
 
+def test_each_unit_that_asks_the_exchange_opens_the_fence_before_it() -> None:
+    files = {file["path"]: file.get("content", "") for file in evaluate("_fence_of_trader")}
+    for unit in ("milkbot-trader", "milkbot-act@", "milkbot-record"):
+        assert "\nExecStartPre=-+" in files[f"/etc/systemd/system/{unit}.service.d/milkbot-fence.conf"]
+
+
 def test_the_trader_comes_to_what_the_names_of_the_settings_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     def known(host: str, port: int, **_: Any) -> list[Any]:
         if host == "gone.test":

@@ -95,8 +95,8 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 def make_engine(address: DatabaseAddress, *, application: str, statement_timeout_ms: int = 30_000) -> Engine:
     """An engine whose connections are checked before use, named in pg_stat_activity, and bounded in time, on the
-    server's side and ANSWER_GRACE_SECONDS later on ours. On a Unix socket one look tells that its server has gone; over
-    TCP that takes a question and its answer.
+    server's side and ANSWER_GRACE_SECONDS later on ours. On a Unix socket a poll shows that the server closed it; over
+    TCP that takes a ping.
 
     Whatever the server's configuration says, a commit is on the disk when it returns, for an order is sent after it,
     and times come in UTC. Nothing is compiled: to compile a statement of ours takes longer than to run it.
@@ -126,14 +126,14 @@ def make_engine(address: DatabaseAddress, *, application: str, statement_timeout
 
 
 def _check_socket(connection: psycopg.Connection[Any], *_: object) -> None:
-    """Raises DisconnectionError, upon which the pool connects anew, where the server has said something unasked: who
-    ends a connection does.
+    """Raises DisconnectionError, upon which the pool connects anew, for a connection that is closed here or has
+    something to read: between two statements the server sends nothing but its end.
     """
     if connection.closed:
         raise DisconnectionError
-    said = select.poll()
-    said.register(connection, select.POLLIN)
-    if said.poll(0):
+    readable = select.poll()
+    readable.register(connection, select.POLLIN)
+    if readable.poll(0):
         raise DisconnectionError
 
 

@@ -37,8 +37,8 @@ ENVIRONMENT = {
 # Whoever gives a question up does not end it: what runs then is killed when this program ends.
 _running: set[subprocess.Popen[bytes]] = set()
 _over = threading.Event()
-# What is being started runs already and is not among those. From a disk that hangs it never starts: so long at most
-# is it waited for.
+# A program between its start and its entry above: the end waits for it, but no longer than this, since one on a disk
+# that hangs never starts.
 _starts = threading.Condition()
 _starting: list[Ask] = []
 _START_SECONDS = 1.0

@@ -30,10 +30,12 @@ from milkbot.limits import limits_path, read_limits
 DELAY = timedelta(minutes=60)
 DELAY_MINUTES = DELAY // timedelta(minutes=1)
 
-NOW_AND_MODE = """
-SELECT date_trunc('minute', now()) AS now,
-    (SELECT trading_mode FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS mode
-"""
+_NOW_AND_MODE = text(
+    """
+    SELECT date_trunc('minute', now()) AS now,
+        (SELECT trading_mode FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS mode
+    """
+)
 
 _SAME_SECONDS: Final = 1.0
 _newest: WeakKeyDictionary[Engine, tuple[float, datetime, Any]] = WeakKeyDictionary()
@@ -198,7 +200,7 @@ def as_of_and_mode(connection: Connection) -> tuple[datetime, Any]:
     kept = _newest.get(connection.engine)
     if kept is None or time.monotonic() - kept[0] > _SAME_SECONDS:
         asked = time.monotonic()
-        row = connection.execute(text(NOW_AND_MODE)).one()
+        row = connection.execute(_NOW_AND_MODE).one()
         kept = (asked, row.now - DELAY, row.mode)
         _newest[connection.engine] = kept
     return kept[1:]
