@@ -145,9 +145,16 @@ def test_a_machine_that_goes_down_on_its_own_comes_back(vps: Family, victim: str
 
 @pytest.mark.matrix
 def test_a_machine_with_its_own_kernel_boots_goes_back_loses_power_and_leaves_nothing(vps: Family) -> None:
-    vps("create", "kernel", "--image", "debian-12-kernel", "--start")
+    vps("create", "kernel", "--image", "debian-12-kernel", "--start", "--as-container")
+    assert vps("ssh", "kernel", "uname --kernel-release") == os.uname().release
+    vps("ssh", "kernel", "echo from a container >/srv/kept")
+    vps("restart", "kernel")
+    assert vps("ssh", "kernel", "cat /srv/kept") == "from a container"
     controllers = vps("ssh", "kernel", "cat /sys/fs/cgroup/cgroup.controllers").split()
     assert {"cpu", "io", "memory", "pids"} <= set(controllers)
+    vps("stop", "kernel")
+    assert "`bin/vps reset kernel` first" in vps.call("start", "kernel", "--as-container").stderr
+    vps("start", "kernel")
     assert _facts(vps, "kernel")["root"] is None
     vps("ssh", "kernel", "echo first >/srv/kept && sync")
     vps("snapshot", "kernel", "first")

@@ -36,8 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     create = add("create", "make a machine")
     create.add_argument("--image", default=recipes.DEFAULT, help=f"one of {', '.join(recipes.RECIPES)}")
     create.add_argument("--start", action="store_true", help="boot it too, and wait until it is ready")
+    starting = add("start", "boot a machine and wait until it is ready")
+    for sub in (create, starting):
+        sub.add_argument(
+            "--as-container", action="store_true", help="until it first boots its own kernel: run it on this host's"
+        )
     for name, text in (
-        ("start", "boot a machine and wait until it is ready"),
         ("stop", "shut a machine down"),
         ("restart", "shut a machine down and boot it"),
         ("kill", "cut a machine's power"),
@@ -101,13 +105,14 @@ def _create(config: Config, options: argparse.Namespace) -> None:
 
 
 def _start(config: Config, options: argparse.Namespace) -> None:
-    lifecycle.start(config, options.name)
+    lifecycle.start(config, options.name, as_container=options.as_container)
     _ready(config, options.name)
 
 
 def _restart(config: Config, options: argparse.Namespace) -> None:
     lifecycle.stop(config, options.name)
-    _start(config, options)
+    lifecycle.start(config, options.name)
+    _ready(config, options.name)
 
 
 def _stop(config: Config, options: argparse.Namespace) -> None:

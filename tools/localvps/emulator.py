@@ -28,6 +28,12 @@ _ACCELERATED = {
 }
 
 
+def has_disk(machine: Machine) -> bool:
+    """Whether the machine booted its own kernel before, so that what it wrote is on the disk of that kernel."""
+    layers = (machine.upper, *(machine.layer(snapshot) for snapshot in machine.snapshots))
+    return any((layer / DISK).exists() for layer in layers)
+
+
 def command(config: Config, machine: Machine, cgroup: str, overlay: str) -> list[str]:
     """Return the command line that runs the machine in the foreground, in the machine's directory.
 

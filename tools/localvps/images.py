@@ -20,8 +20,6 @@ _LOGIN = "admin"
 # As some providers' images have them: a role that wants them has to enable them. What they start is held back by
 # seed.py, so that a disposable machine begins no package work of its own in the middle of a test.
 _DISABLED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer")
-# Masked because a container cannot do it, and the machine would end as "degraded".
-_MASKED = ("systemd-journald-audit.socket",)  # the kernel's audit socket belongs to the host
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +81,13 @@ def _build(config: Config, recipe: Recipe, image: Image) -> None:
         ],
         stdin=mirrors.sources(recipe),
     )
-    _finish(root, recipe)
+    _finish(root)
     os.sync()  # the rename below must not reach the disk before the files do
     building.rename(image.path)
     say(f"image {recipe.name}: ready in {image.path}")
 
 
-def _finish(root: Path, recipe: Recipe) -> None:
+def _finish(root: Path) -> None:
     """Make the tree what a provider hands out: a login with sudo, no keys, no identity."""
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
@@ -104,8 +102,6 @@ def _finish(root: Path, recipe: Recipe) -> None:
     run(["chroot", root, "systemctl", "enable", "systemd-networkd.service"])
     present = [unit for unit in _DISABLED if (root / "lib/systemd/system" / unit).exists()]
     run(["chroot", root, "systemctl", "disable", *present])
-    if not recipe.has_kernel:
-        run(["chroot", root, "systemctl", "mask", *_MASKED])
     trust.install(root)
 
 

@@ -76,18 +76,26 @@ def running(config: Config, name: str) -> Machine:
     return machine
 
 
-def start(config: Config, name: str) -> Machine:
-    """Boot a machine unless it runs; does not wait for it (see ready.wait)."""
+def start(config: Config, name: str, *, as_container: bool = False) -> Machine:
+    """Boot a machine unless it runs; does not wait for it (see ready.wait).
+
+    `as_container` runs a machine that has a kernel of its own on the host's, which is only possible before it first
+    boots its own: the disk that it then gets is what the container left.
+    """
     with _alone(config, name):
-        machine = machines.get(config, name)
-        kernel = recipes.has_kernel(machine.image)
-        host.require(*(emulator.PROGRAMS if kernel else ("systemd-nspawn",)), "unshare", "mount")
-        return _start(config, machine)
+        return _start(config, machines.get(config, name), as_container=as_container)
 
 
-def _start(config: Config, machine: Machine) -> Machine:
+def _start(config: Config, machine: Machine, *, as_container: bool = False) -> Machine:
     if process.of(config, machine) is not None:
         return machine
+    kernel = recipes.has_kernel(machine.image) and not as_container
+    host.require(*(emulator.PROGRAMS if kernel else ("systemd-nspawn",)), "unshare", "mount")
+    if as_container and emulator.has_disk(machine):
+        raise VpsError(
+            f"machine {machine.name} has booted its own kernel, and its disk is that kernel's: "
+            f"`bin/vps start {machine.name}`, or `bin/vps reset {machine.name}` first"
+        )
     if not (machine.image_path / "rootfs").is_dir():
         raise VpsError(f"image {machine.image_path} of machine {machine.name} is gone: destroy and create it again")
     process.kill(config, machine)  # leftovers of one that died on its own
@@ -95,7 +103,7 @@ def _start(config: Config, machine: Machine) -> Machine:
     with _registry(config):
         try:
             network.up(config)
-            process.start(config, machine)
+            process.start(config, machine, kernel=kernel)
         except VpsError:
             _release_network(config)
             raise

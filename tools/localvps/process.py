@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localvps import cgroups, emulator, files, host, layers, network, recipes
+from localvps import cgroups, emulator, files, host, layers, network
 from localvps.errors import VpsError, say
 from localvps.run import run
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from localvps.machine import Machine
 
 _BOOT = Path(__file__).with_name("boot.sh")
+# Masked because a container cannot do it, and the machine would end as "degraded".
+_MASKED = ("systemd-journald-audit.socket",)  # the kernel's audit socket belongs to the host
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 300.0
 _KILL_SECONDS = 120.0
@@ -65,14 +67,17 @@ def of(config: Config, machine: Machine) -> Process | None:
     return process if process.alive() else None
 
 
-def start(config: Config, machine: Machine) -> Process:
-    """Boot a stopped machine; returns as soon as its process runs. The caller holds the locks."""
+def start(config: Config, machine: Machine, *, kernel: bool) -> Process:
+    """Boot a stopped machine; returns as soon as its process runs. The caller holds the locks.
+
+    With `kernel` it boots the one of its image, without it is a container.
+    """
     name = network.label(config, machine.address)
     under_systemd = host.has_systemd()
     cgroup = None if under_systemd else cgroups.make(name)
     command = [
         *("unshare", "--mount", "--propagation", "private", "--"),
-        *_boot(config, machine, str(cgroup or "-")),
+        *_boot(config, machine, str(cgroup or "-"), kernel=kernel),
     ]
     machine.console_log.unlink(missing_ok=True)
     pid = _by_systemd(machine, name, command) if under_systemd else _by_hand(machine, command)
@@ -85,10 +90,10 @@ def start(config: Config, machine: Machine) -> Process:
     return process
 
 
-def _boot(config: Config, machine: Machine, cgroup: str) -> list[str]:
+def _boot(config: Config, machine: Machine, cgroup: str, *, kernel: bool) -> list[str]:
     """The command line that runs a machine in the foreground, in the machine's directory."""
     options = layers.mount_options(machine)
-    if recipes.has_kernel(machine.image):
+    if kernel:
         return emulator.command(config, machine, cgroup, options)
     return [
         *(str(_BOOT), cgroup, options),
@@ -96,6 +101,7 @@ def _boot(config: Config, machine: Machine, cgroup: str) -> list[str]:
         *(f"--machine={network.label(config, machine.address)}", f"--hostname={machine.hostname}"),
         *(f"--uuid={machine.machine_id}", f"--network-bridge={config.bridge}"),
         *("--link-journal=no", "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN"),
+        *(f"systemd.mask={unit}" for unit in _MASKED),
     ]
 
 
