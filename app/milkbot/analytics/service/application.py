@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
@@ -159,7 +159,7 @@ def create_app(engine: Engine) -> FastAPI:
     add_problem_handlers(app)
     add_metrics(app, engine)
     _describe(app)
-    answers = _Answers(AnswerCache(CACHE_SECONDS))
+    answers = _Answers(engine, AnswerCache(CACHE_SECONDS))
 
     @app.get("/v1/health", response_model=Health, responses={503: {"model": Health}, **_problems(422)})
     async def health() -> Response:
@@ -175,26 +175,26 @@ def create_app(engine: Engine) -> FastAPI:
     @app.get("/v1/status", response_model=PlatformStatus, responses=ERRORS)
     async def status(request: Request) -> Response:
         """What the trader may do and when it last worked, so that a client can say itself whether that is old."""
-        return await answers.of(request, "status", partial(read_platform, engine))
+        return await answers.of(request, read_platform)
 
     @app.get("/v1/metrics/hero", response_model=Hero, responses=ERRORS)
     async def hero(request: Request) -> Response:
         """The figures at the top of the page."""
-        return await answers.of(request, "hero", partial(read_hero, engine))
+        return await answers.of(request, read_hero)
 
-    _add_lists(app, engine, answers)
-    _add_results(app, engine, answers)
-    _add_scores(app, engine, answers)
+    _add_lists(app, answers)
+    _add_results(app, answers)
+    _add_scores(app, answers)
 
     @app.get("/v1/forecast/today", response_model=Today, responses=ERRORS)
     async def today(request: Request, city: City = "") -> Response:
         """The newest forecast of each event that is not over, next to the market."""
-        return await answers.of(request, f"today {city}", partial(read_today, engine, city or None))
+        return await answers.of(request, read_today, city or None)
 
     @app.get("/v1/dashboard/summary", response_model=Summary, responses=ERRORS)
     async def summary(request: Request, span: PageSpan = DEFAULT_SPAN, city: City = "") -> Response:
         """What the front page shows, in one answer."""
-        return await answers.of(request, f"summary {span} {city}", partial(_summary, engine, SPANS[span], city or None))
+        return await answers.of(request, _read_summary, SPANS[span], city or None)
 
     return app
 
@@ -213,7 +213,7 @@ def _read_alone(engine: Engine) -> None:
         connection.execute("SET plan_cache_mode = force_generic_plan")
 
 
-def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
+def _add_lists(app: FastAPI, answers: _Answers) -> None:
     """Lists that are read page by page."""
 
     @app.get("/v1/trades/recent", response_model=Trades, responses=TABLE)
@@ -226,8 +226,7 @@ def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
     ) -> Response:
         """Trades, newest first."""
         after = TradesCursor.parse(cursor) if cursor else None
-        read = partial(read_trades, engine, limit, city or None, after)
-        return await answers.table(request, f"trades {limit} {city} {after}", read, "trades", kind)
+        return await answers.table(request, "trades", kind, read_trades, limit, city or None, after)
 
     @app.get("/v1/markets/recent", response_model=Markets, responses=TABLE)
     async def markets(
@@ -239,8 +238,7 @@ def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
     ) -> Response:
         """Markets that were traded, each with all its trades folded, newest climate day first."""
         after = MarketsCursor.parse(cursor) if cursor else None
-        read = partial(read_markets, engine, limit, city or None, after)
-        return await answers.table(request, f"markets {limit} {city} {after}", read, "markets", kind)
+        return await answers.table(request, "markets", kind, read_markets, limit, city or None, after)
 
     @app.get("/v1/results/recent", response_model=Results, responses=TABLE)
     async def results(
@@ -252,60 +250,57 @@ def _add_lists(app: FastAPI, engine: Engine, answers: _Answers) -> None:
     ) -> Response:
         """How markets came out, held or not, with the official temperature, newest climate day first."""
         after = MarketsCursor.parse(cursor) if cursor else None
-        read = partial(read_results, engine, limit, city or None, after)
-        return await answers.table(request, f"results {limit} {city} {after}", read, "results", kind)
+        return await answers.table(request, "results", kind, read_results, limit, city or None, after)
 
 
-def _add_results(app: FastAPI, engine: Engine, answers: _Answers) -> None:
+def _add_results(app: FastAPI, answers: _Answers) -> None:
     """Results by day, city and strategy."""
 
     @app.get("/v1/metrics/cities", response_model=Cities, responses=TABLE)
     async def by_city(request: Request, days: SummedDays = 90, kind: TableFormat = None) -> Response:
         """Results by city."""
-        return await answers.table(request, f"cities {days}", partial(read_cities, engine, days), "cities", kind)
+        return await answers.table(request, "cities", kind, read_cities, days)
 
     @app.get("/v1/metrics/strategies", response_model=Strategies, responses=TABLE)
     async def by_strategy(request: Request, days: SummedDays = 90, kind: TableFormat = None) -> Response:
         """Results by strategy."""
-        read = partial(read_strategies, engine, days)
-        return await answers.table(request, f"strategies {days}", read, "strategies", kind)
+        return await answers.table(request, "strategies", kind, read_strategies, days)
 
     @app.get("/v1/metrics/execution", response_model=Execution, responses=ERRORS)
     async def execution(request: Request, newest: NewestTrades = MOST_TRADES) -> Response:
         """How the newest trades were executed: fees, and the market's mid afterwards."""
-        return await answers.of(request, f"execution {newest}", partial(read_execution, engine, newest))
+        return await answers.of(request, read_execution, newest)
 
     @app.get("/v1/performance/equity", response_model=Equity, responses=TABLE)
     async def equity(request: Request, days: Days = 90, kind: TableFormat = None) -> Response:
         """The account by day, with at most as many points as a chart can show."""
-        return await answers.table(request, f"equity {days}", partial(read_equity, engine, days), "points", kind)
+        return await answers.table(request, "points", kind, read_equity, days)
 
     @app.get("/v1/performance/drawdown", response_model=Drawdown, responses=TABLE)
     async def drawdown(request: Request, days: Days = 90, kind: TableFormat = None) -> Response:
         """How far the account was below its highest value, by day, and the deepest of it."""
-        return await answers.table(request, f"drawdown {days}", partial(read_drawdown, engine, days), "points", kind)
+        return await answers.table(request, "points", kind, read_drawdown, days)
 
     @app.get("/v1/performance/daily", response_model=Daily, responses=TABLE)
     async def daily(request: Request, days: Days = 90, kind: TableFormat = None) -> Response:
         """What each day brought."""
-        return await answers.table(request, f"daily {days}", partial(read_daily, engine, days), "results", kind)
+        return await answers.table(request, "results", kind, read_daily, days)
 
 
-def _add_scores(app: FastAPI, engine: Engine, answers: _Answers) -> None:
+def _add_scores(app: FastAPI, answers: _Answers) -> None:
     """What forecasts were worth."""
 
     @app.get("/v1/forecast/skill", response_model=Skill, responses=TABLE)
     async def skill(request: Request, days: ScoredDays = 90, kind: TableFormat = None) -> Response:
         """Scores of every forecaster, next to the market's."""
-        return await answers.table(request, f"skill {days}", partial(list_skill, engine, days), "forecasters", kind)
+        return await answers.table(request, "forecasters", kind, list_skill, days)
 
     @app.get("/v1/forecast/reliability", response_model=Reliability, responses=TABLE)
     async def reliability(
         request: Request, days: ScoredDays = 90, lead: ScoredLead = EVIDENCE_LEAD, kind: TableFormat = None
     ) -> Response:
         """What every forecaster, and the market, said against what happened: the calibration curve."""
-        read = partial(read_reliability, engine, days, lead)
-        return await answers.table(request, f"reliability {days} {lead}", read, "bins", kind)
+        return await answers.table(request, "bins", kind, read_reliability, days, lead)
 
 
 def _describe(app: FastAPI) -> None:
@@ -325,7 +320,7 @@ def _describe(app: FastAPI) -> None:
         return answer
 
 
-def _summary(engine: Engine, days: int, city: str | None) -> Joined:
+def _read_summary(engine: Engine, days: int, city: str | None) -> Joined:
     """The answers of five routes, read one after the other."""
     with reading(engine) as connection:
         return Joined(
@@ -339,27 +334,36 @@ def _summary(engine: Engine, days: int, city: str | None) -> Joined:
         )
 
 
-def _written(read: Callable[[], Readable | Joined]) -> bytes:
-    return as_json(read())
+_Reader = Callable[..., Readable]
+_JoinedReader = Callable[..., Readable | Joined]
+"""What reads an answer from the engine or connection that it is given first."""
 
 
 class _Answers:
-    """Answers by way of the cache, as JSON or as a table."""
+    """Answers from the database by way of the cache, as JSON or as a table. What is read is their key."""
 
-    def __init__(self, kept: AnswerCache) -> None:
+    def __init__(self, engine: Engine, kept: AnswerCache) -> None:
+        self._engine = engine
         self._kept = kept
 
-    async def of(self, request: Request, key: str, read: Callable[[], Readable | Joined]) -> Response:
-        """The answer as JSON."""
-        return await self._kept.answer(request, key, partial(_written, read), JSON)
+    async def of(self, request: Request, read: _JoinedReader, *asked: Hashable) -> Response:
+        """The answer of that reader to what is asked, as JSON."""
+        return await self._kept.answer(request, (read, *asked), partial(self._written, read, *asked), JSON)
 
     async def table(
-        self, request: Request, key: str, read: Callable[[], Readable], rows: str, kind: Format | None
+        self, request: Request, rows: str, kind: Format | None, read: _Reader, *asked: Hashable
     ) -> Response:
-        """The answer as JSON, or its list `rows` as CSV where the request wants that."""
+        """The same, or its list `rows` as CSV where the request wants that."""
         if tables.is_wanted(request, kind):
-            found = await self._kept.answer(request, f"{key} csv", lambda: tables.of(read(), rows), tables.MEDIA_TYPE)
+            key, written = (Format.CSV, read, *asked), partial(self._table, rows, read, *asked)
+            found = await self._kept.answer(request, key, written, tables.MEDIA_TYPE)
         else:
-            found = await self.of(request, key, read)
+            found = await self.of(request, read, *asked)
         found.headers["Vary"] = "Accept"
         return found
+
+    def _written(self, read: _JoinedReader, *asked: Hashable) -> bytes:
+        return as_json(read(self._engine, *asked))
+
+    def _table(self, rows: str, read: _Reader, *asked: Hashable) -> bytes:
+        return tables.of(read(self._engine, *asked), rows)

@@ -7,7 +7,7 @@ import hashlib
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -25,7 +25,7 @@ class _Entry:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     body: bytes = b""
     etag: str = ""
-    began: float = -math.inf
+    ended: float = -math.inf
     expires: float = 0.0
 
 
@@ -41,22 +41,21 @@ class AnswerCache:
         self._seconds = seconds
         self._capacity = capacity
         self._clock = clock
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
 
-    async def answer(self, request: Request, key: str, compute: Callable[[], bytes], media_type: str) -> Response:
+    async def answer(self, request: Request, key: Hashable, compute: Callable[[], bytes], media_type: str) -> Response:
         """The answer of that key with its ETag, or 304 when the request names that. `compute` runs in a thread, once at
         a time.
 
-        Who came before a computation began is given its answer, also where none is kept.
+        Who comes while it is computed is given that answer, also where none is kept.
         """
         entry, asked = self._entry(key), self._clock()
         async with entry.lock:
-            if self._clock() >= entry.expires and entry.began <= asked:
-                began = self._clock()
+            if self._clock() >= entry.expires and entry.ended <= asked:
                 entry.body = await to_thread.run_sync(compute, limiter=self._threads())
-                entry.began = began
                 entry.etag = _etag(entry.body)
-                entry.expires = self._clock() + self._seconds
+                entry.ended = self._clock()
+                entry.expires = entry.ended + self._seconds
         return self._response(request, entry.body, entry.etag, media_type)
 
     def _response(self, request: Request, body: bytes, etag: str, media_type: str) -> Response:
@@ -65,7 +64,7 @@ class AnswerCache:
             return Response(status_code=304, headers=headers)
         return Response(body, media_type=media_type, headers=headers)
 
-    def _entry(self, key: str) -> _Entry:
+    def _entry(self, key: Hashable) -> _Entry:
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
         # One that is being computed stays: who asks for it meanwhile would have it computed once more.
