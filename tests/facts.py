@@ -238,10 +238,12 @@ class Facts:
         is_live: bool = True,
         reason: str = "forecast_stale",
         weather: Mapping[str, float] | None = None,
+        quotes: Mapping[str, tuple[Decimal | None, Decimal | None]] | None = None,
     ) -> None:
-        """What a forecaster said of an event's brackets, by the strikes of their tickers, each at a mid of 40 cents;
-        None is no forecast, of one bracket.
+        """What a forecaster said of an event's brackets, by the strikes of their tickers, each at a mid of 40 cents
+        unless its best bid and ask are given; None is no forecast, of one bracket.
         """
+        usual = (Decimal("0.38"), Decimal("0.42"))
         tick_id = self.tick(at, finished=at, outcome="completed")
         city, day = place(f"{event}-X")
         common = {"trading_mode": self.mode, "tick_id": tick_id, "city_code": city}
@@ -256,10 +258,11 @@ class Facts:
                     captured_at=at,
                     status="active",
                     close_time=at + timedelta(hours=9),
-                    yes_bid=Decimal("0.38"),
-                    yes_ask=Decimal("0.42"),
+                    yes_bid=bid,
+                    yes_ask=ask,
                 )
                 for strike in chances or ("B60.5",)
+                for bid, ask in [(quotes or {}).get(strike, usual)]
             ]
             session.add_all([seen, *books])
             session.flush()

@@ -21,7 +21,7 @@ from milkbot.analytics.service import (
     skill_queries,
 )
 from milkbot.analytics.service.cursors import MarketsCursor, TradesCursor
-from milkbot.domain.cities import cities
+from milkbot.domain.cities import Extreme, cities
 from milkbot.smoke.checks import Checks
 from milkbot.smoke.sample import Sample
 from milkbot.smoke.trader import STRATEGY
@@ -112,7 +112,9 @@ def run_api(check: Checks, sample: Sample) -> None:
         # The sample's city has no series: a city of the table is asked for, which may have no result.
         check(results, connection, 1, cities()[0].code)
         newest = market_queries.newest_forecasts
-        check.named("newest_forecasts", lambda: _shown(newest(connection, sample.mode, [sample.event])))
+        check.named(
+            "newest_forecasts", lambda: _shown(newest(connection, sample.mode, [(sample.event, Extreme.HIGH)])[0])
+        )
         check(market_queries.read_today, connection, None)
         _figures(check, connection)
         check.named("read_skill", lambda: _shown(skill_queries.read_skill(connection, 90).forecasters))

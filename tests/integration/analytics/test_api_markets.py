@@ -16,6 +16,8 @@ from tests.postgres import TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
 from milkbot.analytics.service.market_schemas import Today
+from milkbot.analytics.service.schemas import decimal_text
+from milkbot.domain.chances import mid
 from milkbot.domain.cities import Extreme, all_series, cities
 from milkbot.domain.orders import BookSide
 
@@ -207,7 +209,8 @@ def test_today_shows_each_event_once_with_the_forecast_and_the_market(client: Te
     facts.forecast(event, hours_ago(0.9), {"T61": 0.99, "L60": 0.0, "B60.5": 0.01}, weather=weather)
     facts.forecast(_event("CHI", _today(client, "CHI")), hours_ago(1.5), None)
     written = client.get("/v1/forecast/today").text
-    assert Today.model_validate_json(written).model_dump_json() == written
+    # A whole number of degrees has no decimals.
+    assert json.loads(Today.model_validate_json(written).model_dump_json()) == json.loads(written)
     answer = json.loads(written)
     assert [(one["city_code"], one["measure"]) for one in answer["events"]] == [("NYC", "high"), ("CHI", "high")]
     newyork, chicago = answer["events"]
@@ -221,6 +224,27 @@ def test_today_shows_each_event_once_with_the_forecast_and_the_market(client: Te
     assert [row["market_probability"] for row in brackets] == [0.333333] * 3
     assert [(row["held_leg"], row["held"]) for row in brackets] == [(None, "0.00"), (None, "0.00"), ("no", "10.00")]
     assert (chicago["reason"], chicago["brackets"][0]["probability"]) == ("forecast_stale", None)
+
+
+_PRICES = [None, *(Decimal(cents) / 100 for cents in (1, 37, 50, 99)), Decimal("0.005")]
+
+
+@pytest.mark.parametrize("unpriced", [False, True])
+def test_the_market_beside_a_forecast_is_the_mid_of_the_domain_as_a_share_of_all(
+    client: TestClient, facts: Facts, *, unpriced: bool
+) -> None:
+    event = _event("NYC", _today(client, "NYC"))
+    pairs = [(bid, ask) for bid in _PRICES for ask in _PRICES if unpriced or (bid, ask) != (None, None)]
+    quotes = {f"B{number}.5": pair for number, pair in enumerate(pairs)}
+    facts.forecast(event, hours_ago(2), dict.fromkeys(quotes, 1 / len(quotes)), quotes=quotes)
+    (shown,) = client.get("/v1/forecast/today").json()["events"]
+    mids = [mid(bid, ask) for bid, ask in pairs]
+    assert [row["mid"] for row in shown["brackets"]] == [price and decimal_text(price) for price in mids]
+    known = [price for price in mids if price is not None]
+    shares = (
+        [None] * len(pairs) if unpriced else [pytest.approx(float(price / sum(known)), abs=6e-7) for price in known]
+    )
+    assert [row["market_probability"] for row in shown["brackets"]] == shares
 
 
 def test_today_can_be_limited_to_one_city_and_leaves_out_days_that_are_over(client: TestClient, facts: Facts) -> None:

@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from milkbot.analytics.service.figure_schemas import Daily, DailyResult, Drawdown, DrawdownPoint
 from milkbot.analytics.service.listed import Listed, code, decimal, json_row
-from milkbot.analytics.service.queries import as_of_and_mode
+from milkbot.analytics.service.queries import listing, read_lines, read_newest
 from milkbot.analytics.service.schemas import Equity, EquityPoint
 from milkbot.db.session import Bind, reading
 
@@ -21,13 +21,6 @@ MOST_RUNS: Final = 90
 WIDTHS: Final = (8, 16, 32, 41)
 """How many days a run may have: those that the trigger keeps. The widest is enough for the longest span."""
 _EPOCH: Final = date(2000, 1, 1)
-
-_BOUNDS = text(
-    """
-    SELECT CAST(now() AT TIME ZONE 'UTC' AS date) AS today,
-        (SELECT min(date) FROM analytics.equity_curve_daily WHERE trading_mode = :mode) AS first_date
-    """
-)
 
 
 def _row(model: type[BaseModel]) -> str:
@@ -58,16 +51,25 @@ _EXTREMES = """
         SELECT * FROM analytics.equity_curve_daily WHERE trading_mode = :mode AND date = kept.day LIMIT 1) AS point
     ORDER BY date
 """
-_EQUITY: Final = {of: text(of % _row(EquityPoint)) for of in (_DAYS, _EXTREMES)}
-_DRAWDOWN: Final = {of: text(of % f"{_row(DrawdownPoint)}, drawdown_pct") for of in (_DAYS, _EXTREMES)}
-_RESULTS = text(
+_EQUITY: Final = {of: listing(of % _row(EquityPoint)) for of in (_DAYS, _EXTREMES)}
+# The first line is the deepest of them.
+_DRAWDOWN: Final = {
+    of: listing(
+        f"""
+        WITH shown (line, depth, date) AS MATERIALIZED ({of % f"{_row(DrawdownPoint)}, drawdown_pct, date"})
+        (SELECT line FROM shown ORDER BY depth DESC, date LIMIT 1) UNION ALL (SELECT line FROM shown ORDER BY date)
+        """  # noqa: S608 - the only thing put in is a constant of ours
+    )
+    for of in (_DAYS, _EXTREMES)
+}
+_RESULTS = listing(
     f"""
     SELECT {_row(DailyResult)}
     FROM (SELECT date, date AS last_date, daily_pnl AS pnl FROM analytics.equity_curve_daily
           WHERE trading_mode = :mode AND date >= :first) AS day ORDER BY date
     """  # noqa: S608 - the only thing put in is a constant of ours
 )
-_RUNS = text(
+_RUNS = listing(
     f"""
     SELECT {_row(DailyResult)} FROM (
         SELECT first_date AS date, last_date, pnl FROM analytics.equity_runs
@@ -103,19 +105,18 @@ class _Span:
 
 def _span(connection: Connection, days: int) -> _Span:
     """The last `days` UTC days, today included, but none before the curve begins."""
-    as_of, mode = as_of_and_mode(connection)
-    known = connection.execute(_BOUNDS, {"mode": mode}).one()
-    first = max(known.today - timedelta(days=days - 1), known.first_date or known.today)
-    length = (known.today - first).days + 1
+    newest = read_newest(connection)
+    first = max(newest.today - timedelta(days=days - 1), newest.curve_begins or newest.today)
+    length = (newest.today - first).days + 1
     width = None if length <= MOST_DAYS else next(width for width in WIDTHS if length <= width * MOST_RUNS)
-    return _Span(as_of, mode, first, width)
+    return _Span(newest.as_of, newest.mode, first, width)
 
 
 def read_equity(bind: Bind, days: int) -> Listed:
     """The curve of the last `days` UTC days, today included; of a long span the days that a chart can show."""
     with reading(bind) as connection:
         span = _span(connection, days)
-        found = connection.execute(_EQUITY[span.points()], span.keys()).scalars().all()
+        found = read_lines(connection, _EQUITY[span.points()], span.keys())
     return Listed(Equity(mode=span.mode, as_of=span.as_of, points=[]), "points", found)
 
 
@@ -123,16 +124,18 @@ def read_drawdown(bind: Bind, days: int) -> Listed:
     """The drawdown of the same days, and the deepest: that of each run is among them."""
     with reading(bind) as connection:
         span = _span(connection, days)
-        found = connection.execute(_DRAWDOWN[span.points()], span.keys()).all()
-    worst = max(found, key=lambda point: point.drawdown_pct, default=None)
-    deepest = DrawdownPoint.model_validate_json(worst[0]) if worst else None
-    head = Drawdown(mode=span.mode, as_of=span.as_of, worst=deepest, points=[])
-    return Listed(head, "points", [point[0] for point in found])
+        deepest, points = _first_and_others(read_lines(connection, _DRAWDOWN[span.points()], span.keys()))
+    worst = DrawdownPoint.model_validate_json(deepest) if deepest else None
+    return Listed(Drawdown(mode=span.mode, as_of=span.as_of, worst=worst, points=[]), "points", points)
+
+
+def _first_and_others(lines: list[str]) -> tuple[str | None, list[str]]:
+    return (lines[0] if lines else None), lines[1:]
 
 
 def read_daily(bind: Bind, days: int) -> Listed:
     """The results of the last `days` UTC days, by day or by run of days."""
     with reading(bind) as connection:
         span = _span(connection, days)
-        found = connection.execute(_RESULTS if span.width is None else _RUNS, span.keys()).scalars().all()
+        found = read_lines(connection, _RESULTS if span.width is None else _RUNS, span.keys())
     return Listed(Daily(mode=span.mode, as_of=span.as_of, results=[]), "results", found)

@@ -6,12 +6,11 @@ What is written is what the response model of the route would write; a test hold
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from milkbot.domain.cities import all_series
 
@@ -69,8 +68,15 @@ def moment(value: str) -> str:
     return f"""COALESCE('"' || to_char({value}, 'YYYY-MM-DD"T"HH24:MI:00"Z"') || '"', 'null')"""
 
 
+def instant(value: str) -> str:
+    """A time to the microsecond."""
+    return (
+        f"""COALESCE('"' || replace(to_char({value}, 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z"', 'null')"""
+    )
+
+
 def plain(value: str) -> str:
-    """A whole number or a truth value."""
+    """A number or a truth value."""
     return f"COALESCE(CAST({value} AS text), 'null')"
 
 
@@ -101,14 +107,9 @@ def json_row(columns: Mapping[str, str]) -> str:
     return f"concat({', '.join(parts)}, '}}')"
 
 
-def named(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
-    """Each row of a result by those names."""
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def rows_as_json(rows: Iterable[Row]) -> list[str]:
-    """Rows that were made here."""
-    return [to_json(row).decode() for row in rows]
+def as_lines(lines: str | None) -> list[str]:
+    """The rows that a query joined by line breaks, for a row of a result costs more than a line. JSON has none."""
+    return lines.split("\n") if lines else []
 
 
 def as_json(answer: Readable | Joined) -> bytes:

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Sequence
+from datetime import date, timedelta
 from functools import cache, lru_cache
-from itertools import groupby
-from typing import Any
 
-from sqlalchemy import Select, TextClause, column, select, text
+from pydantic_core import to_json
+from sqlalchemy import TextClause, text
 
 from milkbot.analytics.service.cursors import MarketsCursor
 from milkbot.analytics.service.listed import (
     STRIKING,
     Listed,
-    Row,
     code,
     decimal,
+    instant,
     json_row,
     moment,
-    named,
     plain,
-    rows_as_json,
     words,
 )
-from milkbot.analytics.service.market_schemas import EventForecast, Market, Markets, Today
+from milkbot.analytics.service.market_schemas import Bracket, Market, Markets, Today
 from milkbot.analytics.service.queries import DELAY_MINUTES, MOST_ROWS, as_of_and_mode, listing, read_list
-from milkbot.analytics.service.schemas import decimal_text
 from milkbot.db.session import Bind, reading
-from milkbot.domain.chances import mid
-from milkbot.domain.cities import Extreme, Series, all_series, series_of
-from milkbot.domain.markets import Strike, StrikeType, event_ticker
+from milkbot.domain.cities import Extreme, Series, all_series
+from milkbot.domain.markets import event_ticker
 from milkbot.domain.modes import TradingMode
-from milkbot.domain.orders import Leg
-from milkbot.domain.units import ZERO
 
 _NUMBER = "^-?[0-9][0-9]?[0-9]?([.][0-9][0-9]?)?$"
 _MOST_BRACKETS = 50
@@ -76,27 +68,56 @@ FROM (
 _OF_CITY = " AND city_code = :city"
 _AFTER = " AND climate_day <= :day AND (climate_day < :day OR ticker > :ticker)"
 
-# The newest forecast of each event, in all its brackets. Each limit keeps a part apart: it is planned for one event.
-# As a `select` of columns: what SQLAlchemy finds out of each is kept then.
-_SHOWN = (
-    *("event_ticker", "climate_day", "as_of", "forecaster", "version", "reason", "weather_source"),
-    *("forecast_issued_at", "forecast_high_f", "forecast_low_f", "observed_max_f", "observed_min_f", "current_f"),
-    *("observed_at", "forecast_sd_f", "ticker", "strike_type", "floor_strike", "cap_strike", "yes_bid", "yes_ask"),
-    *("probability", "signed_count"),
-)
-_FORECASTS: Select[*tuple[Any, ...]] = select(*(column(name) for name in _SHOWN)).select_from(
-    text(
-        f"""
-    (SELECT shown.* FROM unnest(CAST(:events AS text[])) AS wanted (event)
-    CROSS JOIN LATERAL (
-        SELECT as_of FROM analytics.v_public_forecasts
-        WHERE trading_mode = :mode AND event_ticker = wanted.event LIMIT 1) AS newest
-    CROSS JOIN LATERAL (
-        SELECT * FROM analytics.v_public_forecasts AS made
-        WHERE made.trading_mode = :mode AND made.event_ticker = wanted.event AND made.as_of = newest.as_of
-        LIMIT {_MOST_BRACKETS}) AS shown) AS found
-    """  # noqa: S608 - the only thing put in is a constant of ours
-    )
+_BRACKET = {
+    **STRIKING,
+    "measure": code("wanted.measure"),
+    "probability": plain("probability"),
+    **{name: decimal(name) for name in ("yes_bid", "yes_ask", "mid")},
+    "market_probability": plain("round(mid / total, 6)"),
+    "held_leg": code(_LEG),
+    "held": decimal("abs(signed_count)"),
+}
+
+
+def _of_measure(high: str, low: str) -> str:
+    return plain(f"CASE wanted.measure WHEN '{Extreme.HIGH}' THEN {high} ELSE {low} END")
+
+
+_EVENT = {
+    "as_of": instant("as_of"),
+    **{name: words(name) for name in ("forecaster", "version", "reason")},
+    "forecast_f": _of_measure("forecast_high_f", "forecast_low_f"),
+    "forecast_sd_f": plain("forecast_sd_f"),
+    "forecast_issued_at": instant("forecast_issued_at"),
+    "observed_f": _of_measure("observed_max_f", "observed_min_f"),
+    "current_f": plain("current_f"),
+    "observed_at": instant("observed_at"),
+    "weather_source": words("weather_source"),
+    "brackets": "'[' || brackets.found || ']'",
+}
+# A line for each event, empty where it has no forecast: its newest one, in all its brackets from cold to warm. Each
+# limit keeps a part apart: it is planned for one event. The mid is that of `domain.chances`.
+_FORECASTS = text(
+    f"""
+    SELECT string_agg(COALESCE(event.line, ''), E'\\n' ORDER BY wanted.place)
+    FROM unnest(CAST(:events AS text[]), CAST(:measures AS text[])) WITH ORDINALITY AS wanted (event, measure, place)
+    LEFT JOIN LATERAL (
+        SELECT {json_row(_EVENT)} AS line
+        FROM (SELECT * FROM analytics.v_public_forecasts
+              WHERE trading_mode = :mode AND event_ticker = wanted.event LIMIT 1) AS newest
+        CROSS JOIN LATERAL (
+            SELECT string_agg({json_row({name: _BRACKET[name] for name in Bracket.model_fields})}, ','
+                              ORDER BY floor_strike NULLS FIRST) AS found
+            FROM (SELECT *, CASE WHEN count(mid) OVER () = count(*) OVER ()
+                                 THEN NULLIF(sum(mid) OVER (), 0) END AS total
+                  FROM (SELECT *, CASE WHEN yes_bid IS NOT NULL OR yes_ask IS NOT NULL
+                                  THEN (COALESCE(yes_bid, 0) + COALESCE(yes_ask, 1)) / 2 END AS mid
+                        FROM analytics.v_public_forecasts AS made
+                        WHERE made.trading_mode = :mode AND made.event_ticker = wanted.event
+                          AND made.as_of = newest.as_of
+                        LIMIT {_MOST_BRACKETS}) AS priced) AS bracket) AS brackets
+    ) AS event ON true
+    """  # noqa: S608 - the only things put in are constants of ours
 )
 
 
@@ -123,32 +144,49 @@ def cursor_after(market: str) -> MarketsCursor:
     return MarketsCursor(date.fromisoformat(last["climate_day"]), last["ticker"])
 
 
-def _held(signed_count: Decimal) -> tuple[Leg | None, Decimal]:
-    if not signed_count:
-        return None, ZERO
-    return (Leg.YES if signed_count > ZERO else Leg.NO), abs(signed_count)
-
-
 def read_today(bind: Bind, city: str | None) -> Listed:
     """The newest public forecast of each event of a climate day that is not over, of one city or of all."""
     wanted = [series for series in _listed_series() if city in {None, series.city.code}]
     with reading(bind) as connection:
         as_of, mode = as_of_and_mode(connection)
-        events = list(_events(wanted, as_of))
-        found = newest_forecasts(connection, mode, events)
-    order = {name: number for number, name in enumerate(events)}
-    rows = sorted(found, key=lambda row: order[row["event_ticker"]])
-    forecasts = [_event(list(group)) for _, group in groupby(rows, key=lambda row: row["event_ticker"])]
-    return Listed(
-        Today(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, events=[]), "events", rows_as_json(forecasts)
-    )
+        events = [
+            _event(series, series.city.climate_day_at(as_of) + timedelta(days=ahead))
+            for series in wanted
+            for ahead in range(_DAYS_AHEAD + 1)
+        ]
+        made = newest_forecasts(connection, mode, [(ticker, measure) for ticker, measure, _ in events])
+    found = [f"{known},{forecast[1:]}" for (*_, known), forecast in zip(events, made, strict=True) if forecast]
+    return Listed(Today(mode=mode, as_of=as_of, delay_minutes=DELAY_MINUTES, events=[]), "events", found)
 
 
-def newest_forecasts(bind: Bind, mode: TradingMode | None, events: Sequence[str]) -> Sequence[Row]:
-    """The brackets of the newest public forecast of each of these events."""
-    keys = {"mode": mode, "events": list(events)}
+def newest_forecasts(bind: Bind, mode: TradingMode | None, events: Sequence[tuple[str, Extreme]]) -> list[str]:
+    """The newest public forecast of each of these events, by ticker and measure, as JSON: the fields of `EventForecast`
+    from `as_of` on. Empty for an event that has none.
+    """
+    # As the server writes an array: to find out how to write a list takes the driver longer.
+    asked = {
+        "events": f"{{{','.join(ticker for ticker, _ in events)}}}",
+        "measures": f"{{{','.join(measure for _, measure in events)}}}",
+    }
     with reading(bind) as connection:
-        return named(_SHOWN, connection.execute(_FORECASTS, keys).all())
+        lines = connection.execute(_FORECASTS, {"mode": mode, **asked}).scalar_one()
+    return lines.split("\n") if events else []
+
+
+@lru_cache(maxsize=1024)
+def _event(series: Series, day: date) -> tuple[str, Extreme, str]:
+    """Its ticker, its measure, and the first fields of `EventForecast`, open for the others."""
+    ticker = event_ticker(series.ticker, day)
+    known = {
+        "event_ticker": ticker,
+        "city_code": series.city.code,
+        "city_name": series.city.name,
+        "station": series.city.station,
+        "measure": series.extreme,
+        "climate_day": day,
+        "day_ends": series.city.day_bounds(day)[1],
+    }
+    return ticker, series.extreme, to_json(known).decode()[:-1]
 
 
 @cache
@@ -157,72 +195,3 @@ def _listed_series() -> tuple[Series, ...]:
     places = [series.city.code for series in all_series()]
     order = sorted(all_series(), key=lambda one: (places.index(one.city.code), one.extreme is Extreme.LOW))
     return tuple(order)
-
-
-def _events(wanted: Iterable[Series], as_of: datetime) -> Iterable[str]:
-    """Their events."""
-    for series in wanted:
-        today = series.city.climate_day_at(as_of)
-        for ahead in range(_DAYS_AHEAD + 1):
-            yield event_ticker(series.ticker, today + timedelta(days=ahead))
-
-
-def _event(rows: list[Row]) -> Row:
-    first = rows[0]
-    series = series_of(first["event_ticker"].partition("-")[0])
-    is_high = series.extreme is Extreme.HIGH
-    event = EventForecast.model_validate(
-        {
-            **first,
-            "city_code": series.city.code,
-            "city_name": series.city.name,
-            "station": series.city.station,
-            "measure": series.extreme,
-            "day_ends": series.city.day_bounds(first["climate_day"])[1],
-            "forecast_f": first["forecast_high_f" if is_high else "forecast_low_f"],
-            "observed_f": first["observed_max_f" if is_high else "observed_min_f"],
-            "brackets": [],
-        }
-    )
-    return {**event.model_dump(mode="json"), "brackets": _brackets(rows, series.extreme)}
-
-
-def _brackets(rows: list[Row], measure: Extreme) -> list[Row]:
-    """From cold to warm."""
-    mids = {row["ticker"]: mid(row["yes_bid"], row["yes_ask"]) for row in rows}
-    known = [price for price in mids.values() if price is not None]
-    total = sum(known, ZERO) if len(known) == len(rows) else ZERO
-    return [_bracket(row, measure, mids[row["ticker"]], total) for row in sorted(rows, key=_lower_edge)]
-
-
-def _bracket(row: Row, measure: Extreme, price: Decimal | None, total: Decimal) -> Row:
-    """The fields of `Bracket`."""
-    leg, held = _held(row["signed_count"])
-    return {
-        "ticker": row["ticker"],
-        "measure": measure,
-        "strike_type": row["strike_type"],
-        "floor_strike": row["floor_strike"],
-        "cap_strike": row["cap_strike"],
-        "probability": row["probability"],
-        "yes_bid": _text(row["yes_bid"]),
-        "yes_ask": _text(row["yes_ask"]),
-        "mid": _text(price),
-        "market_probability": round(float(price / total), 6) if price is not None and total else None,
-        "held_leg": leg,
-        "held": _text(held),
-    }
-
-
-@lru_cache(maxsize=1024)
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)
-
-
-def _lower_edge(row: Row) -> float:
-    return _edge(row["strike_type"], row["floor_strike"], row["cap_strike"])
-
-
-@lru_cache
-def _edge(kind: str, floor: int | None, cap: int | None) -> float:
-    return Strike(StrikeType(kind), floor, cap).lower_edge

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import takewhile
@@ -15,7 +17,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine, RowMapping, TextClause, text
 
 from milkbot.analytics.service.cursors import MOST_SHOWN, TradesCursor
-from milkbot.analytics.service.listed import STRIKING, Listed, code, decimal, json_row, moment, words
+from milkbot.analytics.service.listed import STRIKING, Listed, as_lines, code, decimal, json_row, moment, words
 from milkbot.analytics.service.schemas import (
     Hero,
     PlatformStatus,
@@ -30,15 +32,30 @@ from milkbot.limits import limits_path, read_limits
 DELAY = timedelta(minutes=60)
 DELAY_MINUTES = DELAY // timedelta(minutes=1)
 
-_NOW_AND_MODE = text(
+_NEWEST = text(
     """
-    SELECT date_trunc('minute', now()) AS now,
-        (SELECT trading_mode FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1) AS mode
+    SELECT date_trunc('minute', now()) AS now, newest.mode,
+        (SELECT min(date) FROM analytics.equity_curve_daily WHERE trading_mode = newest.mode) AS curve_begins
+    FROM (SELECT (SELECT trading_mode FROM analytics.v_platform_status ORDER BY last_tick_started DESC LIMIT 1)
+         ) AS newest (mode)
     """
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What nearly every answer needs, and is the same for all of a second: what is an hour old now, to the minute, the
+    UTC day, the mode that ticked last, None before the first tick, and the first day of its equity curve.
+    """
+
+    as_of: datetime
+    today: date
+    mode: Any
+    curve_begins: date | None
+
+
 _SAME_SECONDS: Final = 1.0
-_newest: WeakKeyDictionary[Engine, tuple[float, datetime, Any]] = WeakKeyDictionary()
+_newest: WeakKeyDictionary[Engine, tuple[float, Newest]] = WeakKeyDictionary()
 
 # A span of `days`, today included, is at most a month of days, and the months after it, whose sums are kept.
 FIRST_DAY = "CAST(now() AT TIME ZONE 'UTC' AS date) - CAST(:days AS integer) + 1"
@@ -180,27 +197,34 @@ def _cursor_after(trades: Sequence[str], before: TradesCursor | None) -> TradesC
 
 
 def listing(rows: str) -> TextClause:
-    """A statement for `read_list`. `rows` is a query of one text for each row, of the mode `:mode`."""
+    """A statement for `read_lines`. `rows` is a query of one text for each row, of the mode `:mode`."""
     return text(f"SELECT string_agg(line, E'\\n') FROM ({rows}) AS listed (line)")  # noqa: S608 - a constant of ours
 
 
+def read_lines(connection: Connection, statement: TextClause, keys: Mapping[str, object]) -> list[str]:
+    """The rows of a `listing`."""
+    return as_lines(connection.execute(statement, keys).scalar_one())
+
+
 def read_list(bind: Bind, statement: TextClause, keys: Mapping[str, object]) -> tuple[datetime, Any, list[str]]:
-    """What `as_of_and_mode` says, and the rows. They come as one text: a row of a result costs more than it."""
+    """What `as_of_and_mode` says, and the rows of a `listing`."""
     with reading(bind) as connection:
         as_of, mode = as_of_and_mode(connection)
-        lines = connection.execute(statement, {"mode": mode, **keys}).scalar_one()
-    return as_of, mode, lines.split("\n") if lines else []
+        return as_of, mode, read_lines(connection, statement, {"mode": mode, **keys})
 
 
 def as_of_and_mode(connection: Connection) -> tuple[datetime, Any]:
-    """What is an hour old now, to the minute, and the mode that ticked last, None before the first tick.
+    """Both of `Newest`."""
+    newest = read_newest(connection)
+    return newest.as_of, newest.mode
 
-    Every answer needs it, and it is the same for all of a second.
-    """
-    kept = _newest.get(connection.engine)
-    if kept is None or time.monotonic() - kept[0] > _SAME_SECONDS:
+
+def read_newest(connection: Connection) -> Newest:
+    """As it was in the last second."""
+    asked, found = _newest.get(connection.engine, (-math.inf, None))
+    if found is None or time.monotonic() - asked > _SAME_SECONDS:
         asked = time.monotonic()
-        row = connection.execute(_NOW_AND_MODE).one()
-        kept = (asked, row.now - DELAY, row.mode)
-        _newest[connection.engine] = kept
-    return kept[1:]
+        row = connection.execute(_NEWEST).one()
+        found = Newest(row.now - DELAY, row.now.date(), row.mode, row.curve_begins)
+        _newest[connection.engine] = asked, found
+    return found
