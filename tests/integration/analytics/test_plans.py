@@ -1,7 +1,8 @@
 """No public request makes the database work hard: each statement of each route, for the values that are worst for it.
 
-The ledger has 100,000 trades of 200 days, the results of 3,000, and three cities that a planner misjudges: one that was
-traded until 64 days ago as much as any other, one that was traded once, and one that never was.
+The ledger has 100,000 trades of 200 days (`--all`: also ten million of ten years), the results of 3,000 days, and three
+cities that a planner misjudges: one that was traded until 64 days ago as much as any other, one that was traded once,
+and one that never was.
 """
 
 from __future__ import annotations
@@ -16,51 +17,54 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from psycopg.errors import Diagnostic
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, create_engine, event, text
 from tests.postgres import Cluster, TestDatabase
 
 from milkbot.analytics.service import application
 from milkbot.analytics.service.application import create_app
+from milkbot.db.scratch import address
 from milkbot.domain.cities import all_series
 from milkbot.domain.cities import cities as all_cities
 
 CODES = [city.code for city in all_cities()]
 ABANDONED, ONCE, NEVER = CODES[1], CODES[2], CODES[3]
-DAYS, FILLS, RESULT_DAYS = 200, 100_000, 3_000
-BRACKETS = 3
+LEDGERS = [
+    {"fills": 100_000, "days": 200, "brackets": 3},
+    pytest.param({"fills": 10_000_000, "days": 3_650, "brackets": 12}, marks=pytest.mark.matrix),
+]
+RESULT_DAYS, BRACKETS = 3_000, 3
 LARGE = {"fills", "signals", "market_snapshots", "forecasts", "positions", "settlements", "ticks", "weather_snapshots"}
 LARGE |= {"market_results", "orders", "fill_markouts", "city_metrics_daily", "strategy_metrics_daily"}
 LARGE |= {"equity_curve_daily", "forecast_scores", "forecast_skill", "forecast_reliability"}
 
-# A market is a city's bracket of a day; each day of the past has three a city.
+# A market is a city's bracket of a day, and has some eight trades in each ledger.
 FILL_UP = f"""
 CREATE TEMP TABLE traded AS
 SELECT code, series, day, event, event || '-B' || (50 + 2 * bracket) || '.5' AS ticker, bracket
 FROM unnest(CAST(:codes AS text[]), CAST(:series AS text[])) AS city (code, series)
-CROSS JOIN generate_series(0, {DAYS - 1}) AS ago
+CROSS JOIN generate_series(0, CAST(:days AS int) - 1) AS ago
 CROSS JOIN LATERAL (SELECT CAST(now() AT TIME ZONE 'UTC' AS date) - ago AS day) AS dated
 CROSS JOIN LATERAL (SELECT series || '-' || upper(to_char(day, 'YYMONDD')) AS event) AS named
-CROSS JOIN generate_series(0, {BRACKETS - 1}) AS bracket
+CROSS JOIN generate_series(0, CAST(:brackets AS int) - 1) AS bracket
 WHERE code <> '{NEVER}' AND (code <> '{ABANDONED}' OR ago >= 64) AND (code <> '{ONCE}' OR (ago = 100 AND bracket = 0));
-ALTER TABLE ops.positions DISABLE TRIGGER USER;
-ALTER TABLE ops.settlements DISABLE TRIGGER USER;
-ALTER TABLE ops.orders DISABLE TRIGGER USER;
+SET LOCAL session_replication_role = replica;
 INSERT INTO ops.ticks (trading_mode, started_at, finished_at, outcome, release, config_hash)
 SELECT 'demo', at, at, 'completed', 'dev', 'x'
-    FROM generate_series(now() - interval '{DAYS} days', now(), '30 minutes') AS at;
-INSERT INTO ops.fills (trading_mode, venue_fill_id, venue_order_id, ticker, event_ticker, city_code, climate_day, side,
-    count, price, fee, realized_pnl, is_taker, filled_at, recorded_at)
-SELECT 'demo', ticker || number, ticker || number, ticker, event, code, day, 'bid', 10, 0.4, 0.1, 0, true, at, at
-FROM traded CROSS JOIN generate_series(1, {FILLS} / (SELECT count(*)::int FROM traded)) AS number
+    FROM generate_series(now() - interval '1 day' * CAST(:days AS int), now(), '30 minutes') AS at;
+INSERT INTO ops.fills (trading_mode, order_id, venue_fill_id, venue_order_id, ticker, event_ticker, city_code,
+    climate_day, side, count, price, fee, realized_pnl, is_taker, filled_at, recorded_at)
+SELECT 'demo', row_number() OVER (ORDER BY at), ticker || number, ticker || number, ticker, event, code, day, 'bid', 10,
+    0.4, 0.1, 0, true, at, at
+FROM (SELECT *, CAST(:fills AS int) / CAST(count(*) OVER () AS int) AS each FROM traded) AS traded
+CROSS JOIN generate_series(1, each) AS number
 CROSS JOIN LATERAL (
-    SELECT CAST(day AS timestamptz) - interval '3 hours' + number * interval '25 minutes' AS at) AS timed
+    SELECT CAST(day AS timestamptz) + number * interval '1 day' / each - interval '26 hours' AS at) AS timed
 ORDER BY at;
 INSERT INTO ops.orders (trading_mode, client_order_id, venue_order_id, ticker, event_ticker, city_code, climate_day,
     strategy_name, side, price, count, time_in_force, exchange_index, attempt, state, created_at, updated_at)
 SELECT trading_mode, venue_order_id, venue_order_id, ticker, event_ticker, city_code, climate_day, 'normal', side,
     price,
     count, 'good_till_canceled', 0, 1, 'filled', filled_at, filled_at FROM ops.fills ORDER BY id;
-UPDATE ops.fills SET order_id = id;
 INSERT INTO ops.fill_markouts (horizon_min, fill_id, mid, markout, recorded_at)
 SELECT horizon, id, 0.5, 0.1, filled_at FROM ops.fills CROSS JOIN unnest(ARRAY[5, 30]) AS horizon;
 INSERT INTO ops.positions (trading_mode, ticker, event_ticker, city_code, climate_day, signed_count, cost, fees,
@@ -100,6 +104,7 @@ FROM (SELECT event_ticker, CAST(close_time AS date) - 1 AS day, (array_agg(id OR
       FROM ops.market_snapshots GROUP BY event_ticker, close_time) AS seen
 JOIN ops.ticks AS tick ON tick.started_at >= seen.day AND tick.started_at < seen.day + 1
 WHERE seen.day > now() - interval '20 days';
+SET LOCAL session_replication_role = origin;
 INSERT INTO analytics.city_metrics_daily SELECT 'demo', code, CAST(now() AS date) - ago, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     now()
 FROM unnest(CAST(:codes AS text[])) AS city (code) CROSS JOIN generate_series(0, 3649) AS ago;
@@ -166,18 +171,19 @@ PATHS = {
 """The worst values of each route, and the most rows that any step of a plan may touch."""
 
 
-@pytest.fixture(scope="module")
-def filled(cluster: Cluster) -> Iterator[TestDatabase]:
-    """A database with a long past."""
+@pytest.fixture(scope="module", params=LEDGERS, ids=lambda ledger: f"{ledger['fills']} trades")
+def filled(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
+    """A database with a long past, and so many trades."""
     high = {series.city.code: series.ticker for series in reversed(all_series())}
     with cluster.database() as database:
-        with database.engine().begin() as connection:
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
+        owner = create_engine(address(database.socket_directory, database.name, "postgres").url())
+        with owner.begin() as connection:
             for statement in FILL_UP.split(";\n"):
-                given = {"codes": list(high), "series": list(high.values())}
+                given = {"codes": list(high), "series": list(high.values()), **request.param}
                 connection.execute(text(statement), {name: given[name] for name in given if f":{name}" in statement})
-        with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
+        owner.dispose()
         with cluster.admin.connect() as connection:
             for name, value in EXPLAINED.items():
                 connection.execute(text(f"ALTER DATABASE {database.name} SET {name} = '{value}'"))
