@@ -124,13 +124,9 @@ def read_drawdown(bind: Bind, days: int) -> Listed:
     """The drawdown of the same days, and the deepest: that of each run is among them."""
     with reading(bind) as connection:
         span = _span(connection, days)
-        deepest, points = _first_and_others(read_lines(connection, _DRAWDOWN[span.points()], span.keys()))
-    worst = DrawdownPoint.model_validate_json(deepest) if deepest else None
-    return Listed(Drawdown(mode=span.mode, as_of=span.as_of, worst=worst, points=[]), "points", points)
-
-
-def _first_and_others(lines: list[str]) -> tuple[str | None, list[str]]:
-    return (lines[0] if lines else None), lines[1:]
+        found = read_lines(connection, _DRAWDOWN[span.points()], span.keys())
+    worst = DrawdownPoint.model_validate_json(found[0]) if found else None
+    return Listed(Drawdown(mode=span.mode, as_of=span.as_of, worst=worst, points=[]), "points", found[1:])
 
 
 def read_daily(bind: Bind, days: int) -> Listed:

@@ -95,8 +95,9 @@ _EVENT = {
     "weather_source": words("weather_source"),
     "brackets": "'[' || brackets.found || ']'",
 }
-# A line for each event, empty where it has no forecast: its newest one, in all its brackets from cold to warm. Each
-# limit keeps a part apart: it is planned for one event. The mid is that of `domain.chances`.
+# A line for each event, empty where it has no forecast: its newest one, in all its brackets from cold to warm, of which
+# the coldest has no floor. Each limit keeps a part apart: it is planned for one event. The mid is that of
+# `domain.chances`.
 _FORECASTS = text(
     f"""
     SELECT string_agg(COALESCE(event.line, ''), E'\\n' ORDER BY wanted.place)
