@@ -8,7 +8,7 @@ from tests.deploy.platform import Platform
 from tests.kernel import hogs
 
 _LONG_ENOUGH = 300
-_SECONDS_USED = 20
+_SECONDS_TO_START, _SECONDS_USED = 2, 20
 _LOOPS = """[Service]
 Type=exec
 ExecStart=
@@ -76,6 +76,9 @@ def test_processors_go_to_the_trader_before_the_page_by_their_shares(platform: P
     try:
         with hogs.hogging(platform, "milkbot-dashboard", "processors"):
             platform.ssh("systemctl daemon-reload; systemctl start milkbot-trader")
+            # Until its loops run, the page's have all processors.
+            idle = used()[0]
+            hogs.wait(lambda: used()[0] - idle > _SECONDS_TO_START * 10**6, "the trader's unit does not start")
             before = used()
             hogs.wait(lambda: used()[0] - before[0] > _SECONDS_USED * 10**6, "the trader's unit gets no processor")
             trader, page = (after - earlier for after, earlier in zip(used(), before, strict=True))
