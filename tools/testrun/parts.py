@@ -147,8 +147,8 @@ def _kernel() -> Part:
     converge, again = (("molecule", step, "--no-command-borders") for step in ("converge", "idempotence"))
     on_machine = str(ROOT / "tools/testrun/on_machine.sh")
     boot = (on_machine, "sh", "-c", f'"{ROOT}/bin/vps" restart "$MILKBOT_E2E_MACHINE"')
-    # Of the auditors only lynis judges the kernel.
-    tests = ("tests/kernel", "tests/deploy/test_auditors.py", "-k", "kernel or lynis")
+    # Of the auditors only lynis judges the kernel. What fared how, with limits and without, is in the output.
+    tests = ("tests/kernel", "tests/deploy/test_auditors.py", "-k", "kernel or lynis", "-rP")
     run = (on_machine, *_pytest("kernel", *tests))
     env = (_image(f"molecule-{_KERNEL}"), *_NO_DAY)
     return Part("kernel", 2, (_DESTROY, converge, boot, converge, again, run), after=(_DESTROY,), env=env)
