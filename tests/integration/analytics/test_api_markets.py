@@ -230,7 +230,7 @@ _PRICES = [None, *(Decimal(cents) / 100 for cents in (1, 37, 50, 99)), Decimal("
 
 
 @pytest.mark.parametrize("unpriced", [False, True])
-def test_the_market_beside_a_forecast_is_the_mid_of_the_domain_as_a_share_of_all(
+def test_the_market_next_to_a_forecast_is_the_mid_of_the_domain_as_a_share_of_all(
     client: TestClient, facts: Facts, *, unpriced: bool
 ) -> None:
     event = _event("NYC", _today(client, "NYC"))
