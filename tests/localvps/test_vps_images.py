@@ -36,7 +36,7 @@ def test_a_failed_build_leaves_no_image_and_the_next_starts_from_scratch(
     stale = next(config.images_dir.glob(".building-*")) / "stale"
     stale.touch()
     monkeypatch.setattr(images, "run", lambda *_arguments, **_options: "")
-    monkeypatch.setattr(images, "_finish", lambda root, _recipe: root.mkdir())
+    monkeypatch.setattr(images, "_finish", lambda root: root.mkdir())
     image = images.ensure(config, "debian-12")
     assert [path.name for path in image.path.iterdir()] == ["rootfs"]
     assert images.existing(config) == [image]
