@@ -95,6 +95,11 @@ class Unit:
         files = [*own_files(unit), *reads]
         return bool(unread(files, moment(unit["InactiveExitTimestamp"])) or self.rewritten.intersection(files))
 
+    def followers(self) -> list[str]:
+        """Units that systemd restarts together with it, and their sockets."""
+        names = properties(self.main, "ConsistsOf")["ConsistsOf"].split()
+        return names + [socket for name in names for socket in properties(name, "TriggeredBy")["TriggeredBy"].split()]
+
     def set_back(self) -> None:
         for unit in shown(systemctl(*SHOW[1:], self.main, self.socket)):
             set_back([*own_files(unit), *self.reads])
@@ -138,7 +143,7 @@ def listen(units: list[Unit], due: dict[str, str]) -> bool:
 def serve(units: list[Unit], due: dict[str, str], release: str, seconds: int) -> bool:
     """Bring all to the release, and prove it. Returns whether more was done than `due` says."""
     # Else what was started too often of late would be refused the next start, and a socket closed with its service.
-    forget_failures(name for unit in units for name in (unit.helper, unit.main, unit.socket))
+    forget_failures(name for unit in units for name in (unit.helper, unit.main, unit.socket, *unit.followers()))
     for unit in units:
         unit.set_back()
     listened = listen(units, due)
