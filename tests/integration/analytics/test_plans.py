@@ -58,7 +58,8 @@ SELECT 'demo', row_number() OVER (ORDER BY at), ticker || number, ticker || numb
 FROM (SELECT *, CAST(:fills AS int) / CAST(count(*) OVER () AS int) AS each FROM traded) AS traded
 CROSS JOIN generate_series(1, each) AS number
 CROSS JOIN LATERAL (
-    SELECT CAST(day AS timestamptz) + number * interval '1 day' / each - interval '26 hours' AS at) AS timed
+    SELECT CAST(day AS timestamptz) + number * interval '1 day' / each - interval '26 hours'
+        - hashtext(ticker) % 50 * interval '1 minute' AS at) AS timed
 ORDER BY at;
 INSERT INTO ops.orders (trading_mode, client_order_id, venue_order_id, ticker, event_ticker, city_code, climate_day,
     strategy_name, side, price, count, time_in_force, exchange_index, attempt, state, created_at, updated_at)
