@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import RowMapping, text
 from tests.facts import Facts, hours_ago, market
 from tests.integration.analytics.pages import served
+from tests.integration.operate.conftest import running_page
 from tests.postgres import Cluster, TestDatabase
 
 from milkbot.analytics.rollups import run_rollups
@@ -93,6 +95,34 @@ _BY_MARKET = (
     + """
 SELECT paid.ticker, paid.city_code, (SELECT sum(result) FROM ledger WHERE ledger.ticker = paid.ticker) AS result
 FROM paid ORDER BY ticker
+"""
+)
+# The operator's page knows what is held now, and at which price it could be sold.
+_HELD = (
+    _LEDGER.replace("now() - interval '60 minutes'", "now()")
+    + """
+SELECT last.ticker, CASE WHEN last.held > 0 THEN 'YES' ELSE 'NO' END AS leg, abs(last.held) AS count, last.cost, mark,
+    abs(last.held) * mark - last.cost AS gain
+FROM last
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN last.held > 0 THEN yes_bid ELSE 1 - yes_ask END AS mark FROM ops.market_snapshots AS book
+    WHERE book.ticker = last.ticker ORDER BY captured_at DESC LIMIT 1) AS book
+WHERE last.held <> 0 AND last.ticker NOT IN (SELECT ticker FROM paid) ORDER BY ticker
+"""
+)
+# Fourteen climate days, an hour behind. One strategy traded.
+_GAINED = (
+    _LEDGER
+    + """, market AS (
+    SELECT DISTINCT fill.ticker, fill.climate_day, fill.city_code, placed.strategy_name AS strategy
+    FROM ops.fills AS fill JOIN ops.orders AS placed ON placed.id = fill.order_id
+)
+SELECT CAST({key} AS text) AS name, sum(net) AS net, sum(fees) AS fees, sum(fills) AS fills
+FROM market
+CROSS JOIN LATERAL (SELECT sum(result) AS net FROM ledger WHERE ledger.ticker = market.ticker) AS won
+CROSS JOIN LATERAL (SELECT sum(fee) AS fees, count(*) AS fills FROM ops.fills AS fill
+    WHERE fill.ticker = market.ticker AND filled_at <= now() - interval '60 minutes') AS paid_for
+WHERE fills > 0 AND climate_day >= CAST(now() AT TIME ZONE 'UTC' AS date) - 13 GROUP BY 1 ORDER BY {order}
 """
 )
 # Of the day on which the figures stand, also where another one has begun since.
@@ -300,3 +330,44 @@ def test_every_settled_day_of_a_city_has_the_official_temperature_and_how_each_m
         shown.append(([", ".join(one) for one in results], official and official[1]))
     assert len(wanted) >= 19
     assert [one for one in shown if one[0]] == [(row["results"], row["said"][0][:-3]) for row in wanted]
+
+
+def _table(markup: str, heading: str) -> list[tuple[str, ...]]:
+    """The cells of the first table under a heading."""
+    found = re.search(rf"<h2>{heading}</h2>.*?<tbody>(.*?)</tbody>", markup, re.DOTALL)
+    assert found, f"nothing under {heading}"
+    rows = re.findall(r"<tr>(.*?)</tr>", found[1], re.DOTALL)
+    return [tuple(re.sub("<[^>]*>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)) for row in rows]
+
+
+def test_the_operators_page_has_what_the_fills_come_to_now_and_an_hour_behind(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    with running_page(database, {"BANKROLL": "1000"}, tmp_path) as page:
+        markup = unescape(page.get().text).replace("\N{MINUS SIGN}", "-")
+    held = _rows(database, _HELD)
+    assert held
+    assert sorted(_table(markup, "Positions")) == [
+        (
+            row["ticker"],
+            row["leg"],
+            f"{row['count']:.0f}",
+            _dollars(row["cost"]),
+            f"{100 * row['mark']:.0f}¢",
+            _dollars(row["gain"], signed=True),
+            _dollars(-row["cost"]),
+        )
+        for row in held
+    ]
+    marked = _dollars(sum((row["gain"] for row in held), Decimal(0)), signed=True)
+    assert f"last seen: {marked} before fees" in markup
+    for what, key, order in (
+        ("climate day", "climate_day", "name DESC"),
+        ("city", "city_code", "net"),
+        ("strategy", "strategy", "net"),
+    ):
+        gained = _rows(database, _GAINED.format(key=key, order=order))
+        assert gained
+        assert _table(markup, f"Won and lost by {what}") == [
+            (row["name"], _dollars(row["net"], signed=True), _dollars(row["fees"]), str(row["fills"])) for row in gained
+        ]
