@@ -110,6 +110,15 @@ CROSS JOIN LATERAL (
 WHERE last.held <> 0 AND last.ticker NOT IN (SELECT ticker FROM paid) ORDER BY ticker
 """
 )
+_LOST = (
+    _LEDGER.replace("now() - interval '60 minutes'", "now()")
+    + """
+SELECT greatest(-COALESCE(sum(result) FILTER (WHERE at >= date_trunc('day', now(), 'UTC')), 0), 0) AS today,
+    greatest(-COALESCE(sum(result) FILTER (WHERE at >= now() - interval '7 days'), 0), 0) AS week,
+    greatest(-COALESCE(sum(result) FILTER (WHERE at >= now() - interval '30 days'), 0), 0) AS month
+FROM ledger
+"""
+)
 # Fourteen climate days, an hour behind. One strategy traded.
 _GAINED = (
     _LEDGER
@@ -359,6 +368,14 @@ def test_the_operators_page_has_what_the_fills_come_to_now_and_an_hour_behind(
         )
         for row in held
     ]
+    (lost,) = _rows(database, _LOST)
+    used = {name: of for name, of, *_ in _table(markup, "Risk")}
+    assert {name: used[name] for name in used if "lost" in name or "open" in name} == {
+        "everything open": _dollars(sum((row["cost"] for row in held), Decimal(0))),
+        "lost today (UTC)": _dollars(lost["today"]),
+        "lost in 7 days": _dollars(lost["week"]),
+        "lost in 30 days": _dollars(lost["month"]),
+    }
     marked = _dollars(sum((row["gain"] for row in held), Decimal(0)), signed=True)
     assert f"last seen: {marked} before fees" in markup
     for what, key, order in (
