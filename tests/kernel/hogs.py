@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.deploy import limits
 from tests.deploy.platform import Platform
+from tests.deploy.running import reachable
 from tests.patience import PATIENCE
 
 _PROGRAM = Path(__file__).with_name("hog.py")
@@ -30,6 +31,8 @@ def hogging(platform: Platform, unit: str, kind: str) -> Iterator[None]:
     try:
         yield
     finally:
+        # Without limits ssh itself may be killed for memory.
+        reachable(platform)
         platform.ssh(f"systemctl stop milkbot-hog; systemctl reset-failed {unit}; systemctl restart {unit}")
 
 
