@@ -82,14 +82,16 @@ def sql(platform: Platform, query: str) -> str:
 
 def fares(platform: Platform, *, count: int = 2, rate: float = 5, patience: float = _PATIENCE) -> Fared:
     """Ask as another visitor until so many ticks began and ended from now on, or patience is at its end."""
-    newest = int(sql(platform, "SELECT max(id) FROM ops.ticks"))
+    newest, began = sql(platform, "SELECT max(id), now() FROM ops.ticks").split("|")
     done = f"SELECT count(*) FROM ops.ticks WHERE id > {newest} AND outcome = 'completed'"
     end = time.monotonic() + patience
     with asking(platform.address, DOMAIN, platform.authority, rate=rate) as answers:
         while (ticks := int(sql(platform, done))) < count and time.monotonic() < end:
             time.sleep(5)
+    # What a flood before this one cost is not counted.
+    before = f"greatest(lag(started_at) OVER (ORDER BY id), timestamptz '{began}')"
     each = (
-        "SELECT extract(epoch FROM started_at - lag(started_at) OVER (ORDER BY id)) AS pause,"
+        f"SELECT extract(epoch FROM started_at - {before}) AS pause,"
         f" extract(epoch FROM finished_at - started_at) AS length FROM ops.ticks WHERE id >= {newest}"
     )
     worst = f"SELECT coalesce(max(pause), 0), coalesce(max(length), 0) FROM ({each}) AS all_of_them"
