@@ -1,8 +1,10 @@
-"""Every figure in dollars on the public pages, recomputed from `ops` by statements of the test's own, to the cent.
+"""Every figure in dollars on the public pages, recomputed from `ops` by statements of the test's own, to the cent; and
+what the operator's page says of positions, losses and results.
 
 The facts are random (three seeds): purchases and sales of both legs, in parts, of markets that settled either way, are
-still open, or changed within the last hour, which no page may know of. Nothing that the platform derived is read: no
-realized profit, no position, no view and no rollup. A cost is averaged here by a recursive statement over the fills.
+still open, or changed within the last hour, which no public page may know of. Nothing that the platform derived is
+read: no realized profit, no position, no view and no rollup. A cost is averaged here by a recursive statement over the
+fills.
 """
 
 from __future__ import annotations
@@ -98,8 +100,9 @@ FROM paid ORDER BY ticker
 """
 )
 # The operator's page knows what is held now, and at which price it could be sold.
+_LEDGER_NOW = _LEDGER.replace("now() - interval '60 minutes'", "now()")
 _HELD = (
-    _LEDGER.replace("now() - interval '60 minutes'", "now()")
+    _LEDGER_NOW
     + """
 SELECT last.ticker, CASE WHEN last.held > 0 THEN 'YES' ELSE 'NO' END AS leg, abs(last.held) AS count, last.cost, mark,
     abs(last.held) * mark - last.cost AS gain
@@ -111,7 +114,7 @@ WHERE last.held <> 0 AND last.ticker NOT IN (SELECT ticker FROM paid) ORDER BY t
 """
 )
 _LOST = (
-    _LEDGER.replace("now() - interval '60 minutes'", "now()")
+    _LEDGER_NOW
     + """
 SELECT greatest(-COALESCE(sum(result) FILTER (WHERE at >= date_trunc('day', now(), 'UTC')), 0), 0) AS today,
     greatest(-COALESCE(sum(result) FILTER (WHERE at >= now() - interval '7 days'), 0), 0) AS week,
