@@ -105,6 +105,10 @@ class Unit:
             set_back([*own_files(unit), *self.reads])
 
 
+def has_failed(name: str) -> bool:
+    return properties(name, "ActiveState")["ActiveState"] == "failed"
+
+
 def hand_over(units: list[Unit], release: str, seconds: int) -> None:
     """Replace the processes of running services. Raises GateError; then the services are as they were."""
     if not units:
@@ -143,7 +147,11 @@ def listen(units: list[Unit], due: dict[str, str]) -> bool:
 def serve(units: list[Unit], due: dict[str, str], release: str, seconds: int) -> bool:
     """Bring all to the release, and prove it. Returns whether more was done than `due` says."""
     # Else what was started too often of late would be refused the next start, and a socket closed with its service.
-    forget_failures(name for unit in units for name in (unit.helper, unit.main, unit.socket, *unit.followers()))
+    followers = [name for unit in units for name in unit.followers()]
+    closed = [name for name in followers if name.endswith(".socket") and has_failed(name)]
+    forget_failures([*followers, *(name for unit in units for name in (unit.helper, unit.main, unit.socket))])
+    if closed:
+        systemctl("start", *closed)
     for unit in units:
         unit.set_back()
     listened = listen(units, due)
@@ -156,7 +164,7 @@ def serve(units: list[Unit], due: dict[str, str], release: str, seconds: int) ->
     left = [unit.helper for unit in units if properties(unit.helper, "ActiveState")["ActiveState"] != "inactive"]
     if left:
         systemctl("stop", *left)
-    return listened or bool(left)
+    return listened or bool(left or closed)
 
 
 def main() -> None:
