@@ -29,7 +29,12 @@ CPUWeight=100
 IOWeight=100
 OOMScoreAdjust=0
 """
-_SITES = "/etc/nginx/sites-available"
+# nginx as Debian packages it: no limit for a visitor, and its own for all of them.
+_NGINX = "etc/nginx/nginx.conf etc/nginx/sites-available"
+_AS_PACKAGED = (
+    "sed -i -E '/^ *(limit_(req|conn)|client_(header|body)_timeout|send_timeout) /d' /etc/nginx/sites-available/* && "
+    "sed -i -E 's/(worker_connections) [0-9]+/\\1 768/' /etc/nginx/nginx.conf"
+)
 
 
 def put(platform: Platform, text: str, *paths: str) -> None:
@@ -41,17 +46,16 @@ def put(platform: Platform, text: str, *paths: str) -> None:
 
 @contextmanager
 def without(platform: Platform) -> Iterator[None]:
-    """No unit has a limit, a share or a score, and no visitor of nginx's is bounded."""
+    """No unit has a limit, a share or a score, and nginx bounds no visitor and has as few connections as packaged."""
     again = f"systemctl daemon-reload; systemctl restart {' '.join(unit for unit in _UNITS if unit not in _ONE_SHOT)}"
     put(platform, _UNLIMITED, *(f"{RUNTIME}/{unit}.service.d/zz-unlimited.conf" for unit in _UNITS))
-    platform.ssh(
-        f"cp -a {_SITES} /root/limited-sites; sed -i -E '/^ *limit_(req|conn) /d' {_SITES}/*; nginx -t -q; {again}"
-    )
+    platform.ssh(f"cd / && tar --create --file=/root/limited.tar {_NGINX} && {_AS_PACKAGED} && nginx -t -q; {again}")
     try:
         yield
     finally:
         platform.ssh(
-            f"rm {RUNTIME}/*/zz-unlimited.conf; rm -r {_SITES}; mv /root/limited-sites {_SITES}; nginx -t -q; {again}"
+            f"rm {RUNTIME}/*/zz-unlimited.conf; tar --extract --file=/root/limited.tar --directory=/ && "
+            f"rm /root/limited.tar; nginx -t -q; {again}"
         )
 
 

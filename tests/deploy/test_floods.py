@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from tests.deploy import limits
-from tests.deploy.platform import DOMAIN, ROOT, Platform
+from tests.deploy.flood import MANY_SLOW_CLIENTS, flooding
+from tests.deploy.platform import DOMAIN, Platform
 from tests.deploy.sockets import watching
 
 # Seconds that a machine without limits is watched.
@@ -18,36 +13,21 @@ _LONG_ENOUGH = 300
 _LINE = "a line of a service that fails over and over again, with a trace of where it was when it did"
 
 
-@contextmanager
-def _flood(platform: Platform, kind: str, seen: dict[str, int]) -> Iterator[None]:
-    """From an address of its own, as each address has its share; `seen` has the answers at the end."""
-    program = [sys.executable, "-m", "tests.deploy.flood", kind, platform.address, DOMAIN]
-    command = [str(ROOT / "tools/testrun/visitor.sh"), *program]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdin is not None
-        assert running.stdout is not None
-        assert running.stdout.readline().strip() == "ready"
-        try:
-            yield
-        finally:
-            running.stdin.close()
-            seen |= json.loads(running.stdout.readline())
+_REFUSED_BY = {"sockets": "429", "dearest": "429", "uploads": "413"}
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("kind", ["sockets", "dearest", "uploads"])
+@pytest.mark.parametrize("kind", ["slow", *_REFUSED_BY])
 def test_others_are_served_and_the_trader_ticks_under_a_flood(platform: Platform, kind: str) -> None:
-    seen: dict[str, int] = {}
     with (
         watching(platform.address, DOMAIN, platform.authority, count=3) as dashboards,
-        _flood(platform, kind, seen),
+        flooding(platform, kind) as seen,
     ):
         fared = limits.fares(platform)
         written = platform.ssh("find /var/lib/nginx/body -type f | wc -l")
         assert dashboards.away == {}
     print(f"{kind}, with the limits: {fared}; the flood got {seen}")
-    unbounded: dict[str, int] = {}
-    with limits.without(platform), _flood(platform, kind, unbounded):
+    with limits.without(platform), flooding(platform, kind) as unbounded:
         # It may be that nothing answers.
         fared_without = limits.fares(platform, patience=_LONG_ENOUGH)
     print(f"{kind}, without them: {fared_without}; the flood got {unbounded}")
@@ -56,8 +36,10 @@ def test_others_are_served_and_the_trader_ticks_under_a_flood(platform: Platform
     assert len(fared.answers) > 100
     # What it sends reaches no disk, and most of it nobody.
     assert written == "0"
-    refused = {"sockets": "429", "dearest": "429", "uploads": "413"}[kind]
-    assert seen.get(refused, 0) > seen.get("101", 0) + seen.get("200", 0)
+    if kind == "slow":
+        assert seen["connected"] > MANY_SLOW_CLIENTS
+    else:
+        assert seen.get(_REFUSED_BY[kind], 0) > seen.get("101", 0) + seen.get("200", 0)
 
 
 @pytest.mark.matrix
