@@ -22,6 +22,10 @@ class ApiUnavailableError(MilkbotError):
     """The analytics API gave no usable answer."""
 
 
+class NoSuchAddressError(ApiUnavailableError):
+    """The analytics API is of an earlier release, which may answer while releases change, and has no such address."""
+
+
 class AnalyticsApi:
     """One connection pool to the API; safe for all sessions to share."""
 
@@ -81,6 +85,8 @@ class AnalyticsApi:
             answer = self._http.send("GET", path, params=[(name, str(value)) for name, value in query.items()])
         except TransportError as error:
             raise ApiUnavailableError(f"{path}: {error}") from error
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise NoSuchAddressError(f"{path}: status {answer.status}")
         if answer.status not in {HTTPStatus.OK, also}:
             raise ApiUnavailableError(f"{path}: status {answer.status}")
         try:

@@ -171,7 +171,7 @@ class Api:
         self.skill = [SKILL]
         self.cities: list[dict[str, Any]] = []
         self.bins = BINS
-        self.without: set[str] = set()
+        self.refused: dict[str, int] = {}
         self.status: dict[str, Any] = {
             "mode": "demo",
             "trading_state": "active",
@@ -194,8 +194,8 @@ class Api:
         if self.down:
             raise httpx2.ConnectError("refused")
         self.asked.append(request.url.path)
-        if request.url.path in self.without:
-            return httpx2.Response(404)
+        if status := self.refused.get(request.url.path):
+            return httpx2.Response(status)
         city = request.url.params.get("city")
         answers: dict[str, Any] = {
             "/v1/metrics/hero": self.hero,

@@ -216,10 +216,26 @@ def test_a_tenth_of_few_chances_is_in_the_table_alone(api: Api, site: TestClient
 
 
 def test_scores_are_shown_while_the_api_has_no_curve(api: Api, site: TestClient) -> None:
-    api.without.add("/v1/forecast/reliability")
+    api.refused["/v1/forecast/reliability"] = 404
     shown = site.get("/skill").text
     assert "0.1012" in shown
     assert "There is no calibration curve yet" in shown
+
+
+def test_a_city_is_shown_while_the_api_has_no_results(api: Api, site: TestClient) -> None:
+    api.refused["/v1/results/recent"] = 404
+    assert len(_rows(site.get("/city/NYC").text, SETTLED)) == 1
+
+
+@pytest.mark.parametrize(
+    ("page", "path"), [("/city/NYC", "/v1/results/recent"), ("/skill", "/v1/forecast/reliability")]
+)
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_what_the_api_fails_to_give_is_never_shown_as_not_there(
+    api: Api, site: TestClient, page: str, path: str, status: int
+) -> None:
+    api.refused[path] = status
+    assert site.get(page).status_code == 503
 
 
 def test_the_pages_read_public_endpoints_alone(api: Api, site: TestClient) -> None:

@@ -10,7 +10,7 @@ from milkbot import amounts
 from milkbot.analytics.service.market_schemas import Bracket, EventForecast, Markets, Results, Today
 from milkbot.analytics.service.schemas import PlatformStatus
 from milkbot.dashboard import wording
-from milkbot.dashboard.api_client import AnalyticsApi, ApiUnavailableError
+from milkbot.dashboard.api_client import AnalyticsApi, NoSuchAddressError
 from milkbot.dashboard.notices import Notice
 from milkbot.dashboard.site.drawing import draw
 from milkbot.dashboard.site.pages import Page, status_values
@@ -125,14 +125,11 @@ class CityPage(Page[CityAnswers]):
         return found
 
     def read(self, api: AnalyticsApi) -> CityAnswers:
-        """Ask the API. Raises ApiUnavailableError.
-
-        An API of the release before, which may answer while releases change, has no results: the page does without.
-        """
+        """Ask the API. Raises ApiUnavailableError; an API that has no results yet is done without."""
         today, markets, status = api.today(self.code), api.markets(self.code, SHOWN_MARKETS), api.status()
         try:
             return CityAnswers(today, markets, api.results(self.code, SHOWN_RESULTS), status)
-        except ApiUnavailableError:
+        except NoSuchAddressError:
             none = Results(mode=today.mode, as_of=today.as_of, delay_minutes=today.delay_minutes, results=[])
             return CityAnswers(today, markets, none, status)
 

@@ -16,7 +16,7 @@ from milkbot.analytics.service.skill_schemas import (
     ReliabilityBin,
     Skill,
 )
-from milkbot.dashboard.api_client import AnalyticsApi, ApiUnavailableError
+from milkbot.dashboard.api_client import AnalyticsApi, NoSuchAddressError
 from milkbot.dashboard.notices import Notice
 from milkbot.dashboard.site.charts import Shares, share_chart
 from milkbot.dashboard.site.drawing import draw
@@ -204,14 +204,11 @@ class SkillPage(Page[SkillAnswers]):
     path: ClassVar[str] = "/skill"
 
     def read(self, api: AnalyticsApi) -> SkillAnswers:
-        """Ask the API. Raises ApiUnavailableError.
-
-        An API of the release before, which may answer while releases change, has no curve: the page does without.
-        """
+        """Ask the API. Raises ApiUnavailableError; an API that has no curve yet is done without."""
         skill, status = api.skill(DAYS), api.status()
         try:
             return SkillAnswers(skill, api.reliability(DAYS), status)
-        except ApiUnavailableError:
+        except NoSuchAddressError:
             return SkillAnswers(skill, None, status)
 
     def draw(self, answers: SkillAnswers, *, now: datetime, away: Notice | None, refresh: int) -> str:
