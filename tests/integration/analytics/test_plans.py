@@ -248,6 +248,17 @@ def test_every_statement_is_a_short_walk_along_an_index(
             assert _touched(step) <= PATHS[path], f"{one.statement}\n{step}"
 
 
+def test_a_forecast_is_read_without_the_decisions_that_followed_it(
+    filled: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "CACHE_SECONDS", 0)
+    with _statements() as ran, TestClient(create_app(filled.engine("milkbot_api"))) as client:
+        assert client.get("/v1/forecast/today").json()["events"] != []
+    read = {step.get("Relation Name") for one in ran for step in _steps(one.plan)}
+    assert "forecasts" in read
+    assert "signals" not in read
+
+
 def test_the_worst_values_of_every_route_are_tried(filled: TestDatabase) -> None:
     routes = create_app(filled.engine("milkbot_api")).openapi()["paths"]
     assert {path.partition("?")[0] for path in PATHS} == routes.keys()

@@ -66,7 +66,7 @@ EVENT: dict[str, Any] = {
     "version": "1",
     "reason": None,
     "forecast_f": 61.0,
-    "forecast_sd_f": 2.1,
+    "forecast_sd_f": None,
     "forecast_issued_at": None,
     "observed_f": 60.1,
     "current_f": 60.1,

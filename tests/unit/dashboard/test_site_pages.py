@@ -21,7 +21,7 @@ def _rows(markup: str, table: str) -> list[str]:
 def test_a_city_shows_both_chances_and_what_is_held(site: TestClient) -> None:
     shown = site.get("/city/NYC").text
     assert "High of Fri 20 Nov (EST)" in shown
-    assert "Forecast 61 ±2.1 °F (as of 10:46 EST), measured so far 60.1 °F ; the day ends at 00:00 EST." in plain(shown)
+    assert "Forecast 61 °F (as of 10:46 EST), measured so far 60.1 °F ; the day ends at 00:00 EST." in plain(shown)
     assert _rows(shown, "mb-brackets") == [
         "59 °F or less no longer possible <1 % 12 % —",
         "60 or 61 °F 46 % 56 % YES 110",
@@ -42,7 +42,7 @@ def test_only_brackets_that_a_measurement_has_passed_are_struck_out(
 
 def test_an_event_without_chances_says_so(api: Api, site: TestClient) -> None:
     brackets = [{**bracket, "probability": None} for bracket in EVENT["brackets"]]
-    api.events = [{**EVENT, "reason": "forecast_stale", "forecast_sd_f": None, "brackets": brackets}]
+    api.events = [{**EVENT, "reason": "forecast_stale", "brackets": brackets}]
     shown = plain(site.get("/city/NYC").text)
     assert "The forecaster gave no chances for this day." in shown
     assert "forecast_stale" not in shown

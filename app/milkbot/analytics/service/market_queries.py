@@ -87,7 +87,8 @@ _EVENT = {
     "as_of": instant("as_of"),
     **{name: words(name) for name in ("forecaster", "version", "reason")},
     "forecast_f": _of_measure("forecast_high_f", "forecast_low_f"),
-    "forecast_sd_f": plain("forecast_sd_f"),
+    # Nobody writes it. Where it is not read, the database looks no decision up for it.
+    "forecast_sd_f": "'null'",
     "forecast_issued_at": instant("forecast_issued_at"),
     "observed_f": _of_measure("observed_max_f", "observed_min_f"),
     "current_f": plain("current_f"),

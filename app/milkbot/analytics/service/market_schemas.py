@@ -128,7 +128,10 @@ class EventForecast(Answer):
     version: str | None
     reason: str | None = Field(description="why there are no probabilities, as a code; null where there are")
     forecast_f: Degrees | None = Field(description="the weather service's forecast of the high or low")
-    forecast_sd_f: Degrees | None = Field(description="the spread that the forecaster assumed; null where it has none")
+    forecast_sd_f: Degrees | None = Field(
+        description="always null: a forecaster gives chances, which need no spread",
+        json_schema_extra={"deprecated": True},
+    )
     forecast_issued_at: datetime | None
     observed_f: Degrees | None = Field(description="the highest, or lowest, that was measured so far on the day")
     current_f: Degrees | None

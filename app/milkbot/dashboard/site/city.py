@@ -58,12 +58,11 @@ NO_CHANCES = "The forecaster gave no chances for this day."
 
 def forecast_line(event: EventForecast, city: City) -> DayForecast:
     """An event in words."""
-    spread = f" ±{event.forecast_sd_f:.1f}" if event.forecast_sd_f is not None else ""
     return DayForecast(
         measure=event.measure,
         day=f"{wording.day(event.climate_day)} ({wording.zone_name(city)})",
         ends=wording.city_time(city, event.day_ends),
-        expected=f"{event.forecast_f:.0f}{spread} °F" if event.forecast_f is not None else amounts.NOTHING,
+        expected=f"{event.forecast_f:.0f} °F" if event.forecast_f is not None else amounts.NOTHING,
         expected_at=wording.city_time(city, event.as_of),
         observed=f"{event.observed_f:.1f} °F" if event.observed_f is not None else "",
         no_chances="" if event.reason is None else NO_CHANCES,
