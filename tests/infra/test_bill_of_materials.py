@@ -19,7 +19,8 @@ def test_a_release_has_the_packages_of_its_bill_of_materials(host: Host, release
     # Nobody is asked for vulnerabilities here.
     environment = {**os.environ, "MILKBOT_OSV_URL": "http://127.0.0.1:9", "UV_HTTP_RETRIES": "0"}
     subprocess.run([ROOT / "bin/sbom", tmp_path], env=environment, check=True, stdout=subprocess.PIPE)
-    bill = json.loads((tmp_path / "milkbot.cdx.json").read_text("utf-8"))
+    version = host.check_output(f"{release}/venv/bin/python -c 'import sys; print(*sys.version_info[:2], sep=\".\")'")
+    bill = json.loads((tmp_path / f"milkbot-python{version}.cdx.json").read_text("utf-8"))
     installed = json.loads(host.check_output(f"{release}/venv/bin/python -I -c '{_INSTALLED}'"))
     listed = [[row["name"], row["version"]] for row in bill["components"]]
     assert sorted(row for row in installed if row[0] != "milkbot") == sorted(listed)

@@ -41,7 +41,9 @@ _ALLOWED = {
 }
 # Their metadata name no licence. What the file LICENSE of the wheel says was read for this version line.
 _READ_IN_THE_WHEEL = {"protobuf": "BSD-3-Clause", "pydeck": "Apache-2.0"}
-_BILLS = ("milkbot", "host-tools")
+_PYTHONS = ("3.11", "3.12", "3.13")
+_RELEASES = [f"milkbot-python{version}" for version in _PYTHONS]
+_BILLS = ["host-tools", *_RELEASES]
 _ROW = re.compile(r"^(milkbot|host-tools) +(\S+) +(\S+) +(.+)$", re.MULTILINE)
 
 
@@ -121,17 +123,40 @@ def test_a_bill_of_materials_is_valid_cyclonedx(said: Said) -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
+def test_there_is_a_bill_for_each_python_that_a_host_may_have(said: Said) -> None:
+    assert {path.name for path in said.directory.iterdir()} == {f"{name}.cdx.json" for name in _BILLS}
+    systems = json.loads((ROOT / "tools/testrun/systems.json").read_text("utf-8"))
+    assert {row["python"] for name, row in systems.items() if name.startswith("debian")} <= set(_PYTHONS)
+
+
+def test_a_bill_has_what_its_python_gets(said: Said) -> None:
+    # uv.lock pins another one for Python 3.11 than for later ones.
+    found = {_version_of("numpy", said.bill(name)) for name in _RELEASES[1:]}
+    assert len(found) == 1
+    assert _version_of("numpy", said.bill(_RELEASES[0])) not in found
+
+
 def test_the_bills_have_what_the_lock_pins_and_every_direct_dependency(said: Said) -> None:
     pinned = {(row["name"], row["version"]) for row in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     listed = {name: {_pinned(row) for row in said.bill(name)["components"]} for name in _BILLS}
-    assert listed["milkbot"] | listed["host-tools"] <= pinned
+    assert set.union(*listed.values()) <= pinned
     # What the role installs on a host with alerts, by hash; not what only another system gets.
     alerts = re.findall(r"^([\w-]+)==(\S+) \\$", (ROOT / "requirements/alerts.txt").read_text("utf-8"), re.MULTILINE)
     assert {row for row in listed["host-tools"] if row[0] != "uv"} == set(alerts)
     direct = {re.match(r"[\w-]+", one)[0] for one in project["dependencies"]}  # type: ignore[index] # each has a name
-    assert direct <= {name for name, _ in listed["milkbot"]}
+    for release in _RELEASES:
+        assert direct <= {name for name, _ in listed[release]}
     assert "uv" in {name for name, _ in listed["host-tools"]}
+
+
+def _version_of(package: str, bill: dict[str, Any]) -> str:
+    (version,) = (row["version"] for row in bill["components"] if row["name"] == package)
+    return str(version)
+
+
+def _named(component: dict[str, Any]) -> tuple[str, str]:
+    return component["name"], component["version"]
 
 
 def _pinned(component: dict[str, Any]) -> tuple[str, str]:
@@ -140,7 +165,8 @@ def _pinned(component: dict[str, Any]) -> tuple[str, str]:
 
 def test_every_package_of_a_host_has_a_licence_that_allows_its_use(said: Said) -> None:
     rows = _ROW.findall(said.text)
-    assert len(rows) == sum(len(said.bill(name)["components"]) for name in _BILLS)
+    listed = {(name.partition("-python")[0], *_named(row)) for name in _BILLS for row in said.bill(name)["components"]}
+    assert {row[:3] for row in rows} == listed
     found = {package: _READ_IN_THE_WHEEL.get(package, licence) for _, package, _, licence in rows}
     assert {package: text for package, text in found.items() if not _allowed(text)} == {}
     assert set(_READ_IN_THE_WHEEL) <= set(found)
