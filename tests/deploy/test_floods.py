@@ -11,8 +11,6 @@ from tests.deploy.sockets import watching
 # Seconds that a machine without limits is watched.
 _LONG_ENOUGH = 300
 _LINE = "a line of a service that fails over and over again, with a trace of where it was when it did"
-
-
 _REFUSED_BY = {"sockets": "429", "dearest": "429", "uploads": "413"}
 
 
