@@ -97,7 +97,9 @@ class Flood:
     async def _again(self, one: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await asyncio.wait_for(one(), _PATIENCE)
+                # Not wait_for: before Python 3.12 it loses a cancellation that comes as the call ends.
+                async with asyncio.timeout(_PATIENCE):
+                    await one()
             except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                 self.seen[type(error).__name__] += 1
             self.tried.set()
